@@ -143,3 +143,10 @@ def test_an_invalid_sdist_filename_is_refused(filename: str) -> None:
 def test_an_index_file_of_an_invalid_project_name_is_refused(name: str) -> None:
     with pytest.raises(VariantError, match="invalid index filename"):
         parse_index_filename(f"{name}-1.0-variants.json")
+
+
+def test_a_wheel_filename_has_a_limited_number_of_tags() -> None:
+    parts = [".".join(f"{part}{number}" for number in range(10)) for part in "abc"]
+    assert WheelFilename.parse(f"demo-1.0-{'-'.join(parts)}.whl").tags == "-".join(parts)
+    with pytest.raises(VariantError, match="more than 1000 tags"):
+        WheelFilename.parse(f"demo-1.0-{'-'.join(parts)}.c11.whl")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +25,9 @@ _WHEEL = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
+
+# More tags than any wheel has. Readers look at each tag, and a short name can stand for millions.
+MOST_TAGS = 1000
 
 # The remedy for an invalid filename.
 RENAME = "rename it to NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl"
@@ -64,6 +68,8 @@ class WheelFilename(NamedTuple):
                 hint=RENAME,
             )
         distribution, version, build, tags, label = match.groups()
+        if number_of_tags(tags) > MOST_TAGS:
+            raise VariantError(f"more than {MOST_TAGS} tags", place=filename, hint=RENAME)
         if label is not None:
             try:
                 check_label(label)
@@ -91,6 +97,15 @@ class WheelFilename(NamedTuple):
             return normalize(self.distribution), Version(self.version)
         except ValueError as error:  # InvalidVersion, or more digits than Python converts
             raise VariantError(str(error), place=self) from None
+
+
+def number_of_tags(tags: str) -> int:
+    """Return how many tags a compressed set stands for.
+
+    >>> number_of_tags("py2.py3-none-any")
+    2
+    """
+    return math.prod(part.count(".") + 1 for part in tags.split("-"))
 
 
 def original_of(filename: str) -> tuple[str, str] | None:

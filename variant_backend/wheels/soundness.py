@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from ..formats.metadata_readers import FIELDS, check_reading
 from ..formats.record import first_of
 from ..lowlevel.zip_archive import Archive, symbolic_links
 from ..lowlevel.zip_records import MEND
-from ..variants.filename import RENAME, WheelFilename
+from ..variants.filename import MOST_TAGS, RENAME, WheelFilename, number_of_tags
 from ..variants.tag_coverage import covers
 
 if TYPE_CHECKING:
@@ -77,9 +76,6 @@ _REQUIREMENT = (
 # A script's module, function and extras. White space before a function belongs to it: with white space around
 # an optional part, a match takes quadratic time.
 _REFERENCE = r"[\w.]+(\s*:\s*[\w.]+)?\s*(\[.*\])?"
-
-# More tags than any wheel has.
-_MOST_TAGS = 1000
 
 # Linux has other names for these processors: x86_64, i686 and aarch64.
 _ON_LINUX = r"(?!(?:amd64|x64|x86|arm64)$)\w+"
@@ -158,8 +154,8 @@ def _of_tags(tags: Sequence[str], filename: WheelFilename) -> Iterator[Problem]:
     if bad := [tag for tag in tags if not re.fullmatch(f"{part}-{part}-{part}", tag)]:
         text = f"expected PYTHON-ABI-PLATFORM, got {bad[0][:MOST_SHOWN]!r}; `pip check` fails"
         yield Problem(code, "Tag", text)
-    elif sum(math.prod(part.count(".") + 1 for part in tag.split("-")) for tag in tags) > _MOST_TAGS:
-        yield Problem(code, "Tag", f"more than {_MOST_TAGS} tags")
+    elif sum(map(number_of_tags, tags)) > MOST_TAGS:
+        yield Problem(code, "Tag", f"more than {MOST_TAGS} tags")
     elif not covers(tags, filename.tags):
         text = f"expected {filename.tags} as in the filename, got {one_of(tags)[:MOST_SHOWN]}"
         yield Problem(code, "Tag", f"{text}; `pip check` reports an unsupported platform")
