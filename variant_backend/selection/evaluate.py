@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem
@@ -13,7 +12,6 @@ from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Support
 from ..variants.properties import Variant
 from ..variants.ranking import Verdict, rank
-from ..variants.tag_order import Order, tag_order
 
 if TYPE_CHECKING:
     from .target import Target
@@ -57,19 +55,13 @@ def evaluate_label(release: Release, label: str | None, target: Target) -> Evalu
     return Evaluation(wheels, nothing, ranked(bare, nothing, target))
 
 
-def ranked(
-    release: Release,
-    support: Support,
-    target: Target,
-    name_order: Callable[[WheelFilename], Order] = tag_order,
-) -> list[Verdict]:
+def ranked(release: Release, support: Support, target: Target) -> list[Verdict]:
     """Return a verdict on each wheel by tags, support, Requires-Python, and the problems of its source."""
     barred: dict[WheelFilename, tuple[Problem, ...]] = {
         wheel.name: (*wheel.problems, *([wrong] if (wrong := wrong_python(wheel.file, target)) else []))
         for wheel in release.candidates
     }
-    metadata, supported = release.metadata, support.supported
-    return rank(barred, metadata, supported, target.tags, barred=barred, name_order=name_order)
+    return rank(barred, release.metadata, support.supported, target.tags, barred=barred)
 
 
 def wrong_python(file: File, target: Target) -> Problem | None:

@@ -18,8 +18,8 @@ from .providers import BuildProvider, Provider
 _HOST = "https://variants-schema.wheelnext.dev/"
 SCHEMA_WITH_PROVIDERS = f"{_HOST}peps/850/v0.2.0.json"
 SCHEMA_WITHOUT_PROVIDERS = f"{_HOST}peps/825/v0.1.1.json"
-# Drafts, of which no standard has the URL. variantlib 0.2.0 and 0.2.1 write that of 0.0.3, and 0.2.2 that of
-# 0.2.0; all three write the current keys. Older tools wrote keys that `legacy` upgrades.
+# The URLs of drafts; no standard has them. variantlib 0.2.0 and 0.2.1 write the URL of 0.0.3, and variantlib
+# 0.2.2 writes the URL of 0.2.0. All three write the current keys. `legacy` upgrades the keys of older tools.
 DRAFT_SCHEMAS = {
     _HOST,
     *(f"{_HOST}v{version}.json" for version in ("0.0.1", "0.0.2", "0.0.3", "0.1.0", "0.1.1", "0.2.0")),

@@ -129,19 +129,21 @@ class Wheel(NamedTuple):
     @classmethod
     def unidentified(cls, filename: WheelFilename, source: Source) -> Wheel:
         """Read an open wheel, whose METADATA may have another name or version. Raises VariantError."""
-        archive = read_archive(source)
-        entries = {entry.name: entry for entry in archive.entries}
-        check_directories(filename, entries)
-        core_metadata = archive.content(_member(entries, _dist_info_path(filename, "METADATA")))
-        return cls(filename, archive, entries, core_metadata)
+        return cls._of_archive(filename, read_archive(source))
 
     @classmethod
     def _identified(cls, filename: WheelFilename, archive: Archive) -> Wheel:
         """Return the wheel with this archive, after comparing its content with its name."""
+        wheel = cls._of_archive(filename, archive)
+        check_identity(filename, wheel.core_metadata)
+        return wheel
+
+    @classmethod
+    def _of_archive(cls, filename: WheelFilename, archive: Archive) -> Wheel:
+        """Return the wheel with this archive, after comparing its directories with its name."""
         entries = {entry.name: entry for entry in archive.entries}
         check_directories(filename, entries)
         core_metadata = archive.content(_member(entries, _dist_info_path(filename, "METADATA")))
-        check_identity(filename, core_metadata)
         return cls(filename, archive, entries, core_metadata)
 
     def path(self, name: str) -> str:
