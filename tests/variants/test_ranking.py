@@ -27,6 +27,8 @@ from variant_backend.variants.ranking import (
     Verdict,
     rank,
     static_support,
+    supported_labels,
+    unsupported,
     why_better,
 )
 
@@ -325,6 +327,15 @@ def test_the_first_different_part_of_the_key_explains_the_order(
             assert str(first.best) in said
         else:
             assert differing[0] in said
+
+
+@given(releases())
+def test_the_supported_labels_are_those_without_an_unsupported_feature(metadata: VariantMetadata) -> None:
+    supported = static_support(metadata)
+    expected = [
+        label for label, variant in metadata.variants.items() if not unsupported(variant, metadata, supported)
+    ]
+    assert supported_labels(metadata, supported) == expected
 
 
 @given(releases())

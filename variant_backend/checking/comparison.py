@@ -13,7 +13,7 @@ from ..variants.filename import WheelFilename, index_filename
 from ..variants.merging import combine
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
-from ..variants.ranking import static_support, unsupported
+from ..variants.ranking import static_support, supported_labels
 from ..wheels.payload import same_payloads
 from ..wheels.reading import WheelFile
 from . import release_rules
@@ -163,10 +163,10 @@ def _compare_wheels(files: CheckedFiles) -> None:
 
 def _supported_always(parts: Mapping[str, VariantMetadata]) -> list[str]:
     """Return the labels that every machine supports, in the metadata of a release's wheels."""
-    combined, _ = combine(parts) if parts else (VariantMetadata((), {}, {}), [])
-    supported = static_support(combined)
-    variants = combined.variants.values()
-    return [variant.label for variant in variants if not unsupported(variant, combined, supported)]
+    if not parts:
+        return []
+    combined, _ = combine(parts)
+    return supported_labels(combined, static_support(combined))
 
 
 def _compare_payloads(files: CheckedFiles) -> None:

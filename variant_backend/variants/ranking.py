@@ -115,6 +115,12 @@ def unsupported(
     return _Ranks(metadata, supported).of_variant(variant)[1]
 
 
+def supported_labels(metadata: VariantMetadata, supported: Supported) -> list[str]:
+    """Return the labels of the variants that can be selected, as in `unsupported`."""
+    ranks = _Ranks(metadata, supported)
+    return [label for label, variant in metadata.variants.items() if not ranks.of_variant(variant)[1]]
+
+
 def rank(
     wheels: Iterable[WheelFilename],
     metadata: VariantMetadata | None,
