@@ -101,11 +101,7 @@ def check_command(
         _refuse("--list", {"paths": paths})
         _print_list(printer, codes)
         return
-    if not payload and (named := [code for code in PAYLOAD if code in _split(select)]):
-        raise click.UsageError(f"--select {named[0]} reads the payload; add --payload")
-    if payload and (urls := [path for path in paths if isinstance(path, str)]):
-        text = f"--payload reads files on this machine; download {shown_url(urls[0])}, and name its path"
-        raise click.UsageError(text)
+    _check_payload(paths, select, payload=payload)
     from ..checking.run import check_files, numbers_by_kind, summary
     from ..lowlevel.newer_dependencies import FIELDS
 
@@ -122,6 +118,15 @@ def check_command(
     _print_findings(printer, findings, form)
     printer.say(summary(findings, checked))
     printer.failed = any(finding.severity == ERROR for finding in findings)
+
+
+def _check_payload(paths: Iterable[Path | str], select: tuple[str, ...], *, payload: bool) -> None:
+    """Raise UsageError if a rule needs --payload, or if that cannot be read."""
+    if not payload and (named := [code for code in PAYLOAD if code in _split(select)]):
+        raise click.UsageError(f"--select {named[0]} reads the payload; add --payload")
+    if payload and (urls := [path for path in paths if isinstance(path, str)]):
+        text = f"--payload reads files on this machine; download {shown_url(urls[0])}, and name its path"
+        raise click.UsageError(text)
 
 
 def _refuse(option: str, others: dict[str, object]) -> None:
