@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 from helpers.made_wheels import make_wheel
-from helpers.programs import empty_cache, run, run_here
+from helpers.programs import run, run_here
 from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
 from helpers.strict_reader import walk
+from helpers.uv_oracle import uv_installs
 
 from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
 from variant_backend.publishing.index_file import plan_index
+from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
 from variant_backend.variants.metadata_reading import metadata_from_json
 
@@ -169,15 +171,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def uv_labels(folder: Path, target: Path, *names: str) -> dict[str, str | None]:
     """Let uv install releases; return the labels that it selected, None for a plain wheel."""
-    options = [*empty_cache(), "--no-config", "--no-index", "--find-links", folder]
-    flags = ["--preview-features", "wheel-variants", "--python", sys.executable, "--target", target]
-    run("uv", "pip", "install", *options, *flags, *names)
-
-    def label(name: str) -> str | None:
-        path = target / f"{name}-1.0.dist-info" / "variant.json"
-        return next(iter(json.loads(path.read_bytes())["variants"])) if path.exists() else None
-
-    return {name: label(name) for name in names}
+    answers = uv_installs(names, target, "--no-index", "--find-links", folder)
+    return {name: WheelFilename.parse(str(filename)).label for name, filename in answers.items()}
 
 
 def explained_labels(folder: Path, name: str) -> tuple[str | None, str | None]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from helpers.programs import empty_cache, run
 
 
 def uv_installs(
-    names: Sequence[str], target: Path, *sources: object, failing: Collection[str] = ()
+    names: Sequence[str], target: Path, *sources: object, failing: Collection[str] = (), **env: Any
 ) -> dict[str, str | None]:
-    """Return the filename that uv installs of each project, None if it fails.
+    """Return the filename that uv installs of each project, None if it fails. *env* are its variables.
 
     A project with which uv fails ends the call, which is repeated without it. This takes less time if
     projects that are likely to fail are *failing*: each is asked about alone.
@@ -27,7 +28,7 @@ def uv_installs(
         if not groups:
             return answers
         group = groups.pop()
-        answer, error = _call(group, target / str(number), cache, sources)
+        answer, error = _call(group, target / str(number), (*cache, *sources), env)
         if answer is not None:
             answers |= answer
             continue
@@ -42,12 +43,12 @@ def uv_installs(
 
 
 def _call(
-    names: Sequence[str], target: Path, cache: Sequence[str], sources: Sequence[object]
+    names: Sequence[str], target: Path, more: Sequence[object], env: Mapping[str, Any]
 ) -> tuple[dict[str, str] | None, str]:
     """Return uv's answers, or None and the error."""
-    options = (*cache, "--no-config", "--preview-features", "wheel-variants", "--link-mode", "copy", "-v")
+    options = ("--no-config", "--preview-features", "wheel-variants", "--link-mode", "copy", "-v")
     where = ("--python", sys.executable, "--target", target, "--no-build-isolation")
-    done = run("uv", "pip", "install", *options, *where, *sources, *names, ok=False)
+    done = run("uv", "pip", "install", *options, *where, *more, *names, ok=False, **env)
     if done.returncode:
         return None, done.stderr[done.stderr.rindex("\nerror:") :]
     selected = dict(re.findall(r"Selecting: (\S+)==\S+ \[.*?\] \((\S+)\)", done.stderr))

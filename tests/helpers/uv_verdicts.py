@@ -6,19 +6,18 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from helpers.mutated_documents import HARDWARE, single_changes
-from helpers.programs import empty_cache, run
 from helpers.sample_release import write_wheel
+from helpers.uv_oracle import uv_installs
+from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.uv_behaviour import UV_VERSION
 
 RECORDED = Path(__file__).parents[1] / "data" / "uv_verdicts.json"
@@ -78,33 +77,22 @@ def write_change(folder: Path, project: str, place: str, name: str) -> None:
 
 
 def ask_uv(asked: Collection[tuple[str, str]], folder: Path) -> dict[tuple[str, str], str]:
-    """Return uv's verdicts on changes. All are asked in one call, and once more after each that fails."""
+    """Return uv's verdicts on changes."""
     projects = {f"demo{number}": change for number, change in enumerate(asked)}
     (folder / "dist").mkdir(parents=True)
     for project, (place, name) in projects.items():
         write_release(folder / "dist", project, place, name)
-    verdicts, cache = dict[tuple[str, str], str](), empty_cache()
-    forced: dict[str, Any] = HARDWARE
-    while remaining := [project for project, change in projects.items() if change not in verdicts]:
-        target = folder / f"target{len(remaining)}"
-        options = ("--no-config", "--preview-features", "wheel-variants", "--quiet", "--no-index")
-        where = ("--python", sys.executable, "--target", target, "--find-links", folder / "dist")
-        done = run("uv", "pip", "install", *cache, *options, *where, *remaining, ok=False, **forced)
-        if done.returncode:
-            failed = re.search("`(demo[0-9]+)==", done.stderr)
-            assert failed, done.stderr
-            verdicts[projects[failed[1]]] = FAILS
-            continue
-        verdicts |= {projects[path.name.split("-")[0]]: _label(path) for path in target.glob("*.dist-info")}
-    return verdicts
+    sources = ("--no-index", "--find-links", folder / "dist")
+    answers = uv_installs([*projects], folder / "target", *sources, **HARDWARE)
+    return {change: _verdict(answers[project]) for project, change in projects.items()}
 
 
-def _label(dist_info: Path) -> str:
-    """Return the label of an installed wheel, OLDER or ``plain``."""
-    if "-0.9." in dist_info.name:
-        return OLDER
-    path = dist_info / "variant.json"
-    return next(iter(json.loads(path.read_bytes())["variants"])) if path.exists() else "plain"
+def _verdict(filename: str | None) -> str:
+    """Return the label of an installed wheel, ``plain``, OLDER or FAILS."""
+    if filename is None:
+        return FAILS
+    wheel = WheelFilename.parse(filename)
+    return OLDER if wheel.version == "0.9" else wheel.label or "plain"
 
 
 def record() -> None:
