@@ -50,6 +50,7 @@ from helpers.remedies import (
     wheel,
 )
 from helpers.rules_page import OTHERS
+from helpers.sample_projects import WRAPS_SETUPTOOLS
 from helpers.sample_release import DOCUMENT, SDIST, made_sdist
 from helpers.unsound_wheels import LOCAL_IN_FILENAME, UNSOUND
 
@@ -79,17 +80,7 @@ providers.speed.static-properties.mode = ["fast", "safe"]
 variants.fast.speed.mode = ["fast"]
 variants.safe.speed.mode = ["safe"]
 """
-PROJECT = f"""\
-[build-system]
-requires = ["setuptools", "variant-backend"]
-build-backend = "variant_backend.hooks"
-[project]
-name = "demo"
-version = "1.0"
-requires-python = ">=3.10"
-[tool.variant-backend]
-build-backend = "setuptools.build_meta"
-{VARIANTS}"""
+PROJECT = f"{WRAPS_SETUPTOOLS}{VARIANTS}"
 UNWRAPPED = f"""\
 [build-system]
 requires = ["setuptools"]

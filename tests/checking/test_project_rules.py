@@ -6,26 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.sample_projects import WRAPS_SETUPTOOLS
 
 from variant_backend.checking.codes import select_codes
 from variant_backend.checking.run import check_files
 
-WRAPPED = """\
-[build-system]
-requires = ["setuptools", "variant-backend"]
-build-backend = "variant_backend.hooks"
-[project]
-name = "demo"
-version = "1.0"
-requires-python = ">=3.10"
-[tool.variant-backend]
-build-backend = "setuptools.build_meta"
-[tool.variant-backend.variants.fast]
-env = { CFLAGS = "-O3" }
+WRAPPED = f"""\
+{WRAPS_SETUPTOOLS}[tool.variant-backend.variants.fast]
+env = {{ CFLAGS = "-O3" }}
 [variant]
 default-priorities.namespace = ["speed"]
 providers.speed.static-properties.mode = ["fast", "safe"]
-variants.fast = { speed = { mode = ["fast"] } }
+variants.fast = {{ speed = {{ mode = ["fast"] }} }}
 """
 OWN_TABLE = '[tool.variant-backend]\nbuild-backend = "setuptools.build_meta"\n'
 RECIPE = '[tool.variant-backend.variants.fast]\nenv = { CFLAGS = "-O3" }\n'

@@ -9,6 +9,19 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 
+# The project file of a project that wraps setuptools, without variants.
+WRAPS_SETUPTOOLS = """\
+[build-system]
+requires = ["setuptools", "variant-backend"]
+build-backend = "variant_backend.hooks"
+[project]
+name = "demo"
+version = "1.0"
+requires-python = ">=3.10"
+[tool.variant-backend]
+build-backend = "setuptools.build_meta"
+"""
+
 
 class Example(NamedTuple):
     """A project that wraps a backend, one of its labels, and a use of its wheel with the output.
