@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from helpers.range_server import Server
+from helpers.sample_projects import WRAPS_SETUPTOOLS
 from helpers.sample_release import DOCUMENT, PLAIN, patched, write_release, write_wheel
 from packaging.tags import Tag
 
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
+from variant_backend.formats.release import File
+from variant_backend.formats.simple_api import Page, to_html
 from variant_backend.machine.trusted_plugins import TrustedPackage, objection, trusting
 from variant_backend.variants.filename import WheelFilename
+from variant_backend.variants.provider_nvidia import forced_driver
 from variant_backend.variants.providers import PluginProvider
 from variant_backend.variants.ranking import rank
 
@@ -81,3 +86,25 @@ def test_a_project_file_with_a_long_number_is_wrapped(
     text = f'[project]\nname = "demo"\nversion = "1"\nrequires-python = ">={LONG}"\n'
     Path("pyproject.toml").write_text(text)
     run("init", code=0)
+
+
+def test_a_requirement_of_a_build_with_a_long_number_crashes_no_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    project = WRAPS_SETUPTOOLS.replace('"variant-backend"]', f'"variant-backend>={LONG}"]')
+    Path("pyproject.toml").write_text(project)
+    assert "build-requires" in run("check pyproject.toml", code=1)
+
+
+def test_files_with_long_numbers_on_a_page_crash_no_check(server: Server) -> None:
+    names = [f"demo-{LONG}.tar.gz", f"demo-{LONG}-py3-none-any.whl", f"demo-{LONG}-variants.json"]
+    page = server.folder / "simple" / "demo" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_bytes(to_html(Page("demo", tuple(File(name, name, {}) for name in names))))
+    assert "dead-link" in run(f"check {server.url}simple/demo/", code=1)
+    assert "no wheels" in run(f"explain demo --index-url {server.url}simple/ --installer uv", code=1)
+
+
+def test_a_forced_cuda_version_with_a_long_number_is_invalid() -> None:
+    assert forced_driver(LONG) is None

@@ -231,13 +231,13 @@ def _installed_instead(pin: Pin) -> str | None:
 
 def _installed(names: Iterable[str]) -> dict[str, Version]:
     """Return the versions of installed projects in the environment of this process. Raises VariantError."""
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     versions = {}
     for name in names:
         try:
             versions[name] = Version(_recorded_version(name))
-        except InvalidVersion as error:
+        except ValueError as error:  # InvalidVersion, or more digits than Python converts
             raise VariantError(f"the installed {name!r}: {error}") from None
     return versions
 

@@ -213,9 +213,9 @@ def _copy_beside(path: Path) -> bytes | None:
 
 
 def _release_key(folder: Location, name: str, version: str) -> _Key | None:
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return folder, normalize(name), Version(version)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or more digits than Python converts
         return None

@@ -57,10 +57,17 @@ def _excluded(requirements: Iterable[Requirement]) -> str:
 
 def _needs_newer(requirement: Requirement) -> bool:
     """Return whether a requirement admits only versions that are newer than this one."""
+    least = (part.version for part in requirement.specifier if part.operator in _AT_LEAST)
+    return any(_is_newer(version.removesuffix(".*")) for version in least)
+
+
+def _is_newer(version: str) -> bool:
     from packaging.version import Version
 
-    least = (part.version for part in requirement.specifier if part.operator in _AT_LEAST)
-    return any(Version(version.removesuffix(".*")) > Version(__version__) for version in least)
+    try:
+        return Version(version) > Version(__version__)
+    except ValueError:  # more digits than Python converts
+        return True
 
 
 def _parsed(texts: Iterable[str]) -> Iterator[Requirement]:

@@ -129,12 +129,11 @@ def forced_driver(text: str) -> Version | None:
     >>> forced_driver("12.8"), forced_driver("12"), forced_driver("none")
     ((12, 8), (12, 0), None)
     """
-    from packaging.version import InvalidVersion
     from packaging.version import Version as PackageVersion
 
     try:
         major, minor, *_ = (*PackageVersion(text).release, 0)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or more digits than Python converts
         return None
     lower_bounds = (major - _OLDEST_CUDA) * (_LAST_MINOR + 2) + minor + 2
     return (major, minor) if major < _OLDEST_CUDA or lower_bounds <= _MOST_LOWER_BOUNDS else None
