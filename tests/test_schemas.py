@@ -51,10 +51,11 @@ def test_the_schemas_are_valid(schema: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_key_has_a_description(name: str) -> None:
     def keys(part: Any, place: str) -> Iterator[tuple[str, Any]]:
-        for name, definition in part.get("definitions", {}).items():
-            yield from keys(definition, name)
+        for definition, table in part.get("definitions", {}).items():
+            yield from keys(table, definition)
         for key, entry in part.get("properties", {}).items():
-            yield f"{place}.{key}", entry
+            referred = SCHEMAS[name].get("definitions", {}).get(entry.get("$ref", "").rpartition("/")[2], {})
+            yield f"{place}.{key}", {**referred, **entry}
             yield from keys(entry, f"{place}.{key}")
         if isinstance(entries := part.get("additionalProperties"), dict):
             yield from keys(entries, f"{place}.*")

@@ -11,17 +11,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from helpers.programs import run
+from helpers.trees import host_with
 from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.machine import aarch64, x86_64
+from variant_backend.machine import aarch64
 from variant_backend.machine.detect import assumed, detect, load_hardware
+from variant_backend.machine.host import Host
 from variant_backend.machine.nvidia import Gpu, nvidia_support
-from variant_backend.machine.tpu import tpu_support
-from variant_backend.machine.x86_64 import flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
+from variant_backend.machine.tpu import detect_tpu
+from variant_backend.machine.x86_64 import detect_x86_64, flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
 from variant_backend.variants import provider_aarch64
 from variant_backend.variants.known_providers import forcing_variables
 from variant_backend.variants.provider_nvidia import (
@@ -79,10 +81,10 @@ def test_flags_are_read_from_the_first_processor() -> None:
 
 
 # Measured: uv with an interpreter that finds no flags.
-def test_levels_are_assumed_without_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr(x86_64, "_CPUINFO", tmp_path / "hidden")
-    assert x86_64.detect_x86_64({}) == Detected({"level": ("v2", "v1")}, "assumed, as by uv")
+def test_levels_are_assumed_without_flags(tmp_path: Path) -> None:
+    assert detect_x86_64(Host({}, tmp_path, "linux", "x86_64")) == Detected(
+        {"level": ("v2", "v1")}, "assumed, as by uv"
+    )
 
 
 @pytest.mark.parametrize(("enabled", "best"), [(b"\1\0\0\0", "v4"), (b"\0\0\0\0", "v3"), (b"", "v3")])
@@ -157,14 +159,13 @@ def test_arm_versions_need_known_cores_and_their_features(
 def test_the_version_of_a_mac_follows_from_its_brand(
     brand: str, best: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.platform", "darwin")
     monkeypatch.setattr(aarch64, "sysctl", lambda _: f"{brand}\0".encode())
-    assert aarch64.detect_aarch64({}).features["version"][0] == best
+    host = Host.here({})._replace(system="darwin")
+    assert aarch64.detect_aarch64(host).features["version"][0] == best
 
 
-def test_other_systems_report_the_lowest_arm_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "win32")
-    assert aarch64.detect_aarch64({}).features == {"version": ("8a",)}
+def test_other_systems_report_the_lowest_arm_version() -> None:
+    assert aarch64.detect_aarch64(Host.here({})._replace(system="win32")).features == {"version": ("8a",)}
 
 
 # Measured: uv in a mount namespace with these devices in /sys/bus/pci/devices.
@@ -183,23 +184,20 @@ def test_other_systems_report_the_lowest_arm_version(monkeypatch: pytest.MonkeyP
 def test_a_tpu_is_a_known_device_on_the_pci_bus(
     tmp_path: Path, devices: list[tuple[str, str | None]], present: str
 ) -> None:
-    for number, (vendor, device) in enumerate(devices):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        (folder / "vendor").write_text(f"{vendor}\n")
-        if device:
-            (folder / "device").write_text(f"{device}\n")
-    assert tpu_support({}, tmp_path).features == {"present": (present,)}
+    files = {
+        f"/sys/bus/pci/devices/{number}/{name}": f"{text}\n"
+        for number, texts in enumerate(devices)
+        for name, text in zip(("vendor", "device"), texts, strict=True)
+        if text
+    }
+    assert detect_tpu(host_with(tmp_path, files)).features == {"present": (present,)}
 
 
 @pytest.mark.parametrize(
     ("machine", "processors"), [("AMD64", ["x86_64"]), ("arm64", ["aarch64"]), ("riscv64", [])]
 )
-def test_processors_are_detected_on_their_architecture_only(
-    monkeypatch: pytest.MonkeyPatch, machine: str, processors: list[str]
-) -> None:
-    monkeypatch.setattr("platform.machine", lambda: machine)
-    assert [*detect({}).namespaces] == [*processors, "nvidia", "tpu"]
+def test_processors_are_detected_on_their_architecture_only(machine: str, processors: list[str]) -> None:
+    assert [*detect(Host.here({})._replace(machine=machine)).namespaces] == [*processors, "nvidia", "tpu"]
 
 
 # Measured: uv, with the variable set to this text.
@@ -256,7 +254,7 @@ def test_a_forced_compute_capability_is_read_as_uv_reads_it(
     [("1", 1), ("TRUE", 1), ("yes", 1), ("0", 0), ("on", 0), ("y", 0), (" 1", 0), ("", 0)],
 )
 def test_a_forced_tpu_is_read_as_uv_reads_it(text: str, present: int) -> None:
-    found = detect({FORCE_TPU: text}).namespaces["tpu"]
+    found = detect(Host.here({FORCE_TPU: text})).namespaces["tpu"]
     assert found.features == {"present": ("true" if present else "false",)}
 
 
@@ -315,7 +313,7 @@ def test_forcing_variables_give_the_same_support(
 ) -> None:
     for known in (capability, None):
         supported = {"nvidia": nvidia_features(driver, known), "tpu": tpu_features(True)}
-        again = detect(forcing_variables(supported)).supported
+        again = detect(Host.here(forcing_variables(supported))).supported
         assert {name: again[name] for name in supported} == supported
 
 
@@ -331,14 +329,19 @@ VALUES = st.lists(st.from_regex(r"[a-z0-9_.]+", fullmatch=True), min_size=1, max
     tuple
 )
 SOURCES = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
-SUPPORT = st.builds(Detected, st.dictionaries(NAMES, VALUES, max_size=3), SOURCES)
+FEATURES = st.dictionaries(NAMES, VALUES, max_size=3)
+PACKAGES = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)?", fullmatch=True)
+SUPPORT = st.builds(Detected, FEATURES, SOURCES, st.dictionaries(PACKAGES, FEATURES, max_size=2), st.just(()))
 HARDWARE = st.builds(
     Hardware, st.dictionaries(NAMES.filter(lambda name: name != "abi_dependency"), SUPPORT, max_size=3)
 )
 
 
 def ordered(hardware: Hardware) -> list[Any]:
-    return [(name, [*each.features.items()], each.source) for name, each in hardware.namespaces.items()]
+    return [
+        (name, [*each.features.items()], each.source, [*map(str, each.by_package.items())])
+        for name, each in hardware.namespaces.items()
+    ]
 
 
 @given(HARDWARE)
@@ -466,7 +469,9 @@ if sys.platform == "linux":  # its loader reads LD_LIBRARY_PATH
             (tmp_path / "source.c").write_text(source.replace("INIT", "0"))
             run("cc", "-shared", "-fPIC", "-o", tmp_path / name, tmp_path / "source.c")
         program = (
-            "from variant_backend.machine.detect import detect; found = detect({}).namespaces['nvidia'];"
+            "from variant_backend.machine.detect import detect;"
+            "from variant_backend.machine.host import Host;"
+            "found = detect(Host.here({})).namespaces['nvidia'];"
             "names = ('cuda_version_lower_bound', 'sm_arch');"
             "print(*((found.features.get(name) or '-')[0] for name in names), found.source)"
         )

@@ -15,6 +15,7 @@ from helpers.programs import run
 from packaging.tags import sys_tags
 
 from variant_backend.machine.detect import detect
+from variant_backend.machine.host import Host
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
@@ -113,7 +114,7 @@ ALL = [
 @pytest.mark.parametrize("hardware", [*HARDWARE[:2], *HARDWARE[4:9]], ids="/".join)
 def test_uv_supports_exactly_the_detected_values(hardware: tuple[str, str, str], tmp_path: Path) -> None:
     env = environment(hardware)
-    supported = detect({**os.environ, **env}).supported
+    supported = detect(Host.here({**os.environ, **env})).supported
     expected = {prop for prop in ALL if prop.value in supported.get(prop.namespace, {}).get(prop.feature, ())}
     labels = installed([release([item.namespace], [{item}]) for item in ALL], tmp_path, env)
     assert {item for item, label in zip(ALL, labels, strict=True) if label != NULL_LABEL} == expected
@@ -124,7 +125,7 @@ def test_uv_installs_the_first_ranked_wheel_on_forced_hardware(
     hardware: tuple[str, str, str], tmp_path: Path
 ) -> None:
     env, source = environment(hardware), random.Random("/".join(hardware))
-    supported = detect({**os.environ, **env}).supported
+    supported = detect(Host.here({**os.environ, **env})).supported
     likely = [prop for prop in ALL if prop.value in supported.get(prop.namespace, {}).get(prop.feature, ())]
 
     def draw() -> set[Property]:

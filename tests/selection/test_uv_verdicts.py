@@ -27,6 +27,7 @@ from packaging.version import Version
 
 from variant_backend.checking.run import find_problems
 from variant_backend.machine.detect import detect
+from variant_backend.machine.host import Host
 from variant_backend.selection.releases import Sources, find_listings
 from variant_backend.selection.target import Target
 from variant_backend.selection.uv_selection import UvSelection, uv_select
@@ -69,7 +70,7 @@ def _releases(folder: Path, step: int) -> Iterator[tuple[tuple[str, str], Path]]
 
 @some_or_all
 def test_explain_predicts_uvs_verdict_on_each_changed_document(step: int, tmp_path: Path) -> None:
-    detected = detect({**os.environ, **HARDWARE}).supported
+    detected = detect(Host.here({**os.environ, **HARDWARE})).supported
     target = Target.of(None, None, running=Version(platform.python_version()), tags=TAGS)
     predicted = {
         change: _verdict(uv_select(find_listings("demo", Sources((folder,))), detected, target))

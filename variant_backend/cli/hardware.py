@@ -45,15 +45,19 @@ def hardware_command(
     other commands: --machine FILE.
     """
     from ..machine.detect import detect, load_hardware
+    from ..machine.host import Host
     from ..selection.unknown_names import unknown_in_machine
 
     forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
     if len(forms) > 1:
         raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
     form = _form_of_file(output, forms) if output is not None else ""
-    hardware = load_hardware(machine.path) if machine else detect(os.environ)
+    hardware = load_hardware(machine.path) if machine else detect(Host.here(os.environ))
     if machine and (problems := unknown_in_machine(hardware)):
         raise UnknownNameError(*problems).within(machine.path)
+    for known in hardware.namespaces.values():
+        for problem in known.warnings:
+            printer.warn(problem)
     printer.keys = {"machine": hardware.to_dict()}
     if output is not None:
         _write(output, _text(hardware, form))

@@ -10,35 +10,51 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
+from ..variants.filename import check_project_name, normalize
 from ..variants.metadata_reading import check_namespace
-from ..variants.providers import read_ordered_features
+from ..variants.providers import PluginProvider, Provider, read_ordered_features, required_packages
 from ..variants.ranking import Supported
 from ..variants.validation import Document, join, read_strict_json
 from .toml_read import parse_toml
 
 _VERSION = 1
-_KEYS = ("features", "feature-order", "source")
+_KEYS = ("features", "feature-order", "source", "by-package")
 
 
 class Detected(NamedTuple):
     """The supported values of one namespace, features and values best first, and the source of the fact.
 
-    Without features, nothing of the namespace is supported.
+    Without features, nothing of the namespace is supported. *by_package* has other values, for releases
+    whose provider requires this package (by normalized name). *warnings* are problems of the detection.
     """
 
     features: Mapping[str, tuple[str, ...]]
     source: str = ""
+    by_package: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+    warnings: tuple[Problem, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return the namespace's table, without keys that have their default."""
         return {
             **({"source": self.source} if self.source else {}),
-            **({"feature-order": list(self.features)} if len(self.features) > 1 else {}),
-            "features": {name: list(values) for name, values in self.features.items()},
+            **_ordered(self.features),
+            **(
+                {"by-package": {name: _ordered(features) for name, features in self.by_package.items()}}
+                if self.by_package
+                else {}
+            ),
         }
+
+    def features_for(self, provider: Provider | None) -> Mapping[str, tuple[str, ...]]:
+        """Return the supported values for a release with this provider of the namespace."""
+        if self.by_package and isinstance(provider, PluginProvider):
+            for package in required_packages(provider):
+                if package in self.by_package:
+                    return self.by_package[package]
+        return self.features
 
 
 class Hardware(NamedTuple):
@@ -48,8 +64,12 @@ class Hardware(NamedTuple):
 
     @property
     def supported(self) -> Supported:
-        """The supported values, in the form that `ranking.rank` takes."""
-        return {name: support.features for name, support in self.namespaces.items()}
+        """The supported values for releases with the providers of the registry."""
+        return self.supported_by({})
+
+    def supported_by(self, providers: Mapping[str, Provider]) -> Supported:
+        """Return the supported values for a release with these providers."""
+        return {name: known.features_for(providers.get(name)) for name, known in self.namespaces.items()}
 
     @classmethod
     def from_bytes(cls, data: bytes, where: str) -> Hardware:
@@ -109,10 +129,10 @@ class Hardware(NamedTuple):
         """Return the TOML file."""
         tables = [_toml_lines({"version": _VERSION})]
         for name, support in self.namespaces.items():
-            head, features = support.to_dict(), support.features
-            del head["features"]
-            tables += [f"[machine.{name}]\n{_toml_lines(head)}"] if head else []
-            tables.append(f"[machine.{name}.features]\n{_toml_lines(features)}")
+            head = support.to_dict()
+            tables += _toml_tables(f"machine.{name}", head)
+            for package, other in support.by_package.items():
+                tables += _toml_tables(f"machine.{name}.by-package.{package}", _ordered(other))
         return "\n".join(tables if self.namespaces else [*tables, "[machine]\n"])
 
 
@@ -148,6 +168,22 @@ def _toml_lines(table: Mapping[str, object]) -> str:
     return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items())
 
 
+def _toml_tables(name: str, table: Mapping[str, object]) -> list[str]:
+    """Return the tables of a namespace or of a package."""
+    head = {key: value for key, value in table.items() if key not in ("features", "by-package")}
+    features = cast("Mapping[str, object]", table["features"])
+    first = [f"[{name}]\n{_toml_lines(head)}"] if head else []
+    return [*first, f"[{name}.features]\n{_toml_lines(features)}"]
+
+
+def _ordered(features: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+    """Return the keys of a table for features, and their order if there are several."""
+    return {
+        **({"feature-order": list(features)} if len(features) > 1 else {}),
+        "features": {name: list(values) for name, values in features.items()},
+    }
+
+
 def _read_support(document: Document, value: object, place: str) -> Detected:
     entry = document.table(value, place, _KEYS, required=["features"])
     if "source" in entry:
@@ -156,9 +192,21 @@ def _read_support(document: Document, value: object, place: str) -> Detected:
         document.passes(at, _check_source, source)
     else:
         source = ""
+    at_packages = join(place, "by-package")
+    by_package = {
+        normalize(package): _read_features(document, table, join(at_packages, package))
+        for package, table in document.table(entry.get("by-package", {}), at_packages).items()
+        if document.passes(join(at_packages, package), check_project_name, package, code="bad-name")
+    }
     if "features" not in entry:
         return Detected({})
-    return Detected(dict(read_ordered_features(document, entry, place, "features")), source)
+    return Detected(dict(read_ordered_features(document, entry, place, "features")), source, by_package)
+
+
+def _read_features(document: Document, value: object, place: str) -> dict[str, tuple[str, ...]]:
+    """Read the table of a package."""
+    entry = document.table(value, place, ("features", "feature-order"), required=["features"])
+    return dict(read_ordered_features(document, entry, place, "features")) if "features" in entry else {}
 
 
 def _check_source(text: str) -> None:

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 
+from ..errors import Problem, VariantError
 from ..formats.hardware_file import Detected
 from ..variants.provider_aarch64 import aarch64_features, apple_version, linux_version
+from .host import Host
 from .sysctl import sysctl, sysctl_text
 
-_CPUINFO = Path("/proc/cpuinfo")
+_CPUINFO = "/proc/cpuinfo"
 _BRAND = "machdep.cpu.brand_string"
 
 
-def detect_aarch64(environ: Mapping[str, str]) -> Detected:  # noqa: ARG001  # a detector's signature
+def detect_aarch64(host: Host) -> Detected:
     """Return the versions of the processor; no environment variable forces them for uv."""
-    if sys.platform == "darwin":
+    if host.system == "darwin":
         return Detected(
             aarch64_features(apple_version(sysctl_text(sysctl(_BRAND.encode())))), f"sysctl {_BRAND}"
         )
-    if sys.platform == "linux":
-        with suppress(OSError):  # some sandboxes hide the file
-            text = _CPUINFO.read_text(encoding="ascii", errors="replace")
-            return Detected(aarch64_features(version_of_cpuinfo(text)), f"cores and features in {_CPUINFO}")
-    return Detected(aarch64_features(), "every 64-bit Arm processor")
+    problems: tuple[Problem, ...] = ()
+    try:
+        text = host.text(_CPUINFO) if host.system == "linux" else None
+    except VariantError as error:
+        text, problems = None, error.problems
+    if text is None:  # some sandboxes hide the file
+        return Detected(aarch64_features(), "every 64-bit Arm processor", warnings=problems)
+    return Detected(aarch64_features(version_of_cpuinfo(text)), f"cores and features in {_CPUINFO}")
 
 
 def version_of_cpuinfo(text: str) -> str:

@@ -8,7 +8,6 @@ same facts are assumed as in uv.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.namespace_support import Lazy
 from ..wheels.wrong_files import missing_problem
 from .aarch64 import detect_aarch64
+from .host import Host
 from .nvidia import detect_nvidia, given_nvidia
 from .tpu import detect_tpu, given_tpu
 from .x86_64 import detect_x86_64
@@ -28,8 +28,8 @@ from .x86_64 import detect_x86_64
 # The source of facts that are neither detected nor given.
 ASSUMED = "assumed, as in uv; --machine FILE replaces it"
 
-# The detector of each namespace; it takes the environment variables, which may force facts.
-DETECTORS: Mapping[str, Callable[[Mapping[str, str]], Detected]] = {
+# The detector of each namespace. The environment variables of the host may force facts.
+DETECTORS: Mapping[str, Callable[[Host], Detected]] = {
     "x86_64": detect_x86_64,
     "aarch64": detect_aarch64,
     "nvidia": detect_nvidia,
@@ -37,14 +37,13 @@ DETECTORS: Mapping[str, Callable[[Mapping[str, str]], Detected]] = {
 }
 
 
-def detect(environ: Mapping[str, str]) -> Hardware:
-    """Return what this machine supports; *environ* may force facts, as for uv."""
-    machine = platform.machine()
+def detect(host: Host) -> Hardware:
+    """Return what a machine supports; its environment variables may force facts, as for uv."""
     return Hardware(
         {
-            namespace: detector(environ)
+            namespace: detector(host)
             for namespace, detector in DETECTORS.items()
-            if KNOWN_PROVIDERS[namespace].exists_on(machine)
+            if KNOWN_PROVIDERS[namespace].exists_on(host.machine)
         }
     )
 
@@ -68,10 +67,10 @@ def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
     cannot be read.
     """
     if path is None:
-        return Hardware(Lazy(lambda: detect(environ).namespaces))
+        return Hardware(Lazy(lambda: detect(Host.here(environ)).namespaces))
     return Hardware(
         {
-            name: Detected(support.features, f"{path}: {support.source}" if support.source else str(path))
+            name: support._replace(source=f"{path}: {support.source}" if support.source else str(path))
             for name, support in load_hardware(path).namespaces.items()
         }
     )

@@ -18,6 +18,7 @@ from ..variants.provider_nvidia import (
     is_listed,
     nvidia_features,
 )
+from .host import Host
 
 if TYPE_CHECKING:
     import ctypes
@@ -37,9 +38,9 @@ class Gpu(NamedTuple):
     source: str
 
 
-def detect_nvidia(environ: Mapping[str, str]) -> Detected:
-    """Return what the NVIDIA GPUs of this machine support."""
-    return nvidia_support(environ, find_gpu)
+def detect_nvidia(host: Host) -> Detected:
+    """Return what the NVIDIA GPUs of a machine support."""
+    return nvidia_support(host.environ, find_gpu)
 
 
 def given_nvidia(environ: Mapping[str, str]) -> Detected | None:

@@ -99,7 +99,10 @@ def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy
     """Return the supported values without running plugins."""
     hardware = machine.hardware or Hardware({})
     # Detection starts only when a namespace needs it.
-    sources: dict[Origin, Supported] = {GIVEN: policy.given, _HARDWARE: Lazy(lambda: hardware.supported)}
+    sources: dict[Origin, Supported] = {
+        GIVEN: policy.given,
+        _HARDWARE: Lazy(lambda: hardware.supported_by(metadata.providers)),
+    }
     known = support(metadata, sources, disabled=policy.disabled, enabled=policy.enabled)
     named = {
         namespace: Origin(origin.kind, hardware.namespaces[namespace].source or origin.text)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable
 
+from ..errors import Problem, VariantError
 from ..formats.hardware_file import Detected
 from ..variants.provider_x86_64 import X86_64, x86_64_features
+from .host import Host
 from .sysctl import sysctl, sysctl_text
 
-_CPUINFO = Path("/proc/cpuinfo")
+_CPUINFO = "/proc/cpuinfo"
 
 # Features of IsProcessorFeaturePresent (PF_... of winnt.h), and the flags that they imply.
 # Level v4 needs more of AVX-512 than the foundation, the only part that Windows reports.
@@ -27,24 +26,26 @@ _WINDOWS_FEATURES = {
 }
 
 
-def detect_x86_64(environ: Mapping[str, str]) -> Detected:  # noqa: ARG001  # a detector's signature
+def detect_x86_64(host: Host) -> Detected:
     """Return the levels of the processor; no environment variable forces them for uv.
 
     Without flags, the levels are those that uv assumes.
     """
     finders = {"linux": _linux_flags, "darwin": _macos_flags, "win32": _windows_flags}
-    flags, source = finders.get(sys.platform, lambda: ([], ""))()
+    find = finders.get(host.system)
+    problems: tuple[Problem, ...] = ()
+    try:
+        flags, source = find(host) if find else ([], "")
+    except VariantError as error:
+        flags, source, problems = [], "", error.problems
     if not flags:
-        return Detected(X86_64.assumed, "assumed, as by uv")
+        return Detected(X86_64.assumed, "assumed, as by uv", warnings=problems)
     return Detected(x86_64_features(flags), source)
 
 
-def _linux_flags() -> tuple[list[str], str]:
-    with suppress(OSError):  # some sandboxes hide the file
-        return flags_of_cpuinfo(
-            _CPUINFO.read_text(encoding="utf-8", errors="replace")
-        ), f"flags in {_CPUINFO}"
-    return [], ""
+def _linux_flags(host: Host) -> tuple[list[str], str]:
+    # Some sandboxes hide the file.
+    return flags_of_cpuinfo(host.text(_CPUINFO) or ""), f"flags in {_CPUINFO}"
 
 
 def flags_of_cpuinfo(text: str) -> list[str]:
@@ -53,7 +54,7 @@ def flags_of_cpuinfo(text: str) -> list[str]:
     return line[1].split() if line else []
 
 
-def _macos_flags() -> tuple[list[str], str]:
+def _macos_flags(_: Host) -> tuple[list[str], str]:
     return flags_of_sysctl(sysctl), "sysctl machdep.cpu"
 
 
@@ -66,7 +67,7 @@ def flags_of_sysctl(value: Callable[[bytes], bytes]) -> list[str]:
     return flags
 
 
-def _windows_flags() -> tuple[list[str], str]:
+def _windows_flags(_: Host) -> tuple[list[str], str]:
     import ctypes
 
     is_present = ctypes.CDLL("kernel32").IsProcessorFeaturePresent

@@ -10,13 +10,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import Problem, did_you_mean, one_of
-from .filename import escape
 from .properties import Property
 from .provider_aarch64 import AARCH64
 from .provider_nvidia import NVIDIA
 from .provider_tpu import TPU
 from .provider_x86_64 import X86_64
-from .providers import PluginProvider
+from .providers import PluginProvider, required_packages
 from .registry_entry import KnownProvider
 
 # The first namespace is declared if a null variant needs one.
@@ -33,12 +32,7 @@ def requires_known_plugin(namespace: str, provider: object) -> bool:
     known = KNOWN_PROVIDERS.get(namespace)
     if known is None or not isinstance(provider, PluginProvider):
         return False
-    return not _packages(provider).isdisjoint(_packages(known.table))
-
-
-def _packages(provider: PluginProvider) -> set[str]:
-    """Return the normalized names of the required packages."""
-    return {escape(re.split(r"[^A-Za-z0-9._-]", text.strip())[0]) for text in provider.requires}
+    return not {*required_packages(provider)}.isdisjoint(required_packages(known.table))
 
 
 def unknown_property(prop: Property) -> Problem | None:

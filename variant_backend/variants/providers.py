@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from ..errors import Problem, VariantError, one_of
+from .filename import normalize
 from .properties import Variant, check_name, check_value
 from .validation import Document, join, without_null
 
@@ -200,6 +202,15 @@ def read_features(
             f"{place}.{feature}", lambda text: check_name(text, "feature"), feature, code="bad-name"
         )
     ]
+
+
+def required_packages(provider: PluginProvider) -> list[str]:
+    """Return the normalized names of the packages that a provider requires.
+
+    >>> required_packages(PluginProvider(("Speech_Provider[x]>=1",)))
+    ['speech-provider']
+    """
+    return [normalize(re.split(r"[^A-Za-z0-9._-]", text.strip())[0]) for text in provider.requires]
 
 
 def read_provider_table(

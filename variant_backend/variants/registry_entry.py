@@ -66,6 +66,24 @@ class OpenValues(NamedTuple):
     listed: str = ""
 
 
+class Fact(NamedTuple):
+    """A fact about a machine that users give, such as ``cuda:12.8``: the *words* are for help and messages.
+
+    *several* facts of this kind may be given, for example for several devices.
+    """
+
+    words: str
+    examples: tuple[str, ...]
+    several: bool = False
+
+
+class FactSupport(NamedTuple):
+    """What facts support: the *features* of the registry's provider, and those of other packages by name."""
+
+    features: Features
+    by_package: Mapping[str, Features] = {}
+
+
 class KnownProvider(NamedTuple):
     """The facts of a built-in provider, such as the *table* to write for it.
 
@@ -77,6 +95,9 @@ class KnownProvider(NamedTuple):
     Its features are all features in the meanings, in *open_values* and in *switches*. The only value of a
     switch is `on`. All other values have a meaning. *switch_flags* has the flags of some switches. *march* is
     the flag that a ``+`` follows if no value has one.
+
+    *facts* are what users may give, by key. *from_facts* returns what machines with the given facts of this
+    provider support, without any fact for the *assumed* machine. It raises VariantError for an invalid value.
     """
 
     table: PluginProvider
@@ -90,6 +111,8 @@ class KnownProvider(NamedTuple):
     switch_flags: Mapping[str, Flags] = {}
     march: str = ""
     assumed: Mapping[str, tuple[str, ...]] = {}
+    facts: Mapping[str, Fact] = {}
+    from_facts: Callable[[Mapping[str, Sequence[str]]], FactSupport] | None = None
 
     def exists_on(self, machine: str) -> bool:
         """Return whether the provider exists on machines of this name."""

@@ -1,0 +1,76 @@
+"""The computer whose facts are read: its environment variables, files and names.
+
+Everything that a detector reads is hostile: files may be huge, endless or binary, or change meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import VariantError
+from ..lowlevel.regular_files import read_regular
+
+# Linux writes about 2 kB for each processor in /proc/cpuinfo. Bytes.
+_LARGEST = 16 << 20
+# Real folders of devices have a few hundred entries.
+_MOST_ENTRIES = 4096
+
+
+class Host(NamedTuple):
+    """Where the facts of a machine are read.
+
+    *environ* are the environment variables. *root* is the folder of the file system. *system* is the name as
+    in `sys.platform`, *machine* the name as in `platform.machine`.
+    """
+
+    environ: Mapping[str, str]
+    root: Path
+    system: str
+    machine: str
+
+    @classmethod
+    def here(cls, environ: Mapping[str, str]) -> Host:
+        """Return this computer, with other environment variables."""
+        return cls(environ, Path("/"), sys.platform, platform.machine())
+
+    def path(self, name: str) -> Path:
+        """Return the path of a file with an absolute name, such as ``/proc/cpuinfo``."""
+        return self.root / name.lstrip("/")
+
+    def text(self, name: str) -> str | None:
+        """Return the content of a file without surrounding white space, or None if there is no such file.
+
+        Bytes that are not UTF-8 are replaced. Raises VariantError with the *name* as place if the file
+        cannot be read, is no regular file, or is too large.
+        """
+        try:
+            return read_regular(self.path(name), _LARGEST).decode("utf-8", "replace").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except VariantError as error:
+            problem = error.problems[0]
+            raise VariantError(problem.text, place=name) from None
+        except OSError as error:
+            raise VariantError(error.strerror or str(error), place=name) from None
+
+    def entries(self, name: str) -> list[str]:
+        """Return the sorted names in a folder; there are none if the folder is missing.
+
+        Raises VariantError with the *name* as place if the folder cannot be read, or has too many entries.
+        """
+        try:
+            with os.scandir(self.path(name)) as listing:
+                names = [entry.name for entry in islice(listing, _MOST_ENTRIES + 1)]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise VariantError(error.strerror or str(error), place=name) from None
+        if len(names) > _MOST_ENTRIES:
+            raise VariantError(f"more than {_MOST_ENTRIES} entries", place=name)
+        return sorted(names)

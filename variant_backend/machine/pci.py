@@ -1,0 +1,42 @@
+"""The PCI devices of a computer, as Linux lists them in sysfs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+from ..errors import VariantError
+from .host import Host
+
+_DEVICES = "/sys/bus/pci/devices"
+
+
+class PciDevice(NamedTuple):
+    """A PCI device: its address, and its numbers in sysfs. The *class_code* has three bytes."""
+
+    address: str
+    vendor: int
+    device: int
+    class_code: int
+
+
+def pci_devices(host: Host) -> Iterator[PciDevice]:
+    """Yield the PCI devices by address; entries that cannot be read are skipped.
+
+    Other systems than Linux have none here. Raises VariantError if the folder cannot be read.
+    """
+    for address in host.entries(_DEVICES):
+        numbers = [_number(host, f"{_DEVICES}/{address}/{name}") for name in ("vendor", "device", "class")]
+        vendor, device, class_code = numbers
+        if vendor is not None and device is not None:
+            yield PciDevice(address, vendor, device, class_code or 0)
+
+
+def _number(host: Host, name: str) -> int | None:
+    """Return the hexadecimal number in a file of sysfs, None if there is none."""
+    with suppress(VariantError):
+        if re.fullmatch("0x[0-9a-f]{1,8}", text := host.text(name) or ""):
+            return int(text, 16)
+    return None
