@@ -46,10 +46,13 @@ def environment_options(command: _Function) -> Callable[..., object]:
     return path_option(interpreter_option(with_environment))
 
 
-def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callable[[], Environment]:
-    """Return a function that finds the environment at its first call, and says which one it is.
+def environment_finder(
+    paths: Sequence[Path], interpreter: str | None, *, announce: bool = True
+) -> Callable[[], Environment]:
+    """Return a function that finds the environment at its first call.
 
-    Raises UsageError if both options are given, and VariantError if a path names no site-packages folder.
+    With *announce*, a message says which one it is. Raises UsageError if both options are given, and
+    VariantError if a path names no site-packages folder.
     """
     if paths and interpreter is not None:
         raise click.UsageError("--path and --interpreter cannot be used together; leave one of them out")
@@ -63,7 +66,8 @@ def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callab
         if paths:
             return Environment.of_folders(paths)
         environment = find_environment(interpreter)
-        print_message(f"looking into {environment}")
+        if announce:
+            print_message(f"looking into {environment}")
         return environment
 
     return find

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,15 +29,13 @@ _MOST_VALUES = 4  # of a feature in the table for people
     example="variant-backend hardware -o machine.toml",
     page="docs/hardware.md",
     extra_remedy=lambda file: f"use --machine {shlex.quote(file)}",
+    hints={"--as-env": "use `variant-backend state --as-env`"},
 )
 @machine_option("Show the content of a machine file, not this machine.")
 @click.option("--toml", is_flag=True, help="Print a machine file in TOML.")
-@click.option("--as-env", is_flag=True, help="Print the variables that force uv to see the same.")
 @output_option("Write a machine file: TOML if its name ends in .toml, JSON if in .json.")
 @click.pass_obj
-def hardware_command(
-    printer: Printer, machine: MachineFile | None, toml: bool, as_env: bool, output: Path | None
-) -> None:
+def hardware_command(printer: Printer, machine: MachineFile | None, toml: bool, output: Path | None) -> None:
     """Show what this machine supports, and how each fact is known.
 
     The best values come first. A machine file, the output of --json or --toml, can replace the machine in
@@ -48,9 +45,9 @@ def hardware_command(
     from ..machine.host import Host
     from ..selection.unknown_names import unknown_in_machine
 
-    forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
+    forms = [name for name, given in (("json", printer.as_json), ("toml", toml)) if given]
     if len(forms) > 1:
-        raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
+        raise click.UsageError("--json and --toml cannot be used together; use one of them")
     form = _form_of_file(output, forms) if output is not None else ""
     hardware = load_hardware(machine.path) if machine else detect(Host.here(os.environ))
     if machine and (problems := unknown_in_machine(hardware)):
@@ -60,10 +57,10 @@ def hardware_command(
             printer.warn(problem)
     printer.keys = {"machine": hardware.to_dict()}
     if output is not None:
-        _write(output, _text(hardware, form))
+        _write(output, hardware.to_json() if form == "json" else hardware.to_toml())
         printer.line(str(output))
-    elif toml or as_env:
-        print_document(_text(hardware, forms[0]).encode())
+    elif toml:
+        print_document(hardware.to_toml().encode())
     else:
         printer.table(_rows(hardware))
 
@@ -75,8 +72,8 @@ def _form_of_file(path: Path, forms: Sequence[str]) -> str:
         raise VariantError("expected a file, got a folder", place=path, hint=remedy)
     known = [form for form in ("toml", "json") if not forms or form in forms]
     form = path.suffix.removeprefix(".")
-    if form in known or not known:
-        return form if known else forms[0]
+    if form in known:
+        return form
     remedy = f"use {' or '.join(path.with_suffix(f'.{form}').name for form in known)}"
     remedy += f", or leave --{forms[0]} out" if forms else ""
     text = f"expected a name that ends in {' or '.join(f'.{form}' for form in known)}, got {path.name!r}"
@@ -92,27 +89,16 @@ def _write(path: Path, text: str) -> None:
 
 
 def _is_ours(content: bytes) -> bool:
-    """Return whether a file is empty, a machine file, or has lines with variables."""
+    """Return whether a file is empty or a machine file."""
     from ..formats.hardware_file import Hardware
 
-    if re.fullmatch(rb"([A-Z][A-Z0-9_]*=.*\n)*", content):
+    if not content:
         return True
     try:
         Hardware.from_bytes(content, "")
     except VariantError:
         return False
     return True
-
-
-def _text(hardware: Hardware, form: str) -> str:
-    """Return a machine file, or lines with variables."""
-    if form == "json":
-        return hardware.to_json()
-    if form == "toml":
-        return hardware.to_toml()
-    from ..variants.known_providers import forcing_variables
-
-    return "".join(f"{name}={value}\n" for name, value in forcing_variables(hardware.supported).items())
 
 
 def _rows(hardware: Hardware) -> list[list[str]]:

@@ -138,19 +138,7 @@ def _fail(printer: Printer, variants: Sequence[Installed], problems: Sequence[Pr
 def _to_dict(variants: Sequence[Installed], align: str | None, alignment: Alignment) -> dict[str, object]:
     """Return the keys of the JSON object."""
     return {
-        "variants": [
-            {
-                "name": installed.inspection.name,
-                "version": installed.inspection.version,
-                "path": str(installed.path),
-                "label": installed.inspection.label,
-                "properties": variant.to_dict() if (variant := installed.inspection.variant) else {},
-                "supported": installed.supported,
-                "reasons": [str(reason) for reason in installed.reasons],
-                "unknown": list(installed.unknown),
-            }
-            for installed in variants
-        ],
+        "variants": [installed.to_dict() for installed in variants],
         **(_alignment_to_dict(alignment) if align else {}),
     }
 

@@ -16,7 +16,7 @@ from .selection_options import allow_root_option
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
-    from ..machine.plugins import Plugin
+    from ..machine.plugins import Plugin, PluginSupport
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -98,8 +98,13 @@ def list_command(printer: Printer, environment: Callable[[], Environment]) -> No
 def query_command(
     printer: Printer, names: tuple[str, ...], every: bool, environment: Callable[[], Environment]
 ) -> None:
-    """Run plugins, and show the values that they support."""
-    from ..machine.plugins import query_plugin
+    """Run plugins, and show the values that they support.
+
+    With --json, `machine` has them as in a machine file: --machine of other commands reads the output.
+    """
+    from ..machine.plugins import hardware_of_plugins, query_plugin
+
+    answers: list[tuple[Plugin, PluginSupport]] = []
 
     def query(plugin: Plugin, python: str) -> dict[str, object]:
         try:
@@ -107,6 +112,7 @@ def query_command(
         except VariantError as error:
             printer.fail(error)
             return {"namespace": None, "features": []}
+        answers.append((plugin, support))
         printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version})")
         for name, values in support.features.items():
             printer.line(f"  {support.namespace} :: {name} :: {', '.join(values)}")
@@ -116,6 +122,7 @@ def query_command(
         return {"namespace": support.namespace, "features": features}
 
     _run_each(printer, _chosen(printer, names, every, environment), environment, query)
+    printer.keys = {"machine": hardware_of_plugins(answers).to_dict(), **printer.keys}
 
 
 @providers_group.command(

@@ -38,6 +38,20 @@ class Installed(NamedTuple):
     reasons: tuple[Problem, ...] = ()
     unknown: tuple[str, ...] = ()
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the JSON object."""
+        variant = self.inspection.variant
+        return {
+            "name": self.inspection.name,
+            "version": self.inspection.version,
+            "path": str(self.path),
+            "label": self.inspection.label,
+            "properties": variant.to_dict() if variant else {},
+            "supported": self.supported,
+            "reasons": [str(reason) for reason in self.reasons],
+            "unknown": list(self.unknown),
+        }
+
 
 class PlainPackage(NamedTuple):
     """An installed package that is not a variant, and the runtimes of a namespace that its modules link."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-from ..errors import Problem, VariantError, did_you_mean, one_of
+from ..errors import Problem, VariantError, ascii_unless_printable, did_you_mean, one_of
 from ..lowlevel.processes import Child, command_line
 from ..lowlevel.terminal import print_detail, print_message
 from ..variants.filename import normalize
@@ -27,6 +27,7 @@ from ..variants.validation import Document
 from . import _ask_plugin
 
 if TYPE_CHECKING:
+    from ..formats.hardware_file import Hardware
     from ..wheels.inspection import Inspection
 
 # A plugin reads a few files or loads a driver. Seconds.
@@ -127,6 +128,25 @@ def query_plugin(plugin: Plugin, python: str) -> PluginSupport:
         raise VariantError(*answer.violations)
     features = {name: feature.values for name, feature in answer.features.items()}
     return PluginSupport(answer.namespace or plugin.name, features)
+
+
+def hardware_of_plugins(answers: Iterable[tuple[Plugin, PluginSupport]]) -> Hardware:
+    """Return the answers of plugins in the form of a machine file.
+
+    If several plugins have the same namespace, the answers of others than the first are for releases that
+    require their package.
+    """
+    from ..formats.hardware_file import Detected, Hardware  # builds do not need it
+
+    namespaces: dict[str, Detected] = {}
+    for plugin, support in answers:
+        features = {name: values for name, values in support.features.items() if values}
+        source = ascii_unless_printable(str(plugin))
+        first = namespaces.setdefault(support.namespace, Detected(features, source))
+        if first.source != source:
+            by_package = {**first.by_package, normalize(plugin.distribution): features}
+            namespaces[support.namespace] = first._replace(by_package=by_package)
+    return Hardware(namespaces)
 
 
 def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dict[str, tuple[str, ...]]:
