@@ -362,6 +362,7 @@ SOUND_ARGUMENTS = {
     "providers query": "x",
     "providers validate": "x",
     "schema": "",
+    "state": "--path site",
     "stub": "release --base-url https://example.org -o out",
     "mend": "release/demo-1.0-py3-none-any-fast.whl -o out",
     "unmake": "release/demo-1.0-py3-none-any-fast.whl -o out",

@@ -235,6 +235,8 @@ WHEEL_COMMANDS = (
     "installed --path site",
     "installed --path site --check --align speed --supported speed::mode::x",
     "installed --path site --json",
+    "state --path site",
+    "state --path site --json",
     "inspect demo --path site",
     "explain demo --find-links release --path site --align speed",
 )
@@ -506,6 +508,7 @@ FOLDER_COMMANDS = (
     "fetch demo --find-links *.d --pylock *.d/pylock.toml",
     "stub *.d --base-url https://example.org -o *.d",
     "installed --path *.d",
+    "state --path *.d",
     "installed --path *.d --check --supported speed::mode::x",
     "inspect demo --path *.d",
     "inspect nothing --path *.d",
@@ -558,7 +561,12 @@ def name_rows() -> Iterator[Row]:
         "file's name",
         "installed distribution",
         lambda text: {f"site/{text}-1.0.dist-info/{name}": each for name, each in dist_info(SOUND).items()},
-        ("installed --path site", "installed --path site --check --align speed", "inspect demo --path site"),
+        (
+            "installed --path site",
+            "installed --path site --check --align speed",
+            "inspect demo --path site",
+            "state --path site",
+        ),
         NAME,
     )
 
@@ -854,7 +862,11 @@ CONFIG_FIELDS: dict[str, Callable[[str], bytes]] = {
     "plugin-installer": lambda text: toml({"plugin-installer": text}),
     "invalid TOML": lambda text: text.encode(),
 }
-USED_CONFIG = ("explain demo --find-links release", "fetch demo --find-links release -o OUT")
+USED_CONFIG = (
+    "explain demo --find-links release",
+    "fetch demo --find-links release -o OUT",
+    "state --path site",
+)
 
 
 def other_rows() -> Iterator[Row]:
@@ -894,6 +906,7 @@ def other_rows() -> Iterator[Row]:
         "COLUMNS": ("inspect release/*.whl", *USED_CONFIG),
         "TMPDIR": (stub, build),
         "PYTHONPATH": ("installed",),
+        "CUDA_HOME": ("state --path site", "state --path site --json"),
     }.items():
         yield Row(
             "variable",

@@ -12,6 +12,7 @@ import click
 
 from ..errors import UnknownNameError, VariantError
 from ..lowlevel.terminal import heading, print_document
+from ..lowlevel.urls import shown_url
 from .command import Command, WrongValue
 from .options import output_option
 from .output import Printer
@@ -76,7 +77,8 @@ def _form_of_file(path: Path, forms: Sequence[str]) -> str:
         return form
     remedy = f"use {' or '.join(path.with_suffix(f'.{form}').name for form in known)}"
     remedy += f", or leave --{forms[0]} out" if forms else ""
-    text = f"expected a name that ends in {' or '.join(f'.{form}' for form in known)}, got {path.name!r}"
+    name = shown_url(path.name)  # it may be a URL after all
+    text = f"expected a name that ends in {' or '.join(f'.{form}' for form in known)}, got {name!r}"
     raise WrongValue([f"{text}; {remedy}"], "-o/--output")
 
 

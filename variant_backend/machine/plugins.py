@@ -27,6 +27,8 @@ from ..variants.validation import Document
 from . import _ask_plugin
 
 if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
     from ..formats.hardware_file import Hardware
     from ..wheels.inspection import Inspection
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 _TIME_LIMIT = 60
 _LONGEST_LINE = 10_000
 
+# The group of entry points.
+_GROUP = "variant_plugins"
 _SUPPORTED, _ALL = "get_supported_configs", "get_all_configs"
 
 
@@ -96,7 +100,10 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
 
     plugins, problems = list[Plugin](), list[Problem]()
     seen = {""}  # Python ignores distributions without a name
-    for distribution in find_distributions(folders):
+    distributions = [*find_distributions(folders)]
+    if not any(map(_may_have_plugins, distributions)):
+        return [], []  # reading the metadata of all distributions takes most of the time
+    for distribution in distributions:
         name, version = "", ""
         with suppress(Exception):  # invalid files raise errors of many types
             metadata = distribution.metadata
@@ -105,7 +112,7 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
             continue
         seen.add(normalize(name))
         try:
-            points = [point for point in distribution.entry_points if point.group == "variant_plugins"]
+            points = [point for point in distribution.entry_points if point.group == _GROUP]
         except Exception as error:
             place, reason = f"{name} {version}: entry_points.txt", (str(error).splitlines() or [""])[0]
             problems.append(Problem("error", place, f"cannot be read: {type(error).__name__}: {reason}"))
@@ -116,6 +123,14 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
             for point, reference in zip(points, references, strict=True)
         )
     return sorted(plugins), problems
+
+
+def _may_have_plugins(distribution: Distribution) -> bool:
+    """Return whether the entry points of a distribution name the group, or cannot be read."""
+    try:
+        return _GROUP in (distribution.read_text("entry_points.txt") or "")
+    except Exception:  # invalid files raise errors of many types
+        return True
 
 
 def query_plugin(plugin: Plugin, python: str) -> PluginSupport:
