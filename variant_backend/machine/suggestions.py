@@ -96,13 +96,23 @@ PUBLIC_PLUGINS = {
     "ascend": PublicPlugin("ascend-variant-provider", True, "ascend :: npu_type :: 910b"),
 }
 
-# What lets programs use the devices of a namespace.
-_DRIVERS = {
-    "nvidia": "install the NVIDIA driver; start a container with --gpus all",
-    "amd": "load the driver amdgpu; start a container with --device /dev/kfd --device /dev/dri",
-    "intel": "install the driver and the Level Zero loader; start a container with --device /dev/dri",
-    "ascend": "install the driver and CANN; start a container with the devices /dev/davinci*",
-    "tpu": "start a container with the devices /dev/accel* or /dev/vfio",
+_NO_ACCESS = "the driver gives no access to it"
+# Why a device cannot be read, and what lets programs use it, by namespace.
+_HIDDEN = {
+    "nvidia": (_NO_ACCESS, "install the NVIDIA driver; start a container with --gpus all"),
+    "amd": (
+        "/dev/kfd is missing",
+        "load the driver amdgpu; start a container with --device /dev/kfd --device /dev/dri",
+    ),
+    "intel": (
+        _NO_ACCESS,
+        "install the driver and the Level Zero loader; start a container with --device /dev/dri",
+    ),
+    "ascend": (
+        "no file says its type",
+        "use --supported with values such as 'ascend :: npu_type :: 910b'",
+    ),
+    "tpu": ("it is not detected", "use --supported 'tpu :: present :: true'"),
 }
 # The features that show that a device was read. A toolkit or a driver alone gives the other ones.
 _DEVICE_FEATURES = {"nvidia": "sm_arch", "amd": "gfx_arch", "ascend": "npu_type"}
@@ -174,25 +184,27 @@ def _about_devices(
     )
     plugin = PUBLIC_PLUGINS.get(kind.namespace)
     if kind.namespace not in namespaces:
-        return Advice("unknown-device", kind.name, seen, *_by_hand(kind.namespace, plugin))
+        return Advice("unknown-device", kind.name, seen, *_by_hand(plugin))
     if kind.namespace == "amd" and has_kfd:
         text = "/dev/kfd exists, but no GPU can be read"
         remedy = "add your user to the group of /dev/kfd, usually render"
         return Advice("unreadable-device", kind.name, seen, text, remedy)
-    text = "/dev/kfd is missing" if kind.namespace == "amd" else "the driver gives no access to it"
-    return Advice("hidden-device", kind.name, seen, text, _DRIVERS[kind.namespace])
+    return Advice("hidden-device", kind.name, seen, *_HIDDEN[kind.namespace])
 
 
-def _by_hand(namespace: str, plugin: PublicPlugin | None) -> tuple[str, str]:
+def _by_hand(plugin: PublicPlugin | None) -> tuple[str, str]:
     """Return the text and the remedy about devices that nothing here detects."""
     if plugin is None:
         text = "no provider of variants for it is public"
         return text, "if a release has variants for it, use --supported 'NAMESPACE :: FEATURE :: VALUE'"
     if plugin.is_on_pypi:
         text = f"only the plugin {plugin.package} detects it"
-        return text, f"use --trust-plugin {plugin.package}, or --supported such as '{plugin.example}'"
+        return (
+            text,
+            f"use --trust-plugin {plugin.package}, or --supported with values such as '{plugin.example}'",
+        )
     text = f"only the plugin {plugin.package} detects it, which is not on PyPI"
-    return text, f"use --supported such as '{plugin.example}', or --machine with a file for {namespace}"
+    return text, f"use --supported with values such as '{plugin.example}', or --machine"
 
 
 def _about_toolkits(
