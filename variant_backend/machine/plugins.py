@@ -27,8 +27,6 @@ from ..variants.validation import Document
 from . import _ask_plugin
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution
-
     from ..formats.hardware_file import Hardware
     from ..wheels.inspection import Inspection
 
@@ -96,12 +94,12 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
 
     No plugin is run. If a distribution is in several folders, the first one is used, as in Python.
     """
-    from ..wheels.distributions import find_distributions  # takes long to import
+    from ..wheels.distributions import find_distributions, may_have_entry_points  # takes long to import
 
     plugins, problems = list[Plugin](), list[Problem]()
     seen = {""}  # Python ignores distributions without a name
     distributions = [*find_distributions(folders)]
-    if not any(map(_may_have_plugins, distributions)):
+    if not any(may_have_entry_points(distribution, _GROUP) for distribution in distributions):
         return [], []  # reading the metadata of all distributions takes most of the time
     for distribution in distributions:
         name, version = "", ""
@@ -123,14 +121,6 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
             for point, reference in zip(points, references, strict=True)
         )
     return sorted(plugins), problems
-
-
-def _may_have_plugins(distribution: Distribution) -> bool:
-    """Return whether the entry points of a distribution name the group, or cannot be read."""
-    try:
-        return _GROUP in (distribution.read_text("entry_points.txt") or "")
-    except Exception:  # invalid files raise errors of many types
-        return True
 
 
 def query_plugin(plugin: Plugin, python: str) -> PluginSupport:

@@ -1,7 +1,8 @@
 """Gather a report about a machine, its environment, and what its user configured.
 
 The report has parts. A part that fails reports its problem, and the other parts are still gathered. No
-plugin is run. The only program that may be started is the interpreter of an environment, as for `installed`.
+plugin is run. The only program that may be started is Python: the interpreter of an environment, as for
+`installed`, and the process that asks libraries of drivers.
 """
 
 from __future__ import annotations
