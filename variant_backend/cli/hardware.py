@@ -60,9 +60,7 @@ def hardware_command(
     if machine and run_tools:
         raise click.UsageError("--run-tools and --machine cannot be used together; leave one of them out")
     form = _form_of_file(output, forms) if output is not None else ""
-    hardware = (
-        load_hardware(machine.path) if machine else detect(Host.here(os.environ, runs_tools=run_tools))
-    )
+    hardware = load_hardware(machine.path) if machine else detect(Host.here(os.environ, runs_tools=run_tools))
     if machine and (problems := unknown_in_machine(hardware)):
         raise UnknownNameError(*problems).within(machine.path)
     for known in hardware.namespaces.values():

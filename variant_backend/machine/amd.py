@@ -77,7 +77,7 @@ def given_amd(environ: Mapping[str, str]) -> Detected | None:
 
 
 def amd_support(environ: Mapping[str, str], facts: AmdFacts) -> Detected:
-    """Return what a machine supports with the facts that *environ* forces, and the detected *facts* otherwise.
+    """Return what a machine supports: facts that *environ* forces, and else the detected *facts*.
 
     If a package rejects a forced value, it supports nothing. An empty value forces nothing.
     """
@@ -128,7 +128,7 @@ def _find(host: Host) -> AmdFacts:
     gpus, warnings = _gpus(host)
     nodes = f"GPUs: nodes {shortened([gpu.node for gpu in gpus])} of {_NODES}" if gpus else _NO_GPU
     obstacle, more = _obstacle(host, gpus)
-    gfx, source = ([], obstacle) if obstacle else _of_tools_of_rocm(host.environ, gpus, nodes)
+    gfx, source = ([], obstacle) if obstacle else _seen_by_rocm(host.environ, gpus, nodes)
     rocm, rocm_source, problems = _rocm(host)
     if rocm is None and not gpus:
         rocm_source = ""
@@ -207,7 +207,7 @@ def _gpu_on_pci(host: Host) -> tuple[str, tuple[Problem, ...]]:
     return "", ()
 
 
-def _of_tools_of_rocm(environ: Mapping[str, str], gpus: Sequence[AmdGpu], source: str) -> tuple[list[str], str]:
+def _seen_by_rocm(environ: Mapping[str, str], gpus: Sequence[AmdGpu], source: str) -> tuple[list[str], str]:
     """Return the architectures that the tools of ROCm report, sorted as texts, and the source."""
     visible = sorted(gpus, key=lambda gpu: int(gpu.node))
     if (text := environ.get(VISIBLE)) is not None:

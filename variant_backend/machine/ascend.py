@@ -54,7 +54,7 @@ def given_ascend(environ: Mapping[str, str]) -> Detected | None:
 
 
 def _support(environ: Mapping[str, str], facts: AscendFacts) -> Detected:
-    """Return what a machine supports with the facts that *environ* forces, and the detected *facts* otherwise.
+    """Return what a machine supports: facts that *environ* forces, and else the detected *facts*.
 
     If a forced value is invalid, nothing is supported. An empty value forces nothing.
     """

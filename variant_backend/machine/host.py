@@ -51,7 +51,7 @@ class Host(NamedTuple):
         """Return the content of a file without surrounding white space, or None if there is no such file.
 
         Bytes that are not UTF-8 are replaced. Raises VariantError with the *name* as place if the file
-        cannot be read, is no regular file, or has more than *limit* bytes.
+        cannot be read, is not a regular file, or has more than *limit* bytes.
         """
         try:
             return read_regular(self.path(name), limit).decode("utf-8", "replace").strip()
