@@ -28,6 +28,7 @@ from variant_backend.variants.properties import Property
 from variant_backend.variants.provider_aarch64 import aarch64_features
 from variant_backend.variants.provider_amd import amd_features
 from variant_backend.variants.provider_ascend import ascend_features
+from variant_backend.variants.provider_intel import intel_features
 from variant_backend.variants.provider_nvidia import nvidia_features
 from variant_backend.variants.provider_tpu import tpu_features
 from variant_backend.variants.provider_x86_64 import x86_64_features
@@ -61,6 +62,7 @@ COMPUTED = {
     "tpu": tpu_features(True),
     "amd": amd_features(["gfx1100", "gfx942"], "7.0"),
     "ascend": ascend_features(["910b"], "24.1.0", "8.1.rc1"),
+    "intel": intel_features(["12.60.7"]),
 }
 
 
@@ -173,6 +175,10 @@ _NVIDIA = "known features: cuda_version_lower_bound, cuda_version_upper_bound, s
         (
             "aarch64::version::v8",
             "unknown value 'v8' of aarch64 :: version; write a value such as 8a or 8.2a",
+        ),
+        (
+            "intel::device_ip::12.55.9",
+            "unknown value '12.55.9' of intel :: device_ip; write a value such as 12.55.8 or 20.1.0",
         ),
         ("tpu::present::yes", "unknown value 'yes' of tpu :: present; known values: true, false"),
         ("amd::gfx::gfx942", "unknown feature 'gfx' of amd; known features: gfx_arch, rocm_version"),

@@ -14,6 +14,7 @@ from .properties import Property
 from .provider_aarch64 import AARCH64
 from .provider_amd import AMD
 from .provider_ascend import ASCEND
+from .provider_intel import INTEL
 from .provider_nvidia import NVIDIA
 from .provider_tpu import TPU
 from .provider_x86_64 import X86_64
@@ -28,6 +29,7 @@ KNOWN_PROVIDERS: Mapping[str, KnownProvider] = {
     "tpu": TPU,
     "amd": AMD,
     "ascend": ASCEND,
+    "intel": INTEL,
 }
 
 
@@ -96,6 +98,6 @@ def forcing_variables(supported: Mapping[str, Mapping[str, Sequence[str]]]) -> d
     return {
         variable: value
         for namespace, provider in KNOWN_PROVIDERS.items()
-        if provider.forcing and namespace in supported
+        if provider.uv and provider.forcing and namespace in supported
         for variable, value in provider.forcing(supported[namespace]).items()
     }
