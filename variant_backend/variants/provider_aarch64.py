@@ -149,12 +149,18 @@ AARCH64 = KnownProvider(
             r"([89]\.[1-9]\d*)a",
             r"processors with Armv\1-A",
             Flags(r"-march=armv\1-a", r"/arch:armv\1", r"-C target-feature=+v\1a"),
+            {
+                "8.1a": "ThunderX2",
+                "8.2a": "Neoverse N1, Graviton2",
+                "8.4a": "Neoverse V1, Graviton3, Apple M1",
+            },
         ),
         Meaning(
             "version",
             r"9\.0a",
             "processors with Armv9-A",
             Flags("-march=armv9-a", "/arch:armv9.0", "-C target-feature=+v9a"),
+            {"9.0a": "Neoverse V2, Graviton4, Grace"},
         ),
     ),
     KnownByUv(
