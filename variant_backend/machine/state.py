@@ -18,8 +18,8 @@ from ..errors import Problem, VariantError, one_of
 from ..formats.hardware_file import Detected, Hardware
 from ..lowlevel.urls import shown_reason
 from ..variants.filename import normalize
-from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.namespace_support import Lazy
+from ..variants.words import in_words
 from .environment import Environment
 from .host import Host
 from .privacy import Privacy
@@ -135,14 +135,9 @@ def _rows_of(namespace: str, known: Detected) -> Iterator[list[str]]:
         for feature in [*values][:_MOST_FEATURES]:
             best, *others = values[feature]
             more = f" (+{len(others)})" if others else ""
-            yield [f"{namespace} :: {feature} :: {best}{more}", _words(namespace, feature, best), source]
+            yield [f"{namespace} :: {feature} :: {best}{more}", in_words(namespace, feature, [best]), source]
         if len(values) > _MOST_FEATURES:
             yield [namespace, f"and {len(values) - _MOST_FEATURES} more features", source]
-
-
-def _words(namespace: str, feature: str, value: str) -> str:
-    provider = KNOWN_PROVIDERS.get(namespace)
-    return (provider.describe(feature, value) if provider else None) or ""
 
 
 def configured_settings(config: UserConfig, path: Path) -> list[Setting]:

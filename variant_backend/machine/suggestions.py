@@ -110,7 +110,8 @@ _HIDDEN = {
     ),
     "ascend": (
         "no file says its type",
-        "use --supported with values such as 'ascend :: npu_type :: 910b'",
+        "use `variant-backend hardware --run-tools`, or --supported with values such as"
+        " 'ascend :: npu_type :: 910b'",
     ),
     "tpu": ("it is not detected", "use --supported 'tpu :: present :: true'"),
 }
