@@ -20,6 +20,7 @@ from .command import WrongUsage
 from .environment_options import environment_finder, interpreter_option, path_option
 from .network_options import network_options
 from .options import find_links_option, index_url_option, read_supported, reading
+from .policy_options import configuration, no_policy_option, say_policy
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -146,6 +147,7 @@ SELECTION = frozenset(
     (
         *("find_links", "index_url", "given", "machine", "enabled", "disabled", "trusted", "align"),
         *("paths", "interpreter", "pinned", "python", "platform", "keyring_provider", "allow_root"),
+        "no_policy",
     )
 )
 python_option = click.option(
@@ -205,6 +207,7 @@ _OPTIONS = (
     ),
     python_option,
     platform_option,
+    no_policy_option,
 )
 
 
@@ -230,7 +233,10 @@ def selection_options(command: _Function) -> Callable[..., object]:
     """Add the options of a selection; the command gets ``machine``, ``policy`` and ``target``."""
 
     @functools.wraps(command)
-    def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
+    def with_selection(
+        *args: Any, python: str | None, platform: str | None, no_policy: bool, **kwargs: Any
+    ) -> object:
+        del no_policy  # `configured` reads it from the context
         from ..selection.unknown_names import contradictions
 
         names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned", "allow_root")
@@ -242,7 +248,16 @@ def selection_options(command: _Function) -> Callable[..., object]:
         target = read_target(python, platform)
         is_known = target.here or bool(paths) or interpreter is not None
         aligns = bool(values["align"])
+        facts = None
+        if values["machine"] is None and target.here and (machine_file := configured_machine()):
+            values["machine"], facts = machine_file, this_machine()
         machine = _machine(target, values["machine"], environment if is_known else None, aligns=aligns)
+        if facts:
+            machine = machine._replace(facts=facts)
+        used = (
+            ("machine",) if facts else ("detect", "devices") if target.here and not values["machine"] else ()
+        )
+        say_policy([*configuration().settings(*used), *configuration().effects()])
         policy = _policy(target, **values)
         if problems := contradictions(policy):
             raise WrongUsage([*map(str, problems)])
@@ -252,6 +267,24 @@ def selection_options(command: _Function) -> Callable[..., object]:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def configured_machine() -> MachineFile | None:
+    """Return the machine in the configuration files, or None; raises VariantError."""
+    config = configuration()
+    if config.machine is None:
+        return None
+    try:
+        return MachineFile.parse(config.machine)
+    except VariantError as error:
+        raise error.within(f"{config.files['machine']}: machine") from None
+
+
+def this_machine() -> Hardware:
+    """Return the facts of this machine, as far as the configuration lets them be detected."""
+    from ..machine.detect import hardware_of
+
+    return hardware_of(None, os.environ, configuration().detected)
 
 
 def _version_of(environment: Callable[[], Environment], python: str | None) -> str:
@@ -293,12 +326,14 @@ def _machine(
     variants, errors = installed_variants({}, environment().folders) if aligns and environment else ([], [])
     for problem in problems_of(errors):
         click.get_current_context().obj.warn(problem)
+    config = configuration()
     return Machine(
-        hardware=hardware_of(file.path if file else None, os.environ)
+        hardware=hardware_of(file.path if file else None, os.environ, config.detected)
         if file or target.here
         else _assumed(target),
         installed=tuple(variants),
         versions=Lazy(lambda: installed_versions(environment().folders)) if environment else {},
+        undetected=config.undetected if target.here and not file else "",
     )
 
 
@@ -343,12 +378,12 @@ def _policy(
     """Return the user's wishes; the configured plugins run only for this machine."""
     from ..machine.support import Policy
     from ..machine.trusted_plugins import is_root
-    from ..machine.user_config import UserConfig, config_path
 
-    config = UserConfig.load(config_path())
+    config = configuration()
+    asks = target.here and not machine and config.detected is None
     return Policy(
         given=given,
-        trusted={**config.trusted, **trusted} if target.here and not machine else trusted,
+        trusted={**config.trusted, **trusted} if asks else trusted,
         enabled=enabled,
         disabled=disabled,
         align=align,
@@ -356,4 +391,5 @@ def _policy(
         installer=config.installer,
         named_plugins=frozenset(name for name, package in trusted.items() if not package.version),
         refuses_root=is_root() and not (allow_root or config.allow_root),
+        rules=config.rules,
     )

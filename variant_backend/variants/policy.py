@@ -27,19 +27,19 @@ KEYS = (*PROJECT_KEYS, "null-only", "plain")
 POLICY = "policy"
 
 
-class Rule(NamedTuple):
+class PolicyRule(NamedTuple):
     """A namespace, a feature or a value in a policy, and the *file* that has the rule."""
 
     parts: tuple[str, ...]
     file: str = ""
 
     @classmethod
-    def parse(cls, text: str, file: str = "") -> Rule:
+    def parse(cls, text: str, file: str = "") -> PolicyRule:
         """Read one, two or three names with ``::`` between them; raises VariantError.
 
         Names that a known provider cannot have are errors, too.
 
-        >>> str(Rule.parse("x86_64::level::v3"))
+        >>> str(PolicyRule.parse("x86_64::level::v3"))
         'x86_64 :: level :: v3'
         """
         parts = tuple(part.strip() for part in text.split("::"))
@@ -76,17 +76,19 @@ class Rules(NamedTuple):
     at all, each with its file.
     """
 
-    prefer: tuple[Rule, ...] = ()
-    limit: tuple[Rule, ...] = ()
-    exclude: tuple[Rule, ...] = ()
+    prefer: tuple[PolicyRule, ...] = ()
+    limit: tuple[PolicyRule, ...] = ()
+    exclude: tuple[PolicyRule, ...] = ()
     null_only: tuple[str, ...] = ()
     plain: Mapping[str, str] = {}
 
     def and_nearer(self, other: Rules) -> Rules:
         """Return these rules and those of a nearer file, whose preferences come first."""
-        prefer = {rule.parts: rule for rule in reversed([*other.prefer, *self.prefer])}
+        prefer: dict[tuple[str, ...], PolicyRule] = {}
+        for rule in (*other.prefer, *self.prefer):
+            prefer.setdefault(rule.parts, rule)
         return Rules(
-            tuple(reversed(prefer.values())),
+            tuple(prefer.values()),
             tuple(dict.fromkeys([*self.limit, *other.limit])),
             tuple(dict.fromkeys([*self.exclude, *other.exclude])),
             tuple(dict.fromkeys([*self.null_only, *other.null_only])),
@@ -133,7 +135,7 @@ def governed(known: Support, rules: Rules, namespaces: Collection[str] | None = 
 
     >>> values = {"x86_64": {"level": ("v4", "v3", "v2"), "avx512f": ("on",)}}
     >>> known = Support(values, {"x86_64": Origin("hardware", "flags")})
-    >>> rules = Rules(limit=(Rule.parse("x86_64 :: level :: v3", "a.toml"),))
+    >>> rules = Rules(limit=(PolicyRule.parse("x86_64 :: level :: v3", "a.toml"),))
     >>> governed(known, rules).supported["x86_64"]["level"]
     ('v3', 'v2')
     >>> str(governed(known, rules).origins["x86_64"])
@@ -184,7 +186,7 @@ def _features(
 
 
 def _keep(
-    allowed: Sequence[str], kept: Collection[str], verb: str, rule: Rule, notes: dict[str, None]
+    allowed: Sequence[str], kept: Collection[str], verb: str, rule: PolicyRule, notes: dict[str, None]
 ) -> list[str]:
     """Return the allowed values that a rule keeps; note the rule if it removes one."""
     left = [value for value in allowed if value in kept]
@@ -193,7 +195,7 @@ def _keep(
     return left
 
 
-def _note(verb: str, rule: Rule) -> str:
+def _note(verb: str, rule: PolicyRule) -> str:
     return f"{verb} by policy: {rule} ({rule.file})"
 
 
@@ -217,7 +219,7 @@ def _numbers(value: str) -> list[tuple[int, str]]:
     return [(len(text), text) for text in digits]
 
 
-def _names(rules: Iterable[Rule], before: tuple[str, ...]) -> list[str]:
+def _names(rules: Iterable[PolicyRule], before: tuple[str, ...]) -> list[str]:
     """Return the names in rules that follow the names *before* them, and end the rule."""
     return [rule.parts[-1] for rule in rules if rule.parts[:-1] == before]
 
@@ -252,15 +254,15 @@ def read_policy(
 
 def _rules(
     document: Document, table: Mapping[str, object], place: str, key: str, file: str
-) -> tuple[Rule, ...]:
+) -> tuple[PolicyRule, ...]:
     """Read the rules of a key."""
-    check: Callable[[str], object] = _check_limit if key == "limit" else Rule.parse
+    check: Callable[[str], object] = _check_limit if key == "limit" else PolicyRule.parse
     texts = document.strings(table.get(key, []), join(place, key), check, least=0)
-    return tuple(dict.fromkeys(Rule.parse(text, file) for text in texts))
+    return tuple(dict.fromkeys(PolicyRule.parse(text, file) for text in texts))
 
 
 def _check_limit(text: str) -> None:
-    if len(Rule.parse(text).parts) < 3:
+    if len(PolicyRule.parse(text).parts) < 3:
         raise VariantError(f"{text!r}: missing value", hint=_LIMIT_FORM)
 
 
