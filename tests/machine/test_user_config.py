@@ -47,7 +47,7 @@ def test_a_nearer_file_overrides_settings_and_adds_rules(files: Files) -> None:
     assert (config.installer, config.build_installer, config.allow_root) == ("uv", "uv", False)
     assert config.machine == str(files.site.parent / "m.toml")
     assert config.index_urls == ("https://site.example/simple",)
-    assert config.find_links == ("wheels",)
+    assert config.find_links == (str(files.user.parent / "wheels"),)
     assert config.detected == ("x86_64",)
     assert config.files["detect"] == str(files.user)
     assert config.rules.null_only == (str(files.site),)
@@ -96,7 +96,7 @@ HOSTILE = {
     "wrong namespace": b"detect = ['nvida']",
     "empty source": b"find-links = [' ']",
     "escape": b'[policy]\nprefer = ["\\u001b[2J"]',
-    "unknown key": b"polcy = {}",
+    "unknown key": b"policies = {}",
     "twice": b"machine = 'a.toml'\nmachine = 'b.toml'",
 }
 

@@ -151,9 +151,8 @@ def test_configured_sources_and_machine_replace_missing_options(policy: Path) ->
     assert f"error: {policy.parent / 'no.toml'}" in run("explain", "-f", "dist").stderr
 
 
-def test_uv_obeys_no_policy(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uv_obeys_no_policy(policy: Path) -> None:
     policy.write_text("[policy]\nexclude = ['blas']\n")
-    (policy.parent / "m.toml").write_text("version = 1\n[machine]\n")
     document = explain("--installer", "uv", "--disable", "nvidia", "--disable", "x86_64")
     assert label_of(document["selected"]) == "null"
     assert label_of(document["installer"]["selected"]) == "gpu"

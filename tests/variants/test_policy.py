@@ -90,14 +90,13 @@ def test_a_nearer_file_never_allows_what_another_forbids(known: Support, one: Ru
     assert both == values(governed(known, one)) & values(governed(known, two))
 
 
-def rules_of(**lists: list[str]) -> Rules:
-    return Rules(
-        **{key: tuple(PolicyRule.parse(text, "a.toml") for text in each) for key, each in lists.items()}
-    )  # type: ignore[arg-type]
+def rules_of(*, prefer: str = "", limit: str = "", exclude: str = "") -> Rules:
+    lists = [[text.strip() for text in each.split(",") if text] for each in (prefer, limit, exclude)]
+    return Rules(*(tuple(PolicyRule.parse(text, "a.toml") for text in each) for each in lists))
 
 
 def test_the_preferences_of_the_nearer_file_come_first() -> None:
-    combined = rules_of(prefer=["amd", "nvidia"]).and_nearer(rules_of(prefer=["nvidia", "intel"]))
+    combined = rules_of(prefer="amd, nvidia").and_nearer(rules_of(prefer="nvidia, intel"))
     assert [*map(str, combined.prefer)] == ["nvidia", "intel", "amd"]
     assert combined.in_order(["tpu", "amd", "nvidia"]) == ("nvidia", "amd", "tpu")
 
@@ -105,17 +104,18 @@ def test_the_preferences_of_the_nearer_file_come_first() -> None:
 def test_origins_name_the_rules_with_an_effect() -> None:
     known = Support({"x86_64": {"level": ("v4", "v3"), "avx2": ("on",)}}, {"x86_64": HERE})
     rules = rules_of(
-        limit=["x86_64 :: level :: v3", "nvidia :: sm_arch :: 90_real"],
-        exclude=["x86_64 :: avx2", "tpu"],
-        prefer=["x86_64 :: avx2", "x86_64"],
+        limit="x86_64 :: level :: v3, nvidia :: sm_arch :: 90_real",
+        exclude="x86_64 :: avx2, tpu",
+        prefer="x86_64 :: avx2, x86_64",
     )
     result = governed(known, rules)
     assert result.supported == {"x86_64": {"avx2": (), "level": ("v3",)}}
     assert str(result.origins["x86_64"]) == (
         "here; limited by policy: x86_64 :: level :: v3 (a.toml);"
-        " excluded by policy: x86_64 :: avx2 (a.toml); preferred by policy: x86_64 :: avx2 (a.toml); preferred by policy: x86_64 (a.toml)"
+        " excluded by policy: x86_64 :: avx2 (a.toml);"
+        " preferred by policy: x86_64 :: avx2 (a.toml); preferred by policy: x86_64 (a.toml)"
     )
-    nothing = governed(known, rules_of(exclude=["x86_64"]))
+    nothing = governed(known, rules_of(exclude="x86_64"))
     assert nothing.supported == {"x86_64": {}}
     assert str(nothing.origins["x86_64"]) == "excluded by policy: x86_64 (a.toml)"
 
@@ -146,7 +146,7 @@ def test_a_limit_keeps_its_value_and_those_below(supported: str, limit: str, kep
             "policy.limit[0]: 'x86_64 :: level': missing value; write NAMESPACE",
         ),
         ({"limit": ["x86_64 :: level :: v9"]}, "policy.limit[0]: unknown value 'v9' of x86_64 :: level"),
-        ({"exclude": ["x86_64 :: levl"]}, "unknown feature 'levl' of x86_64 (did you mean 'level'?)"),
+        ({"exclude": ["x86_64 :: lvel"]}, "unknown feature 'lvel' of x86_64 (did you mean 'level'?)"),
         ({"prefer": ["a :: b :: c :: d"]}, "expected at most three names separated by '::', got 4"),
         ({"prefer": ["a ::"]}, "policy.prefer[0]: feature is empty"),
         ({"prefer": "nvidia"}, "policy.prefer: expected a list of strings, got a string"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from ..errors import VariantError
+from ..project.user_variables import NO_POLICY
 
 if TYPE_CHECKING:
     from ..machine.user_config import Effect, UserConfig
@@ -45,13 +46,15 @@ def say_policy(effects: Sequence[Effect]) -> None:
     """Say which rules and settings of configuration files are in force; --json has them as ``policy``."""
     from ..machine.user_config import policy_text
 
-    printer: Any = click.get_current_context().obj
+    context = click.get_current_context()
+    printer: Any = context.obj
     for warning in configuration().warnings:
         printer.warn(warning)
     known = printer.common.setdefault("policy", [])
     known += (effect._asdict() for effect in effects)
     if effects:
-        printer.say(f"policy: {policy_text(effects)}; --no-policy ignores it")
+        option = "--no-policy" if _PARAMETER in context.params else f"{NO_POLICY}=1"
+        printer.say(f"policy: {policy_text(effects)}; {option} ignores it")
 
 
 def or_configured(sources: Sources) -> Sources:

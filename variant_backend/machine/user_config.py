@@ -74,7 +74,7 @@ class UserConfig(NamedTuple):
         trusted: dict[str, TrustedPackage] = {}
         rules = NO_RULES
         for path in filter(os.path.lexists, paths):
-            read, own = _read(path)
+            read, own = read_config(read_toml(path, _LARGEST), path)
             trusted |= read.get("trusted", {})
             values |= read
             files |= {_KEYS[field]: str(path) for field in read}
@@ -111,7 +111,7 @@ def _text(value: object) -> str:
 
 
 def policy_text(effects: Iterable[Effect]) -> str:
-    """Return rules and settings in one line: the values of a key in a file stand together."""
+    """Return rules and settings in one line: a key of a file lists all its values."""
     values: dict[tuple[str, str], list[str]] = {}
     for key, value, file in effects:
         values.setdefault((key, file), []).append(value)
@@ -186,10 +186,13 @@ def site_config_paths() -> list[Path]:
     return [path for path in paths if os.path.lexists(path)][:1]
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Rules]:
-    """Return the settings that a file has, by field of `UserConfig`, and its rules; raises VariantError."""
+def read_config(content: object, path: Path) -> tuple[dict[str, Any], Rules]:
+    """Return the settings in the content of a file, by field of `UserConfig`, and its rules.
+
+    Raises VariantError with every problem.
+    """
     document = Document()
-    table = document.table(read_toml(path, _LARGEST), "", KEYS)
+    table = document.table(content, "", KEYS)
     rules = read_policy(document, table.get("policy", {}), "policy", str(path))
     values = {field: _value(document, key, table[key], path) for field, key in _KEYS.items() if key in table}
     document.check(str(path))
@@ -212,9 +215,10 @@ def _value(document: Document, key: str, value: object, path: Path) -> object:
         return _detected(document, value)
     if key == "machine":
         text = document.string(value, key)
-        return text and _in_folder(text, path.parent)
+        is_valid = text is not None and document.passes(key, _check_source, text)
+        return _machine(text, path.parent) if text and is_valid else None
     texts = document.strings(value, key, _check_source)
-    return tuple(_in_folder(text, path.parent) for text in texts)
+    return tuple(text if "://" in text else str(path.parent / text) for text in texts)
 
 
 def _trusted(document: Document, value: object) -> Trusted:
@@ -243,11 +247,11 @@ def _detected(document: Document, value: object) -> tuple[str, ...] | None:
 
 def _check_source(text: str) -> None:
     if not text.strip():
-        raise VariantError("expected a URL or a folder, got an empty text", hint="remove it")
+        raise VariantError("expected a name, a URL or a path, got an empty text", hint="remove it")
 
 
-def _in_folder(text: str, folder: Path) -> str:
-    """Return a relative path in the folder of its configuration file; URLs and names stay as they are."""
+def _machine(text: str, folder: Path) -> str:
+    """Return a machine; a relative path is in the folder of its configuration file."""
     is_path = "/" in text or "\\" in text or text.endswith((".toml", ".json"))
     return str(folder / text) if is_path and "://" not in text else text
 

@@ -1,7 +1,7 @@
 """The rules of a policy: which supported values a selection prefers, limits and excludes.
 
 PEP 825 lets installers narrow and reorder compatible wheels. A rule never makes a value supported. Rules that
-limit or exclude add up, so their order does not matter. Of two preferences, the nearer file's comes first.
+limit or exclude add up, so their order does not matter. The preferences of the nearer file come first.
 """
 
 from __future__ import annotations
