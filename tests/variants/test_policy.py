@@ -91,8 +91,10 @@ def test_a_nearer_file_never_allows_what_another_forbids(known: Support, one: Ru
 
 
 def rules_of(*, prefer: str = "", limit: str = "", exclude: str = "") -> Rules:
-    lists = [[text.strip() for text in each.split(",") if text] for each in (prefer, limit, exclude)]
-    return Rules(*(tuple(PolicyRule.parse(text, "a.toml") for text in each) for each in lists))
+    def read(texts: str) -> tuple[PolicyRule, ...]:
+        return tuple(PolicyRule.parse(text.strip(), "a.toml") for text in texts.split(",") if text)
+
+    return Rules(read(prefer), read(limit), read(exclude))
 
 
 def test_the_preferences_of_the_nearer_file_come_first() -> None:
