@@ -163,6 +163,20 @@ def test_uv_obeys_no_policy(policy: Path) -> None:
     assert explain("--installer", "uv")["installer"]["reasons"] == []
 
 
+def test_the_least_device_counts_if_the_policy_says_so(policy: Path) -> None:
+    Path("machine.toml").write_text(MACHINE + '[machine.nvidia.least.features]\nsm_arch = ["80_real"]\n')
+    policy.write_text("devices = 'least'\n")
+    document = explain("--installer", "uv")
+    assert label_of(document["selected"]) == "v3"
+    assert label_of(document["installer"]["selected"]) == "gpu"
+    assert document["installer"]["reasons"][0] == (
+        "uv obeys no policy, and without it, demo-1.0-py3-none-any-gpu.whl is selected:"
+        " the machine or its devices"
+    )
+    assert document["policy"] == [{"key": "devices", "value": "least", "file": str(policy)}]
+    assert label_of(explain("--no-policy")["selected"]) == "gpu"
+
+
 @contextmanager
 def watched() -> Iterator[list[str]]:
     """Yield the opened files of the system, loaded libraries and started processes of this process."""

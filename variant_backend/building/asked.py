@@ -118,7 +118,7 @@ def _support(metadata: VariantMetadata, environ: Mapping[str, str], config: User
 
     path, place = machine_in_build(environ, config)
     try:
-        hardware = hardware_of(path, environ, config.detected)
+        hardware = hardware_of(path, environ, config.detected, least=config.least)
         return machine_support(metadata, Machine(hardware), Policy(rules=config.rules))[0]
     except VariantError as error:
         raise error.within(place) from None

@@ -236,7 +236,7 @@ def selection_options(command: _Function) -> Callable[..., object]:
     def with_selection(
         *args: Any, python: str | None, platform: str | None, no_policy: bool, **kwargs: Any
     ) -> object:
-        del no_policy  # `configured` reads it from the context
+        del no_policy  # `configuration` reads it from the context
         from ..selection.unknown_names import contradictions
 
         names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned", "allow_root")
@@ -248,16 +248,8 @@ def selection_options(command: _Function) -> Callable[..., object]:
         target = read_target(python, platform)
         is_known = target.here or bool(paths) or interpreter is not None
         aligns = bool(values["align"])
-        facts = None
-        if values["machine"] is None and target.here and (machine_file := configured_machine()):
-            values["machine"], facts = machine_file, this_machine()
-        machine = _machine(target, values["machine"], environment if is_known else None, aligns=aligns)
-        if facts:
-            machine = machine._replace(facts=facts)
-        used = (
-            ("machine",) if facts else ("detect", "devices") if target.here and not values["machine"] else ()
-        )
-        say_policy([*configuration().settings(*used), *configuration().effects()])
+        known = environment if is_known else None
+        machine, values["machine"] = _machine_under_policy(target, values["machine"], known, aligns=aligns)
         policy = _policy(target, **values)
         if problems := contradictions(policy):
             raise WrongUsage([*map(str, problems)])
@@ -267,6 +259,24 @@ def selection_options(command: _Function) -> Callable[..., object]:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def _machine_under_policy(
+    target: Target, file: MachineFile | None, environment: Callable[[], Environment] | None, *, aligns: bool
+) -> tuple[Machine, MachineFile | None]:
+    """Return the facts of the machine, and the machine file of the option or of the configuration.
+
+    A message says which rules and settings of the configuration are in force.
+    """
+    given, used = file, ["devices"]
+    if given is None and target.here:
+        file = configured_machine()
+        used.append("machine" if file else "detect")
+    machine = _machine(target, file, environment, aligns=aligns)
+    if (given or target.here) and (file != given or configuration().least):
+        machine = machine._replace(facts=_facts(given))
+    say_policy([*configuration().settings(*used), *configuration().effects()])
+    return machine, file
 
 
 def configured_machine() -> MachineFile | None:
@@ -280,11 +290,11 @@ def configured_machine() -> MachineFile | None:
         raise error.within(f"{config.files['machine']}: machine") from None
 
 
-def this_machine() -> Hardware:
-    """Return the facts of this machine, as far as the configuration lets them be detected."""
+def _facts(file: MachineFile | None) -> Hardware:
+    """Return the facts as installers without a policy see them: of this machine, or of an option."""
     from ..machine.detect import hardware_of
 
-    return hardware_of(None, os.environ, configuration().detected)
+    return hardware_of(file.path if file else None, os.environ, configuration().detected)
 
 
 def _version_of(environment: Callable[[], Environment], python: str | None) -> str:
@@ -328,7 +338,7 @@ def _machine(
         click.get_current_context().obj.warn(problem)
     config = configuration()
     return Machine(
-        hardware=hardware_of(file.path if file else None, os.environ, config.detected)
+        hardware=hardware_of(file.path if file else None, os.environ, config.detected, least=config.least)
         if file or target.here
         else _assumed(target),
         installed=tuple(variants),

@@ -164,7 +164,7 @@ def _hardware(path: Path) -> Hardware:
     """Return the hardware that a file describes; raises VariantError."""
     from ..machine.detect import hardware_of
 
-    return hardware_of(path, os.environ)
+    return hardware_of(path, os.environ, least=configuration().least)
 
 
 def _evaluations(
@@ -176,7 +176,7 @@ def _evaluations(
 
     config = configuration()
     if facts:
-        say_policy(config.effects())
+        say_policy([*config.settings("devices"), *config.effects()])
     policy = Policy(rules=config.rules)
     return {
         file: evaluate(planned.release, Machine(hardware), policy, target) for file, hardware in facts.items()

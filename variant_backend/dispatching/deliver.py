@@ -132,7 +132,7 @@ def _evaluated(
     if wish.label is None:
         path, place = machine_in_build(environ, config)
         try:
-            hardware = hardware_of(path, environ, config.detected)
+            hardware = hardware_of(path, environ, config.detected, least=config.least)
             if path is not None and release.metadata is not None:
                 _check_names(hardware.supported, release.metadata, path)
         except VariantError as error:

@@ -74,24 +74,34 @@ def assumed(machine: str, environ: Mapping[str, str]) -> Hardware:
 
 
 def hardware_of(
-    path: Path | None, environ: Mapping[str, str], only: Collection[str] | None = None
+    path: Path | None,
+    environ: Mapping[str, str],
+    only: Collection[str] | None = None,
+    *,
+    least: bool = False,
 ) -> Hardware:
     """Return the content of a machine file, or the detected facts of this machine if *path* is None.
 
-    *only* these namespaces are detected, None means all.
-    The sources name the file. Detection waits until the result is read. Raises VariantError if the file
-    cannot be read.
+    *only* these namespaces are detected, None means all. If devices differ, the best one counts, or the
+    *least* capable one. The sources name the file. Detection waits until the result is read. Raises
+    VariantError if the file cannot be read.
     """
     if path is None and only is not None and not only:
         return Hardware(Lazy(dict))
     if path is None:
-        return Hardware(Lazy(lambda: detect(Host.here(environ), only).namespaces))
-    return Hardware(
+
+        def detected() -> Mapping[str, Detected]:
+            hardware = detect(Host.here(environ), only)
+            return (hardware.of_least_devices() if least else hardware).namespaces
+
+        return Hardware(Lazy(detected))
+    hardware = Hardware(
         {
             name: support._replace(source=f"{path}: {support.source}" if support.source else str(path))
             for name, support in load_hardware(path).namespaces.items()
         }
     )
+    return hardware.of_least_devices() if least else hardware
 
 
 def load_hardware(path: Path) -> Hardware:

@@ -84,6 +84,11 @@ class UserConfig(NamedTuple):
         values["trusted"] = trusted
         return cls(**values, rules=rules, files=files, warnings=tuple(unusual_namespaces(rules)))
 
+    @property
+    def least(self) -> bool:
+        """Whether the least capable of several devices counts."""
+        return self.devices == "least"
+
     def settings(self, *keys: str) -> list[Effect]:
         """Return those of these settings that files have, for people."""
         values = {key: getattr(self, field) for field, key in _KEYS.items() if key in keys}
@@ -120,8 +125,8 @@ def policy_text(effects: Iterable[Effect]) -> str:
 
 def build_policy_text(config: UserConfig, environ: Mapping[str, str]) -> str:
     """Return a text about the configuration in force in a build, empty if there is none."""
-    keys = () if machine_file(environ) else ("machine",) if config.machine else ("detect", "devices")
-    effects = [*config.settings(*keys), *config.effects()]
+    keys = () if machine_file(environ) else ("machine",) if config.machine else ("detect",)
+    effects = [*config.settings(*keys, "devices"), *config.effects()]
     return f"policy: {policy_text(effects)}; {NO_POLICY}=1 ignores it" if effects else ""
 
 

@@ -78,14 +78,15 @@ def explain(
     if machine.undetected:
         problems.append(Problem("warning", "uv", f"unknown supported values: {machine.undetected}", _DETECT))
     differs = why_uv_differs(selection.evaluation, selection.passed, uv)
-    if differs and policy.rules != NO_RULES:
-        free = select_listed(request, listings, machine, policy._replace(rules=NO_RULES), target)
-        differs = [*_without_policy(selection, free, policy), *differs]
+    if differs and (policy.rules != NO_RULES or machine.facts):
+        facts, unruled = machine._replace(hardware=hardware), policy._replace(rules=NO_RULES)
+        free = select_listed(request, listings, facts, unruled, target)
+        differs = [*_without_policy(selection, free, machine, policy), *differs]
     return Explanation(request, evaluation, newer, tuple(problems), uv, tuple(differs))
 
 
-def _without_policy(selection: Selection, free: Selection, policy: Policy) -> list[str]:
-    """Return a line if another wheel would be selected without the rules of the policy."""
+def _without_policy(selection: Selection, free: Selection, machine: Machine, policy: Policy) -> list[str]:
+    """Return a line if another wheel would be selected without the policy."""
     selected, other = (
         evaluation.selected.filename if evaluation and evaluation.selected else None
         for evaluation in (selection.evaluation, free.evaluation)
@@ -93,6 +94,7 @@ def _without_policy(selection: Selection, free: Selection, policy: Policy) -> li
     if selected == other:
         return []
     texts = [f"{key} {value} ({file})" for key, value, file in policy.rules.effects()]
+    texts += ["the machine or its devices"] if machine.facts else []
     return [f"uv obeys no policy, and without it, {other} is selected: {'; '.join(texts)}"]
 
 
