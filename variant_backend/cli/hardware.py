@@ -41,6 +41,7 @@ _MOST_VALUES = 4  # of a feature in the table for people
     show_default=True,
     help="If devices differ, show what the best one supports, or the least capable one.",
 )
+@click.option("--run-tools", is_flag=True, help="Also run tools of vendors on PATH: npu-smi.")
 @output_option("Write a machine file: TOML if its name ends in .toml, JSON if in .json.")
 @click.pass_obj
 def hardware_command(
@@ -49,6 +50,7 @@ def hardware_command(
     toml: bool,
     as_env: bool,
     devices: str,
+    run_tools: bool,
     output: Path | None,
 ) -> None:
     """Show what this machine supports, and how each fact is known.
@@ -62,6 +64,8 @@ def hardware_command(
     forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
     if len(forms) > 1:
         raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
+    if machine and run_tools:
+        raise click.UsageError("--run-tools and --machine cannot be used together; leave one of them out")
     form = _form_of_file(output, forms) if output is not None else ""
     if machine:
         from ..selection.unknown_names import unknown_in_machine
@@ -70,7 +74,7 @@ def hardware_command(
         if problems := unknown_in_machine(hardware):
             raise UnknownNameError(*problems).within(machine.path)
     else:
-        hardware = detect(Host.here(os.environ))
+        hardware = detect(Host.here(os.environ, runs_tools=run_tools))
     if devices == "least":
         hardware = hardware.of_least_devices()
     for known in hardware.namespaces.values():
