@@ -16,6 +16,7 @@ from .selection_options import allow_root_option
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
+    from ..machine.plugin_answers import Answer
     from ..machine.plugins import Plugin
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -103,17 +104,19 @@ def query_command(
 
     def query(plugin: Plugin, python: str) -> dict[str, object]:
         try:
-            support = query_plugin(plugin, python)
+            answer = query_plugin(plugin, python)
         except VariantError as error:
             printer.fail(error)
-            return {"namespace": None, "features": []}
-        printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version})")
-        for name, values in support.features.items():
-            printer.line(f"  {support.namespace} :: {name} :: {', '.join(values)}")
-        if not support.features:
-            printer.line(f"  no value of {support.namespace} is supported")
-        features = [{"name": name, "values": list(values)} for name, values in support.features.items()]
-        return {"namespace": support.namespace, "features": features}
+            return {"namespace": None, "features": [], "generation": None}
+        for problem in answer.duplicates:
+            printer.warn(problem)
+        printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version}){_age(answer)}")
+        for name, values in answer.supported.items():
+            printer.line(f"  {answer.namespace} :: {name} :: {', '.join(values)}")
+        if not answer.features:
+            printer.line(f"  no value of {answer.namespace} is supported")
+        features = [{"name": name, "values": list(values)} for name, values in answer.supported.items()]
+        return {"namespace": answer.namespace, "features": features, "generation": answer.generation}
 
     _run_each(printer, _chosen(printer, names, every, environment), environment, query)
 
@@ -141,22 +144,38 @@ def validate_command(
     variants = [inspection for _, inspection in inspect_installed_variants(folders)]
 
     def validate(plugin: Plugin, python: str) -> dict[str, object]:
-        problems, cost = protocol_problems(plugin, python)
+        problems, answer = protocol_problems(plugin, python)
         problems += contradicting_variants(plugin, plugins, variants)
         requires = required_by(plugin, folders)
         for problem in problems:
-            printer.error(problem)
-        verdict = "  violates the protocol" if problems else "  follows the protocol"
-        printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version}){verdict}")
+            (printer.warn if problem.code == "warning" else printer.error)(problem)
+        valid = all(problem.code == "warning" for problem in problems)
+        verdict = "follows the protocol" if valid else "violates the protocol"
+        printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version})  {verdict}{_age(answer)}")
         printer.line(f"  dependencies: {one_of(requires)}")
+        cost = answer.cost if answer else None
         if cost:
             printer.line(f"  imported modules: {cost.modules}, in {cost.import_seconds:.3f} s")
             printer.line(f"  answer: {cost.seconds:.3f} s")
         imports = {"modules": cost.modules, "seconds": cost.import_seconds} if cost else None
-        seconds = cost.seconds if cost else None
-        return {"valid": not problems, "dependencies": requires, "imports": imports, "seconds": seconds}
+        return {
+            "valid": valid,
+            "dependencies": requires,
+            "imports": imports,
+            "seconds": cost.seconds if cost else None,
+            "generation": answer.generation if answer else None,
+        }
 
     _run_each(printer, chosen, environment, validate)
+
+
+def _age(answer: Answer | None) -> str:
+    """Return a mark for a plugin of an older protocol."""
+    from ..machine.plugin_answers import TODAY
+
+    if answer is None or answer.generation == TODAY:
+        return ""
+    return f"  (older protocol: generation {answer.generation} of {TODAY})"
 
 
 def _run_each(

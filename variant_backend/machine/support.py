@@ -73,6 +73,8 @@ class Policy(NamedTuple):
     # The packages of --trust-plugin that must be plugins: with a version, they may be dependencies of one.
     named_plugins: frozenset[str] = frozenset()
     refuses_root: bool = False
+    # Plugins are asked again, even if an answer is remembered.
+    refresh: bool = False
 
 
 def machine_support(
@@ -128,7 +130,9 @@ def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> 
                 "plugins do not run as root", place=f"providers.{namespace}: plugin", hint=ROOT_REMEDY
             )
             if policy.refuses_root
-            else ask_trusted(namespace, provider, policy.installer, tuple(policy.trusted.values()))
+            else ask_trusted(
+                namespace, provider, policy.installer, tuple(policy.trusted.values()), policy.refresh
+            )
         )
         if isinstance(answer, VariantError):
             problems += answer.problems
