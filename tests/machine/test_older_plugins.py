@@ -198,20 +198,24 @@ PUBLISHED = {
     "x86_64": ("provider-variant-x86-64==0.0.1.post2", "provider_variant_x86_64.plugin:X8664Plugin", 1),
     "amd": ("rocm-bootstrap==0.3.0", "rocm_bootstrap.variant_provider:AMDVariantPlugin", 3),
 }
-FORCED = {
-    "ASCEND_VARIANT_PROVIDER_FORCE_NPU_TYPE": "910b",
-    "ROCM_BOOTSTRAP_FORCE_GFX_ARCH": "gfx942",
-}
+
+
+@pytest.fixture
+def _forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give two plugins a device that this machine does not have."""
+    monkeypatch.setenv("ASCEND_VARIANT_PROVIDER_FORCE_NPU_TYPE", "910b")
+    monkeypatch.setenv("ROCM_BOOTSTRAP_FORCE_GFX_ARCH", "gfx942")
 
 
 @pytest.mark.slow  # installs from the package index
+@pytest.mark.usefixtures("_forced")
 @pytest.mark.parametrize("namespace", PUBLISHED)
 def test_a_plugin_of_the_package_index_can_be_queried(namespace: str, tmp_path: Path) -> None:
     requirement, reference, generation = PUBLISHED[namespace]
     run("uv", "venv", "-q", "--python", sys.executable, tmp_path / "env")
     run("uv", "pip", "install", "-q", "--python", tmp_path / "env", requirement)
     arguments = ("providers", "query", "--all", "--json", "--allow-root", "--interpreter", tmp_path / "env")
-    (plugin,) = json.loads(run_here(main, *arguments, **FORCED).stdout)["plugins"]
+    (plugin,) = json.loads(run_here(main, *arguments).stdout)["plugins"]
     assert (plugin["reference"], plugin["namespace"]) == (reference, namespace)
     assert plugin["generation"] == generation
     features = {feature["name"]: feature["values"] for feature in plugin["features"]}
@@ -222,6 +226,7 @@ def test_a_plugin_of_the_package_index_can_be_queried(namespace: str, tmp_path: 
 
 
 @pytest.mark.slow  # installs from the package index
+@pytest.mark.usefixtures("_forced")
 def test_plugins_of_the_package_index_select_variants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,7 +241,7 @@ def test_plugins_of_the_package_index_select_variants(
     (tmp_path / "machine.json").write_text('{"version": 1, "machine": {}}')
     trusted = [word for one, *_ in PUBLISHED.values() for word in ("--trust-plugin", one)]
     words = ("explain", "demo", "--find-links", folder, "--json", "--machine", tmp_path / "machine.json")
-    document = json.loads(run_here(main, *words, *trusted, **FORCED).stdout)
+    document = json.loads(run_here(main, *words, *trusted).stdout)
     assert document["selected"] == "demo-1.0-py3-none-any-fast.whl"
     support = document["support"]
     assert support["ascend"]["features"] == {"npu_type": ["910b"]}

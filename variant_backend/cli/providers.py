@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import UnknownNameError, VariantError, did_you_mean, one_of
+from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of
+from ..project.provider_scaffold import plugin_files, project_of
 from .command import Command, Group
 from .environment_options import environment_finder, interpreter_option
+from .options import dry_run_option, output_option, reading
 from .output import Printer, status_line
 from .selection_options import allow_root_option
 
@@ -167,6 +171,44 @@ def validate_command(
         }
 
     _run_each(printer, chosen, environment, validate)
+
+
+@providers_group.command(
+    "new", cls=Command, example="variant-backend providers new speech", page="docs/write-a-plugin.md"
+)
+@click.argument("namespace", callback=reading(lambda text: project_of(text) and text))
+@output_option("The folder of the new project.  [default: NAMESPACE-variant-provider]")
+@dry_run_option
+@click.pass_obj
+def new_command(printer: Printer, namespace: str, output: Path | None, dry_run: bool) -> None:
+    """Write a new plugin package, with tests that pass.
+
+    Its plugin reports one feature of NAMESPACE. Existing files are not replaced. The paths are printed.
+    """
+    from ..lowlevel.file_set import Output, write_all_files
+    from ..variants.known_providers import KNOWN_PROVIDERS
+
+    folder = output or Path(project_of(namespace))
+    files = [Output(folder, name, text.encode(), _no) for name, text in plugin_files(namespace).items()]
+    existing = [file.path for file in files if os.path.lexists(file.path)]
+    if existing:
+        problems = (Problem("error", str(path), "already exists") for path in existing)
+        raise VariantError(*problems, hint="use another folder (--output)")
+    if namespace in KNOWN_PROVIDERS:
+        text = f"namespace {namespace!r} is known here, so the plugin runs only where it is not detected"
+        printer.warn(text)
+    if not dry_run:
+        write_all_files(files)
+    printer.keys = {"paths": [str(file.path) for file in files], "written": not dry_run}
+    for file in files:
+        printer.line(str(file.path))
+    if not dry_run:
+        printer.say(f"next: edit detect_level() in {files[1].path}")
+
+
+def _no(_: bytes) -> bool:
+    """Return that no existing file may be replaced."""
+    return False
 
 
 def _age(answer: Answer | None) -> str:

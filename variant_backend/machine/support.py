@@ -118,9 +118,13 @@ def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> 
     """Return the supported values, with the answers of trusted plugins for unknown namespaces."""
     supported, origins = dict(known.supported), dict(known.origins)
     problems: list[Problem] = []
-    for namespace in [name for name, origin in known.origins.items() if origin == UNKNOWN]:
+    for namespace, origin in known.origins.items():
         provider = metadata.providers.get(namespace)
         if not isinstance(provider, PluginProvider):
+            continue
+        if origin.kind == _HARDWARE.kind and objection(provider, policy.trusted) is None:
+            origins[namespace] = origin.with_more("; its trusted plugin is not run")
+        if origin != UNKNOWN:
             continue
         if reason := objection(provider, policy.trusted):
             origins[namespace] = UNKNOWN.with_more(f"; {reason}")
