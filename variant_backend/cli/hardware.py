@@ -34,10 +34,24 @@ _MOST_VALUES = 4  # of a feature in the table for people
 @machine_option("Show the content of a machine file, not this machine.")
 @click.option("--toml", is_flag=True, help="Print a machine file in TOML.")
 @click.option("--as-env", is_flag=True, help="Print the variables that force uv to see the same.")
+@click.option(
+    "--devices",
+    type=click.Choice(["best", "least"]),
+    default="best",
+    show_default=True,
+    help="If devices differ, show what the best one supports, or the least capable one.",
+)
+@click.option("--run-tools", is_flag=True, help="Also run tools of vendors on PATH: npu-smi.")
 @output_option("Write a machine file: TOML if its name ends in .toml, JSON if in .json.")
 @click.pass_obj
 def hardware_command(
-    printer: Printer, machine: MachineFile | None, toml: bool, as_env: bool, output: Path | None
+    printer: Printer,
+    machine: MachineFile | None,
+    toml: bool,
+    as_env: bool,
+    devices: str,
+    run_tools: bool,
+    output: Path | None,
 ) -> None:
     """Show what this machine supports, and how each fact is known.
 
@@ -46,15 +60,23 @@ def hardware_command(
     """
     from ..machine.detect import detect, load_hardware
     from ..machine.host import Host
-    from ..selection.unknown_names import unknown_in_machine
 
     forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
     if len(forms) > 1:
         raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
+    if machine and run_tools:
+        raise click.UsageError("--run-tools and --machine cannot be used together; leave one of them out")
     form = _form_of_file(output, forms) if output is not None else ""
-    hardware = load_hardware(machine.path) if machine else detect(Host.here(os.environ))
-    if machine and (problems := unknown_in_machine(hardware)):
-        raise UnknownNameError(*problems).within(machine.path)
+    if machine:
+        from ..selection.unknown_names import unknown_in_machine
+
+        hardware = load_hardware(machine.path)
+        if problems := unknown_in_machine(hardware):
+            raise UnknownNameError(*problems).within(machine.path)
+    else:
+        hardware = detect(Host.here(os.environ, runs_tools=run_tools))
+    if devices == "least":
+        hardware = hardware.of_least_devices()
     for known in hardware.namespaces.values():
         for problem in known.warnings:
             printer.warn(problem)

@@ -34,9 +34,15 @@ def version_of_cpuinfo(text: str) -> str:
     """Return the version of a processor by the text of /proc/cpuinfo, which describes each core."""
     cores = []
     features: list[str] = []
-    for entry in text.split("\n\n"):
-        fields = dict(re.findall(r"^([^:\n]*?)[ \t]*:[ \t]*(.*)$", entry, re.MULTILINE))
+    for entry in re.split("\n{2,}", text):
+        fields = _fields(entry)
         if "processor" in fields:
             cores.append((fields.get("CPU implementer", ""), fields.get("CPU part", "")))
             features = fields.get("Features", "").split()
     return linux_version(cores, features)
+
+
+def _fields(entry: str) -> dict[str, str]:
+    """Return the lines ``name : value`` of an entry; a regular expression would be slow on long lines."""
+    lines = (line.partition(":") for line in entry.split("\n"))
+    return {name.rstrip(" \t"): value.lstrip(" \t") for name, colon, value in lines if colon}

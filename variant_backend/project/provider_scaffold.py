@@ -59,7 +59,7 @@ def get_all_configs() -> list[Config]:
 
 def get_supported_configs() -> list[Config]:
     """Return the features and values that this machine supports; none without the device."""
-    level = os.environ.get(FORCE) or detect_level()
+    level = os.getenv(FORCE) or detect_level()
     if level is None:
         return []
     if level not in LEVELS:
