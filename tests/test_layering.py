@@ -62,14 +62,14 @@ RESERVED = {
         "machine.plugins",
         "machine.trusted_plugins",
     },
-    "platformdirs": {"lowlevel.remembered_digests", "machine.installer_settings", "machine.user_config"},
+    "platformdirs": {"lowlevel.user_cache", "machine.installer_settings", "machine.user_config"},
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
     "truststore": {"lowlevel.certificates"},
     "urllib.request": {"lowlevel.http", "lowlevel.connections"},
     "http.client": {"lowlevel.http", "lowlevel.connections"},
-    "ctypes": {"machine._ask_libraries", "machine.sysctl", "machine.x86_64"},
+    "ctypes": {"machine._ask_libraries", "machine.boot", "machine.sysctl", "machine.x86_64"},
 }
 # Modules with values and pure functions, in addition to `variants` ...
 PURE = {

@@ -146,8 +146,8 @@ allow_root_option = click.option("--allow-root", is_flag=True, help="Run plugins
 SELECTION = frozenset(
     (
         *("find_links", "index_url", "given", "machine", "enabled", "disabled", "trusted", "align"),
-        *("paths", "interpreter", "pinned", "python", "platform", "keyring_provider", "allow_root"),
-        "no_policy",
+        *("paths", "interpreter", "pinned", "python", "platform", "keyring_provider"),
+        *("allow_root", "refresh", "no_policy"),
     )
 )
 python_option = click.option(
@@ -188,6 +188,11 @@ _OPTIONS = (
         help="Run this package's plugins in an isolated environment; may be repeated.",
     ),
     allow_root_option,
+    click.option(
+        "--refresh",
+        is_flag=True,
+        help="Ask trusted plugins again, instead of using their answers of the last day.",
+    ),
     click.option(
         "--align",
         multiple=True,
@@ -239,8 +244,8 @@ def selection_options(command: _Function) -> Callable[..., object]:
         del no_policy  # `configuration` reads it from the context
         from ..selection.unknown_names import contradictions
 
-        names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned", "allow_root")
-        values = {name: kwargs.pop(name) for name in names}
+        names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned")
+        values = {name: kwargs.pop(name) for name in (*names, "allow_root", "refresh")}
         paths, interpreter = kwargs.pop("paths"), kwargs.pop("interpreter")
         environment = environment_finder(paths, interpreter)
         if interpreter is not None:
@@ -382,6 +387,7 @@ def _policy(
     disabled: tuple[str, ...],
     trusted: Trusted,
     allow_root: bool,
+    refresh: bool,
     align: tuple[str, ...],
     pinned: Mapping[str, Version],
 ) -> Policy:
@@ -402,4 +408,5 @@ def _policy(
         named_plugins=frozenset(name for name, package in trusted.items() if not package.version),
         refuses_root=is_root() and not (allow_root or config.allow_root),
         rules=config.rules,
+        refresh=refresh,
     )

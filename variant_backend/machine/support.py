@@ -80,6 +80,8 @@ class Policy(NamedTuple):
     named_plugins: frozenset[str] = frozenset()
     refuses_root: bool = False
     rules: Rules = NO_RULES
+    # Plugins are asked again, even if an answer is remembered.
+    refresh: bool = False
 
 
 def machine_support(
@@ -137,9 +139,13 @@ def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> 
     """Return the supported values, with the answers of trusted plugins for unknown namespaces."""
     supported, origins = dict(known.supported), dict(known.origins)
     problems: list[Problem] = []
-    for namespace in [name for name, origin in known.origins.items() if origin == UNKNOWN]:
+    for namespace, origin in known.origins.items():
         provider = metadata.providers.get(namespace)
         if not isinstance(provider, PluginProvider):
+            continue
+        if origin.kind == _HARDWARE.kind and objection(provider, policy.trusted) is None:
+            origins[namespace] = origin.with_more("; its trusted plugin is not run")
+        if origin != UNKNOWN:
             continue
         if reason := objection(provider, policy.trusted):
             origins[namespace] = UNKNOWN.with_more(f"; {reason}")
@@ -149,7 +155,9 @@ def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> 
                 "plugins do not run as root", place=f"providers.{namespace}: plugin", hint=ROOT_REMEDY
             )
             if policy.refuses_root
-            else ask_trusted(namespace, provider, policy.installer, tuple(policy.trusted.values()))
+            else ask_trusted(
+                namespace, provider, policy.installer, tuple(policy.trusted.values()), policy.refresh
+            )
         )
         if isinstance(answer, VariantError):
             problems += answer.problems
