@@ -264,11 +264,11 @@ def test_the_configuration_lists_trusted_packages_and_may_be_missing(tmp_path: P
     assert UserConfig.load(path) == UserConfig({}, "pip")
     assert user_config.config_path().parts[-2:] == ("variant-backend", path.name)
     path.write_text('trust-plugins = ["A.Provider", "b"]\nplugin-installer = "uv"\n')
-    assert UserConfig.load(path) == UserConfig(
-        trusting([TrustedPackage("a-provider"), TrustedPackage("b")]), "uv"
-    )
+    config = UserConfig.load(path)
+    assert config.trusted == trusting([TrustedPackage("a-provider"), TrustedPackage("b")])
+    assert config.installer == "uv"
     path.write_text("trust-plugins = []\n")
-    assert UserConfig.load(path) == UserConfig()
+    assert UserConfig.load(path).trusted == {}
 
 
 @pytest.mark.parametrize(
