@@ -84,6 +84,15 @@ def test_each_source_is_used_if_no_earlier_one_knows() -> None:
     }
 
 
+def test_the_origin_names_a_trusted_plugin_that_detection_replaces() -> None:
+    hardware = Hardware({name: Detected({"f": ("found",)}, "seen") for name in "ab"})
+    metadata = release(a=PLUGIN, b=PluginProvider(("b-provider",)))
+    policy = Policy(trusted=trusting([TrustedPackage("a-provider")]))
+    known, _ = machine_support(metadata, Machine(hardware), policy)
+    texts = {name: str(origin) for name, origin in known.origins.items()}
+    assert texts == {"a": "seen; its trusted plugin is not run", "b": "seen"}
+
+
 def test_detection_does_not_run_if_other_sources_know() -> None:
     def look() -> Mapping[str, Detected]:
         raise AssertionError("detection runs")
