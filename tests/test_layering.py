@@ -162,7 +162,7 @@ def test_builds_do_not_import_the_command_line() -> None:
 
 def test_dispatching_imports_neither_the_command_line_nor_builds() -> None:
     used = reached("dispatch")
-    assert not used & {"hooks", "project.scaffold", "building.variant_build", "machine.user_config"}
+    assert not used & {"hooks", "project.scaffold", "building.variant_build"}
     assert "cli" not in {place_of(name) for name in used}
 
 

@@ -273,11 +273,11 @@ def test_the_configuration_lists_trusted_packages_and_may_be_missing(tmp_path: P
     assert UserConfig.load(path) == UserConfig({}, "pip")
     assert user_config.config_path().parts[-2:] == ("variant-backend", path.name)
     path.write_text('trust-plugins = ["A.Provider", "b"]\nplugin-installer = "uv"\n')
-    assert UserConfig.load(path) == UserConfig(
-        trusting([TrustedPackage("a-provider"), TrustedPackage("b")]), "uv"
-    )
+    config = UserConfig.load(path)
+    assert config.trusted == trusting([TrustedPackage("a-provider"), TrustedPackage("b")])
+    assert config.installer == "uv"
     path.write_text("trust-plugins = []\n")
-    assert UserConfig.load(path) == UserConfig()
+    assert UserConfig.load(path).trusted == {}
 
 
 @pytest.mark.parametrize(
@@ -353,6 +353,15 @@ def test_defaults_are_this_machine_python_and_environment(monkeypatch: pytest.Mo
     assert "nvidia" in (machine.hardware or Hardware({})).namespaces
     assert machine.versions["click"] == Version(version("click"))
     assert (policy.trusted, policy.installer, machine.installed) == ({}, "pip", ())
+
+
+@pytest.mark.parametrize(("text", "is_trusted"), [("true", True), ('["x86_64"]', True), ("false", False)])
+def test_a_configured_plugin_may_run_where_its_namespace_is_not_detected(
+    text: str, is_trusted: bool, config: Path
+) -> None:
+    config.write_text(f'trust-plugins = ["always"]\ndetect = {text}')
+    _, policy, _ = read_options()
+    assert ("always" in policy.trusted) == is_trusted
 
 
 def test_another_platform_ignores_facts_of_this_machine(config: Path) -> None:

@@ -139,10 +139,13 @@ def _text(hardware: Hardware, form: str) -> str:
 
 def _rows(hardware: Hardware) -> list[list[str]]:
     """Return the table for people, without the tails of long lists."""
-    rows: list[list[str]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE")]
+    from ..variants.words import in_words
+
+    rows: list[list[str]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE", "MEANING OF THE BEST")]
     for namespace, support in hardware.namespaces.items():
         features = list(support.features.items()) or [("-", ("nothing",))]
         for feature, values in features:
             more = f", ... ({len(values)} in all)" if len(values) > _MOST_VALUES else ""
-            rows.append([namespace, feature, ", ".join(values[:_MOST_VALUES]) + more, support.source])
+            shown = ", ".join(values[:_MOST_VALUES]) + more
+            rows.append([namespace, feature, shown, support.source, in_words(namespace, feature, values[:1])])
     return rows

@@ -181,9 +181,8 @@ def _print(printer: Printer, variants: Sequence[Installed], align: str | None) -
         printer.say(f"no installed variant has properties in {align}" if align else "no variant is installed")
     for variant, head in zip(shown, table(list(map(_head, shown)), columns=sys.maxsize), strict=True):
         printer.line(*head)
-        for line in property_lines(variant.inspection):
-            if align is None or line.startswith(f"{align} ::"):
-                printer.line(f"  {line}")
+        for line in property_lines(variant.inspection, align):
+            printer.line(f"  {line}")
         for reason in variant.reasons:
             printer.line(f"  not supported: {reason}")
         for namespace in variant.unknown:

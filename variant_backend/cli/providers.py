@@ -16,6 +16,7 @@ from .command import Command, Group
 from .environment_options import environment_finder, interpreter_option
 from .options import dry_run_option, output_option, reading
 from .output import Printer, status_line
+from .policy_options import configuration
 from .selection_options import allow_root_option
 
 if TYPE_CHECKING:
@@ -42,9 +43,8 @@ def _choosing(command: _Function) -> Callable[..., object]:
     @functools.wraps(command)
     def not_as_root(*args: Any, allow_root: bool, **kwargs: Any) -> object:
         from ..machine.trusted_plugins import ROOT_REMEDY, is_root
-        from ..machine.user_config import UserConfig, config_path
 
-        if is_root() and not (allow_root or UserConfig.load(config_path()).allow_root):
+        if is_root() and not (allow_root or configuration().allow_root):
             raise VariantError("plugins do not run as root", hint=ROOT_REMEDY)
         return command(*args, **kwargs)
 
