@@ -84,6 +84,15 @@ def test_each_source_is_used_if_no_earlier_one_knows() -> None:
     }
 
 
+def test_the_origin_names_a_trusted_plugin_that_detection_replaces() -> None:
+    hardware = Hardware({name: Detected({"f": ("found",)}, "seen") for name in "ab"})
+    metadata = release(a=PLUGIN, b=PluginProvider(("b-provider",)))
+    policy = Policy(trusted=trusting([TrustedPackage("a-provider")]))
+    known, _ = machine_support(metadata, Machine(hardware), policy)
+    texts = {name: str(origin) for name, origin in known.origins.items()}
+    assert texts == {"a": "seen; its trusted plugin is not run", "b": "seen"}
+
+
 def test_detection_does_not_run_if_other_sources_know() -> None:
     def look() -> Mapping[str, Detected]:
         raise AssertionError("detection runs")
@@ -344,6 +353,15 @@ def test_defaults_are_this_machine_python_and_environment(monkeypatch: pytest.Mo
     assert "nvidia" in (machine.hardware or Hardware({})).namespaces
     assert machine.versions["click"] == Version(version("click"))
     assert (policy.trusted, policy.installer, machine.installed) == ({}, "pip", ())
+
+
+@pytest.mark.parametrize(("text", "is_trusted"), [("true", True), ('["x86_64"]', True), ("false", False)])
+def test_a_configured_plugin_may_run_where_its_namespace_is_not_detected(
+    text: str, is_trusted: bool, config: Path
+) -> None:
+    config.write_text(f'trust-plugins = ["always"]\ndetect = {text}')
+    _, policy, _ = read_options()
+    assert ("always" in policy.trusted) == is_trusted
 
 
 def test_another_platform_ignores_facts_of_this_machine(config: Path) -> None:

@@ -396,7 +396,7 @@ def _policy(
     from ..machine.trusted_plugins import is_root
 
     config = configuration()
-    asks = target.here and not machine and config.detected is None
+    asks = target.here and not machine and config.detected != ()  # `detect = false`
     return Policy(
         given=given,
         trusted={**config.trusted, **trusted} if asks else trusted,
@@ -407,6 +407,6 @@ def _policy(
         installer=config.installer,
         named_plugins=frozenset(name for name, package in trusted.items() if not package.version),
         refuses_root=is_root() and not (allow_root or config.allow_root),
-        rules=config.rules,
         refresh=refresh,
+        rules=config.rules,
     )

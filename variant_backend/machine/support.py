@@ -79,9 +79,9 @@ class Policy(NamedTuple):
     # The packages of --trust-plugin that must be plugins: with a version, they may be dependencies of one.
     named_plugins: frozenset[str] = frozenset()
     refuses_root: bool = False
-    rules: Rules = NO_RULES
     # Plugins are asked again, even if an answer is remembered.
     refresh: bool = False
+    rules: Rules = NO_RULES
 
 
 def machine_support(
