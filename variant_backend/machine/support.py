@@ -95,6 +95,11 @@ def machine_support(
     return known, tuple(problems)
 
 
+def support_without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
+    """Return the supported values of a release's namespaces as far as no plugin is needed."""
+    return _with_abi(metadata, _without_plugins(metadata, machine, policy), machine, policy)
+
+
 def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
     """Return the supported values without running plugins."""
     hardware = machine.hardware or Hardware({})

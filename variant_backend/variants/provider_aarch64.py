@@ -89,6 +89,12 @@ def _core_version(implementer: str, part: str) -> str:
     return next(known, "8a")
 
 
+def _chain(feature: str, value: str) -> tuple[str, tuple[int, ...]] | None:
+    """Return the chain and the position of a version that uv lists, or None."""
+    versions = [*_VERSIONS]
+    return ("version", (versions.index(value),)) if feature == "version" and value in versions else None
+
+
 # Other features of the provider's package, and of later releases of its archspec library.
 # `asimdrdmatomics` and `btiecv` join two names each, because the package lacks two commas.
 _SWITCHES = """
@@ -142,4 +148,5 @@ AARCH64 = KnownProvider(
         for switch, name in _EXTENSIONS.items()
     },
     march="-march=armv8-a",
+    chain=_chain,
 )
