@@ -287,13 +287,11 @@ def test_supported_values_imply_the_lower_ones_of_their_chain(namespace: str) ->
         ((feature, values),) = listed.items()
         machines = [{feature: values[first:]} for first in range(len(values))]
     for feature, values in listed.items():
-        chains = {value: chain for value in values if (chain := provider.chain(feature, value))}
-        assert chains
+        places = {value: place for value in values if (place := provider.chain(feature, value))}
+        assert places
         for known in machines:
-            for chain, position in (chains[value] for value in known.get(feature, ())):
-                lower = {
-                    value for value, place in chains.items() if place[0] == chain and place[1] <= position
-                }
+            for own, highest in (places[value] for value in known.get(feature, ())):
+                lower = {value for value, place in places.items() if place[0] == own and place[1] <= highest}
                 assert lower <= {*known[feature]}
 
 

@@ -85,10 +85,12 @@ def environments_options(command: _Function) -> Callable[..., object]:
 
 
 def _joined(path: Path) -> list[Path]:
-    """Return the folders of a list as in PYTHONPATH; an existing path is one folder."""
-    if os.path.exists(path):  # noqa: PTH110  # Path.exists raises OSError for a name that is too long
+    """Return the folders of a list as in PYTHONPATH; a path is no list if it, or no part of it, exists."""
+    parts = [part for part in str(path).split(os.pathsep) if part]
+    # Path.exists raises OSError for a name that is too long.
+    if os.path.exists(path) or not any(map(os.path.exists, parts)):  # noqa: PTH110
         return [path]
-    return [Path(part) for part in str(path).split(os.pathsep) if part]
+    return [*map(Path, parts)]
 
 
 def _check_exclusive(paths: Sequence[Path], interpreters: Sequence[str]) -> None:

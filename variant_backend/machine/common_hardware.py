@@ -57,7 +57,7 @@ def _common_to(known: Sequence[Detected], source: str, namespace: str) -> Detect
 
 def _no_value(namespace: str, feature: str) -> Problem:
     text = "no value in common; a variant with a value for each machine suits them all, but not these facts"
-    remedy = "`variant-backend installed --machine` with each machine finds such variants"
+    remedy = "`variant-backend installed --machine FILE --machine FILE --find-links DIR` finds such variants"
     return Problem("warning", f"{namespace} :: {feature}", text, remedy)
 
 
