@@ -176,12 +176,27 @@ def test_nothing_is_better_if_the_sources_lack_the_installed_label() -> None:
 
 def test_a_project_without_a_page_is_not_reported() -> None:
     write_variants("demo")
-    run_here(main, "index", "dist", "--simple", ok=False)
+    run_here(main, "index", "dist", "--simple")
     put("demo", "cu126")
     put("elsewhere", None)
     document = answer("--path", "site", "--machine", machine_file("new"), "-i", "dist/simple")
     assert document["warnings"] == []
     assert document["variants"][0]["better"] == "demo-1.0-py3-none-any-cu13.whl"
+
+
+@pytest.mark.parametrize(
+    "text", ["Name: ../demo\nVersion: 1.0\n", "Name: demo\nVersion: 1.0.x\n", "Name: demo\n", "\0"]
+)
+def test_a_broken_distribution_has_no_better_wheel(text: str) -> None:
+    write_variants("demo")
+    run_here(main, "index", "dist", "--simple")
+    Path("dist/simple/inner").mkdir()
+    put("zoo", "cu126")
+    folder = Path("site/broken-1.0.dist-info")
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\n{text}")
+    document = answer("--path", "site", "--machine", machine_file("new"), "-i", "dist/simple/inner")
+    assert (document["replaceable"], document["warnings"]) == ([], [])
 
 
 def test_options_of_a_selection_require_a_source() -> None:

@@ -85,7 +85,7 @@ def environments_options(command: _Function) -> Callable[..., object]:
 
 
 def _joined(path: Path) -> list[Path]:
-    """Return the folders of a list as in PYTHONPATH; a path is no list if it, or no part of it, exists."""
+    """Return the folders of a list as in PYTHONPATH; without an existing part, the path is one folder."""
     parts = [part for part in str(path).split(os.pathsep) if part]
     # Path.exists raises OSError for a name that is too long.
     if os.path.exists(path) or not any(map(os.path.exists, parts)):  # noqa: PTH110

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem
+from ..errors import Problem, VariantError
 from ..formats.release import Release
 from ..lowlevel.http import NOT_FOUND
 from ..machine.fitness import Fitness, joint_fitness
 from ..machine.support import Machine, Policy
-from ..variants.filename import WheelFilename
+from ..variants.filename import WheelFilename, check_project_name
 from .evaluate import Evaluation, evaluate
 from .read_ahead import AT_ONCE, read_ahead
 from .releases import Sources, find_listings, missing_index_files, read_release
@@ -80,8 +80,9 @@ def _find_release(
     from packaging.version import Version
 
     try:
+        check_project_name(distribution.name)  # it becomes a part of URLs and paths
         version = Version(distribution.version)
-    except ValueError:  # InvalidVersion, or more digits than Python converts
+    except (VariantError, ValueError):  # InvalidVersion, or more digits than Python converts
         return None, ()
     listings = find_listings(distribution.name, sources, folders)
     # Most installed projects are not on the index of a site.
