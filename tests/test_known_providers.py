@@ -26,6 +26,7 @@ from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMeta
 from variant_backend.variants.metadata_reading import metadata_from_table
 from variant_backend.variants.properties import Property
 from variant_backend.variants.provider_aarch64 import aarch64_features
+from variant_backend.variants.provider_intel import intel_features
 from variant_backend.variants.provider_nvidia import nvidia_features
 from variant_backend.variants.provider_tpu import tpu_features
 from variant_backend.variants.provider_x86_64 import x86_64_features
@@ -57,6 +58,7 @@ COMPUTED = {
     "x86_64": x86_64_features([]),
     "aarch64": aarch64_features(),
     "tpu": tpu_features(True),
+    "intel": intel_features(["12.60.7"]),
 }
 
 
@@ -166,6 +168,10 @@ _NVIDIA = "known features: cuda_version_lower_bound, cuda_version_upper_bound, s
         (
             "aarch64::version::v8",
             "unknown value 'v8' of aarch64 :: version; write a value such as 8a or 8.2a",
+        ),
+        (
+            "intel::device_ip::12.55.9",
+            "unknown value '12.55.9' of intel :: device_ip; write a value such as 12.55.8 or 20.1.0",
         ),
         ("tpu::present::yes", "unknown value 'yes' of tpu :: present; known values: true, false"),
     ],

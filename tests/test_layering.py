@@ -58,6 +58,7 @@ RESERVED = {
         "building.matrix",
         "building._build_one",
         "machine._install_plugin",
+        "machine.libraries",
         "machine.plugins",
         "machine.trusted_plugins",
     },
@@ -68,7 +69,7 @@ RESERVED = {
     "truststore": {"lowlevel.certificates"},
     "urllib.request": {"lowlevel.http", "lowlevel.connections"},
     "http.client": {"lowlevel.http", "lowlevel.connections"},
-    "ctypes": {"machine.nvidia", "machine.sysctl", "machine.x86_64"},
+    "ctypes": {"machine._ask_libraries", "machine.sysctl", "machine.x86_64"},
 }
 # Modules with values and pure functions, in addition to `variants` ...
 PURE = {

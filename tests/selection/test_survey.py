@@ -331,7 +331,8 @@ def test_common_values_keep_the_order_of_the_first_machine() -> None:
 
 
 def test_common_values_by_package_fall_back_to_those_of_the_registry() -> None:
-    one = Detected({"gfx": ("a", "b")}, by_package={"other": {"gfx": ("x", "y")}})
+    other = {"other": {"gfx": ("x", "y")}}
+    one = Detected({"gfx": ("a", "b")}, by_package=other, least={"gfx": ("b",)})
     two = Detected({"gfx": ("b", "x", "a")})
     common = common_hardware({"one": Hardware({"amd": one}), "two": Hardware({"amd": two, "tpu": two})})
     assert (common.namespaces["amd"].features, common.namespaces["amd"].by_package, [*common.namespaces]) == (
@@ -339,3 +340,4 @@ def test_common_values_by_package_fall_back_to_those_of_the_registry() -> None:
         {"other": {"gfx": ("x",)}},
         ["amd"],
     )
+    assert common.of_least_devices().supported == {"amd": {"gfx": ("b",)}}

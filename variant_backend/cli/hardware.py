@@ -36,10 +36,22 @@ _MOST_VALUES = 4  # of a feature in the table for people
 )
 @click.option("--toml", is_flag=True, help="Print a machine file in TOML.")
 @click.option("--as-env", is_flag=True, help="Print the variables that force uv to see the same.")
+@click.option(
+    "--devices",
+    type=click.Choice(["best", "least"]),
+    default="best",
+    show_default=True,
+    help="If devices differ, show what the best one supports, or the least capable one.",
+)
 @output_option("Write a machine file: TOML if its name ends in .toml, JSON if in .json.")
 @click.pass_obj
 def hardware_command(
-    printer: Printer, machines: Sequence[MachineFile], toml: bool, as_env: bool, output: Path | None
+    printer: Printer,
+    machines: Sequence[MachineFile],
+    toml: bool,
+    as_env: bool,
+    devices: str,
+    output: Path | None,
 ) -> None:
     """Show what this machine supports, and how each fact is known.
 
@@ -54,6 +66,8 @@ def hardware_command(
         raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
     form = _form_of_file(output, forms) if output is not None else ""
     hardware = _of_files(machines) if machines else detect(Host.here(os.environ))
+    if devices == "least":
+        hardware = hardware.of_least_devices()
     for known in hardware.namespaces.values():
         for problem in known.warnings:
             printer.warn(problem)

@@ -47,11 +47,13 @@ def _common_to(known: Sequence[Detected], source: str, namespace: str) -> Detect
         if all(detected.features.get(feature) for detected in known)
         and not _values_in_all([detected.features for detected in known], feature)
     )
+    least = [detected.features if detected.least is None else detected.least for detected in known]
     return Detected(
         _common_features([detected.features for detected in known]),
         source,
         by_package,
         (*warnings, *(_no_value(namespace, feature) for feature in apart)),
+        _common_features(least) if any(detected.least is not None for detected in known) else None,
     )
 
 

@@ -1,7 +1,8 @@
 """Detect what this machine supports in the namespaces that installers detect by themselves.
 
-No program is started. Linux, macOS or Windows lists the processor's flags. NVML or the driver reports the
-CUDA version and the compute capability. `variants.known_providers` turns these facts into features.
+No foreign program is started. Linux, macOS or Windows lists the processor's flags. NVML or the driver
+reports the CUDA version and the compute capabilities. Level Zero reports the device IPs of Intel's GPUs.
+`variants.known_providers` turns these facts into features.
 The environment variables that force a fact for uv force it here too, also on another platform. There, the
 same facts are assumed as in uv.
 """
@@ -21,6 +22,7 @@ from ..variants.namespace_support import Lazy
 from ..wheels.wrong_files import missing_problem
 from .aarch64 import detect_aarch64
 from .host import Host
+from .intel import detect_intel, given_intel
 from .nvidia import detect_nvidia, given_nvidia
 from .tpu import detect_tpu, given_tpu
 from .x86_64 import detect_x86_64
@@ -34,6 +36,7 @@ DETECTORS: Mapping[str, Callable[[Host], Detected]] = {
     "aarch64": detect_aarch64,
     "nvidia": detect_nvidia,
     "tpu": detect_tpu,
+    "intel": detect_intel,
 }
 
 
@@ -49,13 +52,20 @@ def detect(host: Host) -> Hardware:
 
 
 def assumed(machine: str, environ: Mapping[str, str]) -> Hardware:
-    """Return what uv assumes on another platform with machines of this name; *environ* may force facts."""
-    given = {"nvidia": given_nvidia(environ), "tpu": given_tpu(environ)}
+    """Return what uv assumes on another platform with machines of this name; *environ* may force facts.
+
+    A namespace that uv does not know is left out, unless its facts are forced.
+    """
+    given = {
+        "nvidia": given_nvidia(environ),
+        "tpu": given_tpu(environ),
+        "intel": given_intel(environ),
+    }
     return Hardware(
         {
             namespace: given.get(namespace) or Detected(provider.assumed, ASSUMED)
             for namespace, provider in KNOWN_PROVIDERS.items()
-            if provider.exists_on(machine)
+            if provider.exists_on(machine) and (provider.uv or given.get(namespace))
         }
     )
 
