@@ -83,6 +83,7 @@ def test_installed_variants_are_listed_with_their_properties() -> None:
     assert result.stdout.splitlines() == [
         "demo 1.0   cuda12.8  unknown",
         "  nvidia :: cuda_version_lower_bound :: 12.8",
+        "    NVIDIA driver for CUDA 12.8 or newer",
         UNKNOWN,
         "empty 1.0  null      supported",
         "zoo 1.0    gomp      supported",
@@ -176,7 +177,8 @@ def test_check_names_unsupported_variants_and_properties() -> None:
     install("demo", *CUDA)
     install("zoo", *CUDA)
     supported = ("--supported", "nvidia :: cuda_version_lower_bound :: 12.6, 12.5")
-    reason = "nvidia :: cuda_version_lower_bound: needs 12.8; supported: 12.6, 12.5"
+    reason = "nvidia :: cuda_version_lower_bound: needs 12.8; supported: 12.6, 12.5; "
+    reason += "12.8 means NVIDIA driver for CUDA 12.8 or newer"
     result = invoke("--path", "site", *supported, "--check")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == f"  not supported: {reason}"
@@ -240,7 +242,8 @@ def test_the_environment_of_the_user_is_read_and_not_that_of_the_tool(
     run("uv", "venv", "--quiet", "--python", sys.executable, "active")
     (library,) = Path("active").glob("**/site-packages")
     Path("site/demo-1.0.dist-info").rename(library / "demo-1.0.dist-info")
-    listed = "demo 1.0  cuda12.8  unknown\n  nvidia :: cuda_version_lower_bound :: 12.8\n" + UNKNOWN
+    words = "    NVIDIA driver for CUDA 12.8 or newer\n"
+    listed = "demo 1.0  cuda12.8  unknown\n  nvidia :: cuda_version_lower_bound :: 12.8\n" + words + UNKNOWN
     shown = run(*tool, VIRTUAL_ENV=str(tmp_path / "active"))
     assert (shown.stdout.strip(), shown.stderr) == (
         listed,

@@ -43,6 +43,7 @@ _MOST_VALUES = 4  # of a feature in the table for people
     show_default=True,
     help="If devices differ, show what the best one supports, or the least capable one.",
 )
+@click.option("--run-tools", is_flag=True, help="Also run tools of vendors on PATH: npu-smi.")
 @output_option("Write a machine file: TOML if its name ends in .toml, JSON if in .json.")
 @click.pass_obj
 def hardware_command(
@@ -51,6 +52,7 @@ def hardware_command(
     toml: bool,
     as_env: bool,
     devices: str,
+    run_tools: bool,
     output: Path | None,
 ) -> None:
     """Show what this machine supports, and how each fact is known.
@@ -64,8 +66,11 @@ def hardware_command(
     forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
     if len(forms) > 1:
         raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
+    if machines and run_tools:
+        raise click.UsageError("--run-tools and --machine cannot be used together; leave one of them out")
     form = _form_of_file(output, forms) if output is not None else ""
-    hardware = _of_files(machines) if machines else detect(Host.here(os.environ))
+    host = Host.here(os.environ, runs_tools=run_tools)
+    hardware = _of_files(machines) if machines else detect(host)
     if devices == "least":
         hardware = hardware.of_least_devices()
     for known in hardware.namespaces.values():
@@ -144,10 +149,13 @@ def _text(hardware: Hardware, form: str) -> str:
 
 def _rows(hardware: Hardware) -> list[list[str]]:
     """Return the table for people, without the tails of long lists."""
-    rows: list[list[str]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE")]
+    from ..variants.words import in_words
+
+    rows: list[list[str]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE", "MEANING OF THE BEST")]
     for namespace, support in hardware.namespaces.items():
         features = list(support.features.items()) or [("-", ("nothing",))]
         for feature, values in features:
             more = f", ... ({len(values)} in all)" if len(values) > _MOST_VALUES else ""
-            rows.append([namespace, feature, ", ".join(values[:_MOST_VALUES]) + more, support.source])
+            shown = ", ".join(values[:_MOST_VALUES]) + more
+            rows.append([namespace, feature, shown, support.source, in_words(namespace, feature, values[:1])])
     return rows

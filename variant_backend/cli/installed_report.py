@@ -44,9 +44,8 @@ def print_variants(printer: Printer, survey: Survey, align: str | None, *, with_
         printer.line(*next(rows))
     for variant, head in zip(shown, rows, strict=True):
         printer.line(*head)
-        for line in property_lines(variant.installed.inspection):
-            if align is None or line.startswith(f"{align} ::"):
-                printer.line(f"  {line}")
+        for line in property_lines(variant.installed.inspection, align):
+            printer.line(f"  {line}")
         for line in (*_verdict_lines(variant.fitness), *_better_lines(variant.better)):
             printer.line(f"  {line}")
 

@@ -1,8 +1,9 @@
-"""Detect what this machine supports in the namespaces that installers detect by themselves.
+"""Detect what this machine supports in the namespaces of the known providers.
 
-No foreign program is started. Linux, macOS or Windows lists the processor's flags. NVML or the driver
-reports the CUDA version and the compute capabilities. Level Zero reports the device IPs of Intel's GPUs.
-`variants.known_providers` turns these facts into features.
+No foreign program is started, unless the host allows the tools of vendors. The system lists the
+processor's flags. NVML or the driver reports the CUDA version and the compute capabilities. Level Zero
+reports the device IPs of Intel's GPUs. The kernel lists AMD's GPUs. `variants.known_providers` turns these
+facts into features.
 The environment variables that force a fact for uv force it here too, also on another platform. There, the
 same facts are assumed as in uv.
 """
@@ -21,6 +22,8 @@ from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.namespace_support import Lazy
 from ..wheels.wrong_files import missing_problem
 from .aarch64 import detect_aarch64
+from .amd import detect_amd, given_amd
+from .ascend import detect_ascend, given_ascend
 from .host import Host
 from .intel import detect_intel, given_intel
 from .nvidia import detect_nvidia, given_nvidia
@@ -36,6 +39,8 @@ DETECTORS: Mapping[str, Callable[[Host], Detected]] = {
     "aarch64": detect_aarch64,
     "nvidia": detect_nvidia,
     "tpu": detect_tpu,
+    "amd": detect_amd,
+    "ascend": detect_ascend,
     "intel": detect_intel,
 }
 
@@ -59,7 +64,9 @@ def assumed(machine: str, environ: Mapping[str, str]) -> Hardware:
     given = {
         "nvidia": given_nvidia(environ),
         "tpu": given_tpu(environ),
+        "amd": given_amd(environ),
         "intel": given_intel(environ),
+        "ascend": given_ascend(environ),
     }
     return Hardware(
         {

@@ -10,6 +10,7 @@ from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.providers import StaticProvider
 from ..variants.ranking import Supported, unsupported
+from ..variants.words import in_words
 from .installed import Installed
 from .support import Machine, Policy, support_without_plugins
 
@@ -47,8 +48,7 @@ class RequiredValues(NamedTuple):
         known = KNOWN_PROVIDERS.get(self.namespace)
         if known and self.devices:
             return f"{known.devices[self.feature].words} {', '.join(self.devices)}"
-        texts = [known.describe(self.feature, value) if known else None for value in self.values]
-        return None if None in texts else " or ".join(filter(None, texts))
+        return in_words(self.namespace, self.feature, self.values) or None
 
     @property
     def devices(self) -> tuple[str, ...]:

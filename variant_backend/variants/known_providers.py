@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..errors import Problem, did_you_mean, one_of
 from .properties import Property
 from .provider_aarch64 import AARCH64
+from .provider_amd import AMD
+from .provider_ascend import ASCEND
 from .provider_intel import INTEL
 from .provider_nvidia import NVIDIA
 from .provider_tpu import TPU
@@ -25,6 +27,8 @@ KNOWN_PROVIDERS: Mapping[str, KnownProvider] = {
     "x86_64": X86_64,
     "aarch64": AARCH64,
     "tpu": TPU,
+    "amd": AMD,
+    "ascend": ASCEND,
     "intel": INTEL,
 }
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TypeAlias
 
+from ..errors import VariantError
 from .providers import PluginProvider
 from .registry_entry import Devices, Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
 
@@ -34,6 +35,28 @@ _GPUS: tuple[Version, ...] = (
     (11, 0),
     *((12, minor) for minor in (0, 1)),
 )
+# Well-known GPUs by compute capability; the others have no well-known name.
+_EXAMPLES = {
+    "50": "GTX 750",
+    "52": "GTX 980",
+    "53": "Jetson Nano",
+    "60": "P100",
+    "61": "GTX 1080",
+    "62": "Jetson TX2",
+    "70": "V100",
+    "72": "Jetson Xavier",
+    "75": "T4",
+    "80": "A100",
+    "86": "RTX 3090",
+    "87": "Jetson Orin",
+    "89": "RTX 4090",
+    "90": "H100",
+    "100": "B200",
+    "103": "B300",
+    "110": "Jetson Thor",
+    "120": "RTX 5090",
+    "121": "DGX Spark",
+}
 # uv's limits for given facts: the number of lower bounds, and the numbers of a compute capability.
 _MOST_LOWER_BOUNDS, _LARGEST = 1024, 255
 
@@ -172,6 +195,27 @@ def forced_capability(text: str) -> Version | None:
     return (major, minor) if max(major, minor) <= _LARGEST else None
 
 
+def architectures_of_list(text: str) -> tuple[str, ...] | None:
+    """Return the values of ``sm_arch`` for a list in the form of TORCH_CUDA_ARCH_LIST.
+
+    None if the text is another value. Raises VariantError for an invalid item of a list.
+
+    >>> architectures_of_list("7.0;8.6;9.0a 12.0+PTX")
+    ('70_real', '86_real', '90a_real', '120_real', '120_virtual')
+    """
+    if not re.search(r"[;.+]", text):
+        return None
+    values: dict[str, None] = {}
+    for item in re.split(r"[;\s]+", text.strip("; \t")):
+        match = re.fullmatch(r"([1-9]\d{0,2})\.(\d[af]?)(\+PTX)?", item, re.ASCII)
+        if not match:
+            hint = "write compute capabilities with a dot, such as 7.0;8.0;9.0+PTX"
+            raise VariantError(f"invalid item {item!r} in a list of architectures", hint=hint)
+        number = match[1] + match[2]
+        values |= dict.fromkeys([f"{number}_real", *([f"{number}_virtual"] if match[3] else [])])
+    return (*values,)
+
+
 def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return the variables that force the support of these features.
 
@@ -193,19 +237,21 @@ NVIDIA = KnownProvider(
         ("nvidia-variant-provider>=0.0.1,<1",), "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
     ),
     (
-        Meaning("cuda_version_lower_bound", _CUDA_VERSION, r"a driver for CUDA \g<0> or newer"),
-        Meaning("cuda_version_upper_bound", _CUDA_VERSION, r"a driver for CUDA older than \g<0>"),
+        Meaning("cuda_version_lower_bound", _CUDA_VERSION, r"NVIDIA driver for CUDA \g<0> or newer"),
+        Meaning("cuda_version_upper_bound", _CUDA_VERSION, r"NVIDIA driver for CUDA older than \g<0>"),
         Meaning(
             "sm_arch",
             rf"{_CAPABILITY}_real",
-            r"machine code for GPUs of compute capability \1.\2\3",
+            r"machine code for NVIDIA GPUs of compute capability \1.\2\3",
             Flags(nvcc=rf"{_CODE}\1\2\3,code=sm_\1\2\3"),
+            {f"{number}_real": name for number, name in _EXAMPLES.items()},
         ),
         Meaning(
             "sm_arch",
             rf"{_CAPABILITY}_virtual",
-            r"PTX for GPUs of compute capability \1.\2\3",
+            r"PTX for NVIDIA GPUs of compute capability \1.\2\3",
             Flags(nvcc=rf"{_CODE}\1\2\3,code=compute_\1\2\3"),
+            {f"{number}_virtual": name for number, name in _EXAMPLES.items()},
         ),
     ),
     KnownByUv(
@@ -230,5 +276,5 @@ NVIDIA = KnownProvider(
         ),
     },
     chain=_chain,
-    devices={"sm_arch": Devices("a GPU of compute capability", gpus_supporting)},
+    devices={"sm_arch": Devices("NVIDIA GPU of compute capability", gpus_supporting)},
 )

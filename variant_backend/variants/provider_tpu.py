@@ -34,8 +34,8 @@ def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
 TPU = KnownProvider(
     PluginProvider(("tpu-variant-provider",), "tpu_variant_provider.plugin:TpuVariantPlugin"),
     (
-        Meaning("present", "true", "machines with a TPU"),
-        Meaning("present", "false", "machines without a TPU"),
+        Meaning("present", "true", "machines with a Google TPU"),
+        Meaning("present", "false", "machines without a Google TPU"),
     ),
     KnownByUv(
         "tpu-variant-provider",

@@ -89,9 +89,21 @@ X86_64 = KnownProvider(
     PluginProvider(("x86-64-variant-provider>=0.2,<0.3",)),
     (
         _level("v1", "every 64-bit x86 processor", ""),
-        _level("v2", "processors with SSE4.2 and POPCNT", "/arch:SSE4.2"),
-        _level("v3", "processors with AVX2, BMI2 and FMA", "/arch:AVX2"),
-        _level("v4", "processors with AVX-512 F, BW, CD, DQ and VL", "/arch:AVX512"),
+        _level(
+            "v2",
+            "processors with SSE4.2 and POPCNT (x86-64-v2: Nehalem, Bulldozer and newer)",
+            "/arch:SSE4.2",
+        ),
+        _level(
+            "v3",
+            "processors with AVX2, BMI2 and FMA (x86-64-v3: Haswell, Zen and most newer ones)",
+            "/arch:AVX2",
+        ),
+        _level(
+            "v4",
+            "processors with AVX-512 F, BW, CD, DQ and VL (x86-64-v4: Skylake-SP, Ice Lake, Zen 4)",
+            "/arch:AVX512",
+        ),
     ),
     KnownByUv(
         "x86-64-variant-provider",

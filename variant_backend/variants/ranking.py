@@ -110,7 +110,8 @@ def unsupported(
     {}
     >>> unsupported(variant, metadata, {"x86_64": {"level": ["v2"]}})  # doctest: +NORMALIZE_WHITESPACE
     {('x86_64', 'level'): Problem(code='unsupported-feature', place='x86_64 :: level',
-    text='needs v3; supported: v2', remedy=None)}
+    text='needs v3; supported: v2; v3 means processors with AVX2, BMI2 and FMA (x86-64-v3: Haswell, Zen and
+    most newer ones)', remedy=None)}
     """
     return _Ranks(metadata, supported).of_variant(variant)[1]
 
@@ -298,7 +299,11 @@ class _Ranks:
 
     def _reason(self, namespace: str, feature: str, own: Sequence[str]) -> Problem:
         """Return the problem of a feature: the machine supports none of the variant's values (*own*)."""
+        from .words import in_words  # builds import this module
+
         values = self._supported.get(namespace, {}).get(feature, ())
         needed = f"one of {shortened(own)}" if len(own) > 1 else own[0]
         text = f"needs {needed}; supported: {shortened(values) or 'none'}"
+        if words := in_words(namespace, feature, own):
+            text += f"; {f'{own[0]} means' if len(own) == 1 else 'the needed values mean'} {words}"
         return Problem("unsupported-feature", f"{namespace} :: {feature}", text)

@@ -46,13 +46,18 @@ NO_FLAGS = Flags()
 class Meaning(NamedTuple):
     """The meaning and the compiler flags of those values of a *feature* that match the pattern *values*.
 
-    *words* and *flags* can refer to groups of the pattern, as in `re.Match.expand`.
+    *words* and *flags* can refer to groups of the pattern, as in `re.Match.expand`. *examples* are well-known
+    devices of some values; they follow the words in parentheses.
+
+    The words say what a machine must have: "NVIDIA driver for CUDA 12.8 or newer", "AMD MI300 (gfx942)".
+    Only their end differs between the values of a feature, so that `words.in_words` can join them.
     """
 
     feature: str
     values: str
     words: str
     flags: Flags = NO_FLAGS
+    examples: Mapping[str, str] = {}
 
 
 class OpenValues(NamedTuple):
@@ -78,7 +83,7 @@ class Fact(NamedTuple):
 
 
 class Devices(NamedTuple):
-    """The known devices that support values of a feature, in *words* such as ``a GPU of compute capability``.
+    """The known devices that support values of a feature; *words* come before their names in a text.
 
     *supporting* returns the names of those that support one of several values.
     """
@@ -154,7 +159,10 @@ class KnownProvider(NamedTuple):
 
     def describe(self, feature: str, value: str) -> str | None:
         """Return the meaning of a value in words, or None if it is unknown."""
-        return next((match.expand(meaning.words) for meaning, match in self._matches(feature, value)), None)
+        for meaning, match in self._matches(feature, value):
+            words, example = match.expand(meaning.words), meaning.examples.get(value)
+            return f"{words} ({example})" if example else words
+        return None
 
     def flags(self, feature: str, value: str) -> Flags:
         """Return the compiler flags of a value."""
