@@ -60,9 +60,7 @@ def parsed(*texts: str) -> frozenset[Property]:
 
 def installed(name: str, *properties: str) -> Installed:
     metadata = VariantMetadata(("openmp",), {}, {"x": Variant("x", parsed(*properties))})
-    return Installed(
-        Path("site"), Inspection(name, name, "1.0", "x", variant_json=VariantJson(metadata)), None
-    )
+    return Installed(Path("site"), Inspection(name, name, "1.0", "x", variant_json=VariantJson(metadata)))
 
 
 def test_each_source_is_used_if_no_earlier_one_knows() -> None:

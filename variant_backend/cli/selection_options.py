@@ -338,7 +338,7 @@ def _machine(
 
     if aligns and environment is None:
         raise click.UsageError("--align with --platform requires --path DIR or --interpreter PATH")
-    variants, errors = installed_variants({}, environment().folders) if aligns and environment else ([], [])
+    variants, errors = installed_variants(environment().folders) if aligns and environment else ([], [])
     for problem in problems_of(errors):
         click.get_current_context().obj.warn(problem)
     config = configuration()

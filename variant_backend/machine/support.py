@@ -118,6 +118,11 @@ def _undetected(known: Support, machine: Machine) -> Support:
     return Support(known.supported, origins)
 
 
+def support_without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
+    """Return the supported values of a release's namespaces as far as no plugin is needed."""
+    return _with_abi(metadata, _without_plugins(metadata, machine, policy), machine, policy)
+
+
 def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
     """Return the supported values without running plugins."""
     hardware = machine.hardware or Hardware({})
