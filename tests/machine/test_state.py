@@ -18,6 +18,7 @@ from variant_backend.cli.main import main
 from variant_backend.machine.environment import Environment
 from variant_backend.machine.privacy import Privacy
 from variant_backend.machine.state import Question, Section, gathered, report_parts
+from variant_backend.machine.user_config import UserConfig
 from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
 from variant_backend.variants.provider_tpu import FORCE_TPU
 
@@ -120,12 +121,10 @@ def test_variants_and_plugins_show_their_state(site: Path) -> None:
         ("later", False, True),
     ]
     assert [(one["name"], one["label"]) for one in shown["variants"]] == [("demo", "v1")]
-    assert shown["policy"][0] == {
-        "name": "trust-plugins",
-        "value": ["good", "later==2.0"],
-        "origin": shown["policy"][0]["origin"],
-    }
-    assert shown["policy"][0]["origin"].endswith("config.toml")
+    (setting,) = shown["policy"]
+    assert (setting["key"], setting["value"]) == ("trust-plugins", "good, later==2.0")
+    assert setting["file"].endswith("config.toml")
+    assert report("--no-policy")["policy"] == []
     lines = invoke().stdout.splitlines()
     assert [line.split(None, 2)[2] for line in lines if " trusted" in line and "1.0" in line] == [
         "good   installed, trusted",
@@ -245,7 +244,7 @@ def test_hostile_trees_leave_no_part_out(tmp_path: Path) -> None:
         if text is None:
             host.path(name).parent.mkdir(parents=True, exist_ok=True)
             host.path(name).symlink_to(host.path(name))
-        question = Question(host, lambda: Environment("env", "test", ()), None, lambda _: ())
+        question = Question(host, lambda: Environment("env", "test", ()), None, lambda _: (), UserConfig)
         sections, errors = gathered(report_parts(question, PRIVACY), PRIVACY)
         lost = {*PARTS} - sections.keys()
         assert lost <= ({"suggestions"} if errors else set()), (name, text and text[:9], errors)
@@ -273,6 +272,14 @@ def test_variables_force_the_facts_in_uv() -> None:
     lines = invoke("--as-env", **FORCED).stdout.splitlines()
     assert lines == [f"{FORCE_DRIVER}=12.8", f"{FORCE_CAPABILITY}=8.6", f"{FORCE_TPU}=true"]
     assert invoke("--as-env", "--json").exit_code == 2
+
+
+@pytest.mark.usefixtures("site")
+def test_variables_obey_the_policy() -> None:
+    configure('[policy]\nlimit = ["nvidia :: cuda_version_lower_bound :: 12.4"]\nexclude = ["tpu"]\n')
+    lines = invoke("--as-env", **FORCED).stdout.splitlines()
+    assert lines == [f"{FORCE_DRIVER}=12.4", f"{FORCE_CAPABILITY}=8.6"]
+    assert invoke("--as-env", "--no-policy", **FORCED).stdout.splitlines()[0] == f"{FORCE_DRIVER}=12.8"
 
 
 def test_hardware_names_the_command_that_has_its_former_option() -> None:

@@ -39,6 +39,12 @@ def test_the_architectures_of_torch_are_one_phrase() -> None:
     )
 
 
+def test_only_text_in_parentheses_at_the_end_is_left_out() -> None:
+    words = in_words("intel", "device_ip", ["12.55.8", "12.56.5", "12.60.7", "20.1.0"])
+    assert words.count("(") == words.count(")")
+    assert "(Alchemist G10), Data Center GPU Flex 170" in words
+
+
 def test_long_lists_are_shortened() -> None:
     values = [value for value in all_nvidia_features()["sm_arch"] if value.endswith("_real")]
     words = in_words("nvidia", "sm_arch", values)

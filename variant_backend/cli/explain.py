@@ -16,6 +16,7 @@ from ..selection.report import Line, Remedies, explained, of_label, supported
 from .command import Command, WrongValue
 from .options import label_option
 from .output import Printer
+from .policy_options import or_configured
 from .selection_options import selection_options, sources_options
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def explain_command(
     """
     from ..selection import explain as operation
 
+    sources = or_configured(sources)
     request = _request(package, sources)
     _check_labels(request, label, why_not)
     label = request.label if label is None else label

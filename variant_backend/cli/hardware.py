@@ -16,7 +16,7 @@ from ..lowlevel.urls import shown_url
 from .command import Command, WrongValue
 from .options import output_option
 from .output import Printer
-from .selection_options import MachineFile, machine_option
+from .selection_options import MachineFile, machines_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
@@ -32,7 +32,9 @@ _MOST_VALUES = 4  # of a feature in the table for people
     extra_remedy=lambda file: f"use --machine {shlex.quote(file)}",
     hints={"--as-env": "use `variant-backend state --as-env`"},
 )
-@machine_option("Show the content of a machine file, not this machine.")
+@machines_option(
+    "Show the content of a machine file, not this machine; of several, what all have in common. - is stdin."
+)
 @click.option("--toml", is_flag=True, help="Print a machine file in TOML.")
 @click.option(
     "--devices",
@@ -46,7 +48,7 @@ _MOST_VALUES = 4  # of a feature in the table for people
 @click.pass_obj
 def hardware_command(
     printer: Printer,
-    machine: MachineFile | None,
+    machines: Sequence[MachineFile],
     toml: bool,
     devices: str,
     run_tools: bool,
@@ -57,23 +59,17 @@ def hardware_command(
     The best values come first. A machine file, the output of --json or --toml, can replace the machine in
     other commands: --machine FILE.
     """
-    from ..machine.detect import detect, load_hardware
+    from ..machine.detect import detect
     from ..machine.host import Host
 
     forms = [name for name, given in (("json", printer.as_json), ("toml", toml)) if given]
     if len(forms) > 1:
         raise click.UsageError("--json and --toml cannot be used together; use one of them")
-    if machine and run_tools:
+    if machines and run_tools:
         raise click.UsageError("--run-tools and --machine cannot be used together; leave one of them out")
     form = _form_of_file(output, forms) if output is not None else ""
-    if machine:
-        from ..selection.unknown_names import unknown_in_machine
-
-        hardware = load_hardware(machine.path)
-        if problems := unknown_in_machine(hardware):
-            raise UnknownNameError(*problems).within(machine.path)
-    else:
-        hardware = detect(Host.here(os.environ, runs_tools=run_tools))
+    host = Host.here(os.environ, runs_tools=run_tools)
+    hardware = _of_files(machines) if machines else detect(host)
     if devices == "least":
         hardware = hardware.of_least_devices()
     for known in hardware.namespaces.values():
@@ -87,6 +83,20 @@ def hardware_command(
         print_document(hardware.to_toml().encode())
     else:
         printer.table(_rows(hardware))
+
+
+def _of_files(machines: Sequence[MachineFile]) -> Hardware:
+    """Return the content of a machine file, or what several have in common; raises VariantError."""
+    from ..machine.common_hardware import common_hardware
+    from ..machine.detect import load_hardware
+    from ..selection.unknown_names import unknown_in_machine
+
+    files: dict[str, Hardware] = {}
+    for machine in machines:
+        files[machine.name] = load_hardware(machine.path)
+        if problems := unknown_in_machine(files[machine.name]):
+            raise UnknownNameError(*problems).within(machine.path)
+    return common_hardware(files) if len(files) > 1 else files[machines[0].name]
 
 
 def _form_of_file(path: Path, forms: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from ..lowlevel.terminal import heading, print_document
 from .command import Command
 from .environment_options import environment_finder, interpreter_option, path_option
 from .output import Printer
+from .policy_options import configuration, no_policy_option, say_policy
 from .selection_options import MachineFile, machine_option
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ _TITLES = {
 @path_option
 @interpreter_option
 @machine_option("Describe the machine of a machine file, not this machine.")
+@no_policy_option
 @click.option("--as-env", is_flag=True, help="Print the variables that make uv use the same facts.")
 @click.pass_obj
 def state_command(
@@ -52,6 +54,7 @@ def state_command(
     interpreter: str | None,
     machine: MachineFile | None,
     as_env: bool,
+    no_policy: bool,
 ) -> None:
     """Report what variant-backend knows about this machine.
 
@@ -59,6 +62,7 @@ def state_command(
     tools, and suggestions. Folders of the user, names of the user and the machine, and secrets in URLs are
     left out. No plugin is run, and nothing is installed.
     """
+    del no_policy  # `configuration` reads it from the context
     from ..machine.host import Host
     from ..machine.privacy import Privacy
     from ..machine.state import Question, gathered, report_parts
@@ -73,7 +77,7 @@ def state_command(
     environment = environment_finder(paths, interpreter, announce=False)  # the message would name the user
     privacy = Privacy.here()
     sections, errors = gathered(
-        report_parts(Question(host, environment, hardware, _best_tags), privacy), privacy
+        report_parts(Question(host, environment, hardware, _best_tags, configuration), privacy), privacy
     )
     printer.keys = {key: section.value for key, section in sections.items()}
     for key, section in sections.items():
@@ -111,13 +115,21 @@ def _best_tags(python: str | None) -> Sequence[str]:
 
 
 def _print_variables(printer: Printer, hardware: Hardware | None, host: Host) -> None:
-    """Print the variables that force the facts in uv, a line for each."""
+    """Print the variables that force the facts in uv, a line for each, as far as the policy allows them."""
     from ..machine.detect import detect
     from ..variants.known_providers import forcing_variables
+    from ..variants.namespace_support import Origin, Support
+    from ..variants.policy import governed
 
+    config = configuration()
     facts = hardware or detect(host)
+    if config.least:
+        facts = facts.of_least_devices()
     for known in facts.namespaces.values():
         for problem in known.warnings:
             printer.warn(problem)
-    variables = forcing_variables(facts.supported)
+    supported = facts.supported
+    origins = dict.fromkeys(supported, Origin("hardware", ""))
+    say_policy([*config.settings("devices"), *config.effects()])
+    variables = forcing_variables(governed(Support(supported, origins), config.rules).supported)
     print_document("".join(f"{name}={value}\n" for name, value in variables.items()).encode())

@@ -17,6 +17,7 @@ from .command import Command, WrongUsage, given_options
 from .network_options import network_options
 from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress
+from .policy_options import configuration, no_policy_option, say_policy
 from .selection_options import MachineFile, machines_option, platform_option, python_option, read_target
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ..lowlevel.file_set import Output
     from ..selection.evaluate import Evaluation
     from ..selection.releases import Listing
+    from ..selection.target import Target
     from ..variants.requirements import Pin
 
 
@@ -90,6 +92,7 @@ def _package(value: str | None) -> Pin | None:
 @machines_option("Show which wheel this machine would get; may be repeated.")
 @python_option
 @platform_option
+@no_policy_option
 @network_options
 @click.pass_obj
 def stub_command(
@@ -104,6 +107,7 @@ def stub_command(
     machines: tuple[MachineFile, ...],
     python: str | None,
     platform: str | None,
+    no_policy: bool,  # noqa: ARG001  # `configured` reads it from the context
 ) -> None:
     """Make an sdist that installs the best variant.
 
@@ -113,8 +117,6 @@ def stub_command(
     """
     from ..dispatching.create import plan_stub, write
     from ..lowlevel.source_date import source_date_epoch
-    from ..machine.support import Machine, Policy
-    from ..selection.evaluate import evaluate
 
     target = read_target(python, platform)
     folder = _folder(place, pin, base_url)
@@ -124,10 +126,7 @@ def stub_command(
     with Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
         planned = plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
-    evaluations = {
-        file: evaluate(planned.release, Machine(hardware), Policy(), target)
-        for file, hardware in facts.items()
-    }
+    evaluations = _evaluations(planned, facts, target)
     for file, hardware in facts.items():
         _check_names(printer, file, hardware, planned)
     sdist = planned.output(output, time=source_date_epoch(os.environ) or 0)
@@ -165,7 +164,23 @@ def _hardware(path: Path) -> Hardware:
     """Return the hardware that a file describes; raises VariantError."""
     from ..machine.detect import hardware_of
 
-    return hardware_of(path, os.environ)
+    return hardware_of(path, os.environ, least=configuration().least)
+
+
+def _evaluations(
+    planned: Stub, facts: Mapping[MachineFile, Hardware], target: Target
+) -> dict[MachineFile, Evaluation]:
+    """Return what each machine would get under the policy in force."""
+    from ..machine.support import Machine, Policy
+    from ..selection.evaluate import evaluate
+
+    config = configuration()
+    if facts:
+        say_policy([*config.settings("devices"), *config.effects()])
+    policy = Policy(rules=config.rules)
+    return {
+        file: evaluate(planned.release, Machine(hardware), policy, target) for file, hardware in facts.items()
+    }
 
 
 def _check_names(printer: Printer, file: MachineFile, hardware: Hardware, planned: Stub) -> None:

@@ -10,7 +10,7 @@ same facts are assumed as in uv.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from ..errors import VariantError
@@ -45,13 +45,16 @@ DETECTORS: Mapping[str, Callable[[Host], Detected]] = {
 }
 
 
-def detect(host: Host) -> Hardware:
-    """Return what a machine supports; its environment variables may force facts, as for uv."""
+def detect(host: Host, only: Collection[str] | None = None) -> Hardware:
+    """Return what a machine supports; its environment variables may force facts, as for uv.
+
+    *only* these namespaces are detected, None means all.
+    """
     return Hardware(
         {
             namespace: detector(host)
             for namespace, detector in DETECTORS.items()
-            if KNOWN_PROVIDERS[namespace].exists_on(host.machine)
+            if KNOWN_PROVIDERS[namespace].exists_on(host.machine) and (only is None or namespace in only)
         }
     )
 
@@ -77,20 +80,35 @@ def assumed(machine: str, environ: Mapping[str, str]) -> Hardware:
     )
 
 
-def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
+def hardware_of(
+    path: Path | None,
+    environ: Mapping[str, str],
+    only: Collection[str] | None = None,
+    *,
+    least: bool = False,
+) -> Hardware:
     """Return the content of a machine file, or the detected facts of this machine if *path* is None.
 
-    The sources name the file. Detection waits until the result is read. Raises VariantError if the file
-    cannot be read.
+    *only* these namespaces are detected, None means all. If devices differ, the best one counts, or the
+    *least* capable one. The sources name the file. Detection waits until the result is read. Raises
+    VariantError if the file cannot be read.
     """
+    if path is None and only is not None and not only:
+        return Hardware(Lazy(dict))
     if path is None:
-        return Hardware(Lazy(lambda: detect(Host.here(environ)).namespaces))
-    return Hardware(
+
+        def detected() -> Mapping[str, Detected]:
+            hardware = detect(Host.here(environ), only)
+            return (hardware.of_least_devices() if least else hardware).namespaces
+
+        return Hardware(Lazy(detected))
+    hardware = Hardware(
         {
             name: support._replace(source=f"{path}: {support.source}" if support.source else str(path))
             for name, support in load_hardware(path).namespaces.items()
         }
     )
+    return hardware.of_least_devices() if least else hardware
 
 
 def load_hardware(path: Path) -> Hardware:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from .. import __version__
 from ..errors import Problem, VariantError, one_of
@@ -23,7 +23,11 @@ from ..variants.words import in_words
 from .environment import Environment
 from .host import Host
 from .privacy import Privacy
-from .user_config import UserConfig, config_path
+from .user_config import KEYS, UserConfig
+
+if TYPE_CHECKING:
+    from .fitness import Fitness
+    from .installed import Installed
 
 _MOST_FEATURES = 4  # of a namespace in the report for people
 _MOST_TAGS = 3
@@ -42,25 +46,18 @@ class Section(NamedTuple):
 Parts: TypeAlias = Mapping[str, Callable[[], Section]]
 
 
-class Setting(NamedTuple):
-    """A wish of the user or the site: its name in the file, its value in JSON, and where it was written."""
-
-    name: str
-    value: object
-    origin: str
-
-
 class Question(NamedTuple):
     """What a report is about.
 
     *hardware* is None for this machine. *tags* returns the tags of a version of CPython, best first, or
-    raises VariantError.
+    raises VariantError. *config* returns the configuration in force, or raises VariantError.
     """
 
     host: Host
     environment: Callable[[], Environment]
     hardware: Hardware | None
     tags: Callable[[str | None], Sequence[str]]
+    config: Callable[[], UserConfig]
 
 
 def gathered(parts: Parts, privacy: Privacy) -> tuple[dict[str, Section], list[Problem]]:
@@ -94,10 +91,10 @@ def report_parts(question: Question, privacy: Privacy) -> Parts:
     """Return the parts of the report in their order."""
     hardware = question.hardware or Hardware(Lazy(lambda: _detected(question.host).namespaces))
     environment = cache(question.environment)
-    config = cache(lambda: UserConfig.load(config_path()))
+    config = cache(question.config)
     parts: dict[str, Callable[[], Section]] = {
         "machine": lambda: machine_section(hardware, privacy),
-        "policy": lambda: policy_section(configured_settings(config(), config_path())),
+        "policy": lambda: policy_section(config()),
         "environment": lambda: environment_section(environment(), question.tags, question.host),
         "plugins": lambda: plugins_section(environment(), config),
         "variants": lambda: variants_section(environment(), hardware),
@@ -140,34 +137,11 @@ def _rows_of(namespace: str, known: Detected) -> Iterator[list[str]]:
             yield [namespace, f"and {len(values) - _MOST_FEATURES} more features", source]
 
 
-def configured_settings(config: UserConfig, path: Path) -> list[Setting]:
-    """Return the settings of the user's configuration file."""
-    pairs = {
-        "trust-plugins": (list(map(str, config.trusted.values())), bool(config.trusted)),
-        "plugin-installer": (config.installer, config.installer != UserConfig().installer),
-        "allow-root": (config.allow_root, config.allow_root),
-        "keyring-provider": (config.keyring_provider, config.keyring_provider != "disabled"),
-    }
-    return [
-        Setting(name, value, str(path) if is_written else "default")
-        for name, (value, is_written) in pairs.items()
-    ]
-
-
-def policy_section(settings: Sequence[Setting]) -> Section:
-    """Return the wishes of the user and the site, with the place of each."""
-    rows = [
-        [setting.name, _shown(setting.value), setting.origin]
-        for setting in settings
-        if setting.origin != "default"
-    ]
-    return Section([setting._asdict() for setting in settings], rows)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def policy_section(config: UserConfig) -> Section:
+    """Return the settings and rules of configuration files, with the file of each."""
+    effects = [*config.settings(*KEYS), *config.effects()]
+    rows = [[effect.key, effect.value, effect.file] for effect in effects]
+    return Section([effect._asdict() for effect in effects], rows, config.warnings)
 
 
 def environment_section(
@@ -248,21 +222,39 @@ def _state_of(*, is_installed: bool, is_trusted: bool) -> str:
 def variants_section(environment: Environment, hardware: Hardware) -> Section:
     """Return the installed variants, and whether the machine supports them."""
     from ..wheels.distributions import installed_versions
+    from .fitness import fitness
     from .installed import installed_variants
+    from .support import Machine
 
     folders = environment.folders
-    versions = Lazy(lambda: installed_versions(folders))
-    variants, errors = installed_variants(Lazy(lambda: hardware.supported), folders, versions)
+    variants, errors = installed_variants(folders)
+    machine = Machine(hardware, tuple(variants), Lazy(lambda: installed_versions(folders)))
+    fits = [fitness(variant, machine, {}) for variant in variants]
     rows = [
         [
             f"{variant.inspection.name} {variant.inspection.version}",
             variant.inspection.label or "(none)",
-            _VERDICTS[variant.supported],
+            _VERDICTS[fit.supported],
         ]
-        for variant in variants
+        for variant, fit in zip(variants, fits, strict=True)
     ]
     problems = [problem for error in errors for problem in error.problems]
-    return Section([variant.to_dict() for variant in variants], rows, problems)
+    return Section([*map(_variant_to_dict, variants, fits)], rows, problems)
+
+
+def _variant_to_dict(installed: Installed, fit: Fitness) -> dict[str, object]:
+    """Return the JSON object of an installed variant, with the keys of ``installed --json``."""
+    inspection = installed.inspection
+    return {
+        "name": inspection.name,
+        "version": inspection.version,
+        "path": str(installed.path),
+        "label": inspection.label,
+        "properties": inspection.variant.to_dict() if inspection.variant else {},
+        "supported": fit.supported,
+        "reasons": list(map(str, fit.reasons)),
+        "unknown": list(fit.unknown),
+    }
 
 
 def tools_section(environment: Callable[[], Environment], environ: Mapping[str, str]) -> Section:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from ..errors import VariantError
 from .providers import PluginProvider
-from .registry_entry import Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
+from .registry_entry import Devices, Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
 
 Version: TypeAlias = tuple[int, int]
 
@@ -121,6 +121,30 @@ def newer_gpus(values: Iterable[str]) -> list[Version]:
     listed = {*values}
     supported = [gpu for gpu in _GPUS if not listed.isdisjoint(_architectures(gpu))]
     return [gpu for gpu in _GPUS if supported and gpu > supported[-1]]
+
+
+def gpus_supporting(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the compute capabilities of the known GPUs that support one of several values of ``sm_arch``.
+
+    >>> gpus_supporting(["89_real", "120_virtual"])
+    ('8.9', '12.0', '12.1')
+    """
+    listed = {*values}
+    supporting = [gpu for gpu in _GPUS if not listed.isdisjoint(_architectures(gpu))]
+    return tuple(f"{major}.{minor}" for major, minor in supporting)
+
+
+def _chain(feature: str, value: str) -> tuple[str, tuple[int, ...]] | None:
+    """Return the chain and the position of a value that the provider lists on some machine, or None."""
+    if value not in all_nvidia_features().get(feature, ()):
+        return None
+    if feature == "sm_arch":
+        number, _, kind = value.partition("_")
+        # All GPUs of a family support the machine code and PTX for its first GPU.
+        return number[:-1], (int(number[-1]) if kind == "real" else 0,)
+    major, _, minor = value.partition(".")
+    sign = -1 if feature == "cuda_version_upper_bound" else 1
+    return "", (sign * int(major), sign * int(minor or 0))
 
 
 def _architectures(capability: Version) -> list[str]:
@@ -251,4 +275,6 @@ NVIDIA = KnownProvider(
             "NM_real and N0_virtual for GPUs of compute capability N.M, from 5.0",
         ),
     },
+    chain=_chain,
+    devices={"sm_arch": Devices("NVIDIA GPU of compute capability", gpus_supporting)},
 )

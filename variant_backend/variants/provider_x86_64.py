@@ -42,6 +42,12 @@ def _all_features() -> Features:
     return x86_64_features(flag for _, flags in _LEVELS for flag in flags)
 
 
+def _chain(feature: str, value: str) -> tuple[str, tuple[int, ...]] | None:
+    """Return the chain and the position of a level, None for other features."""
+    levels = _all_features()["level"]
+    return ("level", (-levels.index(value),)) if feature == "level" and value in levels else None
+
+
 # Other features of the provider's package, and of later releases of its archspec library.
 _SWITCHES = """
     avx2 3dnow 3dnowext abm adx aes amx_bf16 amx_int8 amx_tile avx avx512_bf16 avx512_bitalg
@@ -112,4 +118,5 @@ X86_64 = KnownProvider(
         switch: Flags(f"-m{option}", _MSVC.get(switch), f"-C target-feature=+{feature}")
         for switch, option, feature in re.findall(r"([\w.-]+) ([\w.-]+) ([\w.-]+)", _COMPILED)
     },
+    chain=_chain,
 )

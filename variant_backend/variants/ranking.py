@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -163,8 +163,10 @@ def rank(
     return [*_sorted(verdicts), *(verdict for verdict in verdicts if not verdict.key)]
 
 
-def why_better(one: Key, other: Key) -> str:
+def why_better(one: Key, other: Key, preferred: Collection[str] = ()) -> str:
     """Return why the wheel with *one* key is better than the wheel with the *other*: the first difference.
+
+    *preferred* are namespaces whose priority is that of a policy.
 
     >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
     >>> why_better(Key(v3, "v3", 0, (-1, ""), ()), Key(v2, "null", 0, (-1, ""), ()))
@@ -176,7 +178,7 @@ def why_better(one: Key, other: Key) -> str:
         if first is None or second is None:
             return f"it has {(first or second).best}, and the other wheel has no more features"
         if first != second:
-            return f"{first.best} ranks before {second.best}: {_first_difference(first, second)}"
+            return f"{first.best} ranks before {second.best}: {_first_difference(first, second, preferred)}"
     if one.label != other.label:
         return f"all features rank equally, and label {one.label!r} sorts before {other.label!r}"
     if one.tag != other.tag:
@@ -187,8 +189,10 @@ def why_better(one: Key, other: Key) -> str:
     return f"all else is equal, and its name sorts {side} the name of the other wheel"
 
 
-def _first_difference(one: FeatureRank, other: FeatureRank) -> str:
+def _first_difference(one: FeatureRank, other: FeatureRank, preferred: Collection[str]) -> str:
     if one.namespace != other.namespace:
+        if one.best.namespace in preferred:
+            return f"namespace {one.best.namespace} is preferred by policy"
         return f"namespace {one.best.namespace} is listed first in default-priorities"
     if one.feature != other.feature:
         return f"feature {one.best.feature} is listed first in the supported features"

@@ -82,6 +82,16 @@ class Fact(NamedTuple):
     several: bool = False
 
 
+class Devices(NamedTuple):
+    """The known devices that support values of a feature; *words* come before their names in a text.
+
+    *supporting* returns the names of those that support one of several values.
+    """
+
+    words: str
+    supporting: Callable[[Sequence[str]], tuple[str, ...]]
+
+
 class FactSupport(NamedTuple):
     """What facts support: the *features* of the registry's provider, and those of other packages by name."""
 
@@ -103,6 +113,9 @@ class KnownProvider(NamedTuple):
 
     *facts* are what users may give, by key. *from_facts* returns what machines with the given facts of this
     provider support, without any fact for the *assumed* machine. It raises VariantError for an invalid value.
+
+    *chain* returns the chain of a feature's value, and its position there, or None: a machine that supports a
+    value supports all values of the chain at lower positions. *devices* are by feature.
     """
 
     table: PluginProvider
@@ -118,6 +131,8 @@ class KnownProvider(NamedTuple):
     assumed: Mapping[str, tuple[str, ...]] = {}
     facts: Mapping[str, Fact] = {}
     from_facts: Callable[[Mapping[str, Sequence[str]]], FactSupport] | None = None
+    chain: Callable[[str, str], tuple[str, tuple[int, ...]] | None] | None = None
+    devices: Mapping[str, Devices] = {}
 
     def exists_on(self, machine: str) -> bool:
         """Return whether the provider exists on machines of this name."""

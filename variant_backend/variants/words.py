@@ -69,8 +69,8 @@ def _joined(phrases: Sequence[str]) -> str:
 
 def _without_details(ends: Sequence[str]) -> list[str]:
     """Return the ends of phrases with only the first and the last text in parentheses, and not too many."""
-    names = [end.partition(" (")[0] for end in ends]
-    details = [end.partition(" (")[2].removesuffix(")") for end in ends if " (" in end]
+    names = [re.sub(r" \([^()]*\)$", "", end) for end in ends]
+    details = [match[1] for end in ends if (match := re.search(r" \(([^()]*)\)$", end))]
     span = f" ({details[0]} to {details[-1]})" if len(details) > 1 else ""
     if len(names) > _MOST_NAMED:
         return [f"{', '.join(names[:2])}, ... {names[-1]}, {len(names)} in all{span}"]
