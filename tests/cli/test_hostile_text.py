@@ -359,6 +359,7 @@ SOUND_ARGUMENTS = {
     "inspect": "release/demo-1.0-py3-none-any-fast.whl",
     "installed": "--path site",
     "providers list": "",
+    "providers new": "speech",
     "providers query": "x",
     "providers validate": "x",
     "schema": "",
