@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import RequestError, VariantError
 from ..project.config_settings import AUTO
 from ..project.pyproject import PROJECT_FILE, Project
-from ..project.user_variables import HARDWARE, LABEL, PLAIN, check_variables, labels_of, machine_file
+from ..project.user_variables import HARDWARE, LABEL, PLAIN, check_variables, given_machine, labels_of
 from ..variants.filename import WheelFilename, normalize
 
 if TYPE_CHECKING:
@@ -102,12 +102,13 @@ def best_label(environ: Mapping[str, str], say: Callable[[str], object]) -> str 
 
 
 def _support(metadata: VariantMetadata, environ: Mapping[str, str]) -> Support:
-    """Return the supported values of this machine, or of the machine file that a variable names."""
+    """Return the supported values of this machine, or of the machine that a variable describes."""
     from ..machine.detect import hardware_of
     from ..machine.support import Machine, Policy, machine_support
 
+    machine = given_machine(environ)
     try:
-        hardware = hardware_of(machine_file(environ), environ)
+        hardware = hardware_of(machine, environ)
         return machine_support(metadata, Machine(hardware), Policy())[0]
     except VariantError as error:
         raise error.within(HARDWARE) from None

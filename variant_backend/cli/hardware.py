@@ -13,13 +13,14 @@ import click
 
 from ..errors import UnknownNameError, VariantError
 from ..lowlevel.terminal import heading, print_document
-from .command import Command, WrongValue
+from .command import Command, WrongValue, given_options
 from .options import output_option
 from .output import Printer
-from .selection_options import MachineFile, machine_option
+from .selection_options import machine_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
+    from ..formats.machine_spec import MachineSpec
 
 _MOST_VALUES = 4  # of a feature in the table for people
 
@@ -31,30 +32,37 @@ _MOST_VALUES = 4  # of a feature in the table for people
     page="docs/hardware.md",
     extra_remedy=lambda file: f"use --machine {shlex.quote(file)}",
 )
-@machine_option("Show the content of a machine file, not this machine.")
+@machine_option("Show another machine, not this one.")
+@click.option("--presets", is_flag=True, help="List the presets, which are well-known machines.")
 @click.option("--toml", is_flag=True, help="Print a machine file in TOML.")
 @click.option("--as-env", is_flag=True, help="Print the variables that force uv to see the same.")
 @output_option("Write a machine file: TOML if its name ends in .toml, JSON if in .json.")
 @click.pass_obj
 def hardware_command(
-    printer: Printer, machine: MachineFile | None, toml: bool, as_env: bool, output: Path | None
+    printer: Printer,
+    machine: MachineSpec | None,
+    presets: bool,
+    toml: bool,
+    as_env: bool,
+    output: Path | None,
 ) -> None:
     """Show what this machine supports, and how each fact is known.
 
     The best values come first. A machine file, the output of --json or --toml, can replace the machine in
     other commands: --machine FILE.
     """
-    from ..machine.detect import detect, load_hardware
-    from ..machine.host import Host
     from ..selection.unknown_names import unknown_in_machine
 
     forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
     if len(forms) > 1:
         raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
+    if presets:
+        _print_presets(printer, click.get_current_context())
+        return
     form = _form_of_file(output, forms) if output is not None else ""
-    hardware = load_hardware(machine.path) if machine else detect(Host.here(os.environ))
+    hardware = _hardware(machine)
     if machine and (problems := unknown_in_machine(hardware)):
-        raise UnknownNameError(*problems).within(machine.path)
+        raise UnknownNameError(*problems).within(machine.text)
     for known in hardware.namespaces.values():
         for problem in known.warnings:
             printer.warn(problem)
@@ -66,6 +74,39 @@ def hardware_command(
         print_document(_text(hardware, forms[0]).encode())
     else:
         printer.table(_rows(hardware))
+
+
+def _hardware(machine: MachineSpec | None) -> Hardware:
+    """Return what a machine supports, this one if it is None; raises VariantError."""
+    from ..formats.machine_spec import MachineFile
+    from ..machine.detect import detect, hardware_of, load_hardware
+    from ..machine.host import Host
+
+    if machine is None:
+        return detect(Host.here(os.environ))
+    # The sources in a file stay as they are: the output may be the same file again.
+    return load_hardware(machine.path) if isinstance(machine, MachineFile) else hardware_of(machine, {})
+
+
+def _print_presets(printer: Printer, context: click.Context) -> None:
+    """Print the presets and their facts; raises UsageError if another option is given."""
+    from ..variants.machine_facts import facts_text
+    from ..variants.machine_presets import PRESETS
+
+    if others := given_options(context, {"machine", "toml", "as_env", "output"}):
+        raise click.UsageError(f"--presets and {others[0]} cannot be used together; leave one of them out")
+    printer.keys = {
+        "presets": [
+            {
+                "name": name,
+                "facts": {key: list(values) for key, values in preset.facts},
+                "description": preset.words,
+            }
+            for name, preset in PRESETS.items()
+        ]
+    }
+    rows = ([name, facts_text(preset.facts) or "-", preset.words] for name, preset in PRESETS.items())
+    printer.table([heading("PRESET", "FACTS", "DESCRIPTION"), *rows])
 
 
 def _form_of_file(path: Path, forms: Sequence[str]) -> str:

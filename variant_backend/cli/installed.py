@@ -18,9 +18,10 @@ from .environment_options import environment_options
 from .inspect import property_lines
 from .options import reading
 from .output import Printer
-from .selection_options import MachineFile, machine_option, supported_option
+from .selection_options import machine_option, supported_option, warn_of_lone_values
 
 if TYPE_CHECKING:
+    from ..formats.machine_spec import MachineSpec
     from ..machine.environment import Environment
     from ..machine.installed import Alignment, Installed
     from ..variants.ranking import Supported
@@ -61,7 +62,7 @@ def installed_command(
     printer: Printer,
     environment: Callable[[], Environment],
     given: Supported,
-    machine: MachineFile | None,
+    machine: MachineSpec | None,
     align: str | None,
     check: bool,
 ) -> None:
@@ -84,7 +85,8 @@ def installed_command(
     from ..variants.namespace_support import Lazy
     from ..wheels.distributions import installed_versions
 
-    hardware = hardware_of(machine.path if machine else None, os.environ)
+    hardware = hardware_of(machine, os.environ)
+    warn_of_lone_values(given)
     supported = Lazy(lambda: {**hardware.supported, **given})
     place = environment()
     folders = place.folders

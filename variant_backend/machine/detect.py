@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import VariantError
 from ..formats.hardware_file import Detected, Hardware
+from ..formats.machine_spec import GivenMachine, MachineSpec
 from ..formats.toml_read import parse_toml
 from ..lowlevel.piped_input import read_input
 from ..lowlevel.terminal import print_read
@@ -26,7 +27,7 @@ from .tpu import detect_tpu, given_tpu
 from .x86_64 import detect_x86_64
 
 # The source of facts that are neither detected nor given.
-ASSUMED = "assumed, as in uv; --machine FILE replaces it"
+ASSUMED = "assumed, as in uv; --machine replaces it"
 
 # The detector of each namespace. The environment variables of the host may force facts.
 DETECTORS: Mapping[str, Callable[[Host], Detected]] = {
@@ -60,14 +61,17 @@ def assumed(machine: str, environ: Mapping[str, str]) -> Hardware:
     )
 
 
-def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
-    """Return the content of a machine file, or the detected facts of this machine if *path* is None.
+def hardware_of(machine: MachineSpec | None, environ: Mapping[str, str]) -> Hardware:
+    """Return what a machine supports: the detected facts of this machine if it is None.
 
-    The sources name the file. Detection waits until the result is read. Raises VariantError if the file
+    The sources name a machine file. Detection waits until the result is read. Raises VariantError if a file
     cannot be read.
     """
-    if path is None:
+    if machine is None:
         return Hardware(Lazy(lambda: detect(Host.here(environ)).namespaces))
+    if isinstance(machine, GivenMachine):
+        return Hardware.from_facts(machine.facts)
+    path = machine.path
     return Hardware(
         {
             name: support._replace(source=f"{path}: {support.source}" if support.source else str(path))

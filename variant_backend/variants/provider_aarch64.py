@@ -6,11 +6,21 @@ The rules for values were measured with real uv, on an interpreter that reports 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from .providers import PluginProvider
-from .registry_entry import Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
+from .registry_entry import (
+    Fact,
+    FactSupport,
+    Features,
+    Flags,
+    KnownByUv,
+    KnownProvider,
+    Meaning,
+    OpenValues,
+    invalid_fact,
+)
 
 # The versions that uv lists, and the features that each adds, with their names on Linux. Linux does not say
 # whether programs may use all instructions of version 8.5a, so uv lists no newer one.
@@ -89,6 +99,14 @@ def _core_version(implementer: str, part: str) -> str:
     return next(known, "8a")
 
 
+def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
+    """Return what a processor of the version in the fact ``aarch64`` supports; without it, of 8a."""
+    version = next(iter(facts.get("aarch64", ())), "8a")
+    if not re.fullmatch(r"8a|8\.[1-9]a|9(\.[0-9])?a", version):
+        raise invalid_fact("aarch64", version, "the version of an Arm processor, such as 8.4a")
+    return FactSupport(aarch64_features(version if version in _VERSIONS else _NEWEST))
+
+
 # Other features of the provider's package, and of later releases of its archspec library.
 # `asimdrdmatomics` and `btiecv` join two names each, because the package lacks two commas.
 _SWITCHES = """
@@ -135,6 +153,8 @@ AARCH64 = KnownProvider(
     ),
     machines=("aarch64", "arm64"),
     assumed=aarch64_features(),
+    facts={"aarch64": Fact("the version of an Arm processor", ("8.4a", "8.2a"))},
+    from_facts=_from_facts,
     open_values={"version": OpenValues(r"8a|[89]\.\d+a", ("8a", "8.2a"))},
     switches=(*_SWITCHES.split(),),
     switch_flags={
