@@ -30,17 +30,21 @@ The promises:
   at most 15 times as long as 10,000: n log n is 12.5 times, and caches hold a smaller part of them.
 - pages: reading a page of 100,000 links takes at most 12 times as long as one of 10,000, and at most 250 MB
   of memory. The same is true for a page of 10,000 tags with 90 odd attributes each, against 1,000.
-- growth: for ten times as many labels, features, wheels of a release, projects or members of a wheel, a
-  command takes at most 12 times as long; the table is in ``growth.py``.
+- growth: for ten times as many labels, features, wheels of a release, projects, members of a wheel or
+  installed distributions, a command takes at most 12 times as long; the table is in ``growth.py``.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
+- detect: on a machine without libraries of GPU drivers, detecting what it supports takes at most half as long
+  as ``python -c pass``, and ``variant-backend hardware`` at most 1.4 times as long as ``variant-backend
+  --version``. The time for imports counts only for the second one.
 - dispatch: downloading a small wheel from a server on this machine, by the hook of a dispatching sdist, takes
   at most 3 times as long as Python takes to compute its tags and to import the modules for lock files and
   HTTP.
 
 Whole processes are timed, in turn with their peer, after a warm-up that fills the disk cache and compiles
-the imports. For the hook, only the time after the wrapped backend counts, and for a ranking, only the time
-after reading the document. A ratio is the median of the ratios of all turns. The ratio of the fastest runs is
-printed beside it: if it differs much from the median, the machine was busy.
+the imports. For the hook, only the time after the wrapped backend counts, for a ranking, only the time after
+reading the document, and for detecting, only the time after the imports. A ratio is the median of the ratios
+of all turns. The ratio of the fastest runs is printed beside it: if it differs much from the median, the
+machine was busy.
 The exit code is 0 if every promise is kept, and 1 if one is not kept, or cannot be measured.
 
 The torch wheel is downloaded with pip, unless ``--torch`` names it. The temporary folder needs 5 GB; set the
@@ -532,6 +536,36 @@ def benchmark_import(bench: Bench) -> Iterator[Figure]:
     yield at_most(7, statement, *in_turn(bench.runs, commands))
 
 
+DETECT = """\
+import time
+from variant_backend.machine.detect import detect
+from variant_backend.machine.host import Host
+from variant_backend.machine.libraries import ask_libraries
+
+host = Host.here({})
+start = time.perf_counter()
+detect(host)
+seconds = time.perf_counter() - start
+print("libraries" if ask_libraries(host) else seconds)
+"""
+
+
+def benchmark_detect(bench: Bench) -> Iterator[Figure]:
+    """Detect what this machine supports, against an empty Python process and the start of the command."""
+
+    def detect() -> Run:
+        whole = bench.run([sys.executable, "-c", DETECT])
+        if whole.printed.startswith("libraries"):
+            raise MeasuringError("this machine has libraries of GPU drivers; use one without them")
+        return whole._replace(seconds=float(whole.printed))
+
+    commands = {"detecting": detect, "python -c pass": python(bench, "pass")}
+    yield at_most(0.5, "detecting this machine", *in_turn(bench.runs, commands))
+    ours = script("variant-backend")
+    commands = {name: functools.partial(bench.run, [ours, name]) for name in ("hardware", "--version")}
+    yield at_most(1.4, "variant-backend hardware", *in_turn(bench.runs, commands))
+
+
 DISPATCH = "import sys; from variant_backend import dispatch; dispatch.build_wheel(sys.argv[1])"
 # Newer versions of Python warn without it, and older ones do not know it.
 UNPACKING: dict[str, Any] = {"filter": "data"} if sys.version_info >= (3, 12) else {}
@@ -590,6 +624,7 @@ BENCHMARKS = {
     "pages": benchmark_pages,
     "growth": benchmark_growth,
     "import": benchmark_import,
+    "detect": benchmark_detect,
     "dispatch": benchmark_dispatch,
 }
 

@@ -16,6 +16,7 @@ from helpers.servers import answering
 from hypothesis import settings
 
 from variant_backend.lowlevel import http, remembered_digests
+from variant_backend.machine import answer_cache
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,10 +48,11 @@ def _tries_follow_at_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _hashes_are_remembered_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    path = tmp_path_factory.mktemp("cache") / "digests-1.sqlite"
+def _hashes_and_answers_are_remembered_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remembered_digests, "default_path", lambda: path)
+        patch.setattr(remembered_digests, "default_path", lambda: folder / "digests-1.sqlite")
+        patch.setattr(answer_cache, "answers_path", lambda: folder / "plugin-answers-1.json")
         yield
 
 

@@ -26,6 +26,9 @@ from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMeta
 from variant_backend.variants.metadata_reading import metadata_from_table
 from variant_backend.variants.properties import Property
 from variant_backend.variants.provider_aarch64 import aarch64_features
+from variant_backend.variants.provider_amd import amd_features
+from variant_backend.variants.provider_ascend import ascend_features
+from variant_backend.variants.provider_intel import intel_features
 from variant_backend.variants.provider_nvidia import nvidia_features
 from variant_backend.variants.provider_tpu import tpu_features
 from variant_backend.variants.provider_x86_64 import x86_64_features
@@ -57,6 +60,9 @@ COMPUTED = {
     "x86_64": x86_64_features([]),
     "aarch64": aarch64_features(),
     "tpu": tpu_features(True),
+    "amd": amd_features(["gfx1100", "gfx942"], "7.0"),
+    "ascend": ascend_features(["910b"], "24.1.0", "8.1.rc1"),
+    "intel": intel_features(["12.60.7"]),
 }
 
 
@@ -98,7 +104,10 @@ def test_a_section_has_the_systems_and_variables_of_the_provider(name: str) -> N
     systems = " and ".join(SYSTEMS[system] for system in provider.systems)
     machines = " or ".join(provider.machines)
     existing = systems or (f"machines named {machines}" if machines else "every machine")
-    variables = provider.forcing(COMPUTED[name]) if provider.forcing else {}
+    module = import_module(f"variant_backend.variants.{PREFIX}{name}")
+    variables = [value for key, value in vars(module).items() if key.startswith("FORCE_")]
+    if provider.forcing:
+        assert [*provider.forcing(COMPUTED[name])] == variables
     forcing = ", ".join(f"`{variable}`" for variable in variables) or "nothing"
     lines = SECTIONS[name].splitlines()
     assert f"- Exists on: {existing}." in lines
@@ -167,7 +176,20 @@ _NVIDIA = "known features: cuda_version_lower_bound, cuda_version_upper_bound, s
             "aarch64::version::v8",
             "unknown value 'v8' of aarch64 :: version; write a value such as 8a or 8.2a",
         ),
+        (
+            "intel::device_ip::12.55.9",
+            "unknown value '12.55.9' of intel :: device_ip; write a value such as 12.55.8 or 20.1.0",
+        ),
         ("tpu::present::yes", "unknown value 'yes' of tpu :: present; known values: true, false"),
+        ("amd::gfx::gfx942", "unknown feature 'gfx' of amd; known features: gfx_arch, rocm_version"),
+        (
+            "amd::gfx_arch::942",
+            "unknown value '942' of amd :: gfx_arch; write a value such as gfx942 or gfx1100",
+        ),
+        (
+            "amd::rocm_version::7",
+            "unknown value '7' of amd :: rocm_version; write a value such as 7.0 or 6.4",
+        ),
     ],
 )
 def test_unknown_properties_of_known_namespaces_get_suggestions(prop: str, message: str) -> None:
@@ -197,6 +219,11 @@ def test_unknown_features_of_known_namespaces_get_suggestions() -> None:
         *(f"aarch64 :: {name} :: on" for name in ("sve2", "btiecv", "bti", "asimdrdmatomics", "atomics")),
         "tpu :: present :: true",
         "tpu :: present :: false",
+        *(f"amd :: gfx_arch :: {value}" for value in ("gfx90a", "gfx1151", "gfx11", "gfx1300", "gfx110x")),
+        *(f"amd :: rocm_version :: {value}" for value in ("6.3", "7.10", "07.01")),
+        *(f"ascend :: npu_type :: {value}" for value in ("910b", "a3", "a2", "310p", "new_one")),
+        *(f"ascend :: driver_version :: {value}" for value in ("24.1.0", "25.3.rc1", "24")),
+        *(f"ascend :: cann_version :: {value}" for value in ("8.1.rc1", "8.2.0", "9.0.0.beta1")),
     ],
 )
 def test_reported_properties_are_known(text: str) -> None:

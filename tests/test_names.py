@@ -16,6 +16,7 @@ GIVEN = {
     "dispatch.py",
     "scripts.py",
     "_build_one.py",
+    "_ask_libraries.py",
     "_ask_plugin.py",
     "_ask_setuptools.py",
     "_install_plugin.py",

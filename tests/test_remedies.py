@@ -1103,7 +1103,7 @@ COMMANDS = [
         "explain demo -f dist --machine ./m.json",
     ),
     error(
-        "known namespaces: aarch64, abi_dependency, nvidia, speed, tpu, x86_64",
+        "known namespaces: aarch64, abi_dependency, amd, ascend, intel, nvidia, speed, tpu and 1 more",
         nothing,
         release(),
         "explain demo -f dist --supported sped::mode::fast",

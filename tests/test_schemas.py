@@ -18,6 +18,7 @@ from jsonschema import Draft7Validator
 
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Hardware
+from variant_backend.machine.user_config import read_config
 from variant_backend.project.pyproject import Project
 from variant_backend.schema import DOCUMENTS, document_schema, pyproject_schema, table_schema
 from variant_backend.variants.machine_facts import known_facts
@@ -27,7 +28,7 @@ from variant_backend.variants.wheel_metadata import label_problem
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*/pyproject.toml"))
-TABLES = ["variant", "variant-backend", "hardware"]
+TABLES = ["variant", "variant-backend", "hardware", "config"]
 SCHEMAS = {
     **{name: table_schema(name) for name in TABLES},
     **{name: document_schema(name) for name in DOCUMENTS},
@@ -82,6 +83,8 @@ def errors_of_reader(name: str, table: object) -> list[str]:
                 raise VariantError(problem)
         elif name == "hardware":
             Hardware.from_json(json.dumps(table).encode(), "file")
+        elif name == "config":
+            read_config(table, Path("config.toml"))
         else:
             path = Path("pyproject.toml")
             path.write_text(f"tool.variant-backend = {toml(table)}\n", encoding="utf-8")
@@ -188,6 +191,16 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             {"variants": {"null": {"match": {"name": ""}}}},
         ),
     },
+    "config": {
+        "a trusted version follows PEP 440": ("invalid version", {"trust-plugins": ["a==b"]}),
+        "a trusted name is one of a project": ("invalid project name", {"trust-plugins": ["_"]}),
+        "a package is trusted in one version": ("two versions of", {"trust-plugins": ["a==1", "a==2"]}),
+        "detected namespaces are known ones": ("known values: nvidia", {"detect": ["a"]}),
+        "known namespaces have known features": (
+            "unknown feature 'lvel' of x86_64",
+            {"policy": {"exclude": ["x86_64 :: lvel"]}},
+        ),
+    },
     "hardware": {
         "feature-order names the features that there are": (
             "expected the features",
@@ -283,6 +296,7 @@ RECIPES: dict[str, Any] = {
     "strip-local-version": True,
     "markers": "keep",
     "plugins": "validate",
+    "policy": {"prefer": ["a"], "limit": ["a :: b :: c"], "exclude": ["a :: b"]},
     "variants": {
         "null": {
             "match": {
@@ -313,6 +327,25 @@ HARDWARE: dict[str, Any] = {
     "c": {"features": {}, "source": ""},
 }
 FACTS: dict[str, Any] = {"cuda": "12.8", "sm": ["9.0", "8.9"], "x86_64": ["v3"], "a": HARDWARE["a"]}
+CONFIG: dict[str, Any] = {
+    "policy": {
+        "prefer": ["amd", "a :: b", "a::b::c.1"],
+        "limit": ["x86_64 :: level :: v3"],
+        "exclude": ["tpu"],
+        "null-only": False,
+        "plain": ["A-b.c"],
+    },
+    "machine": "machine.toml",
+    "index-url": ["https://example.org/simple"],
+    "find-links": ["wheels"],
+    "detect": ["nvidia"],
+    "devices": "least",
+    "trust-plugins": ["a", "b==1.0", f"c==1 --hash=sha256:{'0' * 64}"],
+    "plugin-installer": "uv",
+    "allow-root": True,
+    "build-installer": "pip",
+    "keyring-provider": "subprocess",
+}
 MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "errors": []}
 
 
@@ -328,6 +361,7 @@ MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "e
         ("hardware", HARDWARE),
         ("hardware", MACHINE),
         ("hardware", FACTS),
+        ("config", CONFIG),
     ],
     ids=[
         "variant",
@@ -338,6 +372,7 @@ MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "e
         "hardware",
         "hardware, with version",
         "hardware, with facts",
+        "config",
     ],
 )
 def test_schema_and_reader_agree_about_each_change_of_a_full_table(name: str, table: dict[str, Any]) -> None:

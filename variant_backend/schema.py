@@ -1,6 +1,7 @@
-"""JSON Schemas (draft-07) of variant metadata, of tables in pyproject.toml, and of machine files.
+"""JSON Schemas (draft-07) of variant metadata, tables in pyproject.toml, machine files and configuration.
 
-The readers `metadata_reading`, `providers`, `pyproject`, `recipe` and `hardware_file` decide what is valid.
+The readers `metadata_reading`, `providers`, `pyproject`, `recipe`, `hardware_file` and `user_config` decide
+what is valid.
 A schema can express only a part of their rules. The schemas of the two tables have no ``$ref``, because not
 all editors follow one if the schema is part of another schema.
 """
@@ -22,7 +23,7 @@ DOCUMENTS = {
 
 
 def table_schema(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of ``[variant]``, ``[tool.variant-backend]`` or a machine file."""
+    """Return the JSON Schema of a table, ``variant`` or ``variant-backend``, or of a file."""
     # An entry point of validate-pyproject has this signature; it shows the docstring as help.
     return _read(f"{name}.schema.json")
 

@@ -10,6 +10,7 @@ import sys
 import zipfile
 from email import message_from_bytes
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -147,6 +148,14 @@ def test_several_values_of_a_feature_become_one_list() -> None:
     assert document["$schema"] == SCHEMA_WITHOUT_PROVIDERS
     assert "warning: no installer can select variant 'x'" in result.stderr
     assert "b, a" in result.stderr
+
+
+@pytest.mark.parametrize("text", ["8.0;9.0+PTX", "8.0 9.0+PTX", "8.0;;8.0; 9.0+PTX;"])
+def test_a_list_of_architectures_becomes_several_values(text: str) -> None:
+    wheel = make_wheel(Path())
+    make("-p", f"nvidia::sm_arch::{text}", "-l", "cuda", wheel)
+    document: Any = variant_json(Path(wheel.name.replace(".whl", "-cuda.whl")))
+    assert document["variants"]["cuda"] == {"nvidia": {"sm_arch": ["80_real", "90_real", "90_virtual"]}}
 
 
 def test_options_declare_providers() -> None:

@@ -286,6 +286,15 @@ def test_environment_and_folder_are_confused(options: str, message: str) -> None
             "-p/--property: property 'x86_64 :: level :: v3, v2': expected one value, got 2;"
             " repeat -p for each value: -p 'x86_64 :: level :: v3' -p 'x86_64 :: level :: v2'",
         ),
+        *(
+            (
+                f"make-variant -p 'nvidia :: sm_arch :: 8.0;{item}' {WHEEL}",
+                2,
+                f"-p/--property: property 'nvidia :: sm_arch :: 8.0;{item}': invalid item '{item}' in a list"
+                " of architectures; write compute capabilities with a dot, such as 7.0;8.0;9.0+PTX",
+            )
+            for item in ("Ampere", "90", "9.0+ptx", "9.0_real")
+        ),
         (
             "explain -f dist --supported 'nvidia :: sm :: 90,,80'",
             2,

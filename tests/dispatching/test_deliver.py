@@ -31,6 +31,8 @@ from variant_backend import dispatch
 from variant_backend.errors import VariantError
 from variant_backend.formats import dispatching_sdist
 from variant_backend.formats.simple_api import JSON_TYPE
+from variant_backend.machine import user_config
+from variant_backend.machine.user_config import KEYS
 from variant_backend.project import user_variables
 from variant_backend.selection import download
 from variant_backend.wheels.inspection import Inspection, inspect_installed_variants
@@ -45,7 +47,7 @@ UNKNOWN = patched(
         "variants": {"null": None},
     },
 )
-SETTINGS = (user_variables.LABEL, user_variables.HARDWARE, user_variables.INDEX_URL)
+SETTINGS = (user_variables.LABEL, user_variables.HARDWARE, user_variables.INDEX_URL, user_variables.NO_POLICY)
 
 
 @pytest.fixture(autouse=True)
@@ -491,6 +493,87 @@ def test_plugins_never_run_even_if_the_user_trusts_them(
     sdist(UNKNOWN)
     assert build(out).name == "demo-1.0-py3-none-any.whl"
     assert "no-such-plugin" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path of the user's configuration file, which does not exist yet."""
+    path = tmp_path / "config.toml"
+    monkeypatch.setattr(user_config, "config_path", lambda: path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rules", "selected"),
+    [
+        ("prefer = ['speed :: mode :: safe']", "0_safe-"),
+        ("exclude = ['speed :: mode :: fast']", "0_safe-"),
+        ("limit = ['speed :: mode :: safe']", "0_safe-"),
+        ("exclude = ['speed']", "0_null-"),
+        ("null-only = true", "0_null-"),
+        ("plain = ['demo']", ""),
+    ],
+)
+def test_the_policy_of_the_user_decides_which_wheel_is_delivered(
+    sdist: Callable[..., Path],
+    out: Path,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rules: str,
+    selected: str,
+) -> None:
+    root = sdist()
+    config.write_text(f"[policy]\n{rules}\n")
+    # The folder of the sdist belongs to its maker.
+    with (root / "pyproject.toml").open("a") as file:
+        file.write("\n[tool.variant-backend.policy]\nexclude = ['speed']\n")
+    assert build(out).name == f"demo-1.0-{selected}py3-none-any.whl"
+    key = rules.partition(" ")[0]
+    assert f"; policy: {key} " in capsys.readouterr().err
+    assert build(out, {"variant": "fast"}).name == "demo-1.0-0_fast-py3-none-any.whl"
+    assert "policy: " not in capsys.readouterr().err
+    monkeypatch.setenv(user_variables.NO_POLICY, "1")
+    assert build(out).name == "demo-1.0-0_fast-py3-none-any.whl"
+
+
+def test_an_invalid_policy_ends_the_build_with_a_remedy(
+    sdist: Callable[..., Path],
+    out: Path,
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sdist()
+    config.write_text("detetc = false\n")
+    assert error(fails(build, out, capsys)) == (
+        f"{config}: detetc: unknown key 'detetc' (did you mean 'detect'?); known keys: {', '.join(KEYS)};"
+        " correct the file; --no-policy or VARIANT_BACKEND_NO_POLICY=1 ignores all configuration files"
+    )
+    monkeypatch.setenv(user_variables.NO_POLICY, "1")
+    assert build(out).name == "demo-1.0-0_fast-py3-none-any.whl"
+
+
+def test_a_configured_machine_replaces_this_machine_in_builds(
+    sdist: Callable[..., Path],
+    out: Path,
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sdist(UNKNOWN)
+    for name, mode in (("one", "fast"), ("two", "safe")):
+        text = f'version = 1\n[machine.speed.features]\nmode = ["{mode}"]\n'
+        (tmp_path / f"{name}.toml").write_text(text)
+    config.write_text("machine = './one.toml'\n")
+    assert build(out).name == "demo-1.0-0_fast-py3-none-any.whl"
+    assert f"policy: machine {tmp_path / 'one.toml'} ({config})" in capsys.readouterr().err
+    monkeypatch.setenv(user_variables.HARDWARE, str(tmp_path / "two.toml"))
+    assert build(out).name == "demo-1.0-0_safe-py3-none-any.whl"
+    monkeypatch.delenv(user_variables.HARDWARE)
+    (tmp_path / "one.toml").unlink()
+    assert error(fails(build, tmp_path / "other", capsys)).startswith(f"{config}: machine: {tmp_path}")
 
 
 @HOOKS
@@ -1001,4 +1084,4 @@ def test_the_backend_imports_neither_the_command_line_nor_builders(
     )
     loaded = run(sys.executable, "-c", script, out, cwd=root).stdout.split()
     assert "variant_backend" in loaded
-    assert not {"click", "build", "tomlkit", "platformdirs", "fsspec", "asyncio"} & {*loaded}
+    assert not {"click", "build", "tomlkit", "fsspec", "asyncio"} & {*loaded}

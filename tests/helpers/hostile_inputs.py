@@ -852,6 +852,11 @@ CONFIG_FIELDS: dict[str, Callable[[str], bytes]] = {
     "key": lambda text: toml({text: 1}),
     "trust-plugins": lambda text: toml({"trust-plugins": [text]}),
     "plugin-installer": lambda text: toml({"plugin-installer": text}),
+    "policy": lambda text: toml({"policy": {"prefer": [text], "limit": [text], text: 1}}),
+    "plain": lambda text: toml({"policy": {"plain": [text]}}),
+    "machine": lambda text: toml({"machine": text}),
+    "sources": lambda text: toml({"find-links": [text], "index-url": [text]}),
+    "detect": lambda text: toml({"detect": [text]}),
     "invalid TOML": lambda text: text.encode(),
 }
 USED_CONFIG = ("explain demo --find-links release", "fetch demo --find-links release -o OUT")

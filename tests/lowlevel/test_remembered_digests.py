@@ -16,9 +16,10 @@ import pytest
 
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel import digest_database
-from variant_backend.lowlevel.digest_database import DigestDatabase, ownership_problem
+from variant_backend.lowlevel.digest_database import DigestDatabase
 from variant_backend.lowlevel.remembered_digests import RememberedDigests, is_settled, proof_of
 from variant_backend.lowlevel.terminal import VERBOSE, set_volume
+from variant_backend.lowlevel.user_cache import ownership_problem
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such times, modes or files")
 Run = Callable[..., str]

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from helpers.programs import run
 from helpers.trees import host_with
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,13 +18,13 @@ from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine import aarch64
-from variant_backend.machine.detect import assumed, detect, load_hardware
+from variant_backend.machine.detect import DETECTORS, assumed, detect, load_hardware
 from variant_backend.machine.host import Host
-from variant_backend.machine.nvidia import Gpu, nvidia_support
+from variant_backend.machine.nvidia import NO_GPU, Gpus, nvidia_support
 from variant_backend.machine.tpu import detect_tpu
 from variant_backend.machine.x86_64 import detect_x86_64, flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
 from variant_backend.variants import provider_aarch64
-from variant_backend.variants.known_providers import forcing_variables
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS, forcing_variables
 from variant_backend.variants.provider_nvidia import (
     FORCE_CAPABILITY,
     FORCE_DRIVER,
@@ -42,8 +41,9 @@ V3 = f"{V2} avx avx2 bmi1 bmi2 f16c fma abm movbe"
 V4 = f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"
 OF_MACOS = "SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT LAHF FMA MOVBE AVX1.0 F16C AVX2 BMI1 BMI2 LZCNT"
 
-NO_GPU = "no NVIDIA driver found"
-GPU = Gpu((12, 8), (9, 0), "a test")
+NOTHING = NO_GPU.source
+GPU = Gpus((12, 8), ((9, 0),), "a test")
+GPUS = GPU._replace(capabilities=((8, 6), (9, 0), (3, 5)))
 OLD_GPU = GPU._replace(driver=(10, 2))
 
 
@@ -197,7 +197,8 @@ def test_a_tpu_is_a_known_device_on_the_pci_bus(
     ("machine", "processors"), [("AMD64", ["x86_64"]), ("arm64", ["aarch64"]), ("riscv64", [])]
 )
 def test_processors_are_detected_on_their_architecture_only(machine: str, processors: list[str]) -> None:
-    assert [*detect(Host.here({})._replace(machine=machine)).namespaces] == [*processors, "nvidia", "tpu"]
+    others = [name for name in DETECTORS if not KNOWN_PROVIDERS[name].machines]
+    assert [*detect(Host.here({})._replace(machine=machine)).namespaces] == [*processors, *others]
 
 
 # Measured: uv, with the variable set to this text.
@@ -262,10 +263,11 @@ def test_a_forced_tpu_is_read_as_uv_reads_it(text: str, present: int) -> None:
 @pytest.mark.parametrize(
     ("environ", "gpu", "driver", "best", "source"),
     [
-        ({}, None, None, None, NO_GPU),
-        ({FORCE_CAPABILITY: "9.0"}, None, None, None, NO_GPU),
-        ({FORCE_DRIVER: "12.6"}, None, "12.6", None, f"{FORCE_DRIVER}=12.6"),
+        ({}, NO_GPU, None, None, NOTHING),
+        ({FORCE_CAPABILITY: "9.0"}, NO_GPU, None, None, NOTHING),
+        ({FORCE_DRIVER: "12.6"}, NO_GPU, "12.6", None, f"{FORCE_DRIVER}=12.6"),
         ({}, GPU, "12.8", "90_real", "a test"),
+        ({}, GPUS, "12.8", "90_real", "a test"),
         ({FORCE_DRIVER: "", FORCE_CAPABILITY: ""}, GPU, "12.8", "90_real", "a test"),
         ({FORCE_DRIVER: "12.6"}, GPU, "12.6", "90_real", f"a test, {FORCE_DRIVER}=12.6"),
         ({FORCE_CAPABILITY: "4.9"}, GPU, "12.8", None, f"a test, {FORCE_CAPABILITY}=4.9"),
@@ -277,7 +279,7 @@ def test_a_forced_tpu_is_read_as_uv_reads_it(text: str, present: int) -> None:
     ],
 )
 def test_support_of_a_gpu_names_its_sources(
-    environ: dict[str, str], gpu: Gpu | None, driver: str | None, best: str | None, source: str
+    environ: dict[str, str], gpu: Gpus, driver: str | None, best: str | None, source: str
 ) -> None:
     found = nvidia_support(environ, lambda: gpu)
     assert next(iter(found.features.get("cuda_version_lower_bound", ())), None) == driver
@@ -323,6 +325,16 @@ def test_forcing_variables_of_no_gpu_hide_a_gpu() -> None:
     assert nvidia_support(variables, lambda: GPU).features == {}
 
 
+def test_the_least_device_is_known_if_devices_differ() -> None:
+    assert nvidia_support({}, lambda: GPU).least is None
+    assert nvidia_support({FORCE_CAPABILITY: "9.0"}, lambda: GPUS).least is None
+    assert nvidia_support({}, lambda: GPUS._replace(capabilities=((9, 0), (9, 0)))).least is None
+    assert nvidia_support({}, lambda: GPUS).least == nvidia_features((12, 8), (3, 5))
+    both = nvidia_support({}, lambda: GPUS._replace(capabilities=((8, 6), (9, 0))))
+    assert both.of_least_device().features == nvidia_features((12, 8), (8, 6))
+    assert both.of_least_device().source == "a test; the least of all devices"
+
+
 NAMES = st.from_regex(r"[a-z0-9_]+", fullmatch=True)
 # More than three of each kind take longer and add no new case.
 VALUES = st.lists(st.from_regex(r"[a-z0-9_.]+", fullmatch=True), min_size=1, max_size=3, unique=True).map(
@@ -331,7 +343,14 @@ VALUES = st.lists(st.from_regex(r"[a-z0-9_.]+", fullmatch=True), min_size=1, max
 SOURCES = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
 FEATURES = st.dictionaries(NAMES, VALUES, max_size=3)
 PACKAGES = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)?", fullmatch=True)
-SUPPORT = st.builds(Detected, FEATURES, SOURCES, st.dictionaries(PACKAGES, FEATURES, max_size=2), st.just(()))
+SUPPORT = st.builds(
+    Detected,
+    FEATURES,
+    SOURCES,
+    st.dictionaries(PACKAGES, FEATURES, max_size=2),
+    st.just(()),
+    st.none() | FEATURES,
+)
 HARDWARE = st.builds(
     Hardware, st.dictionaries(NAMES.filter(lambda name: name != "abi_dependency"), SUPPORT, max_size=3)
 )
@@ -339,7 +358,7 @@ HARDWARE = st.builds(
 
 def ordered(hardware: Hardware) -> list[Any]:
     return [
-        (name, [*each.features.items()], each.source, [*map(str, each.by_package.items())])
+        (name, [*each.features.items()], each.source, [*map(str, each.by_package.items())], str(each.least))
         for name, each in hardware.namespaces.items()
     ]
 
@@ -418,67 +437,6 @@ def test_a_machine_file_shows_the_same_elsewhere(tmp_path: Path, form: str) -> N
     assert variables == [f"{FORCE_DRIVER}=12.8", f"{FORCE_CAPABILITY}=8.6", f"{FORCE_TPU}=true"]
 
 
-NVML = """
-int nvmlInit_v2(void) { return INIT; }
-int nvmlShutdown(void) { return 0; }
-int nvmlSystemGetCudaDriverVersion(int *version) { *version = 12080; return 0; }
-int nvmlDeviceGetCount_v2(unsigned *count) { *count = 3; return 0; }
-int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) {
-    *device = (void *)(0x7fff00000000UL + index);
-    return index == 2 ? 15 : 0; /* lost */
-}
-int nvmlDeviceGetCudaComputeCapability(void *device, int *major, int *minor) {
-    int first = device == (void *)0x7fff00000000UL;
-    *major = first ? 8 : 9;
-    *minor = first ? 6 : 0;
-    return 0;
-}
-"""
-DRIVER = """
-int cuInit(unsigned flags) { return flags; }
-int cuDriverGetVersion(int *version) { *version = 13000; return 0; }
-int cuDeviceGetCount(int *count) { *count = 2; return 0; }
-int cuDeviceGet(int *device, int index) { *device = index + 7; return 0; }
-int cuDeviceGetAttribute(int *value, int attribute, int device) {
-    *value = attribute == 75 ? (device == 8 ? 12 : 7) : attribute == 76 ? (device == 8 ? 1 : 5) : -1;
-    return 0;
-}
-"""
-BOTH = "12.8 90_real NVML (libnvidia-ml.so.1)"
-DRIVER_ALONE = "13.0 121_real CUDA driver (libcuda.so.1)"
-
-
-if sys.platform == "linux":  # its loader reads LD_LIBRARY_PATH
-
-    @pytest.mark.slow
-    @pytest.mark.parametrize(
-        ("sources", "expected"),
-        [
-            ({"libnvidia-ml.so.1": NVML, "libcuda.so.1": DRIVER}, BOTH),
-            ({"libnvidia-ml.so.1": NVML.replace("INIT", "9"), "libcuda.so.1": DRIVER}, DRIVER_ALONE),
-            ({"libnvidia-ml.so.1": "int nvmlInit(void) { return 0; }", "libcuda.so.1": DRIVER}, DRIVER_ALONE),
-            ({"libcuda.so.1": DRIVER}, DRIVER_ALONE),
-            ({"libcuda.so.1": DRIVER.replace("return flags", "return 100")}, f"- - {NO_GPU}"),
-        ],
-        ids=["both", "NVML without a driver", "old NVML", "driver alone", "no device"],
-    )
-    def test_nvml_and_driver_libraries_are_read(
-        tmp_path: Path, sources: dict[str, str], expected: str
-    ) -> None:
-        for name, source in sources.items():
-            (tmp_path / "source.c").write_text(source.replace("INIT", "0"))
-            run("cc", "-shared", "-fPIC", "-o", tmp_path / name, tmp_path / "source.c")
-        program = (
-            "from variant_backend.machine.detect import detect;"
-            "from variant_backend.machine.host import Host;"
-            "found = detect(Host.here({})).namespaces['nvidia'];"
-            "names = ('cuda_version_lower_bound', 'sm_arch');"
-            "print(*((found.features.get(name) or '-')[0] for name in names), found.source)"
-        )
-        shown = run(sys.executable, "-c", program, LD_LIBRARY_PATH=str(tmp_path)).stdout
-        assert shown == f"{expected}\n"
-
-
 def test_a_machine_file_may_come_from_stdin() -> None:
     document = '{"version": 1, "machine": {"nvidia": {"features": {"sm_arch": ["90_real"]}}}}'
     result = CliRunner().invoke(main, ["hardware", "--machine", "-", "--json"], input=document)
@@ -498,7 +456,7 @@ def test_a_machine_file_may_come_from_stdin() -> None:
 def test_assumed_facts_of_another_platform_are_those_of_uv(
     machine: str, namespaces: dict[str, object]
 ) -> None:
-    others = {"nvidia": {}, "tpu": {"present": ("false",)}}
+    others: dict[str, object] = {"nvidia": {}, "tpu": {"present": ("false",)}}
     assert assumed(machine, {}).supported == {**others, **namespaces}
     assert assumed(machine, {FORCE_CAPABILITY: "9.0"}).supported["nvidia"] == {}  # no driver
 
@@ -506,5 +464,6 @@ def test_assumed_facts_of_another_platform_are_those_of_uv(
 def test_variables_force_facts_of_another_platform() -> None:
     environ = {FORCE_DRIVER: "12.8", FORCE_CAPABILITY: "9.0", FORCE_TPU: "yes"}
     found = assumed("riscv64", environ)
-    assert found.supported == {"nvidia": nvidia_features((12, 8), (9, 0)), "tpu": tpu_features(True)}
+    forced = {name: features for name, features in found.supported.items() if features}
+    assert forced == {"nvidia": nvidia_features((12, 8), (9, 0)), "tpu": tpu_features(True)}
     assert found.namespaces["tpu"].source == f"{FORCE_TPU}=yes"

@@ -185,6 +185,11 @@ def test_pip_verifies_the_hashes_of_the_pages(dist: Path, tmp_path: Path) -> Non
         assert "DO NOT MATCH THE HASHES" in result.stderr
 
 
+def test_pages_say_in_words_what_properties_mean(indexed: Path) -> None:
+    page = (indexed / "project" / "my-demo" / "index.html").read_text()
+    assert '<b>13.0</b><p class="words">NVIDIA driver for CUDA 13.0 or newer</p>' in page
+
+
 def test_the_command_for_one_wheel_installs_it(
     site: tuple[str, list[str]], indexed: Path, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from variant_backend.formats.release import File
 from variant_backend.formats.simple_api import Page, to_html
 
 FAST, PLAIN = "demo-1.0-py3-none-any-fast.whl", "demo-1.0-py3-none-any.whl"
+H100 = "machine code for NVIDIA GPUs of compute capability 9.0 (H100)"
 ANOTHER = "another-1.0-py3-none-any-safe.whl"
 MACHINE = {
     "default-priorities": {"namespace": ["speed", "nvidia"]},
@@ -63,6 +64,7 @@ def test_the_table_has_every_wheel_with_its_rank_or_reasons(folder: Path) -> Non
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         f"demo 1.0: {FAST} is selected",
+        f"  {H100}",
         "",
         "POSITION  LABEL    TAGS          BEST VALUES                   RANK",
         "1         fast     py3-none-any  speed :: mode :: fast         0.0.0",
@@ -79,7 +81,7 @@ def test_the_table_has_every_wheel_with_its_rank_or_reasons(folder: Path) -> Non
         "  speed: static-properties",
         "    mode: fast, safe",
         "  nvidia: --supported",
-        "    sm_arch: 90_real, 80_real",
+        f"    sm_arch: 90_real, 80_real; 90_real means {H100}",
     ]
 
 
@@ -91,7 +93,7 @@ def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path
     excluded = lines.index("EXCLUDED")
     assert lines[excluded + 1 : excluded + 3] == [
         "  fast  py3-none-any",
-        "    nvidia :: sm_arch: needs 90_real; supported: none",
+        f"    nvidia :: sm_arch: needs 90_real; supported: none; 90_real means {H100}",
     ]
     (nvidia,) = [line for line in lines if line.startswith("  nvidia:")]
     assert "--trust-plugin nvidia-variant-provider" in nvidia
@@ -231,7 +233,7 @@ def test_the_key_in_json_is_the_sort_key(folder: Path) -> None:
             (),
             [
                 f"{FAST} is not compatible:",
-                "  nvidia :: sm_arch: needs 90_real; supported: none",
+                f"  nvidia :: sm_arch: needs 90_real; supported: none; 90_real means {H100}",
             ],
         ),
     ],
@@ -240,7 +242,7 @@ def test_why_not_prints_the_reasons_or_the_first_difference(
     label: str, options: tuple[str, ...], answer: list[str], folder: Path
 ) -> None:
     arguments = ("--find-links", folder, *LINUX, *options, "--why-not", label)
-    lines = explain(*arguments).stdout.splitlines()[2:]
+    lines = explain(*arguments).stdout.partition("\n\n")[2].splitlines()
     assert lines[: len(answer)] == answer
     assert lines[len(answer) : len(answer) + 2] == (["", "SUPPORTED"] if label in ("fast", "safe") else [])
     assert explained(*arguments)["why-not"] == [line.strip() for line in answer]
@@ -278,8 +280,10 @@ def test_align_names_the_installed_package_and_ignores_the_explained_one(tmp_pat
 
 @pytest.mark.parametrize("arguments", [("demo", "--label", "safe"), ("demo#safe",)])
 def test_only_the_wheels_of_a_label_are_shown(arguments: tuple[str, ...], folder: Path) -> None:
-    lines = explain(*arguments, "--find-links", folder, *LINUX, *GPU).stdout.splitlines()
-    assert lines[2:4] == [
+    head, _, table = explain(*arguments, "--find-links", folder, *LINUX, *GPU).stdout.partition("\n\n")
+    assert head.splitlines()[1:] == [f"  {H100}"]
+    lines = table.splitlines()
+    assert lines[:2] == [
         "POSITION  LABEL  TAGS          BEST VALUES            RANK",
         "2         safe   py3-none-any  speed :: mode :: safe  0.0.1",
     ]
@@ -343,7 +347,8 @@ def test_the_wheel_that_uv_selects_is_printed_with_reasons(folder: Path) -> None
     lines = explain("--find-links", folder, *LINUX, *GPU, "--installer", "uv").stdout.splitlines()
     start = lines.index("uv selects demo-1.0-py3-none-any-safe.whl")
     assert lines[start + 1 :] == [
-        f"  for uv, {FAST} is not compatible: nvidia :: sm_arch: needs 90_real; supported: none",
+        f"  for uv, {FAST} is not compatible: nvidia :: sm_arch: needs 90_real; supported: none; "
+        f"90_real means {H100}",
         f"  for uv, {FAST} is not compatible: uv uses only its own detection of supported values",
     ]
     same = explain("--find-links", folder, *LINUX, "--installer", "uv")

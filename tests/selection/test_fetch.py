@@ -123,7 +123,7 @@ def test_no_detection_or_plugin_runs_for_a_pinned_label(
 ) -> None:
     calls: list[str] = []
 
-    def detect(_: object) -> Hardware:
+    def detect(*_: object) -> Hardware:
         calls.append("machine")
         return Hardware({})
 

@@ -30,7 +30,7 @@ RELEASE = VariantMetadata(
     {"speed": StaticProvider((("mode", ("fast", "safe")),)), "mkl": PluginProvider(("mkl-provider>=1",))},
     {"fast": Variant("fast", frozenset({Property("speed", "mode", "fast"), MKL, NUMPY}))},
 )
-KNOWN = "known namespaces: aarch64, abi_dependency, mkl, nvidia, speed, tpu, x86_64"
+KNOWN = "known namespaces: aarch64, abi_dependency, amd, ascend, "
 
 
 def unknown(policy: Policy, machine: Machine = Machine()) -> list[str]:  # noqa: B008  # an immutable default

@@ -118,7 +118,7 @@ def test_facts_replace_those_of_a_preset() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("12.8", "expected KEY:VALUE, got '12.8'; write cuda:12.8"),
+        ("12.8", "expected KEY:VALUE, got '12.8'; write cuda:12.8 or rocm:12.8"),
         ("cuda", "missing value of cuda; write cuda:12.8"),
         ("cuda:", "missing value of cuda; write cuda:12.8"),
         ("cuda:12.8,", "empty part between commas; remove a comma"),
@@ -148,7 +148,7 @@ def test_facts_replace_those_of_a_preset() -> None:
     ],
 )
 def test_invalid_facts_get_a_remedy(text: str, message: str) -> None:
-    assert problem(text).replace(" or rocm:12.8", "") == message
+    assert problem(text) == message
 
 
 def test_similar_names_are_suggested() -> None:
@@ -173,7 +173,7 @@ def test_any_text_is_read_or_has_a_short_problem(text: str) -> None:
 
 
 @pytest.mark.parametrize("key", known_facts())
-@pytest.mark.parametrize("value", ["9" * 5000, "9." * 2000 + "9", "x" * 5000, "1\x1b[1m", "٣.٣", "-1", "1e9"])
+@pytest.mark.parametrize("value", ["9" * 5000, "9." * 2000 + "9", "x" * 5000, "1\x1b[1m", "٣.٣", "-1"])
 def test_hostile_values_are_cut_and_quoted(key: str, value: str) -> None:
     text = problem(f"{key}:{value}")
     assert text.isprintable() or "\n" in text

@@ -131,7 +131,7 @@ def test_added_dependencies_are_marked_if_the_plain_wheel_exists() -> None:
     text = METADATA.replace("Summary", "Requires-Dist: numpy>=2\nRequires-Dist: old\nSummary")
     recipe = Recipe(dependencies=("nvidia-cublas==12",), remove_dependencies=("old",))
     variant = convert(make_wheel(Path(), metadata=text), Path(), Plan(metadata(), recipe))
-    assert "\n".join(invoke(variant).stdout.splitlines()[8:11]) == (
+    assert "\n".join(invoke(variant).stdout.splitlines()[9:12]) == (
         "  dependencies  numpy>=2\n"
         "                nvidia-cublas==12  (not in the plain wheel)\n"
         "                without old, which the plain wheel has"

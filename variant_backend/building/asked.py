@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from ..errors import RequestError, VariantError
 from ..project.config_settings import AUTO
 from ..project.pyproject import PROJECT_FILE, Project
-from ..project.user_variables import HARDWARE, LABEL, PLAIN, check_variables, given_machine, labels_of
+from ..project.user_variables import LABEL, PLAIN, check_variables, labels_of
 from ..variants.filename import WheelFilename, normalize
 
 if TYPE_CHECKING:
+    from ..machine.user_config import UserConfig
     from ..variants.metadata import VariantMetadata
     from ..variants.namespace_support import Support
     from ..variants.ranking import Verdict
@@ -80,6 +81,7 @@ def best_label(environ: Mapping[str, str], say: Callable[[str], object]) -> str 
     """
     from packaging.tags import Tag
 
+    from ..machine.user_config import build_policy_text, configured
     from ..variants.ranking import rank
 
     project = Project.load(PROJECT_FILE)
@@ -95,34 +97,45 @@ def best_label(environ: Mapping[str, str], say: Callable[[str], object]) -> str 
     variants = {label: project.metadata.variant(label) for label in labels}
     metadata = project.metadata._replace(variants=variants)
     names = [WheelFilename("demo", "1", "", _TAGS, label) for label in [*labels, None]]
-    known = _support(metadata, environ)
-    verdicts = rank(names, metadata, known.supported, [Tag(*_TAGS.split("-"))])
-    say(_reason(verdicts, known))
+    config = configured(environ, project=True)
+    rules = config.rules
+    known = _support(metadata, environ, config)
+    namespaces = rules.in_order(metadata.namespaces)
+    against = rules.objection(_project_name() or "")
+    barred = {name: (against,) for name in names if against and name.label}
+    tags = [Tag(*_TAGS.split("-"))]
+    ordered = metadata._replace(namespaces=namespaces)
+    verdicts = rank(names, ordered, known.supported, tags, barred=barred)
+    say(_reason(verdicts, known, rules.preferred_namespaces(), build_policy_text(config, environ)))
     return verdicts[0].filename.label
 
 
-def _support(metadata: VariantMetadata, environ: Mapping[str, str]) -> Support:
-    """Return the supported values of this machine, or of the machine that a variable describes."""
+def _support(metadata: VariantMetadata, environ: Mapping[str, str], config: UserConfig) -> Support:
+    """Return the supported values of this machine, or of the machine that a setting describes."""
     from ..machine.detect import hardware_of
     from ..machine.support import Machine, Policy, machine_support
+    from ..machine.user_config import machine_in_build
 
-    machine = given_machine(environ)
+    machine, place = machine_in_build(environ, config)
     try:
-        hardware = hardware_of(machine, environ)
-        return machine_support(metadata, Machine(hardware), Policy())[0]
+        hardware = hardware_of(machine, environ, config.detected, least=config.least)
+        return machine_support(metadata, Machine(hardware), Policy(rules=config.rules))[0]
     except VariantError as error:
-        raise error.within(HARDWARE) from None
+        raise error.within(place) from None
 
 
-def _reason(verdicts: list[Verdict], known: Support) -> str:
-    """Return a line with the best wheel, why it is better than the next one, and why others do not fit."""
+def _reason(verdicts: list[Verdict], known: Support, preferred: Collection[str], policy: str) -> str:
+    """Return a line with the best wheel, why it is better than the next one, and why others do not fit.
+
+    *preferred* are namespaces whose priority is that of the *policy*, a text.
+    """
     from ..variants.namespace_support import UNKNOWN
     from ..variants.ranking import why_better
 
     best, *others = verdicts
     parts = [f"-Cvariant=auto selected {_name(best)}"]
     if best.key and others and others[0].key:
-        parts[0] += f", before {_name(others[0])}: {why_better(best.key, others[0].key)}"
+        parts[0] += f", before {_name(others[0])}: {why_better(best.key, others[0].key, preferred)}"
     for verdict in others:
         parts += [f"not {_name(verdict)}: {reason}" for reason in verdict.reasons]
     parts += [
@@ -130,7 +143,7 @@ def _reason(verdicts: list[Verdict], known: Support) -> str:
         for namespace, origin in known.origins.items()
         if origin.kind == UNKNOWN.kind
     ]
-    return "; ".join(parts)
+    return "; ".join([*parts, policy] if policy else parts)
 
 
 def _name(verdict: Verdict) -> str:

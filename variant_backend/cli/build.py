@@ -16,6 +16,7 @@ from ..lowlevel.terminal import print_document
 from .command import Command
 from .options import PATH, jobs_option, label_option, output_option, reading
 from .output import Printer, Progress, status_line
+from .policy_options import configuration, or_configured
 from .selection_options import read_target, sources_options
 
 if TYPE_CHECKING:
@@ -52,9 +53,8 @@ def _axis(values: Sequence[str]) -> tuple[str, ...]:
 @click.option(
     "--build-installer",
     type=click.Choice(["pip", "uv"]),
-    default="pip",
-    show_default=True,
-    help="The tool that installs build requirements into the isolated environments.",
+    help="The tool that installs build requirements into the isolated environments.  [default: pip, or as"
+    " configured]",
 )
 @click.option(
     "--timeout",
@@ -95,7 +95,7 @@ def build_command(
     output: Path | None,
     jobs: int,
     no_isolation: bool,
-    build_installer: Literal["pip", "uv"],
+    build_installer: Literal["pip", "uv"] | None,
     timeout: int | None,
     sources: Sources,
     matrix_format: MatrixFormat | None,
@@ -123,7 +123,7 @@ def build_command(
     if matrix_format:
         _print_matrix(matrix, matrix_format, python=pythons, platform=platforms)
         return
-    installer = None if no_isolation else build_installer
+    installer = None if no_isolation else build_installer or configuration().build_installer
     folder = output or (path.parent if path.is_file() else path / "dist")
     with _fetched_requirements(printer, matrix, sources, isolated=not no_isolation) as requires:
         results = _build(matrix, folder, jobs, installer, timeout, requires)
@@ -178,6 +178,7 @@ def _fetched_requirements(
             printer.warn("no isolated build requires a variant; --find-links and --index-url are unused")
         yield {}
         return
+    sources = or_configured(sources)
     if not any(sources):
         label, pins = next(iter(wanted.items()))
         text = f"label {label!r} requires {pins[0]} for its build"

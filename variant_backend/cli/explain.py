@@ -16,10 +16,12 @@ from ..selection.report import Line, Remedies, explained, of_label, supported
 from .command import Command, WrongValue
 from .options import label_option
 from .output import Printer
+from .policy_options import or_configured
 from .selection_options import selection_options, sources_options
 
 if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
+    from ..selection.evaluate import Evaluation
     from ..selection.explain import Explanation
     from ..selection.releases import Sources
     from ..selection.target import Target
@@ -79,6 +81,7 @@ def explain_command(
     """
     from ..selection import explain as operation
 
+    sources = or_configured(sources)
     request = _request(package, sources)
     _check_labels(request, label, why_not)
     label = request.label if label is None else label
@@ -141,10 +144,20 @@ def _head(explanation: Explanation) -> Iterator[Line]:
         release, selected = evaluation.release, evaluation.selected
         what = f"{selected.filename} is selected" if selected else "no wheel is compatible"
         yield [*heading(f"{release.name} {release.version}: {what}")]
+        yield from ([f"  {words}"] for words in _selected_in_words(evaluation))
     for newer in explanation.newer:
         pin = f"{newer.release.name}=={newer.release.version}"
         yield [f"newer release without a compatible wheel: {newer.release.version} (see explain {pin})"]
     yield []
+
+
+def _selected_in_words(evaluation: Evaluation) -> Iterator[str]:
+    """Yield what the properties of the selected wheel mean."""
+    from ..variants.words import properties_in_words
+
+    selected, metadata = evaluation.selected, evaluation.release.metadata
+    if selected and metadata and (variant := metadata.variants.get(selected.filename.label or "")):
+        yield from properties_in_words(variant.properties)
 
 
 def _uv(explanation: Explanation) -> Iterator[Line]:

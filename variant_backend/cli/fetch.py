@@ -14,6 +14,7 @@ from ..errors import VariantError
 from .command import Command, WrongValue, given_options
 from .options import WRITTEN_PATH, force_option, output_option
 from .output import Printer, Progress
+from .policy_options import or_configured
 from .selection_options import SELECTION, selection_options, sources_options
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def fetch_command(
     if not packages:
         picks, problems = resolve_locked(_lock_to_read(sources, output, lock_file), machine, policy, target)
     else:
+        sources = or_configured(sources)
         pins = _check_picking(packages, sources, output, lock_file, plain)
         warn_of_plain_http(printer, sources.index_urls)
         explain = given_options(click.get_current_context(), SELECTION)

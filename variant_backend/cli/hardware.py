@@ -16,7 +16,7 @@ from ..lowlevel.terminal import heading, print_document
 from .command import Command, WrongValue, given_options
 from .options import output_option
 from .output import Printer
-from .selection_options import machine_option
+from .selection_options import machines_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
@@ -32,18 +32,28 @@ _MOST_VALUES = 4  # of a feature in the table for people
     page="docs/hardware.md",
     extra_remedy=lambda file: f"use --machine {shlex.quote(file)}",
 )
-@machine_option("Show another machine, not this one.")
+@machines_option("Show another machine, not this one; of several, what all have in common.")
 @click.option("--presets", is_flag=True, help="List the presets, which are well-known machines.")
 @click.option("--toml", is_flag=True, help="Print a machine file in TOML.")
 @click.option("--as-env", is_flag=True, help="Print the variables that force uv to see the same.")
+@click.option(
+    "--devices",
+    type=click.Choice(["best", "least"]),
+    default="best",
+    show_default=True,
+    help="If devices differ, show what the best one supports, or the least capable one.",
+)
+@click.option("--run-tools", is_flag=True, help="Also run tools of vendors on PATH: npu-smi.")
 @output_option("Write a machine file: TOML if its name ends in .toml, JSON if in .json.")
 @click.pass_obj
 def hardware_command(
     printer: Printer,
-    machine: MachineSpec | None,
+    machines: Sequence[MachineSpec],
     presets: bool,
     toml: bool,
     as_env: bool,
+    devices: str,
+    run_tools: bool,
     output: Path | None,
 ) -> None:
     """Show what this machine supports, and how each fact is known.
@@ -51,18 +61,22 @@ def hardware_command(
     The best values come first. A machine file, the output of --json or --toml, can replace the machine in
     other commands: --machine FILE.
     """
-    from ..selection.unknown_names import unknown_in_machine
+    from ..machine.detect import detect
+    from ..machine.host import Host
 
     forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
     if len(forms) > 1:
         raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
+    if machines and run_tools:
+        raise click.UsageError("--run-tools and --machine cannot be used together; leave one of them out")
     if presets:
         _print_presets(printer, click.get_current_context())
         return
     form = _form_of_file(output, forms) if output is not None else ""
-    hardware = _hardware(machine)
-    if machine and (problems := unknown_in_machine(hardware)):
-        raise UnknownNameError(*problems).within(machine.text)
+    host = Host.here(os.environ, runs_tools=run_tools)
+    hardware = _of_machines(machines) if machines else detect(host)
+    if devices == "least":
+        hardware = hardware.of_least_devices()
     for known in hardware.namespaces.values():
         for problem in known.warnings:
             printer.warn(problem)
@@ -76,16 +90,22 @@ def hardware_command(
         printer.table(_rows(hardware))
 
 
-def _hardware(machine: MachineSpec | None) -> Hardware:
-    """Return what a machine supports, this one if it is None; raises VariantError."""
+def _of_machines(machines: Sequence[MachineSpec]) -> Hardware:
+    """Return what a machine supports, or what several have in common; raises VariantError."""
     from ..formats.machine_spec import MachineFile
-    from ..machine.detect import detect, hardware_of, load_hardware
-    from ..machine.host import Host
+    from ..machine.common_hardware import common_hardware
+    from ..machine.detect import hardware_of, load_hardware
+    from ..selection.unknown_names import unknown_in_machine
 
-    if machine is None:
-        return detect(Host.here(os.environ))
-    # The sources in a file stay as they are: the output may be the same file again.
-    return load_hardware(machine.path) if isinstance(machine, MachineFile) else hardware_of(machine, {})
+    known: dict[str, Hardware] = {}
+    for machine in machines:
+        # The sources in a file stay as they are: the output may be the same file again.
+        known[machine.name] = (
+            load_hardware(machine.path) if isinstance(machine, MachineFile) else hardware_of(machine, {})
+        )
+        if problems := unknown_in_machine(known[machine.name]):
+            raise UnknownNameError(*problems).within(machine.text)
+    return common_hardware(known) if len(known) > 1 else known[machines[0].name]
 
 
 def _print_presets(printer: Printer, context: click.Context) -> None:
@@ -93,7 +113,7 @@ def _print_presets(printer: Printer, context: click.Context) -> None:
     from ..variants.machine_facts import facts_text
     from ..variants.machine_presets import PRESETS
 
-    if others := given_options(context, {"machine", "toml", "as_env", "output"}):
+    if others := given_options(context, {"machines", "toml", "as_env", "devices", "run_tools", "output"}):
         raise click.UsageError(f"--presets and {others[0]} cannot be used together; leave one of them out")
     printer.keys = {
         "presets": [
@@ -158,10 +178,13 @@ def _text(hardware: Hardware, form: str) -> str:
 
 def _rows(hardware: Hardware) -> list[list[str]]:
     """Return the table for people, without the tails of long lists."""
-    rows: list[list[str]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE")]
+    from ..variants.words import in_words
+
+    rows: list[list[str]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE", "MEANING OF THE BEST")]
     for namespace, support in hardware.namespaces.items():
         features = list(support.features.items()) or [("-", ("nothing",))]
         for feature, values in features:
             more = f", ... ({len(values)} in all)" if len(values) > _MOST_VALUES else ""
-            rows.append([namespace, feature, ", ".join(values[:_MOST_VALUES]) + more, support.source])
+            shown = ", ".join(values[:_MOST_VALUES]) + more
+            rows.append([namespace, feature, shown, support.source, in_words(namespace, feature, values[:1])])
     return rows

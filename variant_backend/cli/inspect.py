@@ -181,18 +181,26 @@ def _without_repeats(rows: Iterable[tuple[Styled, str]]) -> Iterator[tuple[str, 
         before = first
 
 
-def property_lines(result: Inspection) -> list[str]:
-    """Return a line for each feature, the most important namespace first."""
+def property_lines(result: Inspection, namespace: str | None = None) -> list[str]:
+    """Return a line for each feature, the most important namespace first, and lines with their meaning.
+
+    With a *namespace*, return only its lines.
+    """
+    from ..variants.words import in_words
+
     if result.variant is None or result.metadata is None:
         return []
     ranks = {name: rank for rank, name in enumerate(result.metadata.namespaces)}
     ordered = sorted(
         result.variant.properties, key=lambda prop: (ranks.get(prop.namespace, len(ranks)), prop)
     )
-    return [
-        f"{namespace} :: {feature} :: {', '.join(prop.value for prop in group)}"
-        for (namespace, feature), group in groupby(ordered, key=lambda prop: prop.key)
-    ]
+    lines = []
+    for (name, feature), group in groupby(ordered, key=lambda prop: prop.key):
+        if namespace is None or namespace == name:
+            values = [prop.value for prop in group]
+            words = in_words(name, feature, values)
+            lines += [f"{name} :: {feature} :: {', '.join(values)}", *([f"  {words}"] if words else [])]
+    return lines
 
 
 def _provider(provider: Provider) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..lowlevel.credentials import KEYRING_PROVIDERS, use_keyring
+from .policy_options import configuration
 
 
 def network_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -16,13 +17,11 @@ def network_options(command: Callable[..., object]) -> Callable[..., object]:
 
     @functools.wraps(command)
     def with_keyring(*args: Any, keyring_provider: str | None, **kwargs: Any) -> object:
-        from ..machine.user_config import UserConfig, config_path
-
         values = [
             text for value in kwargs.values() for text in (value if isinstance(value, tuple) else [value])
         ]
         urls = [text for text in values if isinstance(text, str) and "://" in text]
-        provider = keyring_provider or UserConfig.load(config_path()).keyring_provider
+        provider = keyring_provider or configuration().keyring_provider
         use_keyring(urls if provider == "subprocess" else None)
         try:
             return command(*args, **kwargs)

@@ -62,16 +62,23 @@ def reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parame
 
 
 def read_properties(texts: Iterable[str]) -> tuple[Property, ...]:
-    """Read properties, ``NS :: FEATURE :: VALUE`` each; raises VariantError with every problem."""
+    """Read properties, ``NS :: FEATURE :: VALUE`` each; raises VariantError with every problem.
+
+    A list in the form of TORCH_CUDA_ARCH_LIST stands for several values of ``nvidia :: sm_arch``.
+
+    >>> [str(item) for item in read_properties(["nvidia :: sm_arch :: 8.0;9.0"])]
+    ['nvidia :: sm_arch :: 80_real', 'nvidia :: sm_arch :: 90_real']
+    """
     properties: dict[Property, None] = {}
     problems: list[Problem] = []
     for text in texts:
         try:
             _check_one_value(text)
-            item = Property.parse(text)
+            items = [*map(Property.parse, _expanded(text))]
         except VariantError as error:
             problems += error.problems
-        else:
+            continue
+        for item in items:
             if item in properties:
                 problems.append(
                     Problem("error", "", f"duplicate property {str(item)!r}", "remove one of them")
@@ -80,6 +87,20 @@ def read_properties(texts: Iterable[str]) -> tuple[Property, ...]:
     if problems:
         raise VariantError(*problems)
     return tuple(properties)
+
+
+def _expanded(text: str) -> list[str]:
+    """Return a property for each GPU architecture in a list; raises VariantError if an item is invalid."""
+    from ..variants.provider_nvidia import architectures_of_list
+
+    parts = [part.strip() for part in text.split("::")]
+    if parts[:-1] != ["nvidia", "sm_arch"]:
+        return [text]
+    try:
+        values = architectures_of_list(parts[-1])
+    except VariantError as error:
+        raise error.within(f"property {text!r}") from None
+    return [text] if values is None else [f"nvidia :: sm_arch :: {value}" for value in values]
 
 
 def _check_one_value(text: str) -> None:

@@ -41,12 +41,13 @@ class Printer:
     """Prints the output of a command: data on stdout, messages on stderr.
 
     With --json, stdout gets only one object, when the command ends: ``version``, the `keys` that the command
-    sets, ``warnings`` and ``errors``.
+    sets, the `common` ones that its options set, ``warnings`` and ``errors``.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.keys: dict[str, object] = {}
+        self.common: dict[str, object] = {}
         self.failed = False
         self._warnings: dict[Problem, None] = {}
         self._errors: list[Problem] = []
@@ -94,6 +95,7 @@ class Printer:
             document = {
                 "version": _VERSION,
                 **self.keys,
+                **self.common,
                 **{name: list(map(problem_to_dict, problems)) for name, problems in lists.items()},
             }
             print_json(_without_secrets(document))

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import UnknownNameError, VariantError, did_you_mean, one_of
+from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of
+from ..project.provider_scaffold import plugin_files, project_of
 from .command import Command, Group
 from .environment_options import environment_finder, interpreter_option
+from .options import dry_run_option, output_option, reading
 from .output import Printer, status_line
+from .policy_options import configuration
 from .selection_options import allow_root_option
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
+    from ..machine.plugin_answers import Answer
     from ..machine.plugins import Plugin
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -37,9 +43,8 @@ def _choosing(command: _Function) -> Callable[..., object]:
     @functools.wraps(command)
     def not_as_root(*args: Any, allow_root: bool, **kwargs: Any) -> object:
         from ..machine.trusted_plugins import ROOT_REMEDY, is_root
-        from ..machine.user_config import UserConfig, config_path
 
-        if is_root() and not (allow_root or UserConfig.load(config_path()).allow_root):
+        if is_root() and not (allow_root or configuration().allow_root):
             raise VariantError("plugins do not run as root", hint=ROOT_REMEDY)
         return command(*args, **kwargs)
 
@@ -103,17 +108,19 @@ def query_command(
 
     def query(plugin: Plugin, python: str) -> dict[str, object]:
         try:
-            support = query_plugin(plugin, python)
+            answer = query_plugin(plugin, python)
         except VariantError as error:
             printer.fail(error)
-            return {"namespace": None, "features": []}
-        printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version})")
-        for name, values in support.features.items():
-            printer.line(f"  {support.namespace} :: {name} :: {', '.join(values)}")
-        if not support.features:
-            printer.line(f"  no value of {support.namespace} is supported")
-        features = [{"name": name, "values": list(values)} for name, values in support.features.items()]
-        return {"namespace": support.namespace, "features": features}
+            return {"namespace": None, "features": [], "generation": None}
+        for problem in answer.duplicates:
+            printer.warn(problem)
+        printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version}){_age(answer)}")
+        for name, values in answer.supported.items():
+            printer.line(f"  {answer.namespace} :: {name} :: {', '.join(values)}")
+        if not answer.features:
+            printer.line(f"  no value of {answer.namespace} is supported")
+        features = [{"name": name, "values": list(values)} for name, values in answer.supported.items()]
+        return {"namespace": answer.namespace, "features": features, "generation": answer.generation}
 
     _run_each(printer, _chosen(printer, names, every, environment), environment, query)
 
@@ -141,22 +148,76 @@ def validate_command(
     variants = [inspection for _, inspection in inspect_installed_variants(folders)]
 
     def validate(plugin: Plugin, python: str) -> dict[str, object]:
-        problems, cost = protocol_problems(plugin, python)
+        problems, answer = protocol_problems(plugin, python)
         problems += contradicting_variants(plugin, plugins, variants)
         requires = required_by(plugin, folders)
         for problem in problems:
-            printer.error(problem)
-        verdict = "  violates the protocol" if problems else "  follows the protocol"
-        printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version}){verdict}")
+            (printer.warn if problem.code == "warning" else printer.error)(problem)
+        valid = all(problem.code == "warning" for problem in problems)
+        verdict = "follows the protocol" if valid else "violates the protocol"
+        printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version})  {verdict}{_age(answer)}")
         printer.line(f"  dependencies: {one_of(requires)}")
+        cost = answer.cost if answer else None
         if cost:
             printer.line(f"  imported modules: {cost.modules}, in {cost.import_seconds:.3f} s")
             printer.line(f"  answer: {cost.seconds:.3f} s")
         imports = {"modules": cost.modules, "seconds": cost.import_seconds} if cost else None
-        seconds = cost.seconds if cost else None
-        return {"valid": not problems, "dependencies": requires, "imports": imports, "seconds": seconds}
+        return {
+            "valid": valid,
+            "dependencies": requires,
+            "imports": imports,
+            "seconds": cost.seconds if cost else None,
+            "generation": answer.generation if answer else None,
+        }
 
     _run_each(printer, chosen, environment, validate)
+
+
+@providers_group.command(
+    "new", cls=Command, example="variant-backend providers new speech", page="docs/write-a-plugin.md"
+)
+@click.argument("namespace", callback=reading(lambda text: project_of(text) and text))
+@output_option("The folder of the new project.  [default: NAMESPACE-variant-provider]")
+@dry_run_option
+@click.pass_obj
+def new_command(printer: Printer, namespace: str, output: Path | None, dry_run: bool) -> None:
+    """Write a new plugin package, with tests that pass.
+
+    Its plugin reports one feature of NAMESPACE. Existing files are not replaced. The paths are printed.
+    """
+    from ..lowlevel.file_set import Output, write_all_files
+    from ..variants.known_providers import KNOWN_PROVIDERS
+
+    folder = output or Path(project_of(namespace))
+    files = [Output(folder, name, text.encode(), _no) for name, text in plugin_files(namespace).items()]
+    existing = [file.path for file in files if os.path.lexists(file.path)]
+    if existing:
+        problems = (Problem("error", str(path), "already exists") for path in existing)
+        raise VariantError(*problems, hint="use another folder (--output)")
+    if namespace in KNOWN_PROVIDERS:
+        text = f"namespace {namespace!r} is known here, so the plugin runs only where it is not detected"
+        printer.warn(text)
+    if not dry_run:
+        write_all_files(files)
+    printer.keys = {"paths": [str(file.path) for file in files], "written": not dry_run}
+    for file in files:
+        printer.line(str(file.path))
+    if not dry_run:
+        printer.say(f"next: edit detect_level() in {files[1].path}")
+
+
+def _no(_: bytes) -> bool:
+    """Return that no existing file may be replaced."""
+    return False
+
+
+def _age(answer: Answer | None) -> str:
+    """Return a mark for a plugin of an older protocol."""
+    from ..machine.plugin_answers import TODAY
+
+    if answer is None or answer.generation == TODAY:
+        return ""
+    return f"  (older protocol: generation {answer.generation} of {TODAY})"
 
 
 def _run_each(

@@ -22,7 +22,7 @@ def schema_command(name: str) -> None:
     SCHEMA is one of these names. pyproject, the default, describes the tables [variant] and
     [tool.variant-backend] in pyproject.toml, and allows any other table. variant.json and index-file describe
     the metadata of a wheel and of a release. The name of a command describes its output with --json; for
-    hardware, that is a machine file.
+    hardware, that is a machine file. config describes the configuration file of a site or a user.
     """
     from ..schema import (
         DOCUMENTS,
@@ -33,7 +33,7 @@ def schema_command(name: str) -> None:
         table_schema,
     )
 
-    known = ["pyproject", *DOCUMENTS, *output_commands()]
+    known = ["pyproject", "config", *DOCUMENTS, *output_commands()]
     if name not in known:
         raise click.UsageError(
             f"unknown schema {name!r}{did_you_mean(_OTHER_NAMES.get(name, name), known)};"
@@ -44,4 +44,4 @@ def schema_command(name: str) -> None:
     elif name in DOCUMENTS:
         print_json(document_schema(name))
     else:
-        print_json(table_schema(name) if name == "hardware" else output_schema(name))
+        print_json(table_schema(name) if name in ("hardware", "config") else output_schema(name))

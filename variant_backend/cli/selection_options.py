@@ -20,6 +20,7 @@ from .command import WrongUsage
 from .environment_options import environment_finder, interpreter_option, path_option
 from .network_options import network_options
 from .options import find_links_option, index_url_option, read_supported, reading
+from .policy_options import configuration, no_policy_option, say_policy
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -156,7 +157,8 @@ allow_root_option = click.option("--allow-root", is_flag=True, help="Run plugins
 SELECTION = frozenset(
     (
         *("find_links", "index_url", "given", "machine", "enabled", "disabled", "trusted", "align"),
-        *("paths", "interpreter", "pinned", "python", "platform", "keyring_provider", "allow_root"),
+        *("paths", "interpreter", "pinned", "python", "platform", "keyring_provider"),
+        *("allow_root", "refresh", "no_policy"),
     )
 )
 python_option = click.option(
@@ -198,6 +200,11 @@ _OPTIONS = (
     ),
     allow_root_option,
     click.option(
+        "--refresh",
+        is_flag=True,
+        help="Ask trusted plugins again, instead of using their answers of the last day.",
+    ),
+    click.option(
         "--align",
         multiple=True,
         callback=reading(_namespaces),
@@ -216,6 +223,7 @@ _OPTIONS = (
     ),
     python_option,
     platform_option,
+    no_policy_option,
 )
 
 
@@ -241,11 +249,14 @@ def selection_options(command: _Function) -> Callable[..., object]:
     """Add the options of a selection; the command gets ``machine``, ``policy`` and ``target``."""
 
     @functools.wraps(command)
-    def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
+    def with_selection(
+        *args: Any, python: str | None, platform: str | None, no_policy: bool, **kwargs: Any
+    ) -> object:
+        del no_policy  # `configuration` reads it from the context
         from ..selection.unknown_names import contradictions
 
-        names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned", "allow_root")
-        values = {name: kwargs.pop(name) for name in names}
+        names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned")
+        values = {name: kwargs.pop(name) for name in (*names, "allow_root", "refresh")}
         paths, interpreter = kwargs.pop("paths"), kwargs.pop("interpreter")
         environment = environment_finder(paths, interpreter)
         if interpreter is not None:
@@ -253,7 +264,8 @@ def selection_options(command: _Function) -> Callable[..., object]:
         target = read_target(python, platform)
         is_known = target.here or bool(paths) or interpreter is not None
         aligns = bool(values["align"])
-        machine = _machine(target, values["machine"], environment if is_known else None, aligns=aligns)
+        known = environment if is_known else None
+        machine, values["machine"] = _machine_under_policy(target, values["machine"], known, aligns=aligns)
         policy = _policy(target, **values)
         if problems := contradictions(policy):
             raise WrongUsage([*map(str, problems)])
@@ -263,6 +275,33 @@ def selection_options(command: _Function) -> Callable[..., object]:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def _machine_under_policy(
+    target: Target, given: MachineSpec | None, environment: Callable[[], Environment] | None, *, aligns: bool
+) -> tuple[Machine, MachineSpec | None]:
+    """Return the facts of the machine, and the machine of the option or of the configuration.
+
+    A message says which rules and settings of the configuration are in force.
+    """
+    from ..machine.user_config import configured_machine
+
+    used, spec = ["devices"], given
+    if given is None and target.here:
+        spec = configured_machine(configuration())
+        used.append("machine" if spec else "detect")
+    machine = _machine(target, spec, environment, aligns=aligns)
+    if (given or target.here) and (spec != given or configuration().least):
+        machine = machine._replace(facts=_facts(given))
+    say_policy([*configuration().settings(*used), *configuration().effects()])
+    return machine, spec
+
+
+def _facts(given: MachineSpec | None) -> Hardware:
+    """Return the facts as installers without a policy see them: of this machine, or of an option."""
+    from ..machine.detect import hardware_of
+
+    return hardware_of(given, os.environ, configuration().detected)
 
 
 def _version_of(environment: Callable[[], Environment], python: str | None) -> str:
@@ -301,13 +340,17 @@ def _machine(
 
     if aligns and environment is None:
         raise click.UsageError("--align with --platform requires --path DIR or --interpreter PATH")
-    variants, errors = installed_variants({}, environment().folders) if aligns and environment else ([], [])
+    variants, errors = installed_variants(environment().folders) if aligns and environment else ([], [])
     for problem in problems_of(errors):
         click.get_current_context().obj.warn(problem)
+    config = configuration()
     return Machine(
-        hardware=hardware_of(given, os.environ) if given or target.here else _assumed(target),
+        hardware=hardware_of(given, os.environ, config.detected, least=config.least)
+        if given or target.here
+        else _assumed(target),
         installed=tuple(variants),
         versions=Lazy(lambda: installed_versions(environment().folders)) if environment else {},
+        undetected=config.undetected if target.here and not given else "",
     )
 
 
@@ -346,19 +389,20 @@ def _policy(
     disabled: tuple[str, ...],
     trusted: Trusted,
     allow_root: bool,
+    refresh: bool,
     align: tuple[str, ...],
     pinned: Mapping[str, Version],
 ) -> Policy:
     """Return the user's wishes; the configured plugins run only for this machine."""
     from ..machine.support import Policy
     from ..machine.trusted_plugins import is_root
-    from ..machine.user_config import UserConfig, config_path
 
     warn_of_lone_values(given)
-    config = UserConfig.load(config_path())
+    config = configuration()
+    asks = target.here and not machine and config.detected != ()  # `detect = false`
     return Policy(
         given=given,
-        trusted={**config.trusted, **trusted} if target.here and not machine else trusted,
+        trusted={**config.trusted, **trusted} if asks else trusted,
         enabled=enabled,
         disabled=disabled,
         align=align,
@@ -366,4 +410,6 @@ def _policy(
         installer=config.installer,
         named_plugins=frozenset(name for name, package in trusted.items() if not package.version),
         refuses_root=is_root() and not (allow_root or config.allow_root),
+        refresh=refresh,
+        rules=config.rules,
     )

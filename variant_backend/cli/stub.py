@@ -17,6 +17,7 @@ from .command import Command, WrongUsage, given_options
 from .network_options import network_options
 from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress
+from .policy_options import configuration, no_policy_option, say_policy
 from .selection_options import machines_option, platform_option, python_option, read_target
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..lowlevel.file_set import Output
     from ..selection.evaluate import Evaluation
     from ..selection.releases import Listing
+    from ..selection.target import Target
     from ..variants.requirements import Pin
 
 
@@ -91,6 +93,7 @@ def _package(value: str | None) -> Pin | None:
 @machines_option("Show which wheel this machine would get; may be repeated.")
 @python_option
 @platform_option
+@no_policy_option
 @network_options
 @click.pass_obj
 def stub_command(
@@ -105,6 +108,7 @@ def stub_command(
     machines: tuple[MachineSpec, ...],
     python: str | None,
     platform: str | None,
+    no_policy: bool,  # noqa: ARG001  # `configured` reads it from the context
 ) -> None:
     """Make an sdist that installs the best variant.
 
@@ -114,8 +118,6 @@ def stub_command(
     """
     from ..dispatching.create import plan_stub, write
     from ..lowlevel.source_date import source_date_epoch
-    from ..machine.support import Machine, Policy
-    from ..selection.evaluate import evaluate
 
     target = read_target(python, platform)
     folder = _folder(place, pin, base_url)
@@ -125,10 +127,7 @@ def stub_command(
     with Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
         planned = plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
-    evaluations = {
-        given: evaluate(planned.release, Machine(hardware), Policy(), target)
-        for given, hardware in facts.items()
-    }
+    evaluations = _evaluations(planned, facts, target)
     for given, hardware in facts.items():
         _check_names(printer, given, hardware, planned)
     sdist = planned.output(output, time=source_date_epoch(os.environ) or 0)
@@ -166,7 +165,24 @@ def _hardware(given: MachineSpec) -> Hardware:
     """Return what a machine supports; raises VariantError."""
     from ..machine.detect import hardware_of
 
-    return hardware_of(given, os.environ)
+    return hardware_of(given, os.environ, least=configuration().least)
+
+
+def _evaluations(
+    planned: Stub, facts: Mapping[MachineSpec, Hardware], target: Target
+) -> dict[MachineSpec, Evaluation]:
+    """Return what each machine would get under the policy in force."""
+    from ..machine.support import Machine, Policy
+    from ..selection.evaluate import evaluate
+
+    config = configuration()
+    if facts:
+        say_policy([*config.settings("devices"), *config.effects()])
+    policy = Policy(rules=config.rules)
+    return {
+        given: evaluate(planned.release, Machine(hardware), policy, target)
+        for given, hardware in facts.items()
+    }
 
 
 def _check_names(printer: Printer, given: MachineSpec, hardware: Hardware, planned: Stub) -> None:

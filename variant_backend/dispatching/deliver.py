@@ -20,6 +20,7 @@ from ..lowlevel.urls import UNSAFE, host_of, is_safe_line, shown_url
 from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
 from ..machine.support import Machine, Policy
+from ..machine.user_config import UserConfig, build_policy_text, configured, machine_in_build
 from ..project.config_settings import AUTO, ConfigSettings, asked_variants, check_settings, only_label
 from ..project.user_variables import (
     HARDWARE,
@@ -50,7 +51,10 @@ _REMEDIES = Remedies(unknown=f"set {HARDWARE}=FILE")
 
 
 class Wish(NamedTuple):
-    """The user's settings: a *label* and the name of its setting, a machine, the URL of a mirror."""
+    """The user's settings: a *label* and the name of its setting, a machine, the URL of a mirror.
+
+    The machine in the variable is above that in the configuration.
+    """
 
     label: str | None = None
     source: str = ""
@@ -106,14 +110,15 @@ def select_wheel(
     release = locked.release
     wish = Wish.read(config_settings, environ, name=release.name)
     target = running_target()
-    evaluation = _evaluated(release, wish, environ, target)
+    config = configured(environ) if wish.label is None else UserConfig()
+    evaluation = _evaluated(release, wish, config, environ, target)
     if not evaluation.selected:
         report(f"{release.name} {release.version} has different wheels for different machines; none fits:")
         for line in explained(evaluation, _REMEDIES):
             report(*line)
         raise _nothing(release, wish, target)
     picked = picked_of(evaluation, pinned=wish.label is not None)
-    summary = _summary(picked, wish, evaluation.support)
+    summary = _summary(picked, wish, evaluation.support, build_policy_text(config, environ))
     hosts = {host_of(wheel.file.url) for wheel in release.candidates if wheel.file.url}
     hosts.update(host_of(f"https://{host}") for host in locked.hosts)
     if wish.index_url is not None:
@@ -122,15 +127,18 @@ def select_wheel(
     return Dispatched(picked, frozenset(hosts), summary)
 
 
-def _evaluated(release: Release, wish: Wish, environ: Mapping[str, str], target: Target) -> Evaluation:
+def _evaluated(
+    release: Release, wish: Wish, config: UserConfig, environ: Mapping[str, str], target: Target
+) -> Evaluation:
     if wish.label is None:
+        machine, place = machine_in_build(environ, config)
         try:
-            hardware = hardware_of(wish.hardware, environ)
-            if wish.hardware is not None and release.metadata is not None:
-                _check_names(hardware.supported, release.metadata, wish.hardware.text)
+            hardware = hardware_of(machine, environ, config.detected, least=config.least)
+            if machine is not None and release.metadata is not None:
+                _check_names(hardware.supported, release.metadata, machine.text)
         except VariantError as error:
-            raise error.within(HARDWARE) from None
-        return _without_plugins(evaluate(release, Machine(hardware), Policy(), target))
+            raise error.within(place) from None
+        return _without_plugins(evaluate(release, Machine(hardware), Policy(rules=config.rules), target))
     labels = _labels(release)
     if wish.label not in labels:
         raise VariantError(
@@ -208,13 +216,15 @@ def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
     )
 
 
-def _summary(picked: Pick, wish: Wish, support: Support) -> str:
+def _summary(picked: Pick, wish: Wish, support: Support, policy: str) -> str:
     """Return one line: the selected wheel, the reason, and how to select another."""
     release, (supported, origins) = picked.release, support
     parts = [f"{release.name} {release.version}: selected {picked.wheel.file.filename}, {picked.why}"]
     if wish.hardware is not None and wish.label is None:
         parts.append(f"{HARDWARE} describes the machine")
     parts += (f"{name}: {origin}" for name, origin in origins.items() if not supported.get(name))
+    if wish.label is None and policy:
+        parts.append(policy)
     if wish.index_url is not None:
         parts.append(f"{INDEX_URL} is its source")
     if wish.label is not None:

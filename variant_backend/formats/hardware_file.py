@@ -32,7 +32,7 @@ from ..variants.validation import Document, join, read_strict_json
 from .toml_read import parse_toml
 
 _VERSION = 1
-_KEYS = ("features", "feature-order", "source", "by-package")
+_KEYS = ("features", "feature-order", "source", "by-package", "least")
 # The source of the values that a machine has without any fact.
 _NO_FACT = "no fact given"
 
@@ -42,12 +42,23 @@ class Detected(NamedTuple):
 
     Without features, nothing of the namespace is supported. *by_package* has other values, for releases
     whose provider requires this package (by normalized name). *warnings* are problems of the detection.
+    *least* has what the least capable device of the machine supports, if devices differ: a policy may prefer
+    it to *features*, which are the provider's choice. It is None if the devices are equal, or unknown.
     """
 
     features: Mapping[str, tuple[str, ...]]
     source: str = ""
     by_package: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
     warnings: tuple[Problem, ...] = ()
+    least: Mapping[str, tuple[str, ...]] | None = None
+
+    def of_least_device(self) -> Detected:
+        """Return what the least capable device supports instead; releases of other packages keep theirs."""
+        if self.least is None:
+            return self
+        return self._replace(
+            features=self.least, least=None, source=f"{self.source}; the least of all devices".lstrip("; ")
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Return the namespace's table, without keys that have their default."""
@@ -59,6 +70,7 @@ class Detected(NamedTuple):
                 if self.by_package
                 else {}
             ),
+            **({"least": _ordered(self.least)} if self.least is not None else {}),
         }
 
     def features_for(self, provider: Provider | None) -> Mapping[str, tuple[str, ...]]:
@@ -84,6 +96,10 @@ class Hardware(NamedTuple):
         """Return the supported values for a release with these providers."""
         return {name: known.features_for(providers.get(name)) for name, known in self.namespaces.items()}
 
+    def of_least_devices(self) -> Hardware:
+        """Return what the least capable device of each namespace supports."""
+        return Hardware({name: known.of_least_device() for name, known in self.namespaces.items()})
+
     @classmethod
     def from_facts(cls, facts: Facts, described: Collection[str] = ()) -> Hardware:
         """Return what a machine with only these facts supports, without the *described* namespaces.
@@ -96,7 +112,9 @@ class Hardware(NamedTuple):
         }
         return cls(
             {
-                name: Detected(support.features, given[name] or _NO_FACT, support.by_package)
+                name: Detected(
+                    support.features, given[name] or _NO_FACT, support.by_package, least=support.least
+                )
                 for name, support in support_of_facts(facts, described).items()
             }
         )
@@ -171,6 +189,8 @@ class Hardware(NamedTuple):
             tables += _toml_tables(f"machine.{name}", head)
             for package, other in support.by_package.items():
                 tables += _toml_tables(f"machine.{name}.by-package.{package}", _ordered(other))
+            if support.least is not None:
+                tables += _toml_tables(f"machine.{name}.least", _ordered(support.least))
         return "\n".join(tables if self.namespaces else [*tables, "[machine]\n"])
 
 
@@ -235,7 +255,7 @@ def _toml_lines(table: Mapping[str, object]) -> str:
 
 def _toml_tables(name: str, table: Mapping[str, object]) -> list[str]:
     """Return the tables of a namespace or of a package."""
-    head = {key: value for key, value in table.items() if key not in ("features", "by-package")}
+    head = {key: value for key, value in table.items() if key not in ("features", "by-package", "least")}
     features = cast("Mapping[str, object]", table["features"])
     first = [f"[{name}]\n{_toml_lines(head)}"] if head else []
     return [*first, f"[{name}.features]\n{_toml_lines(features)}"]
@@ -263,13 +283,15 @@ def _read_support(document: Document, value: object, place: str) -> Detected:
         for package, table in document.table(entry.get("by-package", {}), at_packages).items()
         if document.passes(join(at_packages, package), check_project_name, package, code="bad-name")
     }
+    least = _read_features(document, entry["least"], join(place, "least")) if "least" in entry else None
     if "features" not in entry:
         return Detected({})
-    return Detected(dict(read_ordered_features(document, entry, place, "features")), source, by_package)
+    features = dict(read_ordered_features(document, entry, place, "features"))
+    return Detected(features, source, by_package, least=least)
 
 
 def _read_features(document: Document, value: object, place: str) -> dict[str, tuple[str, ...]]:
-    """Read the table of a package."""
+    """Read the table of a package, or of the least capable device."""
     entry = document.table(value, place, ("features", "feature-order"), required=["features"])
     return dict(read_ordered_features(document, entry, place, "features")) if "features" in entry else {}
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ..errors import VariantError
-from ..lowlevel.regular_files import read_regular
+from ..lowlevel.regular_files import LARGEST, read_regular
 from ..lowlevel.terminal import print_read
 
 if sys.version_info >= (3, 11):
@@ -19,11 +19,11 @@ else:
 _MOST_PARTS = 100
 
 
-def read_toml(path: Path) -> dict[str, object]:
-    """Read a TOML file; raises VariantError if it cannot be read, or is not TOML."""
+def read_toml(path: Path, limit: int = LARGEST) -> dict[str, object]:
+    """Read a TOML file of at most *limit* bytes; raises VariantError if it cannot be read, or is not TOML."""
     print_read(path)
     try:
-        data = read_regular(path)
+        data = read_regular(path, limit)
     except OSError as error:
         if path.is_dir():
             raise VariantError("expected a file, got a folder", place=path, hint="name a file") from None

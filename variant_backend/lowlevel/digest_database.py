@@ -6,16 +6,14 @@ POSIX, it is used only if no other user can change it. A damaged database is rem
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from .terminal import print_detail
+from .user_cache import prepare
 
 _DAY = 86_400
 _LONGEST_UNUSED = 90  # days
@@ -128,7 +126,7 @@ def _remove(path: Path) -> None:
 
 def _connected(path: Path) -> sqlite3.Connection:
     """Connect to a database; raises sqlite3.Error, or OSError or ValueError if it may not be used."""
-    _prepare(path)
+    prepare(path)
     if path.stat().st_size > _LARGEST:
         raise sqlite3.DatabaseError(f"larger than {_LARGEST} bytes")
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
@@ -142,34 +140,3 @@ def _connected(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _prepare(path: Path) -> None:
-    """Create an empty file, and its folder; raises OSError or ValueError if others could change them."""
-    folder = path.parent
-    if not path.is_absolute():  # without a home folder
-        raise ValueError("the user has no cache folder")
-    user = os.geteuid() if hasattr(os, "geteuid") else None
-    if not folder.exists():
-        # Root would leave a folder in a user's cache that the user cannot use.
-        above = next(parent for parent in folder.parents if parent.exists())
-        if user is not None and above.stat().st_uid not in (0, user):
-            raise ValueError(f"{above} belongs to another user")
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if problem := ownership_problem(folder.lstat(), user, stat.S_ISDIR):
-        raise ValueError(f"the folder {problem}")
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    if problem := ownership_problem(path.lstat(), user, stat.S_ISREG):
-        raise ValueError(problem)
-
-
-def ownership_problem(status: os.stat_result, user: int | None, is_kind: Callable[[int], bool]) -> str | None:
-    """Return why a folder or file is not the user's own, None if it is; *user* is None on Windows."""
-    if not is_kind(status.st_mode):
-        return "is not of the expected kind"
-    if user is None:
-        return None
-    if status.st_uid != user:
-        return "belongs to another user"
-    return "can be changed by other users" if status.st_mode & 0o022 else None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from .ranges import Advance, content_digest, opened_whole
 from .terminal import print_detail
+from .user_cache import cache_path
 
 if TYPE_CHECKING:
     from .digest_database import DigestDatabase
@@ -26,10 +27,7 @@ _STEP = 2_000_000_000  # nanoseconds
 
 def default_path() -> Path:
     """Return the path of the database: on Linux ``~/.cache/variant-backend/digests-1.sqlite``."""
-    from platformdirs import user_cache_path
-
-    # The number changes with the table.
-    return user_cache_path("variant-backend", appauthor=False) / "digests-1.sqlite"
+    return cache_path("digests-1.sqlite")  # the number changes with the table
 
 
 def is_settled(status: os.stat_result, now: int) -> bool:

@@ -4,39 +4,59 @@ from __future__ import annotations
 
 import re
 
-from ..errors import Problem, VariantError
+from ..errors import VariantError
 from ..formats.hardware_file import Detected
-from ..variants.provider_aarch64 import aarch64_features, apple_version, linux_version
+from ..variants.arm_processors import Model, apple_model, linux_model, plugin_features
+from ..variants.provider_aarch64 import PLUGIN_PACKAGE, aarch64_features, apple_version, linux_version
 from .host import Host
 from .sysctl import sysctl, sysctl_text
 
 _CPUINFO = "/proc/cpuinfo"
 _BRAND = "machdep.cpu.brand_string"
+_EVERY = "every 64-bit Arm processor"
 
 
 def detect_aarch64(host: Host) -> Detected:
-    """Return the versions of the processor; no environment variable forces them for uv."""
+    """Return the versions of the processor for uv, and the values of its model for another plugin.
+
+    No environment variable forces them.
+    """
     if host.system == "darwin":
-        return Detected(
-            aarch64_features(apple_version(sysctl_text(sysctl(_BRAND.encode())))), f"sysctl {_BRAND}"
-        )
-    problems: tuple[Problem, ...] = ()
+        brand = sysctl_text(sysctl(_BRAND.encode()))
+        return _detected(f"sysctl {_BRAND}", apple_version(brand), apple_model(brand))
     try:
         text = host.text(_CPUINFO) if host.system == "linux" else None
     except VariantError as error:
-        text, problems = None, error.problems
+        return _detected(_EVERY)._replace(warnings=error.problems)
     if text is None:  # some sandboxes hide the file
-        return Detected(aarch64_features(), "every 64-bit Arm processor", warnings=problems)
-    return Detected(aarch64_features(version_of_cpuinfo(text)), f"cores and features in {_CPUINFO}")
+        return _detected(_EVERY)
+    return _detected(f"cores and features in {_CPUINFO}", version_of_cpuinfo(text), model_of_cpuinfo(text))
+
+
+def _detected(source: str, version: str = "8a", model: Model | None = None) -> Detected:
+    source = f"{source}, model {model.name}" if model else source
+    return Detected(aarch64_features(version), source, {PLUGIN_PACKAGE: plugin_features(model)})
 
 
 def version_of_cpuinfo(text: str) -> str:
     """Return the version of a processor by the text of /proc/cpuinfo, which describes each core."""
     cores = []
     features: list[str] = []
-    for entry in text.split("\n\n"):
-        fields = dict(re.findall(r"^([^:\n]*?)[ \t]*:[ \t]*(.*)$", entry, re.MULTILINE))
+    for fields in map(_fields, re.split("\n{2,}", text)):
         if "processor" in fields:
             cores.append((fields.get("CPU implementer", ""), fields.get("CPU part", "")))
             features = fields.get("Features", "").split()
     return linux_version(cores, features)
+
+
+def model_of_cpuinfo(text: str) -> Model | None:
+    """Return the model of the first core in the text of /proc/cpuinfo; archspec reads no other core."""
+    fields = _fields(text.partition("\n\n")[0])
+    features = fields.get("Features", "").split()
+    return linux_model(fields.get("CPU implementer", ""), fields.get("CPU part", ""), features)
+
+
+def _fields(entry: str) -> dict[str, str]:
+    """Return the lines ``name : value`` of an entry; a regular expression would be slow on long lines."""
+    lines = (line.partition(":") for line in entry.split("\n"))
+    return {name.rstrip(" \t"): value.lstrip(" \t") for name, colon, value in lines if colon}

@@ -1,14 +1,16 @@
-"""Detect what this machine supports in the namespaces that installers detect by themselves.
+"""Detect what this machine supports in the namespaces of the known providers.
 
-No program is started. Linux, macOS or Windows lists the processor's flags. NVML or the driver reports the
-CUDA version and the compute capability. `variants.known_providers` turns these facts into features.
+No foreign program is started, unless the host allows the tools of vendors. The system lists the
+processor's flags. NVML or the driver reports the CUDA version and the compute capabilities. Level Zero
+reports the device IPs of Intel's GPUs. The kernel lists AMD's GPUs. `variants.known_providers` turns these
+facts into features.
 The environment variables that force a fact for uv force it here too, also on another platform. There, the
 same facts are assumed as in uv.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from ..errors import VariantError
@@ -21,7 +23,10 @@ from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.namespace_support import Lazy
 from ..wheels.wrong_files import missing_problem
 from .aarch64 import detect_aarch64
+from .amd import detect_amd, given_amd
+from .ascend import detect_ascend, given_ascend
 from .host import Host
+from .intel import detect_intel, given_intel
 from .nvidia import detect_nvidia, given_nvidia
 from .tpu import detect_tpu, given_tpu
 from .x86_64 import detect_x86_64
@@ -35,40 +40,75 @@ DETECTORS: Mapping[str, Callable[[Host], Detected]] = {
     "aarch64": detect_aarch64,
     "nvidia": detect_nvidia,
     "tpu": detect_tpu,
+    "amd": detect_amd,
+    "ascend": detect_ascend,
+    "intel": detect_intel,
 }
 
 
-def detect(host: Host) -> Hardware:
-    """Return what a machine supports; its environment variables may force facts, as for uv."""
+def detect(host: Host, only: Collection[str] | None = None) -> Hardware:
+    """Return what a machine supports; its environment variables may force facts, as for uv.
+
+    *only* these namespaces are detected, None means all.
+    """
     return Hardware(
         {
             namespace: detector(host)
             for namespace, detector in DETECTORS.items()
-            if KNOWN_PROVIDERS[namespace].exists_on(host.machine)
+            if KNOWN_PROVIDERS[namespace].exists_on(host.machine) and (only is None or namespace in only)
         }
     )
 
 
 def assumed(machine: str, environ: Mapping[str, str]) -> Hardware:
-    """Return what uv assumes on another platform with machines of this name; *environ* may force facts."""
-    given = {"nvidia": given_nvidia(environ), "tpu": given_tpu(environ)}
+    """Return what uv assumes on another platform with machines of this name; *environ* may force facts.
+
+    A namespace that uv does not know is left out, unless its facts are forced.
+    """
+    given = {
+        "nvidia": given_nvidia(environ),
+        "tpu": given_tpu(environ),
+        "amd": given_amd(environ),
+        "intel": given_intel(environ),
+        "ascend": given_ascend(environ),
+    }
     return Hardware(
         {
             namespace: given.get(namespace) or Detected(provider.assumed, ASSUMED)
             for namespace, provider in KNOWN_PROVIDERS.items()
-            if provider.exists_on(machine)
+            if provider.exists_on(machine) and (provider.uv or given.get(namespace))
         }
     )
 
 
-def hardware_of(machine: MachineSpec | None, environ: Mapping[str, str]) -> Hardware:
+def hardware_of(
+    machine: MachineSpec | None,
+    environ: Mapping[str, str],
+    only: Collection[str] | None = None,
+    *,
+    least: bool = False,
+) -> Hardware:
     """Return what a machine supports: the detected facts of this machine if it is None.
 
-    The sources name a machine file. Detection waits until the result is read. Raises VariantError if a file
-    cannot be read.
+    *only* these namespaces are detected, None means all. If devices differ, the best one counts, or the
+    *least* capable one. The sources name a machine file. Detection waits until the result is read. Raises
+    VariantError if a file cannot be read.
     """
+    if machine is None and only is not None and not only:
+        return Hardware(Lazy(dict))
     if machine is None:
-        return Hardware(Lazy(lambda: detect(Host.here(environ)).namespaces))
+
+        def detected() -> Mapping[str, Detected]:
+            hardware = detect(Host.here(environ), only)
+            return (hardware.of_least_devices() if least else hardware).namespaces
+
+        return Hardware(Lazy(detected))
+    hardware = _described(machine)
+    return hardware.of_least_devices() if least else hardware
+
+
+def _described(machine: MachineSpec) -> Hardware:
+    """Return what a described machine supports; the sources name its file. Raises VariantError."""
     if isinstance(machine, GivenMachine):
         return Hardware.from_facts(machine.facts)
     path = machine.path

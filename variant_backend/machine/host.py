@@ -18,6 +18,8 @@ from ..lowlevel.regular_files import read_regular
 
 # Linux writes about 2 kB for each processor in /proc/cpuinfo. Bytes.
 _LARGEST = 16 << 20
+# The limit in bytes for a file with few facts: files in sysfs have at most one page.
+SMALL = 1 << 16
 # Real folders of devices have a few hundred entries.
 _MOST_ENTRIES = 4096
 
@@ -26,31 +28,33 @@ class Host(NamedTuple):
     """Where the facts of a machine are read.
 
     *environ* are the environment variables. *root* is the folder of the file system. *system* is the name as
-    in `sys.platform`, *machine* the name as in `platform.machine`.
+    in `sys.platform`, *machine* the name as in `platform.machine`. *runs_tools* allows detectors to start
+    programs of vendors.
     """
 
     environ: Mapping[str, str]
     root: Path
     system: str
     machine: str
+    runs_tools: bool = False
 
     @classmethod
-    def here(cls, environ: Mapping[str, str]) -> Host:
+    def here(cls, environ: Mapping[str, str], *, runs_tools: bool = False) -> Host:
         """Return this computer, with other environment variables."""
-        return cls(environ, Path("/"), sys.platform, platform.machine())
+        return cls(environ, Path("/"), sys.platform, platform.machine(), runs_tools)
 
     def path(self, name: str) -> Path:
         """Return the path of a file with an absolute name, such as ``/proc/cpuinfo``."""
         return self.root / name.lstrip("/")
 
-    def text(self, name: str) -> str | None:
+    def text(self, name: str, limit: int = _LARGEST) -> str | None:
         """Return the content of a file without surrounding white space, or None if there is no such file.
 
         Bytes that are not UTF-8 are replaced. Raises VariantError with the *name* as place if the file
-        cannot be read, is no regular file, or is too large.
+        cannot be read, is not a regular file, or has more than *limit* bytes.
         """
         try:
-            return read_regular(self.path(name), _LARGEST).decode("utf-8", "replace").strip()
+            return read_regular(self.path(name), limit).decode("utf-8", "replace").strip()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except VariantError as error:

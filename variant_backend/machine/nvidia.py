@@ -1,13 +1,11 @@
-"""Detect what NVIDIA GPUs support: the driver's CUDA version, and the best compute capability."""
+"""Detect what NVIDIA GPUs support: the driver's CUDA version, and the compute capabilities."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from ..errors import ascii_unless_printable
+from ..errors import Problem, ascii_unless_printable
 from ..formats.hardware_file import Detected
 from ..variants.provider_nvidia import (
     FORCE_CAPABILITY,
@@ -19,112 +17,88 @@ from ..variants.provider_nvidia import (
     nvidia_features,
 )
 from .host import Host
+from .libraries import CUDA, NVML, ask_libraries
 
-if TYPE_CHECKING:
-    import ctypes
-
-
-_NVML = {"linux": "libnvidia-ml.so.1", "win32": "nvml.dll"}
-_DRIVER = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
-# CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of cuda.h.
-_CAPABILITY = (75, 76)
+_NO_DRIVER = "no NVIDIA driver found"
 
 
-class Gpu(NamedTuple):
-    """The CUDA version of the NVIDIA driver, the best compute capability of the GPUs, and their source."""
+class Gpus(NamedTuple):
+    """The CUDA version of the NVIDIA driver, the compute capability of each GPU, and their source.
 
-    driver: Version
-    capability: Version | None
+    Without a driver, the version is None. *warnings* are about libraries that are broken.
+    """
+
+    driver: Version | None
+    capabilities: tuple[Version, ...]
     source: str
+    warnings: tuple[Problem, ...] = ()
+
+
+NO_GPU = Gpus(None, (), _NO_DRIVER)
 
 
 def detect_nvidia(host: Host) -> Detected:
     """Return what the NVIDIA GPUs of a machine support."""
-    return nvidia_support(host.environ, find_gpu)
+    return nvidia_support(host.environ, lambda: find_gpus(host))
 
 
 def given_nvidia(environ: Mapping[str, str]) -> Detected | None:
     """Return what *environ* forces, or None; a forced compute capability has no effect without a driver."""
-    return nvidia_support(environ, lambda: None) if environ.get(FORCE_DRIVER) else None
+    return nvidia_support(environ, lambda: NO_GPU) if environ.get(FORCE_DRIVER) else None
 
 
-def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -> Detected:
+def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpus]) -> Detected:
     """Return what NVIDIA GPUs support; *find* detects the facts that *environ* does not force.
 
-    If a forced value is not a version, nothing is supported. An empty value forces nothing. A version that
-    the provider does not list counts only if it is forced.
+    The best compute capability counts, as for the provider. If a forced value is not a version, nothing is
+    supported. An empty value forces nothing. A version that the provider does not list counts only if it is
+    forced.
     """
     driver_text, capability_text = environ.get(FORCE_DRIVER, ""), environ.get(FORCE_CAPABILITY, "")
-    gpu = None if driver_text and capability_text else find()
-    driver, capability = (gpu.driver, gpu.capability) if gpu else (None, None)
-    sources = [gpu.source] if gpu else []
+    gpus = Gpus(None, (), "") if driver_text and capability_text else find()
+    driver, capabilities, warnings = gpus.driver, gpus.capabilities, gpus.warnings
+    sources = [gpus.source] if driver else []
     if driver_text:
         driver = forced_driver(driver_text)
         sources.append(f"{FORCE_DRIVER}={ascii_unless_printable(driver_text)}")
         if driver is None:
-            return Detected({}, f"{sources[-1]}: invalid CUDA version")
+            return Detected({}, f"{sources[-1]}: invalid CUDA version", warnings=warnings)
     elif driver and not is_listed(driver):
-        return Detected({}, f"{sources[-1]}: CUDA {'.'.join(map(str, driver))} is unknown to the provider")
+        text = f"{gpus.source}: CUDA {'.'.join(map(str, driver))} is unknown to the provider"
+        return Detected({}, text, warnings=warnings)
     if capability_text:
-        capability = forced_capability(capability_text)
+        forced = forced_capability(capability_text)
         sources.append(f"{FORCE_CAPABILITY}={ascii_unless_printable(capability_text)}")
-        if capability is None:
-            return Detected({}, f"{sources[-1]}: invalid compute capability")
+        if forced is None:
+            return Detected({}, f"{sources[-1]}: invalid compute capability", warnings=warnings)
+        capabilities = (forced,)
     if driver is None:
-        return Detected({}, "no NVIDIA driver found")
-    return Detected(nvidia_features(driver, capability), ", ".join(sources))
+        return Detected({}, gpus.source, warnings=warnings)
+    best, least = max(capabilities, default=None), min(capabilities, default=None)
+    return Detected(
+        nvidia_features(driver, best),
+        ", ".join(sources),
+        warnings=warnings,
+        least=None if best == least else nvidia_features(driver, least),
+    )
 
 
-def find_gpu() -> Gpu | None:
-    """Ask NVML, or else the driver, about NVIDIA GPUs; None if neither works."""
-    import ctypes
-
-    for names, ask in ((_NVML, _ask_nvml), (_DRIVER, _ask_driver)):
-        name = names.get(sys.platform)
-        # The library may exist without a driver, or be too old to have a function.
-        with suppress(OSError, AttributeError):
-            if name and (gpu := ask(ctypes.CDLL(name), name)):
-                return gpu
-    return None
-
-
-def _ask_nvml(library: ctypes.CDLL, name: str) -> Gpu | None:
-    from ctypes import byref, c_int, c_uint, c_void_p
-
-    if library.nvmlInit_v2() != 0:
-        return None
-    try:
-        version, count, best = c_int(), c_uint(), None
-        if library.nvmlSystemGetCudaDriverVersion(byref(version)) != 0:
-            return None
-        if library.nvmlDeviceGetCount_v2(byref(count)) == 0:
-            for index in range(count.value):
-                device, major, minor = c_void_p(), c_int(), c_int()
-                if (
-                    library.nvmlDeviceGetHandleByIndex_v2(c_uint(index), byref(device)) == 0
-                    and library.nvmlDeviceGetCudaComputeCapability(device, byref(major), byref(minor)) == 0
-                ):
-                    best = max(best or (0, 0), (major.value, minor.value))
-        return Gpu(_version(version.value), best, f"NVML ({name})")
-    finally:
-        library.nvmlShutdown()
-
-
-def _ask_driver(library: ctypes.CDLL, name: str) -> Gpu | None:
-    from ctypes import byref, c_int
-
-    version, count, best = c_int(), c_int(), None
-    if library.cuInit(0) != 0 or library.cuDriverGetVersion(byref(version)) != 0:
-        return None
-    if library.cuDeviceGetCount(byref(count)) == 0:
-        for index in range(count.value):
-            device, major, minor = c_int(), c_int(), c_int()
-            parts = zip((major, minor), _CAPABILITY, strict=True)
-            if library.cuDeviceGet(byref(device), index) == 0 and all(
-                library.cuDeviceGetAttribute(byref(part), attribute, device) == 0 for part, attribute in parts
-            ):
-                best = max(best or (0, 0), (major.value, minor.value))
-    return Gpu(_version(version.value), best, f"CUDA driver ({name})")
+def find_gpus(host: Host) -> Gpus:
+    """Ask NVML, or else the CUDA driver, about the NVIDIA GPUs of a machine."""
+    answers = ask_libraries(host)
+    failures: list[str] = []
+    warnings: tuple[Problem, ...] = ()
+    for kind, words in ((NVML, "NVML"), (CUDA, "CUDA driver")):
+        if (answer := answers.get(kind)) is None:
+            continue
+        warnings += answer.warnings()
+        if answer.version is not None:
+            capabilities = tuple((major, minor) for major, minor in answer.devices)
+            source = answer.source(words, (f"{major}.{minor}" for major, minor in capabilities))
+            return Gpus(_version(answer.version), capabilities, source, warnings)
+        failures.append(answer.failure())
+    text = f"{_NO_DRIVER} ({'; '.join(failures)})" if failures else _NO_DRIVER
+    return Gpus(None, (), text, warnings)
 
 
 def _version(number: int) -> Version:

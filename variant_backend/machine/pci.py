@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import VariantError
-from .host import Host
+from .host import SMALL, Host
 
 _DEVICES = "/sys/bus/pci/devices"
 
@@ -37,6 +37,6 @@ def pci_devices(host: Host) -> Iterator[PciDevice]:
 def _number(host: Host, name: str) -> int | None:
     """Return the hexadecimal number in a file of sysfs, None if there is none."""
     with suppress(VariantError):
-        if re.fullmatch("0x[0-9a-f]{1,8}", text := host.text(name) or ""):
+        if re.fullmatch("0x[0-9a-f]{1,8}", text := host.text(name, SMALL) or ""):
             return int(text, 16)
     return None

@@ -15,7 +15,7 @@ from ..errors import Problem, VariantError, did_you_mean, one_of
 from ..lowlevel.processes import Child, command_line
 from ..lowlevel.terminal import print_detail, print_message
 from ..variants.filename import normalize
-from ..variants.properties import Variant, check_name, check_value
+from ..variants.properties import Variant, check_name
 from ..variants.providers import (
     BuildProvider,
     PluginProvider,
@@ -25,6 +25,7 @@ from ..variants.providers import (
 )
 from ..variants.validation import Document
 from . import _ask_plugin
+from .plugin_answers import ALL, SUPPORTED, Answer, read_answer
 
 if TYPE_CHECKING:
     from ..wheels.inspection import Inspection
@@ -32,39 +33,6 @@ if TYPE_CHECKING:
 # A plugin reads a few files or loads a driver. Seconds.
 _TIME_LIMIT = 60
 _LONGEST_LINE = 10_000
-
-_SUPPORTED, _ALL = "get_supported_configs", "get_all_configs"
-
-
-class _Feature(NamedTuple):
-    """The values of a feature in a plugin's answer, and whether a variant may have several of them."""
-
-    values: tuple[str, ...]
-    several: bool
-
-
-class Cost(NamedTuple):
-    """What an answer takes: its time, and the modules that importing the plugin adds, with their time.
-
-    The times are in seconds. The start of the interpreter is not included.
-    """
-
-    seconds: float
-    modules: int
-    import_seconds: float
-
-
-class _RawAnswer(NamedTuple):
-    """The answer of a plugin; *violations* are of rules that builds do not enforce.
-
-    *namespace* is None if the plugin has none. *cost* is what the answer took.
-    """
-
-    features: dict[str, _Feature]
-    all_compatible: bool
-    namespace: str | None
-    violations: tuple[Problem, ...]
-    cost: Cost
 
 
 class Plugin(NamedTuple):
@@ -77,13 +45,6 @@ class Plugin(NamedTuple):
 
     def __str__(self) -> str:
         return f"plugin {self.name!r} of {self.distribution} {self.version}"
-
-
-class PluginSupport(NamedTuple):
-    """What a plugin reports as supported on this machine: features and their values, both best first."""
-
-    namespace: str
-    features: dict[str, tuple[str, ...]]
 
 
 def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Problem]]:
@@ -117,33 +78,40 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
     return sorted(plugins), problems
 
 
-def query_plugin(plugin: Plugin, python: str) -> PluginSupport:
-    """Run an installed plugin, and return the supported values of this machine.
+def query_plugin(plugin: Plugin, python: str) -> Answer:
+    """Run an installed plugin, and return its answer about this machine, with a namespace.
 
     Raises VariantError if it hangs, fails or violates the protocol.
     """
-    answer = _ask_installed(plugin, _SUPPORTED, python)
+    answer = _ask_installed(plugin, SUPPORTED, python)
     if answer.violations:
         raise VariantError(*answer.violations)
-    features = {name: feature.values for name, feature in answer.features.items()}
-    return PluginSupport(answer.namespace or plugin.name, features)
+    return answer
 
 
-def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dict[str, tuple[str, ...]]:
-    """Run the plugin of a provider, and return the supported values of this machine, best first.
+def run_isolated(namespace: str, provider: PluginProvider, python: str) -> dict[str, Any]:
+    """Run the plugin of a provider, and return its answer about this machine, unchecked.
 
     The plugin must be installed in the environment of the interpreter, and imports from that only. Raises
-    VariantError as `query_plugin` does, and if the plugin has another namespace.
+    VariantError if it hangs or fails.
+    """
+    return _run([python, "-I"], [provider.reference, SUPPORTED], _place(namespace, provider))
+
+
+def check_isolated(namespace: str, provider: PluginProvider, printed: Mapping[str, Any]) -> Answer:
+    """Check an answer of `run_isolated`; raises VariantError.
+
+    The plugin must follow its protocol, and have the namespace of the provider.
     """
     place = _place(namespace, provider)
-    answer = _ask(place, provider.reference, _SUPPORTED, command=[python, "-I"])
+    answer = read_answer(printed, SUPPORTED, place, strict=True)
     problems = list(answer.violations)
     if answer.namespace not in (None, namespace):
         text = f"expected {namespace!r}, got {answer.namespace!r}"
         problems.append(Problem("error", f"{place}: namespace", text))
     if problems:
         raise VariantError(*problems)
-    return {name: feature.values for name, feature in answer.features.items()}
+    return answer
 
 
 def required_by(plugin: Plugin, folders: Sequence[Path]) -> list[str]:
@@ -180,43 +148,42 @@ def contradicting_variants(
                 yield Problem("error", place, text, f"entry points: {one_of(map(repr, references))}")
 
 
-def protocol_problems(plugin: Plugin, python: str) -> tuple[list[Problem], Cost | None]:
-    """Run an installed plugin, and return all its violations of the protocol, and what the answer took.
+def protocol_problems(plugin: Plugin, python: str) -> tuple[list[Problem], Answer | None]:
+    """Run an installed plugin, and return all its violations of today's protocol, and its answer.
 
-    The cost is None if the plugin gives no answer.
+    Those with the code ``warning`` are harmless. The answer is None if the plugin gives none.
     """
     problems: list[Problem] = []
-    answers: dict[str, _RawAnswer] = {}
-    for method in (_SUPPORTED, _ALL):
+    answers: dict[str, Answer] = {}
+    for method in (SUPPORTED, ALL):
         try:
-            answers[method] = _ask_installed(plugin, method, python)
-            problems += answers[method].violations
+            answers[method] = answer = _ask_installed(plugin, method, python)
+            problems += (*answer.outdated, *answer.violations, *answer.tolerated, *answer.duplicates)
         except VariantError as error:
             problems += error.problems
     if len(answers) == 2:
-        texts = _contradictions(answers[_SUPPORTED], answers[_ALL])
+        texts = _contradictions(answers[SUPPORTED], answers[ALL])
         problems += (Problem("error", str(plugin), text) for text in texts)
-    cost = answers[_SUPPORTED].cost if _SUPPORTED in answers else None
-    return list(dict.fromkeys(problems)), cost  # both methods may have the same problems
+    return list(dict.fromkeys(problems)), answers.get(SUPPORTED)  # both may have the same problems
 
 
-def _contradictions(supported: _RawAnswer, known: _RawAnswer) -> Iterator[str]:
+def _contradictions(supported: Answer, known: Answer) -> Iterator[str]:
     """Yield the contradictions between the two answers of a plugin."""
     if not known.features:
-        yield f"{_ALL}() lists no feature"
+        yield f"{ALL}() lists no feature"
     for name, feature in supported.features.items():
         if name not in known.features:
-            yield f"{_SUPPORTED}() has feature {name!r}, which {_ALL}() lacks"
+            yield f"{SUPPORTED}() has feature {name!r}, which {ALL}() lacks"
             continue
         if lacking := [value for value in feature.values if value not in known.features[name].values]:
-            yield f"{_SUPPORTED}() has {one_of(lacking)} of {name!r}, which {_ALL}() lacks"
+            yield f"{SUPPORTED}() has {one_of(lacking)} of {name!r}, which {ALL}() lacks"
         if feature.several != known.features[name].several:
-            yield f"multi_value of {name!r} is {feature.several} in {_SUPPORTED}(), but not in {_ALL}()"
+            yield f"multi_value of {name!r} is {feature.several} in {SUPPORTED}(), but not in {ALL}()"
     for name, feature in known.features.items() if known.all_compatible else ():
         values = supported.features[name].values if name in supported.features else ()
         if lacking := [value for value in feature.values if value not in values]:
             yield (
-                f"all_properties_compatible is true, but {_SUPPORTED}() lacks {one_of(lacking)} of {name!r}"
+                f"all_properties_compatible is true, but {SUPPORTED}() lacks {one_of(lacking)} of {name!r}"
             )
 
 
@@ -226,7 +193,7 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
     The plugin must be installed in this environment. Raises VariantError if it is missing, fails, or its
     answer is empty or depends on the machine.
     """
-    answer = _ask_provider(namespace, provider, _SUPPORTED)
+    answer = _ask_provider(namespace, provider, SUPPORTED)
     place = _place(namespace, provider)
     if not answer.all_compatible:
         raise VariantError(
@@ -236,7 +203,7 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
         )
     if not answer.features:
         raise VariantError(
-            f"{_SUPPORTED}() lists no feature", place=place, hint="use another release of the plugin"
+            f"{SUPPORTED}() lists no feature", place=place, hint="use another release of the plugin"
         )
     return StaticProvider(
         tuple((name, feature.values) for name, feature in answer.features.items()), provider.optional
@@ -253,7 +220,7 @@ def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> Non
         provider = providers.get(namespace)
         if isinstance(provider, (PluginProvider, BuildProvider)):
             try:
-                answer = _ask_provider(namespace, provider, _ALL)
+                answer = _ask_provider(namespace, provider, ALL)
             except VariantError as error:
                 problems += error.problems
             else:
@@ -262,7 +229,7 @@ def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> Non
         raise VariantError(*problems)
 
 
-def _objections(place: str, features: Mapping[str, list[str]], answer: _RawAnswer) -> Iterator[Problem]:
+def _objections(place: str, features: Mapping[str, list[str]], answer: Answer) -> Iterator[Problem]:
     """Yield a problem for each property of a variant that its plugin does not allow."""
     for name, values in features.items():
         at_feature = f"{place}.{name}"
@@ -286,7 +253,7 @@ def _place(namespace: str, provider: PluginProvider | BuildProvider) -> str:
     return f"providers.{namespace}: plugin {provider.reference!r}"
 
 
-def _ask_installed(plugin: Plugin, method: str, python: str) -> _RawAnswer:
+def _ask_installed(plugin: Plugin, method: str, python: str) -> Answer:
     """Run an installed plugin; without a namespace of its own, it has the name of its entry point."""
     document = Document()
     document.passes("entry point", check_object_reference, plugin.reference)
@@ -300,7 +267,7 @@ def _ask_installed(plugin: Plugin, method: str, python: str) -> _RawAnswer:
     return answer._replace(namespace=plugin.name)
 
 
-def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, method: str) -> _RawAnswer:
+def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, method: str) -> Answer:
     """Run the plugin of a provider, which must be installed in this environment."""
     place = _place(namespace, provider)
     install = f"install {' and '.join(provider.requires)} for the build"
@@ -318,26 +285,25 @@ def _ask(
     method: str,
     install: str | None = None,
     command: Sequence[str] = (sys.executable,),
-) -> _RawAnswer:
+) -> Answer:
     """Run a plugin, and check its answer.
 
     *install* is the remedy for a missing plugin in a build; without it, every rule is enforced. *command*
     starts the interpreter of the plugin's environment.
     """
-    answer = _run(command, [reference, method], place, in_build=install is not None)
-    if "error" in answer:
-        raise VariantError(answer["error"], place=place, hint=install if answer["is_missing"] else None)
-    return _read_answer(answer, method, place, strict=install is None)
+    answer = _run(command, [reference, method], place, install)
+    return read_answer(answer, method, place, strict=install is None)
 
 
 def _run(
-    interpreter: Sequence[str], arguments: Sequence[str], place: str, *, in_build: bool = False
+    interpreter: Sequence[str], arguments: Sequence[str], place: str, install: str | None = None
 ) -> dict[str, Any]:
-    """Run `_ask_plugin`, and return its output.
+    """Run `_ask_plugin`, and return its output; raises VariantError if that is an error.
 
-    All processes that it started end with it. *in_build*, it stays in the process group of the build, so that
-    ending the build ends it too.
+    All processes that it started end with it. In a build (with *install*, see `_ask`), it stays in the
+    process group of the build, so that ending the build ends it too.
     """
+    in_build = install is not None
     command = [str(Path(_ask_plugin.__file__)), *arguments]
     print_detail(f"run {command_line([*interpreter, *command])}")
     pipe = subprocess.PIPE
@@ -359,7 +325,21 @@ def _run(
         answer = None
     if not isinstance(answer, dict):
         raise VariantError(f"ended with exit code {process.returncode} and no answer", place=place)
+    if isinstance(failure := answer.get("error"), str):
+        remedy = None
+        if isinstance(missing := answer.get("missing"), str):
+            module = arguments[0].partition(":")[0]
+            is_plugin = f"{module}.".startswith(f"{missing}.")
+            remedy = install if is_plugin else _remedy_for_dependency(missing, isolated="-I" in interpreter)
+        raise VariantError(failure, place=place, hint=remedy)
     return answer
+
+
+def _remedy_for_dependency(module: str, *, isolated: bool) -> str:
+    """Return the remedy for a module that a plugin imports, but that is not installed with it."""
+    if isolated:
+        return "its distribution does not require that module; give the supported values with --supported"
+    return f"install the distribution that has the module {module!r} into the plugin's environment"
 
 
 @contextmanager
@@ -378,43 +358,3 @@ def _forwarded_errors(process: subprocess.Popen[bytes]) -> Iterator[None]:
         yield
     finally:
         thread.join(1)  # a process that the plugin left behind may still hold the pipe
-
-
-def _read_answer(answer: Mapping[str, Any], method: str, place: str, *, strict: bool) -> _RawAnswer:
-    """Check the answer of a plugin; raises VariantError with all errors, and violations if *strict*."""
-    document = Document()
-    namespace = answer["namespace"]
-    if namespace is not None and document.string(namespace, "namespace") is not None:
-        document.passes("namespace", lambda text: check_name(text, "namespace"), namespace)
-    at_all = "all_properties_compatible"
-    all_compatible = answer[at_all] is not None and document.boolean(answer[at_all], at_all)
-    violations: list[Problem] = []
-    features: dict[str, _Feature] = {}
-    for index, config in enumerate(answer["configs"]):
-        at = f"{method}()[{index}]"
-        if config["multi_value"] is None:
-            violations.append(Problem("missing-key", f"{place}: {at}.multi_value", "missing"))
-        name, feature = _read_feature(document, config, at)
-        if name is not None:
-            if name in features:
-                document.note(f"{at}.name", f"duplicate feature {name!r}")
-            features[name] = feature
-    if answer["printed"] is not None:
-        violations.append(Problem("error", place, f"prints to stdout: {answer['printed']!r}"))
-    if document.problems:
-        problems = [problem.within(place) for problem in document.problems]
-        raise VariantError(*problems, *(violations if strict else ()))
-    imports = answer["imports"]
-    cost = Cost(answer["seconds"], imports["modules"], imports["seconds"])
-    return _RawAnswer(features, all_compatible, namespace, tuple(violations), cost)
-
-
-def _read_feature(document: Document, config: Mapping[str, Any], place: str) -> tuple[str | None, _Feature]:
-    """Read a feature of a plugin's answer; the name is None if it is invalid."""
-    name = document.string(config["name"], f"{place}.name")
-    values = document.strings(config["values"], f"{place}.values", check_value)
-    several = config["multi_value"]
-    several = several is not None and document.boolean(several, f"{place}.multi_value")
-    if name is None or not document.passes(f"{place}.name", lambda text: check_name(text, "feature"), name):
-        return None, _Feature(values, several)
-    return name, _Feature(values, several)

@@ -20,6 +20,7 @@ from ..variants.namespace_support import (
     abi_support,
     support,
 )
+from ..variants.policy import NO_RULES, Rules, governed
 from ..variants.providers import PluginProvider
 from ..variants.ranking import Supported
 from .installed import Installed, aligned, disagreements
@@ -37,12 +38,16 @@ class Machine(NamedTuple):
     """The facts of a machine.
 
     *hardware* is read from a machine file or detected. *installed* are the installed variants. *versions*
-    are the versions of all installed distributions, by normalized name.
+    are the versions of all installed distributions, by normalized name. *undetected* says why facts of this
+    machine are not detected; it is empty if they are. *facts* is the hardware that installers without a
+    policy see, if it differs.
     """
 
     hardware: Hardware | None = None
     installed: tuple[Installed, ...] = ()
     versions: Mapping[str, Version] = {}
+    undetected: str = ""
+    facts: Hardware | None = None
 
     def without(self, name: str) -> Machine:
         """Return the machine without an installed distribution, which another version will replace."""
@@ -60,7 +65,8 @@ class Policy(NamedTuple):
     *given* are supported values that the user gives. *trusted* are the packages whose plugins may run;
     *installer* installs them. *enabled*, *disabled* and *align* are namespaces. *pinned* are versions by
     normalized name, which replace the installed ones. *refuses_root*: plugins would run as root, and the user
-    does not allow that.
+    does not allow that. *rules* are those of configuration files: they apply to supported values of all
+    sources.
     """
 
     given: Supported = {}  # noqa: RUF012  # no code changes this default
@@ -73,6 +79,9 @@ class Policy(NamedTuple):
     # The packages of --trust-plugin that must be plugins: with a version, they may be dependencies of one.
     named_plugins: frozenset[str] = frozenset()
     refuses_root: bool = False
+    # Plugins are asked again, even if an answer is remembered.
+    refresh: bool = False
+    rules: Rules = NO_RULES
 
 
 def machine_support(
@@ -82,17 +91,36 @@ def machine_support(
 
     A trusted plugin is run in its own environment if no other source knows its namespace. If the plugin
     fails, its namespace is unsupported. If installed variants to align with have no value in common for a
-    feature, that feature is unsupported.
+    feature, that feature is unsupported. In the end, the policy's rules narrow and reorder the values.
     """
     known, problems = _with_plugins(metadata, _without_plugins(metadata, machine, policy), policy)
-    known = _with_abi(metadata, known, machine, policy)
+    known = governed(_with_abi(metadata, known, machine, policy), policy.rules)
     for namespace in policy.align:
         fixed = aligned(known, namespace, machine.installed)
         if fixed is not known:
             for disagreement in disagreements(machine.installed, namespace):
                 problems += VariantError(f"installed variants disagree: {disagreement}").problems
-            known = fixed
-    return known, tuple(problems)
+            # Until now, the values of an unknown namespace could not be governed.
+            new = () if namespace in known.supported else (namespace,)
+            known = governed(fixed, policy.rules, new)
+    return _undetected(known, machine), tuple(problems)
+
+
+def _undetected(known: Support, machine: Machine) -> Support:
+    """Return the supported values; the origins of unknown ones say that the machine is not detected."""
+    if not machine.undetected:
+        return known
+    more = f"; {machine.undetected}"
+    origins = {
+        name: origin.with_more(more) if origin.kind == UNKNOWN.kind else origin
+        for name, origin in known.origins.items()
+    }
+    return Support(known.supported, origins)
+
+
+def support_without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
+    """Return the supported values of a release's namespaces as far as no plugin is needed."""
+    return _with_abi(metadata, _without_plugins(metadata, machine, policy), machine, policy)
 
 
 def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
@@ -116,9 +144,13 @@ def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> 
     """Return the supported values, with the answers of trusted plugins for unknown namespaces."""
     supported, origins = dict(known.supported), dict(known.origins)
     problems: list[Problem] = []
-    for namespace in [name for name, origin in known.origins.items() if origin == UNKNOWN]:
+    for namespace, origin in known.origins.items():
         provider = metadata.providers.get(namespace)
         if not isinstance(provider, PluginProvider):
+            continue
+        if origin.kind == _HARDWARE.kind and objection(provider, policy.trusted) is None:
+            origins[namespace] = origin.with_more("; its trusted plugin is not run")
+        if origin != UNKNOWN:
             continue
         if reason := objection(provider, policy.trusted):
             origins[namespace] = UNKNOWN.with_more(f"; {reason}")
@@ -128,7 +160,9 @@ def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> 
                 "plugins do not run as root", place=f"providers.{namespace}: plugin", hint=ROOT_REMEDY
             )
             if policy.refuses_root
-            else ask_trusted(namespace, provider, policy.installer, tuple(policy.trusted.values()))
+            else ask_trusted(
+                namespace, provider, policy.installer, tuple(policy.trusted.values()), policy.refresh
+            )
         )
         if isinstance(answer, VariantError):
             problems += answer.problems

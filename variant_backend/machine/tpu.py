@@ -22,7 +22,7 @@ def detect_tpu(host: Host) -> Detected:
     try:
         for device in pci_devices(host):
             if device.vendor == _GOOGLE and device.device in _TPUS:
-                return Detected(tpu_features(True), f"PCI device {device.address}")
+                return Detected(tpu_features(True), f"PCI device {ascii_unless_printable(device.address)}")
     except VariantError as error:
         return Detected(tpu_features(False), "no TPU found", warnings=error.problems)
     return Detected(tpu_features(False), "no TPU found")

@@ -11,7 +11,9 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -22,8 +24,12 @@ from ..lowlevel.processes import Child, command_line, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..variants.filename import check_project_name, normalize
 from ..variants.providers import PluginProvider
+from . import answer_cache
+from .answer_cache import Remembered
+from .host import Host
 from .installer_settings import isolated_environ
-from .plugins import query_isolated
+from .plugin_answers import TODAY
+from .plugins import check_isolated, run_isolated
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -143,33 +149,67 @@ def ask_trusted(
     provider: PluginProvider,
     installer: Installer,
     trusted: tuple[TrustedPackage, ...] = (),
+    refresh: bool = False,
 ) -> PluginAnswer | VariantError:
-    """Install the plugin of a provider, run it, and return its answer, or an error.
+    """Return the answer of a provider's plugin, or an error.
 
-    The caller has checked that there is no `objection` to it. *trusted* packages with a version limit what is
-    installed, also as dependencies. `build` makes the environment, and the environment is removed afterwards.
+    The caller has checked that there is no `objection` to the plugin, and that it may run. *trusted* packages
+    with a version limit what is installed, also as dependencies. An answer of the last day is used again,
+    see `answer_cache`, unless *refresh* is true.
     """
-    place = f"providers.{namespace}: plugin {provider.reference!r}"
-    requirements = _applicable(provider)
     pins = {package.name: package for package in trusted if package.version}
-    names = [_installed_as(requirement, pins) for requirement in requirements]
-    has_hashes = any(package.hashes for package in pins.values())
+    names = tuple(_installed_as(requirement, pins) for requirement in _applicable(provider))
+    question = (namespace, provider.reference, names, [*map(repr, pins.values())], installer)
+    path, key = answer_cache.answers_path(), answer_cache.key_of(question, Host.here(os.environ))
     try:
-        ENVIRONMENTS.check()
+        if key and not refresh and (recalled := answer_cache.recall(path, key, time.time())):
+            with suppress(VariantError):  # a damaged answer
+                return _plugin_answer(namespace, provider, recalled, "; remembered, --refresh asks again")
+        answer = _ask_isolated(namespace, provider, installer, pins, names)
+        result = _plugin_answer(namespace, provider, answer)
+    except VariantError as error:
+        return error
+    if key:
+        answer_cache.remember(path, key, answer, time.time())
+    return result
+
+
+def _plugin_answer(
+    namespace: str, provider: PluginProvider, asked: Remembered, more: str = ""
+) -> PluginAnswer:
+    """Check an answer, and return its values; raises VariantError."""
+    answer = check_isolated(namespace, provider, asked.printed)
+    notes = [f"protocol of generation {answer.generation}"] if answer.generation < TODAY else []
+    notes += [problem.text for problem in answer.duplicates]
+    text = f"plugin {provider.reference!r} of {' and '.join(asked.versions)}"
+    return PluginAnswer(answer.supported, f"{text}{f' ({one_of(notes)})' if notes else ''}{more}")
+
+
+def _ask_isolated(
+    namespace: str, provider: PluginProvider, installer: Installer, pins: Trusted, names: Sequence[str]
+) -> Remembered:
+    """Install the requirements *names* of a provider, run its plugin, and return its answer, unchecked.
+
+    `build` makes the environment, and the environment is removed afterwards. Raises VariantError.
+    """
+    has_hashes = any(package.hashes for package in pins.values())
+    ENVIRONMENTS.check()
+    try:
         with temporary_folder() as folder:
             env = _install(names, list(map(str, pins.values())), installer, folder, has_hashes)
             if "error" not in env:
-                features = query_isolated(namespace, provider, env["python"])
-                versions = _versions(requirements, env["path"])
-                return PluginAnswer(features, f"plugin {provider.reference!r} of {' and '.join(versions)}")
+                printed = run_isolated(namespace, provider, env["python"])
+                return Remembered(printed, _versions(_applicable(provider), env["path"]))
             reason = env["error"]
-    except VariantError as error:
-        return error
     except OSError as error:  # for example, the disk is full
         reason = str(error)
-    hint = "trust each dependency in this form: 'NAME==VERSION --hash=sha256:DIGEST'"
-    text = f"{installer} cannot install {one_of(names)}: {reason}"
-    return VariantError(text, place=place, hint=hint if has_hashes else None)
+    raise VariantError(
+        f"{installer} cannot install {one_of(names)}: {reason}",
+        place=f"providers.{namespace}: plugin {provider.reference!r}",
+        hint="trust each dependency in this form: 'NAME==VERSION --hash=sha256:DIGEST'"
+        if has_hashes
+        else None,
+    )
 
 
 def _applicable(provider: PluginProvider) -> list[Requirement]:

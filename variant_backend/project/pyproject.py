@@ -22,7 +22,8 @@ _HOOKS = "variant_backend.hooks"
 _NAME = "variant-backend"
 _TOOL = f"tool.{_NAME}"
 _IGNORE = "use --ignore not-wrapped"
-_KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins")
+POLICY_TABLE = f"{_TOOL}.policy"
+_KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins", "policy")
 # A table [tool.variant] with one of these keys is not that of another tool.
 _VARIANT_KEYS = {"default-priorities", "providers", "variants"}
 # "varient", "variants" and "variant_backend" are near; names of other tools are not.
@@ -79,7 +80,16 @@ class Project(NamedTuple):
         common, recipes = read_recipes(document, table, _TOOL, labels)
         _check_flags(document, recipes, metadata, backend[0])
         plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
+        _check_policy(document, table)
         return cls(metadata, *backend, common, recipes, plugins == "validate")
+
+
+def _check_policy(document: Document, table: Mapping[str, object]) -> None:
+    """Note the problems of the project's own policy, which selections read by themselves."""
+    if "policy" in table:
+        from ..variants.policy import read_policy  # few projects have one
+
+        read_policy(document, table["policy"], POLICY_TABLE, str(PROJECT_FILE), is_project=True)
 
 
 def misspelt_tables(data: Mapping[str, object], *, variants: bool = True) -> list[Problem]:

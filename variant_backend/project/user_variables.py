@@ -16,6 +16,7 @@ VARIABLES = "VARIANT_BACKEND_"
 LABEL = f"{VARIABLES}LABEL"
 HARDWARE = f"{VARIABLES}HARDWARE"
 INDEX_URL = f"{VARIABLES}INDEX_URL"
+NO_POLICY = f"{VARIABLES}NO_POLICY"
 
 # The variable requests the plain wheel by this name.
 PLAIN = "(plain)"
@@ -25,9 +26,9 @@ _ONE_LABEL = "write one label, or NAME#LABEL for each project"
 
 def check_variables(environ: Mapping[str, str]) -> None:
     """Raise VariantError if the name of a variable is misspelt. Later versions may add other variables."""
-    known = {name.removeprefix(VARIABLES): name for name in (LABEL, HARDWARE, INDEX_URL)}
+    known = {name.removeprefix(VARIABLES): name for name in (LABEL, HARDWARE, INDEX_URL, NO_POLICY)}
     # The options of the command line are `--machine` and `--index-url`.
-    near = {**known, "MACHINE": HARDWARE, "INDEX": INDEX_URL}
+    near = {**known, "MACHINE": HARDWARE, "INDEX": INDEX_URL, "POLICY": NO_POLICY}
     for name in sorted(name for name in environ if name.startswith(VARIABLES)):
         rest = name.removeprefix(VARIABLES)
         if rest in known or not environ[name]:
@@ -83,6 +84,14 @@ def given_machine(environ: Mapping[str, str]) -> MachineSpec | None:
             hint="write an absolute path: builds run in a temporary folder",
         )
     return machine
+
+
+def ignores_policy(environ: Mapping[str, str]) -> bool:
+    """Return whether the variable disables all configuration files; raises VariantError if it is invalid."""
+    value = environ.get(NO_POLICY, "")
+    if value not in ("", "0", "1"):
+        raise VariantError(f"expected 1, got {value!a}", place=NO_POLICY, hint="set it to 1, or unset it")
+    return value == "1"
 
 
 def near_name(name: str, known: Collection[str]) -> str | None:

@@ -17,6 +17,7 @@ from ..lowlevel.terminal import readable_size
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.uv_behaviour import UV_FLAG
+from ..variants.words import in_words
 from .page_style import STYLE
 
 # The placeholder for the address of the index in commands, if no base URL is given.
@@ -290,14 +291,18 @@ def _properties(release: ReleaseSection, label: str | None) -> Html:
         return prop.namespace, prop.feature
 
     separator = Html(" ", element("i", "or"), " ")
-    lines = (
-        Html(
-            element("code", " :: ".join(key)),
-            " ",
-            element("b", Html.joined(separator, (prop.value for prop in props))),
+    lines = []
+    for (namespace, name), props in groupby(sorted(variant.properties, key=_by_number), feature):
+        values = [prop.value for prop in props]
+        words = in_words(namespace, name, values)
+        lines.append(
+            Html(
+                element("code", f"{namespace} :: {name}"),
+                " ",
+                element("b", Html.joined(separator, values)),
+                element("p", words, class_="words") if words else "",
+            )
         )
-        for key, props in groupby(sorted(variant.properties, key=_by_number), feature)
-    )
     return element("ul", *(element("li", line) for line in lines), class_="properties")
 
 

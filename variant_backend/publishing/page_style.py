@@ -79,6 +79,7 @@ td:nth-child(3) { width: 34%; }
 td p { font-size: .875rem; }
 td a { text-decoration-color: var(--line); }
 .properties code { display: block; color: var(--quiet); }
+.words { color: var(--quiet); }
 .wheels { display: flex; flex-wrap: wrap; gap: 0 1.25rem; margin-bottom: .375rem; }
 .wheels li { margin: 0; }
 summary { margin-top: .5rem; color: var(--quiet); font-size: .875rem; cursor: pointer; }

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem
 from ..formats.release import Candidate, File, Release
 from ..machine.support import Machine, Policy, machine_support
+from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Support
+from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
 from ..variants.ranking import Verdict, rank
 
@@ -20,13 +22,15 @@ if TYPE_CHECKING:
 class Evaluation(NamedTuple):
     """A release, its namespaces' supported values, and a verdict on each of its wheels, best first.
 
-    *problems* come from detection and plugins.
+    *problems* come from detection and plugins. *preferred* are the namespaces whose priority is that of the
+    policy.
     """
 
     release: Release
     support: Support
     verdicts: list[Verdict]
     problems: tuple[Problem, ...] = ()
+    preferred: frozenset[str] = frozenset()
 
     @property
     def selected(self) -> Verdict | None:
@@ -43,7 +47,9 @@ def evaluate(release: Release, machine: Machine, policy: Policy, target: Target)
     support, problems = Support({}, {}), tuple[Problem, ...]()
     if release.metadata is not None:
         support, problems = machine_support(release.metadata, machine.without(release.name), policy)
-    return Evaluation(release, support, ranked(release, support, target), problems)
+    rules = policy.rules
+    verdicts = ranked(release, support, target, rules)
+    return Evaluation(release, support, verdicts, problems, rules.preferred_namespaces())
 
 
 def evaluate_label(release: Release, label: str | None, target: Target) -> Evaluation:
@@ -55,13 +61,25 @@ def evaluate_label(release: Release, label: str | None, target: Target) -> Evalu
     return Evaluation(wheels, nothing, ranked(bare, nothing, target))
 
 
-def ranked(release: Release, support: Support, target: Target) -> list[Verdict]:
-    """Return a verdict on each wheel by tags, support, Requires-Python, and the problems of its source."""
+def ranked(release: Release, support: Support, target: Target, rules: Rules = NO_RULES) -> list[Verdict]:
+    """Return a verdict on each wheel by tags, support, Requires-Python, and the problems of its source.
+
+    The *rules* of a policy may put other namespaces first, and exclude all variants of the release.
+    """
+    against = rules.objection(release.name)
     barred: dict[WheelFilename, tuple[Problem, ...]] = {
-        wheel.name: (*wheel.problems, *([wrong] if (wrong := wrong_python(wheel.file, target)) else []))
+        wheel.name: (
+            *wheel.problems,
+            *([wrong] if (wrong := wrong_python(wheel.file, target)) else []),
+            *([against] if against and wheel.label is not None else []),
+        )
         for wheel in release.candidates
     }
-    return rank(barred, release.metadata, support.supported, target.tags, barred=barred)
+    metadata = release.metadata
+    if metadata and rules.prefer:
+        namespaces = rules.in_order([*metadata.namespaces, ABI_DEPENDENCY])
+        metadata = metadata._replace(namespaces=namespaces)
+    return rank(barred, metadata, support.supported, target.tags, barred=barred)
 
 
 def wrong_python(file: File, target: Target) -> Problem | None:

@@ -8,6 +8,7 @@ from ..errors import Problem
 from ..formats.hardware_file import Hardware
 from ..machine.support import Machine, Policy
 from ..variants.namespace_support import Lazy
+from ..variants.policy import NO_RULES
 from ..variants.ranking import Verdict, why_better
 from .evaluate import Evaluation
 from .releases import Sources, find_listings
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from ..variants.requirements import Pin
     from .target import Target
     from .uv_selection import UvSelection
+
+
+_DETECT = "use --no-policy, or --machine FILE"
 
 
 class Explanation(NamedTuple):
@@ -67,12 +71,31 @@ def explain(
 
     if len(sources.index_urls) > 1:
         listings = uv_listings(request.name, sources)
-    hardware = machine.hardware or Hardware({})
+    hardware = machine.facts or machine.hardware or Hardware({})
     # Detection starts only when a namespace needs it.
     uv = uv_select(listings, Lazy(lambda: hardware.supported), target, version=request.version)
     problems += uv.unread.problems if uv.unread else ()
+    if machine.undetected:
+        problems.append(Problem("warning", "uv", f"unknown supported values: {machine.undetected}", _DETECT))
     differs = why_uv_differs(selection.evaluation, selection.passed, uv)
+    if differs and (policy.rules != NO_RULES or machine.facts):
+        facts, unruled = machine._replace(hardware=hardware), policy._replace(rules=NO_RULES)
+        free = select_listed(request, listings, facts, unruled, target)
+        differs = [*_without_policy(selection, free, machine, policy), *differs]
     return Explanation(request, evaluation, newer, tuple(problems), uv, tuple(differs))
+
+
+def _without_policy(selection: Selection, free: Selection, machine: Machine, policy: Policy) -> list[str]:
+    """Return a line if another wheel would be selected without the policy."""
+    selected, other = (
+        evaluation.selected.filename if evaluation and evaluation.selected else None
+        for evaluation in (selection.evaluation, free.evaluation)
+    )
+    if selected == other:
+        return []
+    texts = [f"{key} {value} ({file})" for key, value, file in policy.rules.effects()]
+    texts += ["the machine or its devices"] if machine.facts else []
+    return [f"uv obeys no policy, and without it, {other} is selected: {'; '.join(texts)}"]
 
 
 def _nothing(selection: Selection) -> list[Problem]:
@@ -104,6 +127,6 @@ def why_not(evaluation: Evaluation, label: str, selected: Verdict | None) -> lis
     if best.key and selected and selected.key:
         return [
             f"{best.filename} is compatible, but the selected wheel is better:",
-            why_better(selected.key, best.key),
+            why_better(selected.key, best.key, evaluation.preferred),
         ]
     return [f"{best.filename} is not compatible:", *map(str, best.reasons)]

@@ -11,6 +11,7 @@ from ..lowlevel.terminal import heading, table
 from ..project.user_variables import PLAIN
 from ..variants.namespace_support import Origin
 from ..variants.ranking import WRONG_TAGS
+from ..variants.words import in_words
 
 if TYPE_CHECKING:
     from ..variants.ranking import Verdict
@@ -131,7 +132,9 @@ def supported(evaluation: Evaluation, remedies: Remedies, label: str | None) -> 
         remedy = _remedy(origin, remedies).format(namespace=namespace)
         yield [f"  {namespace}: {origin}{f'; {remedy}' if remedy else ''}"]
         for feature, values in evaluation.support.supported.get(namespace, {}).items():
-            yield [f"    {feature}: {shortened(values) or 'nothing'}"]
+            words = in_words(namespace, feature, values[:1])
+            meaning = f"; {values[0]} means {words}" if words else ""
+            yield [f"    {feature}: {shortened(values) or 'nothing'}{meaning}"]
 
 
 def _remedy(origin: Origin, remedies: Remedies) -> str:

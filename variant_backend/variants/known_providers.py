@@ -12,6 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..errors import Problem, did_you_mean, one_of
 from .properties import Property
 from .provider_aarch64 import AARCH64
+from .provider_amd import AMD
+from .provider_ascend import ASCEND
+from .provider_intel import INTEL
 from .provider_nvidia import NVIDIA
 from .provider_tpu import TPU
 from .provider_x86_64 import X86_64
@@ -24,6 +27,9 @@ KNOWN_PROVIDERS: Mapping[str, KnownProvider] = {
     "x86_64": X86_64,
     "aarch64": AARCH64,
     "tpu": TPU,
+    "amd": AMD,
+    "ascend": ASCEND,
+    "intel": INTEL,
 }
 
 
@@ -92,6 +98,6 @@ def forcing_variables(supported: Mapping[str, Mapping[str, Sequence[str]]]) -> d
     return {
         variable: value
         for namespace, provider in KNOWN_PROVIDERS.items()
-        if provider.forcing and namespace in supported
+        if provider.uv and provider.forcing and namespace in supported
         for variable, value in provider.forcing(supported[namespace]).items()
     }

@@ -19,6 +19,8 @@ Facts: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
 
 # The form of all values: messages, files and tables show them. Numbers have no thousands of digits.
 _VALUE = r"[A-Za-z0-9_.+-]{1,64}"
+# A provider that accepts this value accepts any word, so it is not suggested for a value without a key.
+_NONSENSE = "zzz"
 
 
 def known_facts() -> dict[str, Fact]:
@@ -126,6 +128,8 @@ def facts_with_value(value: str) -> Iterator[str]:
     (['x86_64:v3'], ['cuda:12.8,sm:9.0'])
     """
     for provider in KNOWN_PROVIDERS.values() if re.fullmatch(_VALUE, value) else ():
+        if any(_support({key: (_NONSENSE,)}, provider) for key in provider.facts):
+            continue
         examples = {key: (fact.examples[0],) for key, fact in provider.facts.items()}
         alone = [key for key in provider.facts if _support({key: (value,)}, provider)]
         for key in provider.facts:

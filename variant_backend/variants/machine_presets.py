@@ -25,7 +25,11 @@ def _nvidia(name: str, capability: str) -> Preset:
     return Preset(facts, f"NVIDIA {name}, with a driver for CUDA 12.8")
 
 
-def _processor(fact: str, words: str) -> Preset:
+def _amd(name: str, architecture: str) -> Preset:
+    return Preset(read_facts([f"gfx:{architecture}", "rocm:7.1"]), f"AMD {name}, with ROCm 7.1")
+
+
+def _one(fact: str, words: str) -> Preset:
     return Preset(read_facts([fact]), words)
 
 
@@ -43,9 +47,29 @@ PRESETS: Mapping[str, Preset] = {
     "rtx3090": _nvidia("GeForce RTX 3090", "8.6"),
     "rtx4090": _nvidia("GeForce RTX 4090", "8.9"),
     "rtx5090": _nvidia("GeForce RTX 5090", "12.0"),
-    "tpu": Preset(read_facts(["tpu:true"]), "any TPU of Google"),
-    "github-ubuntu": _processor("x86_64:v3", "runner ubuntu-latest of GitHub Actions; some support v4"),
-    "github-windows": _processor("x86_64:v3", "runner windows-latest of GitHub Actions; some support v4"),
+    "mi100": _amd("Instinct MI100", "gfx908"),
+    "mi210": _amd("Instinct MI210", "gfx90a"),
+    "mi250x": _amd("Instinct MI250X", "gfx90a"),
+    "mi300x": _amd("Instinct MI300X", "gfx942"),
+    "mi355x": _amd("Instinct MI355X", "gfx950"),
+    "rx7900xtx": _amd("Radeon RX 7900 XTX", "gfx1100"),
+    "rx9070xt": _amd("Radeon RX 9070 XT", "gfx1201"),
+    "arc-a770": _one("xpu:12.55.8", "Intel Arc A770"),
+    "arc-a380": _one("xpu:12.56.5", "Intel Arc A380"),
+    "max1550": _one("xpu:12.60.7", "Intel Data Center GPU Max 1550"),
+    "ascend-910b": _one("npu:910b", "Huawei Ascend 910B; add npu_driver and cann with their versions"),
+    "tpu": _one("tpu:true", "a Google TPU of any generation"),
+    "graviton2": _one("aarch64:neoverse_n1", "AWS Graviton2"),
+    "graviton3": _one("aarch64:neoverse_v1", "AWS Graviton3"),
+    "graviton4": _one("aarch64:neoverse_v2", "AWS Graviton4"),
+    "apple-m1": _one("aarch64:m1", "Mac with Apple M1"),
+    "apple-m2": _one("aarch64:m2", "Mac with Apple M2"),
+    "apple-m3": _one("aarch64:m3", "Mac with Apple M3"),
+    "apple-m4": _one("aarch64:m4", "Mac with Apple M4"),
+    "github-ubuntu": _one("x86_64:v3", "runner ubuntu-latest of GitHub Actions; some support v4"),
+    "github-ubuntu-arm": _one("aarch64:neoverse_n2", "runner ubuntu-24.04-arm of GitHub Actions"),
+    "github-windows": _one("x86_64:v3", "runner windows-latest of GitHub Actions; some support v4"),
+    "github-macos": _one("aarch64:m1", "runner macos-latest of GitHub Actions"),
 }
 
 

@@ -9,18 +9,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+from ..errors import VariantError, did_you_mean, one_of
+from .arm_processors import ARM_MODELS, ARM_VERSIONS, Model, plugin_features
 from .providers import PluginProvider
-from .registry_entry import (
-    Fact,
-    FactSupport,
-    Features,
-    Flags,
-    KnownByUv,
-    KnownProvider,
-    Meaning,
-    OpenValues,
-    invalid_fact,
-)
+from .registry_entry import Fact, FactSupport, Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
+
+# The package whose plugin reports the model of the processor, with other values than uv.
+PLUGIN_PACKAGE = "provider-variant-aarch64"
 
 # The versions that uv lists, and the features that each adds, with their names on Linux. Linux does not say
 # whether programs may use all instructions of version 8.5a, so uv lists no newer one.
@@ -93,18 +88,41 @@ def linux_version(cores: Iterable[tuple[str, str]], features: Iterable[str]) -> 
     return best
 
 
+def model_version(model: Model) -> str:
+    """Return the version that uv supports on processors of a model.
+
+    >>> [model_version(ARM_MODELS[name]) for name in ("neoverse_v1", "neoverse_n1", "cortex_a72", "m4")]
+    ['8.4a', '8.2a', '8a', '8.4a']
+    """
+    if model.name[0] == "m":
+        return apple_version(f"Apple {model.name.upper()}")
+    return _core_version(model.implementer, model.part)
+
+
+def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
+    """Return what processors of a given version or model support, or else every 64-bit Arm processor."""
+    value = next(iter(facts.get("aarch64", ())), "8a").lower()
+    if model := ARM_MODELS.get(value):
+        version = model_version(model)
+    elif value in ARM_VERSIONS:
+        version = value if value in _VERSIONS else _NEWEST
+    else:
+        text = f"unknown version or processor {value!r}{did_you_mean(value, [*ARM_VERSIONS, *ARM_MODELS])}"
+        hint = f"write a version ({one_of(ARM_VERSIONS)}) or a processor ({one_of(ARM_MODELS)})"
+        raise VariantError(text, hint=hint)
+    return FactSupport(aarch64_features(version), {PLUGIN_PACKAGE: plugin_features(model or value)})
+
+
 def _core_version(implementer: str, part: str) -> str:
     number = int(part, 16) if re.fullmatch("0x[0-9a-fA-F]{1,4}", part) else None
     known = (version for other, parts, version in _CORES if other == implementer and number in parts)
     return next(known, "8a")
 
 
-def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
-    """Return what a processor of the version in the fact ``aarch64`` supports; without it, of 8a."""
-    version = next(iter(facts.get("aarch64", ())), "8a")
-    if not re.fullmatch(r"8a|8\.[1-9]a|9(\.[0-9])?a", version):
-        raise invalid_fact("aarch64", version, "the version of an Arm processor, such as 8.4a")
-    return FactSupport(aarch64_features(version if version in _VERSIONS else _NEWEST))
+def _chain(feature: str, value: str) -> tuple[str, tuple[int, ...]] | None:
+    """Return the chain and the position of a version that uv lists, or None."""
+    versions = [*_VERSIONS]
+    return ("version", (versions.index(value),)) if feature == "version" and value in versions else None
 
 
 # Other features of the provider's package, and of later releases of its archspec library.
@@ -137,12 +155,18 @@ AARCH64 = KnownProvider(
             r"([89]\.[1-9]\d*)a",
             r"processors with Armv\1-A",
             Flags(r"-march=armv\1-a", r"/arch:armv\1", r"-C target-feature=+v\1a"),
+            {
+                "8.1a": "ThunderX2",
+                "8.2a": "Neoverse N1, Graviton2",
+                "8.4a": "Neoverse V1, Graviton3, Apple M1",
+            },
         ),
         Meaning(
             "version",
             r"9\.0a",
             "processors with Armv9-A",
             Flags("-march=armv9-a", "/arch:armv9.0", "-C target-feature=+v9a"),
+            {"9.0a": "Neoverse V2, Graviton4, Grace"},
         ),
     ),
     KnownByUv(
@@ -153,8 +177,6 @@ AARCH64 = KnownProvider(
     ),
     machines=("aarch64", "arm64"),
     assumed=aarch64_features(),
-    facts={"aarch64": Fact("the version of an Arm processor", ("8.4a", "8.2a"))},
-    from_facts=_from_facts,
     open_values={"version": OpenValues(r"8a|[89]\.\d+a", ("8a", "8.2a"))},
     switches=(*_SWITCHES.split(),),
     switch_flags={
@@ -162,4 +184,7 @@ AARCH64 = KnownProvider(
         for switch, name in _EXTENSIONS.items()
     },
     march="-march=armv8-a",
+    facts={"aarch64": Fact("the version or the model of the Arm processor", ("8.4a", "neoverse_v1"))},
+    from_facts=_from_facts,
+    chain=_chain,
 )

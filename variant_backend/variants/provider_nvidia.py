@@ -14,6 +14,7 @@ from typing import TypeAlias
 from ..errors import VariantError
 from .providers import PluginProvider
 from .registry_entry import (
+    Devices,
     Fact,
     FactSupport,
     Features,
@@ -45,6 +46,28 @@ _GPUS: tuple[Version, ...] = (
     (11, 0),
     *((12, minor) for minor in (0, 1)),
 )
+# Well-known GPUs by compute capability; the others have no well-known name.
+_EXAMPLES = {
+    "50": "GTX 750",
+    "52": "GTX 980",
+    "53": "Jetson Nano",
+    "60": "P100",
+    "61": "GTX 1080",
+    "62": "Jetson TX2",
+    "70": "V100",
+    "72": "Jetson Xavier",
+    "75": "T4",
+    "80": "A100",
+    "86": "RTX 3090",
+    "87": "Jetson Orin",
+    "89": "RTX 4090",
+    "90": "H100",
+    "100": "B200",
+    "103": "B300",
+    "110": "Jetson Thor",
+    "120": "RTX 5090",
+    "121": "DGX Spark",
+}
 # uv's limits for given facts: the number of lower bounds, and the numbers of a compute capability.
 _MOST_LOWER_BOUNDS, _LARGEST = 1024, 255
 
@@ -111,6 +134,30 @@ def newer_gpus(values: Iterable[str]) -> list[Version]:
     return [gpu for gpu in _GPUS if supported and gpu > supported[-1]]
 
 
+def gpus_supporting(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the compute capabilities of the known GPUs that support one of several values of ``sm_arch``.
+
+    >>> gpus_supporting(["89_real", "120_virtual"])
+    ('8.9', '12.0', '12.1')
+    """
+    listed = {*values}
+    supporting = [gpu for gpu in _GPUS if not listed.isdisjoint(_architectures(gpu))]
+    return tuple(f"{major}.{minor}" for major, minor in supporting)
+
+
+def _chain(feature: str, value: str) -> tuple[str, tuple[int, ...]] | None:
+    """Return the chain and the position of a value that the provider lists on some machine, or None."""
+    if value not in all_nvidia_features().get(feature, ()):
+        return None
+    if feature == "sm_arch":
+        number, _, kind = value.partition("_")
+        # All GPUs of a family support the machine code and PTX for its first GPU.
+        return number[:-1], (int(number[-1]) if kind == "real" else 0,)
+    major, _, minor = value.partition(".")
+    sign = -1 if feature == "cuda_version_upper_bound" else 1
+    return "", (sign * int(major), sign * int(minor or 0))
+
+
 def _architectures(capability: Version) -> list[str]:
     """Return the values of ``sm_arch`` for the compute capability of a GPU."""
     family, last = capability
@@ -159,6 +206,27 @@ def forced_capability(text: str) -> Version | None:
     return (major, minor) if max(major, minor) <= _LARGEST else None
 
 
+def architectures_of_list(text: str) -> tuple[str, ...] | None:
+    """Return the values of ``sm_arch`` for a list in the form of TORCH_CUDA_ARCH_LIST.
+
+    None if the text is another value. Raises VariantError for an invalid item of a list.
+
+    >>> architectures_of_list("7.0;8.6;9.0a 12.0+PTX")
+    ('70_real', '86_real', '90a_real', '120_real', '120_virtual')
+    """
+    if not re.search(r"[;.+]", text):
+        return None
+    values: dict[str, None] = {}
+    for item in re.split(r"[;\s]+", text.strip("; \t")):
+        match = re.fullmatch(r"([1-9]\d{0,2})\.(\d[af]?)(\+PTX)?", item, re.ASCII)
+        if not match:
+            hint = "write compute capabilities with a dot, such as 7.0;8.0;9.0+PTX"
+            raise VariantError(f"invalid item {item!r} in a list of architectures", hint=hint)
+        number = match[1] + match[2]
+        values |= dict.fromkeys([f"{number}_real", *([f"{number}_virtual"] if match[3] else [])])
+    return (*values,)
+
+
 def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return the variables that force the support of these features.
 
@@ -178,14 +246,17 @@ def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
             hint = "add cuda with the driver's CUDA version, such as 12.8"
             raise VariantError("sm requires cuda, without which no GPU works", hint=hint)
         return FactSupport({})
-    gpus = map(_given_capability, facts.get("sm", ()))
-    return FactSupport(nvidia_features(_given_driver(drivers[0]), max(gpus, default=None)))
+    driver, gpus = _given_driver(drivers[0]), [*map(_given_capability, facts.get("sm", ()))]
+    best, least = max(gpus, default=None), min(gpus, default=None)
+    return FactSupport(
+        nvidia_features(driver, best), least=None if best == least else nvidia_features(driver, least)
+    )
 
 
 def _given_driver(text: str) -> Version:
     """Parse the fact ``cuda``. Unlike a detected version, one that the provider does not list is an error."""
     driver = forced_driver(text) if re.fullmatch(r"\d+(\.\d+){0,2}", text, re.ASCII) else None
-    if driver is None or not is_listed(driver):
+    if driver is None or not is_listed(driver) or driver[1] > _LAST_MINOR:
         oldest, newest = f"{_OLDEST_CUDA}.0", f"{_NEWEST_CUDA}.{_LAST_MINOR}"
         raise invalid_fact("cuda", text, f"the driver's CUDA version, {oldest} to {newest}, such as 12.8")
     return driver
@@ -210,19 +281,21 @@ NVIDIA = KnownProvider(
         ("nvidia-variant-provider>=0.0.1,<1",), "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
     ),
     (
-        Meaning("cuda_version_lower_bound", _CUDA_VERSION, r"a driver for CUDA \g<0> or newer"),
-        Meaning("cuda_version_upper_bound", _CUDA_VERSION, r"a driver for CUDA older than \g<0>"),
+        Meaning("cuda_version_lower_bound", _CUDA_VERSION, r"NVIDIA driver for CUDA \g<0> or newer"),
+        Meaning("cuda_version_upper_bound", _CUDA_VERSION, r"NVIDIA driver for CUDA older than \g<0>"),
         Meaning(
             "sm_arch",
             rf"{_CAPABILITY}_real",
-            r"machine code for GPUs of compute capability \1.\2\3",
+            r"machine code for NVIDIA GPUs of compute capability \1.\2\3",
             Flags(nvcc=rf"{_CODE}\1\2\3,code=sm_\1\2\3"),
+            {f"{number}_real": name for number, name in _EXAMPLES.items()},
         ),
         Meaning(
             "sm_arch",
             rf"{_CAPABILITY}_virtual",
-            r"PTX for GPUs of compute capability \1.\2\3",
+            r"PTX for NVIDIA GPUs of compute capability \1.\2\3",
             Flags(nvcc=rf"{_CODE}\1\2\3,code=compute_\1\2\3"),
+            {f"{number}_virtual": name for number, name in _EXAMPLES.items()},
         ),
     ),
     KnownByUv(
@@ -251,4 +324,6 @@ NVIDIA = KnownProvider(
         "sm": Fact("the compute capability of an NVIDIA GPU", ("9.0", "8.9"), several=True),
     },
     from_facts=_from_facts,
+    chain=_chain,
+    devices={"sm_arch": Devices("NVIDIA GPU of compute capability", gpus_supporting)},
 )

@@ -42,8 +42,8 @@ def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
 TPU = KnownProvider(
     PluginProvider(("tpu-variant-provider",), "tpu_variant_provider.plugin:TpuVariantPlugin"),
     (
-        Meaning("present", "true", "machines with a TPU"),
-        Meaning("present", "false", "machines without a TPU"),
+        Meaning("present", "true", "machines with a Google TPU"),
+        Meaning("present", "false", "machines without a Google TPU"),
     ),
     KnownByUv(
         "tpu-variant-provider",

@@ -60,6 +60,12 @@ def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
     return FactSupport({"level": levels[levels.index(level) :]})
 
 
+def _chain(feature: str, value: str) -> tuple[str, tuple[int, ...]] | None:
+    """Return the chain and the position of a level, None for other features."""
+    levels = _all_features()["level"]
+    return ("level", (-levels.index(value),)) if feature == "level" and value in levels else None
+
+
 # Other features of the provider's package, and of later releases of its archspec library.
 _SWITCHES = """
     avx2 3dnow 3dnowext abm adx aes amx_bf16 amx_int8 amx_tile avx avx512_bf16 avx512_bitalg
@@ -101,9 +107,21 @@ X86_64 = KnownProvider(
     PluginProvider(("x86-64-variant-provider>=0.2,<0.3",)),
     (
         _level("v1", "every 64-bit x86 processor", ""),
-        _level("v2", "processors with SSE4.2 and POPCNT", "/arch:SSE4.2"),
-        _level("v3", "processors with AVX2, BMI2 and FMA", "/arch:AVX2"),
-        _level("v4", "processors with AVX-512 F, BW, CD, DQ and VL", "/arch:AVX512"),
+        _level(
+            "v2",
+            "processors with SSE4.2 and POPCNT (x86-64-v2: Nehalem, Bulldozer and newer)",
+            "/arch:SSE4.2",
+        ),
+        _level(
+            "v3",
+            "processors with AVX2, BMI2 and FMA (x86-64-v3: Haswell, Zen and most newer ones)",
+            "/arch:AVX2",
+        ),
+        _level(
+            "v4",
+            "processors with AVX-512 F, BW, CD, DQ and VL (x86-64-v4: Skylake-SP, Ice Lake, Zen 4)",
+            "/arch:AVX512",
+        ),
     ),
     KnownByUv(
         "x86-64-variant-provider",
@@ -120,4 +138,5 @@ X86_64 = KnownProvider(
         switch: Flags(f"-m{option}", _MSVC.get(switch), f"-C target-feature=+{feature}")
         for switch, option, feature in re.findall(r"([\w.-]+) ([\w.-]+) ([\w.-]+)", _COMPILED)
     },
+    chain=_chain,
 )

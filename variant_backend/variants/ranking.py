@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -110,7 +110,8 @@ def unsupported(
     {}
     >>> unsupported(variant, metadata, {"x86_64": {"level": ["v2"]}})  # doctest: +NORMALIZE_WHITESPACE
     {('x86_64', 'level'): Problem(code='unsupported-feature', place='x86_64 :: level',
-    text='needs v3; supported: v2', remedy=None)}
+    text='needs v3; supported: v2; v3 means processors with AVX2, BMI2 and FMA (x86-64-v3: Haswell, Zen and
+    most newer ones)', remedy=None)}
     """
     return _Ranks(metadata, supported).of_variant(variant)[1]
 
@@ -162,8 +163,10 @@ def rank(
     return [*_sorted(verdicts), *(verdict for verdict in verdicts if not verdict.key)]
 
 
-def why_better(one: Key, other: Key) -> str:
+def why_better(one: Key, other: Key, preferred: Collection[str] = ()) -> str:
     """Return why the wheel with *one* key is better than the wheel with the *other*: the first difference.
+
+    *preferred* are namespaces whose priority is that of a policy.
 
     >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
     >>> why_better(Key(v3, "v3", 0, (-1, ""), ()), Key(v2, "null", 0, (-1, ""), ()))
@@ -175,7 +178,7 @@ def why_better(one: Key, other: Key) -> str:
         if first is None or second is None:
             return f"it has {(first or second).best}, and the other wheel has no more features"
         if first != second:
-            return f"{first.best} ranks before {second.best}: {_first_difference(first, second)}"
+            return f"{first.best} ranks before {second.best}: {_first_difference(first, second, preferred)}"
     if one.label != other.label:
         return f"all features rank equally, and label {one.label!r} sorts before {other.label!r}"
     if one.tag != other.tag:
@@ -186,8 +189,10 @@ def why_better(one: Key, other: Key) -> str:
     return f"all else is equal, and its name sorts {side} the name of the other wheel"
 
 
-def _first_difference(one: FeatureRank, other: FeatureRank) -> str:
+def _first_difference(one: FeatureRank, other: FeatureRank, preferred: Collection[str]) -> str:
     if one.namespace != other.namespace:
+        if one.best.namespace in preferred:
+            return f"namespace {one.best.namespace} is preferred by policy"
         return f"namespace {one.best.namespace} is listed first in default-priorities"
     if one.feature != other.feature:
         return f"feature {one.best.feature} is listed first in the supported features"
@@ -298,7 +303,11 @@ class _Ranks:
 
     def _reason(self, namespace: str, feature: str, own: Sequence[str]) -> Problem:
         """Return the problem of a feature: the machine supports none of the variant's values (*own*)."""
+        from .words import in_words  # builds import this module
+
         values = self._supported.get(namespace, {}).get(feature, ())
         needed = f"one of {shortened(own)}" if len(own) > 1 else own[0]
         text = f"needs {needed}; supported: {shortened(values) or 'none'}"
+        if words := in_words(namespace, feature, own):
+            text += f"; {f'{own[0]} means' if len(own) == 1 else 'the needed values mean'} {words}"
         return Problem("unsupported-feature", f"{namespace} :: {feature}", text)

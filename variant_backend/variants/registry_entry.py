@@ -47,13 +47,18 @@ NO_FLAGS = Flags()
 class Meaning(NamedTuple):
     """The meaning and the compiler flags of those values of a *feature* that match the pattern *values*.
 
-    *words* and *flags* can refer to groups of the pattern, as in `re.Match.expand`.
+    *words* and *flags* can refer to groups of the pattern, as in `re.Match.expand`. *examples* are well-known
+    devices of some values; they follow the words in parentheses.
+
+    The words say what a machine must have: "NVIDIA driver for CUDA 12.8 or newer", "AMD MI300 (gfx942)".
+    Only their end differs between the values of a feature, so that `words.in_words` can join them.
     """
 
     feature: str
     values: str
     words: str
     flags: Flags = NO_FLAGS
+    examples: Mapping[str, str] = {}
 
 
 class OpenValues(NamedTuple):
@@ -78,11 +83,25 @@ class Fact(NamedTuple):
     several: bool = False
 
 
+class Devices(NamedTuple):
+    """The known devices that support values of a feature; *words* come before their names in a text.
+
+    *supporting* returns the names of those that support one of several values.
+    """
+
+    words: str
+    supporting: Callable[[Sequence[str]], tuple[str, ...]]
+
+
 class FactSupport(NamedTuple):
-    """What facts support: the *features* of the registry's provider, and those of other packages by name."""
+    """What facts support: the *features* of the registry's provider, and those of other packages by name.
+
+    *least* has what the least capable device supports, if the devices differ.
+    """
 
     features: Features
     by_package: Mapping[str, Features] = {}
+    least: Features | None = None
 
 
 def invalid_fact(key: str, value: str, expected: str) -> VariantError:
@@ -104,6 +123,9 @@ class KnownProvider(NamedTuple):
 
     *facts* are what users may give, by key. *from_facts* returns what machines with the given facts of this
     provider support, without any fact for the *assumed* machine. It raises VariantError for an invalid value.
+
+    *chain* returns the chain of a feature's value, and its position there, or None: a machine that supports a
+    value supports all values of the chain at lower positions. *devices* are by feature.
     """
 
     table: PluginProvider
@@ -119,6 +141,8 @@ class KnownProvider(NamedTuple):
     assumed: Mapping[str, tuple[str, ...]] = {}
     facts: Mapping[str, Fact] = {}
     from_facts: Callable[[Mapping[str, Sequence[str]]], FactSupport] | None = None
+    chain: Callable[[str, str], tuple[str, tuple[int, ...]] | None] | None = None
+    devices: Mapping[str, Devices] = {}
 
     def exists_on(self, machine: str) -> bool:
         """Return whether the provider exists on machines of this name."""
@@ -145,7 +169,10 @@ class KnownProvider(NamedTuple):
 
     def describe(self, feature: str, value: str) -> str | None:
         """Return the meaning of a value in words, or None if it is unknown."""
-        return next((match.expand(meaning.words) for meaning, match in self._matches(feature, value)), None)
+        for meaning, match in self._matches(feature, value):
+            words, example = match.expand(meaning.words), meaning.examples.get(value)
+            return f"{words} ({example})" if example else words
+        return None
 
     def flags(self, feature: str, value: str) -> Flags:
         """Return the compiler flags of a value."""

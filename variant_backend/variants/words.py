@@ -1,0 +1,77 @@
+"""What properties mean, in words for people: "NVIDIA driver for CUDA 12.8 or newer"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, takewhile
+
+from .known_providers import KNOWN_PROVIDERS
+from .properties import Property
+
+# A phrase keeps the details in parentheses of at most so many values, and names at most so many values.
+_MOST_DETAILED, _MOST_NAMED = 3, 8
+
+
+def in_words(namespace: str, feature: str, values: Iterable[str]) -> str:
+    """Return what a machine must have to support one of the values, or an empty text if that is unknown.
+
+    >>> in_words("nvidia", "cuda_version_lower_bound", ["12.8"])
+    'NVIDIA driver for CUDA 12.8 or newer'
+    >>> in_words("nvidia", "sm_arch", ["90_real", "80_real"])
+    'machine code for NVIDIA GPUs of compute capability 8.0 (A100) or 9.0 (H100)'
+    >>> in_words("nvidia", "sm_arch", ["70_real", "75_real", "80_real", "90_real", "90_virtual"])
+    ... # doctest: +NORMALIZE_WHITESPACE
+    'machine code for NVIDIA GPUs of compute capability 7.0, 7.5, 8.0 or 9.0 (V100 to H100); PTX for NVIDIA
+    GPUs of compute capability 9.0 (H100)'
+    >>> in_words("blas", "library", ["mkl"])
+    ''
+    """
+    if not (provider := KNOWN_PROVIDERS.get(namespace)):
+        return ""
+    phrases = [provider.describe(feature, value) for value in sorted({*values}, key=_by_number)]
+    known = [phrase for phrase in phrases if phrase]
+    if len(known) < len(phrases):
+        return ""
+    kinds: dict[str, list[str]] = {}
+    for phrase in dict.fromkeys(known):  # phrases about the same kind of thing start with the same word
+        kinds.setdefault(phrase.partition(" ")[0], []).append(phrase)
+    return "; ".join(map(_joined, kinds.values()))
+
+
+def properties_in_words(properties: Iterable[Property]) -> Iterator[str]:
+    """Yield what each feature of a variant means, without unknown features.
+
+    >>> [*properties_in_words([Property("tpu", "present", "true"), Property("blas", "library", "mkl")])]
+    ['machines with a Google TPU']
+    """
+    for (namespace, feature), members in groupby(sorted(properties), key=lambda prop: prop.key):
+        if words := in_words(namespace, feature, (prop.value for prop in members)):
+            yield words
+
+
+def _by_number(value: str) -> list[tuple[int, str]]:
+    """Return a sort key that sorts the value 90 before 100."""
+    return [(len(number), number or text) for number, text in re.findall(r"(\d+)|(\D+)", value)]
+
+
+def _joined(phrases: Sequence[str]) -> str:
+    """Return one phrase for several that start with the same words."""
+    if len(phrases) == 1:
+        return phrases[0]
+    columns = zip(*(phrase.split()[:-1] for phrase in phrases), strict=False)
+    start = [column[0] for column in takewhile(lambda column: len({*column}) == 1, columns)]
+    ends = [" ".join(phrase.split()[len(start) :]) for phrase in phrases]
+    if len(ends) > _MOST_DETAILED:
+        ends = _without_details(ends)
+    return " ".join([*start, ends[0] if len(ends) == 1 else f"{', '.join(ends[:-1])} or {ends[-1]}"])
+
+
+def _without_details(ends: Sequence[str]) -> list[str]:
+    """Return the ends of phrases with only the first and the last text in parentheses, and not too many."""
+    names = [re.sub(r" \([^()]*\)$", "", end) for end in ends]
+    details = [match[1] for end in ends if (match := re.search(r" \(([^()]*)\)$", end))]
+    span = f" ({details[0]} to {details[-1]})" if len(details) > 1 else ""
+    if len(names) > _MOST_NAMED:
+        return [f"{', '.join(names[:2])}, ... {names[-1]}, {len(names)} in all{span}"]
+    return [*names[:-1], f"{names[-1]}{span}"]
