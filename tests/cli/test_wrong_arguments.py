@@ -134,6 +134,11 @@ PRESETS = "; `variant-backend hardware --presets` lists the presets"
             f"unknown preset 'mine'; write facts such as cuda:12.8, or gpu=./mine if it is a file{PRESETS}",
         ),
         (
+            "Node.A=h100",
+            "invalid machine name 'Node.A'; use a-z, 0-9, _ and - in names: node-a=h100; "
+            "or write ./Node.A=h100 if it is a file",
+        ),
+        (
             "https://x.org/node.toml?token=1",
             "expected a machine, got the URL 'https://x.org/node.toml'; download the file, and give its path",
         ),
