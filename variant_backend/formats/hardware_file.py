@@ -211,11 +211,13 @@ def _read_support(document: Document, value: object, place: str) -> Detected:
     else:
         source = ""
     at_packages = join(place, "by-package")
-    by_package = {
-        normalize(package): _read_features(document, table, join(at_packages, package))
-        for package, table in document.table(entry.get("by-package", {}), at_packages).items()
-        if document.passes(join(at_packages, package), check_project_name, package, code="bad-name")
-    }
+    by_package: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    for package, table in document.table(entry.get("by-package", {}), at_packages).items():
+        at = join(at_packages, package)
+        if document.passes(at, check_project_name, package, code="bad-name"):
+            if (name := normalize(package)) in by_package:
+                document.note(at, f"the package {name!r} is listed twice", remedy="remove one of the tables")
+            by_package[name] = _read_features(document, table, at)
     least = _read_features(document, entry["least"], join(place, "least")) if "least" in entry else None
     if "features" not in entry:
         return Detected({})
