@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UnknownNameError, VariantError
+from ..errors import VariantError
 from ..lowlevel.terminal import heading, print_document
 from ..lowlevel.urls import shown_url
-from .command import Command, WrongValue
+from .command import Command, WrongValue, given_options
 from .options import output_option
 from .output import Printer
-from .selection_options import MachineFile, machines_option
+from .selection_options import described_hardware, machines_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
+    from ..formats.machine_spec import MachineSpec
 
 _MOST_VALUES = 4  # of a feature in the table for people
 
@@ -32,9 +33,8 @@ _MOST_VALUES = 4  # of a feature in the table for people
     extra_remedy=lambda file: f"use --machine {shlex.quote(file)}",
     hints={"--as-env": "use `variant-backend state --as-env`"},
 )
-@machines_option(
-    "Show the content of a machine file, not this machine; of several, what all have in common. - is stdin."
-)
+@machines_option("Show another machine, not this one; of several, what all have in common.")
+@click.option("--presets", is_flag=True, help="List the presets, which are well-known machines.")
 @click.option("--toml", is_flag=True, help="Print a machine file in TOML.")
 @click.option(
     "--devices",
@@ -48,7 +48,8 @@ _MOST_VALUES = 4  # of a feature in the table for people
 @click.pass_obj
 def hardware_command(
     printer: Printer,
-    machines: Sequence[MachineFile],
+    machines: Sequence[MachineSpec],
+    presets: bool,
     toml: bool,
     devices: str,
     run_tools: bool,
@@ -67,9 +68,12 @@ def hardware_command(
         raise click.UsageError("--json and --toml cannot be used together; use one of them")
     if machines and run_tools:
         raise click.UsageError("--run-tools and --machine cannot be used together; leave one of them out")
+    if presets:
+        _print_presets(printer, click.get_current_context())
+        return
     form = _form_of_file(output, forms) if output is not None else ""
     host = Host.here(os.environ, runs_tools=run_tools)
-    hardware = _of_files(machines) if machines else detect(host)
+    hardware = _of_machines(machines) if machines else detect(host)
     if devices == "least":
         hardware = hardware.of_least_devices()
     for known in hardware.namespaces.values():
@@ -85,18 +89,33 @@ def hardware_command(
         printer.table(_rows(hardware))
 
 
-def _of_files(machines: Sequence[MachineFile]) -> Hardware:
-    """Return the content of a machine file, or what several have in common; raises VariantError."""
+def _of_machines(machines: Sequence[MachineSpec]) -> Hardware:
+    """Return what a machine supports, or what several have in common; raises VariantError."""
     from ..machine.common_hardware import common_hardware
-    from ..machine.detect import load_hardware
-    from ..selection.unknown_names import unknown_in_machine
 
-    files: dict[str, Hardware] = {}
-    for machine in machines:
-        files[machine.name] = load_hardware(machine.path)
-        if problems := unknown_in_machine(files[machine.name]):
-            raise UnknownNameError(*problems).within(machine.path)
-    return common_hardware(files) if len(files) > 1 else files[machines[0].name]
+    known = {machine.name: described_hardware(machine) for machine in machines}
+    return common_hardware(known) if len(known) > 1 else known[machines[0].name]
+
+
+def _print_presets(printer: Printer, context: click.Context) -> None:
+    """Print the presets and their facts; raises UsageError if another option is given."""
+    from ..variants.machine_facts import facts_text
+    from ..variants.machine_presets import PRESETS
+
+    if others := given_options(context, {"machines", "toml", "devices", "run_tools", "output"}):
+        raise click.UsageError(f"--presets and {others[0]} cannot be used together; leave one of them out")
+    printer.keys = {
+        "presets": [
+            {
+                "name": name,
+                "facts": {key: list(values) for key, values in preset.facts},
+                "description": preset.words,
+            }
+            for name, preset in PRESETS.items()
+        ]
+    }
+    rows = ([name, facts_text(preset.facts) or "-", preset.words] for name, preset in PRESETS.items())
+    printer.table([heading("PRESET", "FACTS", "DESCRIPTION"), *rows])
 
 
 def _form_of_file(path: Path, forms: Sequence[str]) -> str:

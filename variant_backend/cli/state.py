@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UnknownNameError
 from ..lowlevel.terminal import heading, print_document
 from .command import Command
 from .environment_options import environment_finder, interpreter_option, path_option
 from .output import Printer
 from .policy_options import configuration, no_policy_option, say_policy
-from .selection_options import MachineFile, machine_option
+from .selection_options import described_hardware, machine_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
+    from ..formats.machine_spec import MachineSpec
     from ..machine.host import Host
 
 # The headings of the parts, and what is printed if a part is empty.
@@ -44,7 +44,7 @@ _TITLES = {
 )
 @path_option
 @interpreter_option
-@machine_option("Describe the machine of a machine file, not this machine.")
+@machine_option("Describe another machine, not this one.")
 @no_policy_option
 @click.option("--as-env", is_flag=True, help="Print the variables that make uv use the same facts.")
 @click.pass_obj
@@ -52,7 +52,7 @@ def state_command(
     printer: Printer,
     paths: Sequence[Path],
     interpreter: str | None,
-    machine: MachineFile | None,
+    machine: MachineSpec | None,
     as_env: bool,
     no_policy: bool,
 ) -> None:
@@ -69,7 +69,7 @@ def state_command(
 
     if printer.as_json and as_env:
         raise click.UsageError("--json and --as-env cannot be used together; use one of them")
-    hardware = _hardware_of(machine)
+    hardware = described_hardware(machine) if machine else None
     host = Host.here(os.environ)
     if as_env:
         _print_variables(printer, hardware, host)
@@ -88,19 +88,6 @@ def state_command(
             printer.warn(problem)
     for error in errors:
         printer.error(error)
-
-
-def _hardware_of(machine: MachineFile | None) -> Hardware | None:
-    """Return the facts of a machine file, None without one; raises VariantError."""
-    from ..machine.detect import load_hardware
-    from ..selection.unknown_names import unknown_in_machine
-
-    if machine is None:
-        return None
-    hardware = load_hardware(machine.path)
-    if problems := unknown_in_machine(hardware):
-        raise UnknownNameError(*problems).within(machine.path)
-    return hardware
 
 
 def _best_tags(python: str | None) -> Sequence[str]:
