@@ -97,7 +97,7 @@ def test_help_is_shown_in_spite_of_an_extra_argument() -> None:
         ("", True),
         ("version = 1\n[machine]\n", True),
         ('{"version": 1, "machine": {}}', True),
-        ("SOME_VARIABLE=x\n", True),
+        ("SOME_VARIABLE=x\n", False),
         ('{"name": "machine"}', False),
         ("[project]\nname = 'demo'\n", False),
         ("mine = 1\n", False),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import VariantError, problems_of
+from ..errors import UnknownNameError, VariantError, problems_of
 from ..lowlevel.terminal import print_message
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
@@ -295,6 +295,21 @@ def _machine_under_policy(
         machine = machine._replace(facts=_facts(given))
     say_policy([*configuration().settings(*used), *configuration().effects()])
     return machine, spec
+
+
+def described_hardware(machine: MachineSpec) -> Hardware:
+    """Return what a machine supports that is not this machine; raises VariantError, also for unknown names.
+
+    The sources in a machine file stay as they are: a new file may get the same content.
+    """
+    from ..formats.machine_spec import MachineFile
+    from ..machine.detect import hardware_of, load_hardware
+    from ..selection.unknown_names import unknown_in_machine
+
+    hardware = load_hardware(machine.path) if isinstance(machine, MachineFile) else hardware_of(machine, {})
+    if problems := unknown_in_machine(hardware):
+        raise UnknownNameError(*problems).within(machine.text)
+    return hardware
 
 
 def _facts(given: MachineSpec | None) -> Hardware:
