@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .uv_selection import UvSelection
 
 
-_DETECT = "use --no-policy, or --machine FILE"
+_DETECT = "use --no-policy, or --machine SPEC"
 
 
 class Explanation(NamedTuple):
