@@ -25,6 +25,10 @@ ROOT = Path(__file__).parents[1]
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# pip neither compiles what a test installs once, nor compares it with all packages of the test environment.
+# Like all settings of pip that negate, these two apply if they are false.
+os.environ.update(PIP_NO_COMPILE="false", PIP_NO_WARN_CONFLICTS="false")
+
 # A separate program, whose library may be missing.
 collect_ignore = ["fuzz_wheels.py"]
 
