@@ -19,6 +19,7 @@ import pytest
 from helpers.made_wheels import make_wheel
 from helpers.programs import empty_cache, run, run_here
 from helpers.pytorch_example import EXAMPLE, ITS_OWN, LABELS, hardware, torch_wheel
+from helpers.real_wheels import real_wheel
 from helpers.servers import publish, served
 from helpers.strict_reader import walk
 from packaging.requirements import Requirement
@@ -139,10 +140,10 @@ def test_a_wheel_that_the_release_lacks_is_reported_and_unchanged(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_the_real_cpu_wheel_becomes_the_null_variant(tmp_path: Path) -> None:
-    target = ["--python-version=3.11", "--platform=manylinux_2_28_x86_64", "--only-binary=:all:", "--no-deps"]
-    run("pip", "download", "--no-cache-dir", "--dest", tmp_path, *target, "torch==2.13.0")
-    (wheel,) = tmp_path.glob("*.whl")
+def test_the_real_cpu_wheel_becomes_the_null_variant(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    wheel = real_wheel("torch==2.13.0", tmp_path_factory)
     assert "+cpu-" in wheel.name
     made = run("make-variant", "--pyproject", EXAMPLE, "-o", tmp_path / "dist", wheel).stdout.strip()
     assert Path(made).name == wheel.name.replace("+cpu", "").replace(".whl", "-null.whl")
