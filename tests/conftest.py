@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,15 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # pip neither compiles what a test installs once, nor compares it with all packages of the test environment.
 # Like all settings of pip that negate, these two apply if they are false.
 os.environ.update(PIP_NO_COMPILE="false", PIP_NO_WARN_CONFLICTS="false")
+
+# Thousands of tests live until the end: no collection of garbage needs to look at them again and again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
 
 # A separate program, whose library may be missing.
 collect_ignore = ["fuzz_wheels.py"]
