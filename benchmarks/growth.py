@@ -94,11 +94,31 @@ def projects(folder: Path, count: int) -> None:
         (folder / f"made{number}-1.0-variants.json").write_bytes(content)
 
 
+def installed(folder: Path, count: int) -> None:
+    """Write *count* installed distributions: variants, each with its own value, and plain ones."""
+    _write_machines(folder)
+    for number in range(count):
+        values = [f"v{number}", "v"]
+        _write_installed(folder, f"made{number}", _with_plugin(values) if number % 2 else b"")
+
+
+def replaceable(folder: Path, count: int) -> None:
+    """Write *count* projects with a variant, and an environment in which their plain wheels are installed."""
+    _write_machines(folder)
+    projects(folder, count)
+    for number in range(count):
+        _write_installed(folder, f"made{number}")
+
+
 def members(folder: Path, count: int) -> None:
     """Write a plain wheel of *count* modules."""
     _write_wheel(folder, "made", modules=count)
 
 
+_INSTALLED = (
+    *("variant-backend", "installed", "--path", "INPUT/site"),
+    *("--machine", "a=INPUT/a.json", "--machine", "b=INPUT/b.json"),
+)
 _MAKE = ("make-variant", "-q", "-p", "made::f::1", "--static", "made::f::1", "-l", "fast", "-o", "OUTPUT")
 _INDEX = "made-1.0-variants.json"
 _URL = "https://wheels.example.org/made"
@@ -149,6 +169,8 @@ CASES = (
         projects,
         ("variant-backend", "index", "--simple", "-o", "OUTPUT", "INPUT"),
     ),
+    Case("installed, distributions", 500, installed, (*_INSTALLED, "--requirements")),
+    Case("installed, better wheels", 100, replaceable, (*_INSTALLED, "-f", "INPUT")),
     Case("check, members", 5_000, members, ("variant-backend", "check", f"INPUT/{_WHEEL}")),
     Case("make-variant, members", 5_000, members, (*_MAKE, f"INPUT/{_WHEEL}")),
     Case(
@@ -159,6 +181,29 @@ CASES = (
 
 def _index(folder: Path, variants: dict[str, Any], listed: dict[str, list[str]]) -> None:
     (folder / _INDEX).write_bytes(document(variants, listed))
+
+
+def _with_plugin(values: list[str]) -> bytes:
+    """Return a variant.json with these values of a feature, whose provider is a plugin."""
+    content = json.loads(document({"fast": {"made": {"f": values}}}, {}))
+    content["providers"]["made"] = {"requires": ["made-plugin"]}
+    return json.dumps(content).encode()
+
+
+def _write_machines(folder: Path) -> None:
+    """Write two machine files."""
+    for name, values in {"a": ["v1", "v"], "b": ["v"]}.items():
+        facts = {"made": {"features": {"f": values}}}
+        (folder / f"{name}.json").write_text(json.dumps({"version": 1, "machine": facts}))
+
+
+def _write_installed(folder: Path, name: str, variant: bytes = b"") -> None:
+    """Write the dist-info folder of an installed distribution."""
+    dist_info = folder / "site" / f"{name}-1.0.dist-info"
+    dist_info.mkdir(parents=True)
+    (dist_info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    if variant:
+        (dist_info / "variant.json").write_bytes(variant)
 
 
 def _write_wheel(folder: Path, name: str, label: str = "", variant: bytes = b"", modules: int = 1) -> None:

@@ -264,6 +264,16 @@ def test_nothing_is_remembered_without_an_id_of_the_boot(system: str, tmp_path: 
     assert key_of([], host_with(tmp_path, {}, system=system)) is None
 
 
+@pytest.mark.parametrize("system", [name for name in ("darwin", "win32") if name != sys.platform])
+def test_a_system_without_the_expected_function_has_no_id(system: str, tmp_path: Path) -> None:
+    assert situation(host_with(tmp_path, BOOT, system=system)) is None
+
+
+def test_a_key_needs_no_groups_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "getgroups", raising=False)  # Windows
+    assert key_of([], host_with(tmp_path, BOOT))
+
+
 def test_an_unreadable_id_of_the_boot_is_none(tmp_path: Path) -> None:
     host = host_with(tmp_path, {"/proc/sys/kernel/random/boot_id/file": ""})
     assert situation(host) is None

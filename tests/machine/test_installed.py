@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import venv
 from pathlib import Path
@@ -92,12 +93,17 @@ def test_installed_variants_are_listed_with_their_properties() -> None:
     assert demo == {
         "name": "demo",
         "version": "1.0",
+        "environment": "site",
         "path": "site",
         "label": "cuda12.8",
         "properties": {"nvidia": {"cuda_version_lower_bound": ["12.8"]}},
         "supported": None,
         "reasons": [],
         "unknown": ["nvidia"],
+        "better": None,
+        "machines": {
+            "nowhere.json": {"supported": None, "reasons": [], "unknown": ["nvidia"], "better": None}
+        },
     }
     assert (zoo["supported"], zoo["properties"]) == (True, {"openmp": {"runtime": ["gomp", "iomp"]}})
 
@@ -216,12 +222,16 @@ def test_static_properties_of_the_variant_precede_given_values() -> None:
     assert zoo["supported"] is True
 
 
-def test_the_first_of_several_folders_is_used_as_in_python() -> None:
+def test_joined_folders_are_one_environment_as_in_python() -> None:
     install("demo", into="first")
     install("demo", *CUDA, into="second")
     install("zoo", *CUDA, into="second")
-    found = json.loads(invoke("--json", "--path", "first", "--path", "second").stdout)["variants"]
+    joined = os.pathsep.join(("first", "second"))
+    found = json.loads(invoke("--json", "--path", joined).stdout)["variants"]
     assert [(each["name"], each["path"]) for each in found] == [("zoo", "second")]
+    lines = invoke("--path", "first", "--path", "second").stdout.splitlines()
+    assert lines[0] == "second"
+    assert [line.split()[0] for line in lines if "cuda12.8" in line] == ["demo", "zoo"]
 
 
 def test_the_environment_of_the_user_is_read_and_not_that_of_the_tool(
@@ -261,7 +271,9 @@ def test_no_variant_is_not_an_error_but_a_missing_folder_is() -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no variant is installed\n")
     assert json.loads(invoke("--path", "site", "--json").stdout) == {
         "version": 1,
+        "machines": {"nowhere.json": {"supported": True, "reasons": [], "unknown": []}},
         "variants": [],
+        "replaceable": [],
         "warnings": [],
         "errors": [],
     }
@@ -273,10 +285,11 @@ def test_check_requires_distributions_in_each_folder(tmp_path: Path) -> None:
     install("plain")
     Path("empty").mkdir()
     text = "empty: no distributions found; use --path with a site-packages folder"
+    none = "site: no variant is installed\nempty: no variant is installed\n"
     result = invoke("--path", "site", "--path", "empty", "--check")
-    assert (result.exit_code, result.stderr) == (1, f"error: {text}\nno variant is installed\n")
+    assert (result.exit_code, result.stderr) == (1, f"error: {text}\n{none}")
     result = invoke("--path", "site", "--path", "empty")
-    assert (result.exit_code, result.stderr) == (0, f"warning: {text}\nno variant is installed\n")
+    assert (result.exit_code, result.stderr) == (0, f"warning: {text}\n{none}")
     venv.create("bare", with_pip=False)
     result = invoke("--interpreter", "bare", "--check")
     assert result.exit_code == 1
@@ -341,7 +354,12 @@ def test_align_shows_a_namespace_and_names_disagreeing_variants() -> None:
     assert (result.exit_code, result.stderr) == (1, f"error: {disagreement}\n")
     document = answer("--align", "openmp")
     assert document["disagreements"] == [
-        {"namespace": "openmp", "feature": "runtime", "values": {"one": ["gomp"], "two": ["iomp"]}}
+        {
+            "namespace": "openmp",
+            "feature": "runtime",
+            "values": {"one": ["gomp"], "two": ["iomp"]},
+            "environment": "site",
+        }
     ]
     assert len(document["variants"]) == 3
 

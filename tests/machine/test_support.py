@@ -60,9 +60,7 @@ def parsed(*texts: str) -> frozenset[Property]:
 
 def installed(name: str, *properties: str) -> Installed:
     metadata = VariantMetadata(("openmp",), {}, {"x": Variant("x", parsed(*properties))})
-    return Installed(
-        Path("site"), Inspection(name, name, "1.0", "x", variant_json=VariantJson(metadata)), None
-    )
+    return Installed(Path("site"), Inspection(name, name, "1.0", "x", variant_json=VariantJson(metadata)))
 
 
 def test_each_source_is_used_if_no_earlier_one_knows() -> None:
@@ -82,6 +80,15 @@ def test_each_source_is_used_if_no_earlier_one_knows() -> None:
         "d": Origin("unknown", "unknown; its plugin is not trusted; use --trust-plugin a-provider"),
         "e": DISABLED,
     }
+
+
+def test_the_origin_names_a_trusted_plugin_that_detection_replaces() -> None:
+    hardware = Hardware({name: Detected({"f": ("found",)}, "seen") for name in "ab"})
+    metadata = release(a=PLUGIN, b=PluginProvider(("b-provider",)))
+    policy = Policy(trusted=trusting([TrustedPackage("a-provider")]))
+    known, _ = machine_support(metadata, Machine(hardware), policy)
+    texts = {name: str(origin) for name, origin in known.origins.items()}
+    assert texts == {"a": "seen; its trusted plugin is not run", "b": "seen"}
 
 
 def test_detection_does_not_run_if_other_sources_know() -> None:
@@ -346,6 +353,15 @@ def test_defaults_are_this_machine_python_and_environment(monkeypatch: pytest.Mo
     assert (policy.trusted, policy.installer, machine.installed) == ({}, "pip", ())
 
 
+@pytest.mark.parametrize(("text", "is_trusted"), [("true", True), ('["x86_64"]', True), ("false", False)])
+def test_a_configured_plugin_may_run_where_its_namespace_is_not_detected(
+    text: str, is_trusted: bool, config: Path
+) -> None:
+    config.write_text(f'trust-plugins = ["always"]\ndetect = {text}')
+    _, policy, _ = read_options()
+    assert ("always" in policy.trusted) == is_trusted
+
+
 def test_another_platform_ignores_facts_of_this_machine(config: Path) -> None:
     config.write_text('trust-plugins = ["always"]')
     site = Path("site")
@@ -378,7 +394,7 @@ def test_facts_of_another_platform_are_assumed_and_printed_once(
         assert machine.hardware.supported["aarch64"] == {"version": ("8a",)}
     assert capsys.readouterr().err == (
         "assuming for macosx_14_0_arm64, like uv: nvidia none; aarch64 version 8a;"
-        f" tpu ({FORCE_TPU}=true); use --machine FILE to describe the machine\n"
+        f" tpu ({FORCE_TPU}=true); use --machine SPEC to describe the machine\n"
     )
 
 

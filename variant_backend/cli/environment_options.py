@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,15 +47,73 @@ def environment_options(command: _Function) -> Callable[..., object]:
     return path_option(interpreter_option(with_environment))
 
 
-def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callable[[], Environment]:
-    """Return a function that finds the environment at its first call, and says which one it is.
+def environments_options(command: _Function) -> Callable[..., object]:
+    """Add --path and --interpreter for several environments; the command gets ``environments``.
 
-    Raises UsageError if both options are given, and VariantError if a path names no site-packages folder.
+    Each of these functions finds one.
     """
-    if paths and interpreter is not None:
+
+    @functools.wraps(command)
+    def with_environments(
+        *args: Any, paths: tuple[Path, ...], interpreters: tuple[str, ...], **kwargs: Any
+    ) -> object:
+        _check_exclusive(paths, interpreters)
+        folders = [_joined(path) for path in paths]
+        _check_folders([folder for joined in folders for folder in joined])
+        finders = [environment_finder(joined, None) for joined in folders]
+        finders += [environment_finder((), interpreter) for interpreter in interpreters]
+        return command(*args, environments=finders or [environment_finder((), None)], **kwargs)
+
+    path = click.option(
+        "--path",
+        "paths",
+        multiple=True,
+        type=PATH,
+        metavar="DIR",
+        help="A site-packages folder, instead of an environment; may be repeated. The folders of one"
+        " environment are joined as in PYTHONPATH.",
+    )
+    interpreter = click.option(
+        "--interpreter",
+        "interpreters",
+        multiple=True,
+        metavar="PATH",
+        help="An interpreter or environment to look into; may be repeated."
+        "  [default: VIRTUAL_ENV, .venv, python on PATH]",
+    )
+    return path(interpreter(with_environments))
+
+
+def _joined(path: Path) -> list[Path]:
+    """Return the folders of a list as in PYTHONPATH; without an existing part, the path is one folder."""
+    parts = [part for part in str(path).split(os.pathsep) if part]
+    # Path.exists raises OSError for a name that is too long.
+    if os.path.exists(path) or not any(map(os.path.exists, parts)):  # noqa: PTH110
+        return [path]
+    return [*map(Path, parts)]
+
+
+def _check_exclusive(paths: Sequence[Path], interpreters: Sequence[str]) -> None:
+    if paths and interpreters:
         raise click.UsageError("--path and --interpreter cannot be used together; leave one of them out")
+
+
+def _check_folders(paths: Sequence[Path]) -> None:
+    """Raise VariantError if a path names no site-packages folder, with all problems."""
     if problems := [problem for path in paths if (problem := _folder_problem(path))]:
         raise VariantError(*problems)
+
+
+def environment_finder(
+    paths: Sequence[Path], interpreter: str | None, *, announce: bool = True
+) -> Callable[[], Environment]:
+    """Return a function that finds the environment at its first call.
+
+    With *announce*, a message says which one it is. Raises UsageError if both options are given, and
+    VariantError if a path names no site-packages folder.
+    """
+    _check_exclusive(paths, [interpreter] if interpreter is not None else [])
+    _check_folders(paths)
 
     @functools.cache
     def find() -> Environment:
@@ -63,7 +122,8 @@ def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callab
         if paths:
             return Environment.of_folders(paths)
         environment = find_environment(interpreter)
-        print_message(f"looking into {environment}")
+        if announce:
+            print_message(f"looking into {environment}")
         return environment
 
     return find

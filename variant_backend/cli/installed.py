@@ -4,28 +4,47 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Problem, VariantError, problems_of
-from ..lowlevel.terminal import table
+from ..errors import Problem, UnknownNameError, problems_of
 from ..variants.properties import check_name
 from .command import Command
-from .environment_options import environment_options
-from .inspect import property_lines
+from .environment_options import environments_options
+from .installed_report import (
+    installed_keys,
+    print_plain,
+    print_requirements,
+    print_variants,
+    requirement_lines,
+)
 from .options import reading
 from .output import Printer
-from .selection_options import MachineFile, machine_option, supported_option
+from .selection_options import (
+    machines_option,
+    platform_option,
+    python_option,
+    read_target,
+    sources_options,
+    supported_option,
+    warn_of_lone_values,
+)
 
 if TYPE_CHECKING:
+    from ..formats.hardware_file import Hardware
+    from ..formats.machine_spec import MachineSpec
     from ..machine.environment import Environment
-    from ..machine.installed import Alignment, Installed
+    from ..machine.installed import Alignment
+    from ..machine.support import Policy
+    from ..selection.releases import Sources
+    from ..selection.survey import Survey
+    from ..selection.target import Target
     from ..variants.ranking import Supported
 
-_VERDICTS = {True: "supported", False: "not supported", None: "unknown"}
+# The name of the machine without --machine.
+_HERE = "this machine"
 
 
 def _namespace(text: str | None) -> str | None:
@@ -41,14 +60,23 @@ def _namespace(text: str | None) -> str | None:
     page="docs/installed.md",
     extra_remedy=lambda name: f"use `variant-backend inspect {shlex.quote(name)}`",
 )
-@environment_options
+@environments_options
 @supported_option
-@machine_option()
+@machines_option("Another machine, instead of this one; may be repeated.")
+@sources_options
+@python_option
+@platform_option
 @click.option(
     "--align",
     callback=reading(_namespace),
     metavar="NS",
     help="Show variants that disagree in this namespace, and plain packages that link its runtimes.",
+)
+@click.option("--requirements", is_flag=True, help="Show what the variants require of a machine.")
+@click.option(
+    "--as-labels",
+    is_flag=True,
+    help="Print these requirements as KEY=VALUE lines, for images and nodes.",
 )
 @click.option(
     "--check",
@@ -59,143 +87,157 @@ def _namespace(text: str | None) -> str | None:
 @click.pass_obj
 def installed_command(
     printer: Printer,
-    environment: Callable[[], Environment],
+    environments: Sequence[Callable[[], Environment]],
     given: Supported,
-    machine: MachineFile | None,
+    machines: Sequence[MachineSpec],
+    sources: Sources,
+    python: str | None,
+    platform: str | None,
     align: str | None,
+    requirements: bool,
+    as_labels: bool,
     check: bool,
 ) -> None:
-    """Show installed variants, and if the machine supports them.
+    """Show installed variants, and if machines support them.
 
     For each namespace, the first source of supported values is used: the variant's own static-properties,
     --supported, --machine or this machine. If there is none, the result is unknown. No plugin runs.
+
+    With --index-url or --find-links, the command also shows better wheels of the installed versions, and the
+    plain packages for which there is a supported variant.
     """
-    from ..machine.detect import hardware_of
-    from ..machine.installed import (
-        Alignment,
-        alignment_of,
-        empty_folders,
-        installed_variants,
-        not_as_requested,
-    )
-    from ..machine.support import Machine, Policy
-    from ..project.user_variables import labels_of
-    from ..selection.unknown_names import check_installed_names
-    from ..variants.namespace_support import Lazy
-    from ..wheels.distributions import installed_versions
+    from ..machine.support import Policy
 
-    hardware = hardware_of(machine.path if machine else None, os.environ)
-    supported = Lazy(lambda: {**hardware.supported, **given})
-    place = environment()
-    folders = place.folders
-    for problem in empty_folders(place):
-        (printer.error if check else printer.warn)(problem)
-    versions = Lazy(lambda: installed_versions(folders))
-    variants, errors = installed_variants(supported, folders, versions)
-    if not errors:
-        policy = Policy(given=given, align=(align,) if align else ())
-        check_installed_names(policy, Machine(hardware, tuple(variants)))
-    alignment = alignment_of(variants, folders, align) if align else Alignment()
-    printer.keys = _to_dict(variants, align, alignment)
-    _print(printer, variants, align)
-    disagreements = _print_alignment(printer, alignment)
-    for text in () if check else disagreements:
-        printer.line(str(text))
-    _print_problems(printer, variants, errors)
+    _check_options(sources, printer, python=python, platform=platform, as_labels=as_labels)
+    warn_of_lone_values(given)
+    policy = Policy(given=given, align=(align,) if align else ())
+    hardware = _hardware(machines)
+    surveys = _surveys(printer, environments, hardware, policy, sources, (python, platform), is_error=check)
+    shows_requirements = requirements or as_labels
+    printer.keys = installed_keys(surveys, hardware, align, with_requirements=shows_requirements)
+    if as_labels:
+        for line in requirement_lines(surveys):
+            printer.line(line)
+    elif requirements:
+        print_requirements(printer, surveys, [machine.name for machine in machines])
+    disagreements = _print_surveys(printer, surveys, align, check=check, silent=shows_requirements)
     if check:
-        requested = () if errors else not_as_requested(variants, labels_of(os.environ), versions)
-        _fail(printer, variants, [*requested, *disagreements])
+        _fail(printer, surveys, disagreements)
 
 
-def _print_problems(printer: Printer, variants: Sequence[Installed], errors: Sequence[VariantError]) -> None:
-    """Print the problems of variants that are usable nevertheless, and the errors of the other ones."""
-    for variant in variants:
-        for problem in variant.inspection.tolerated:
-            printer.warn(problem.within(variant.inspection.target))
-    for problem in problems_of(errors):
-        printer.error(problem)
+def _check_options(
+    sources: Sources, printer: Printer, *, python: str | None, platform: str | None, as_labels: bool
+) -> None:
+    """Raise UsageError for options that exclude each other, or have no effect."""
+    if as_labels and printer.as_json:
+        raise click.UsageError("--json and --as-labels cannot be used together; use one of them")
+    for option, value in (("--python", python), ("--platform", platform)):
+        if value is not None and not any(sources):
+            text = f"{option} is only used to find better wheels; add --find-links DIR or --index-url URL"
+            raise click.UsageError(text)
 
 
-def _print_alignment(printer: Printer, alignment: Alignment) -> list[Problem | str]:
-    """Print the plain packages, and return the disagreements."""
-    for package in alignment.packages:
-        printer.line(f"{package.name} {package.version}  (plain)  links {', '.join(package.runtimes.linked)}")
-    for problem in alignment.unread:
-        printer.warn(problem)
+def _hardware(machines: Iterable[MachineSpec]) -> dict[str, Hardware]:
+    """Return the facts of the given machines by name, or of this machine."""
+    from ..machine.detect import hardware_of
+
+    given = {machine.name: hardware_of(machine, os.environ) for machine in machines}
+    return given or {_HERE: hardware_of(None, os.environ)}
+
+
+def _surveys(
+    printer: Printer,
+    environments: Iterable[Callable[[], Environment]],
+    hardware: Mapping[str, Hardware],
+    policy: Policy,
+    sources: Sources,
+    target: tuple[str | None, str | None],
+    *,
+    is_error: bool,
+) -> list[Survey]:
+    """Survey each environment; one without distributions is an error, or else a warning."""
+    from ..machine.installed import empty_folders
+    from ..selection.survey import survey
+
+    surveys: list[Survey] = []
+    for find in environments:
+        environment = find()
+        for problem in empty_folders(environment):
+            (printer.error if is_error else printer.warn)(problem)
+        wanted = _target(environment, *target) if any(sources) else None
+        surveys.append(survey(environment, hardware, policy, sources, wanted))
+    _check_names(surveys, hardware, policy)
+    return surveys
+
+
+def _target(environment: Environment, python: str | None, platform: str | None) -> Target:
+    """Return the interpreter and platform of an environment, as far as they are known, or the given ones."""
+    return read_target(python or environment.python, platform)
+
+
+def _check_names(surveys: Sequence[Survey], hardware: Mapping[str, Hardware], policy: Policy) -> None:
+    """Raise UnknownNameError for a name in options that no variant knows, unless one cannot be read."""
+    from ..machine.support import Machine
+    from ..selection.unknown_names import check_installed_names
+
+    if any(survey.errors for survey in surveys):
+        return
+    variants = tuple(variant.installed for survey in surveys for variant in survey.variants)
+    for name, known in hardware.items():
+        try:
+            check_installed_names(policy, Machine(known, variants))
+        except UnknownNameError as error:
+            raise error.within(name) if len(hardware) > 1 else error from None
+
+
+def _print_surveys(
+    printer: Printer, surveys: Sequence[Survey], align: str | None, *, check: bool, silent: bool
+) -> list[Problem | str]:
+    """Print each environment, unless *silent*, and all problems; return the disagreements."""
+    disagreements: list[Problem | str] = []
+    for survey in surveys:
+        if not silent:
+            print_variants(printer, survey, align, with_heading=len(surveys) > 1)
+            print_plain(printer, survey)
+        apart = _disagreements(survey.alignment)
+        for text in () if check or silent else apart:
+            printer.line(str(text))
+        disagreements += apart
+        _print_problems(printer, survey)
+    return disagreements
+
+
+def _disagreements(alignment: Alignment) -> list[Problem | str]:
     return [*map(str, alignment.disagreements), *alignment.problems]
 
 
-def _fail(printer: Printer, variants: Sequence[Installed], problems: Sequence[Problem | str]) -> None:
-    """Print why the variants are not supported, and these problems, as errors."""
-    for variant in variants:
-        name = f"{variant.inspection.name} {variant.inspection.version} in {variant.path}"
-        for reason in variant.reasons:
-            printer.error(reason.within(name))
-    for problem in problems:
+def _print_problems(printer: Printer, survey: Survey) -> None:
+    """Print the problems of variants that are usable nevertheless, and the errors of the other ones."""
+    for problem in (*survey.alignment.unread, *survey.problems):
+        printer.warn(problem)
+    for inspection in (variant.installed.inspection for variant in survey.variants):
+        for problem in inspection.tolerated:
+            printer.warn(problem.within(inspection.target))
+    for problem in problems_of(survey.errors):
         printer.error(problem)
 
 
-def _to_dict(variants: Sequence[Installed], align: str | None, alignment: Alignment) -> dict[str, object]:
-    """Return the keys of the JSON object."""
-    return {
-        "variants": [
-            {
-                "name": installed.inspection.name,
-                "version": installed.inspection.version,
-                "path": str(installed.path),
-                "label": installed.inspection.label,
-                "properties": variant.to_dict() if (variant := installed.inspection.variant) else {},
-                "supported": installed.supported,
-                "reasons": [str(reason) for reason in installed.reasons],
-                "unknown": list(installed.unknown),
-            }
-            for installed in variants
-        ],
-        **(_alignment_to_dict(alignment) if align else {}),
-    }
+def _fail(printer: Printer, surveys: Sequence[Survey], disagreements: Iterable[Problem | str]) -> None:
+    """Print as errors why variants are not supported, are not as requested, or disagree."""
+    from ..machine.installed import not_as_requested
+    from ..project.user_variables import labels_of
 
-
-def _alignment_to_dict(alignment: Alignment) -> dict[str, object]:
-    """Return the keys of --align."""
-    return {
-        "disagreements": [disagreement._asdict() for disagreement in alignment.disagreements],
-        "plain": [
-            {
-                "name": package.name,
-                "version": package.version,
-                "linked": {name: list(modules) for name, modules in package.runtimes.linked.items()},
-            }
-            for package in alignment.packages
-        ],
-    }
-
-
-def _print(printer: Printer, variants: Sequence[Installed], align: str | None) -> None:
-    """Print the table for people; with *align*, only the variants with properties in that namespace."""
-    shown = [
-        variant
-        for variant in variants
-        if align is None or (variant.inspection.variant and align in variant.inspection.variant.namespaces())
-    ]
-    if not shown:
-        printer.say(f"no installed variant has properties in {align}" if align else "no variant is installed")
-    for variant, head in zip(shown, table(list(map(_head, shown)), columns=sys.maxsize), strict=True):
-        printer.line(*head)
-        for line in property_lines(variant.inspection, align):
-            printer.line(f"  {line}")
-        for reason in variant.reasons:
-            printer.line(f"  not supported: {reason}")
-        for namespace in variant.unknown:
-            printer.line(
-                f"  unknown: no source of supported values for {namespace}; use --supported or --machine"
-            )
-
-
-def _head(installed: Installed) -> tuple[str, str, str]:
-    """Return the cells of the first line about a variant."""
-    inspection = installed.inspection
-    return (
-        f"{inspection.name} {inspection.version}",
-        inspection.label or "(none)",
-        _VERDICTS[installed.supported],
-    )
+    for variant in (variant for survey in surveys for variant in survey.variants):
+        inspection = variant.installed.inspection
+        name = f"{inspection.name} {inspection.version} in {variant.installed.path}"
+        for machine, fitness in variant.fitness.items():
+            for reason in fitness.reasons:
+                printer.error(reason.within(f"{machine}: {name}" if len(variant.fitness) > 1 else name))
+    for survey in surveys:
+        installed = [variant.installed for variant in survey.variants]
+        for problem in (
+            () if survey.errors else not_as_requested(installed, labels_of(os.environ), survey.versions)
+        ):
+            printer.error(problem)
+    for text in disagreements:
+        printer.error(text)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+# The code of the problem that a server has no page or file with this URL.
+NOT_FOUND = "not-found"
+
 _LONGEST = 300  # seconds that a page or a range may take, with all tries; files may take longer
 _MOST_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -87,7 +90,7 @@ class Response(NamedTuple):
     def check_status(self, expected: int) -> None:
         """Raise VariantError if the status is not the expected one, or the body is encoded."""
         if self.status == 404:
-            raise VariantError("not found")
+            raise VariantError("not found", code=NOT_FOUND)
         if self.status in _DENIED:
             raise VariantError(f"access denied: {self.status} {self.reason}", hint=where_credentials_are())
         if self.status != expected:

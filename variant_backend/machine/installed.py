@@ -1,4 +1,4 @@
-"""List installed variants, whether a machine supports them, and where they disagree."""
+"""List installed variants, and find where they disagree."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, VariantError, one_of
 from ..project.config_settings import AUTO
 from ..project.user_variables import LABEL, PLAIN
-from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import normalize
-from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
-from ..variants.providers import UnusableProvider
-from ..variants.ranking import Supported, static_support, unsupported
+from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support
 from ..wheels.inspection import Inspection, inspect_installed_variants
 from .environment import Environment
 
@@ -26,17 +23,10 @@ _REINSTALL = "install it again with --force-reinstall --no-cache-dir (pip) or --
 
 
 class Installed(NamedTuple):
-    """An installed variant, and whether the machine supports it: None if unknown.
-
-    *path* is the folder in which it is installed. *reasons* say why it is not supported. *unknown* are the
-    namespaces of its properties whose supported values are unknown.
-    """
+    """An installed variant; *path* is the folder in which it is installed."""
 
     path: Path
     inspection: Inspection
-    supported: bool | None
-    reasons: tuple[Problem, ...] = ()
-    unknown: tuple[str, ...] = ()
 
 
 class PlainPackage(NamedTuple):
@@ -72,22 +62,15 @@ class Disagreement(NamedTuple):
         return f"{self.namespace} :: {self.feature}: no value in common: {'; '.join(texts)}"
 
 
-def installed_variants(
-    supported: Supported, folders: Sequence[Path], versions: Mapping[str, Version] | None = None
-) -> tuple[list[Installed], list[VariantError]]:
-    """Return the installed variants, and an error for each that cannot be read.
-
-    *supported* is what the machine supports: a missing namespace is unknown, unless the static-properties of
-    the variant list it. *folders* are site-packages folders. *versions* has the versions of the installed
-    distributions, by normalized name; without it, support for abi_dependency is unknown.
-    """
+def installed_variants(folders: Sequence[Path]) -> tuple[list[Installed], list[VariantError]]:
+    """Return the installed variants in site-packages folders, and an error for each that cannot be read."""
     results: list[Installed] = []
     errors: list[VariantError] = []
     for path, inspection in inspect_installed_variants(folders):
         if isinstance(inspection, VariantError):
             errors.append(inspection)
         else:
-            results.append(_with_support(path, inspection, supported, versions))
+            results.append(Installed(path, inspection))
             if inspection.problems:
                 errors.append(VariantError(*inspection.problems).within(inspection.target))
     return results, errors
@@ -105,25 +88,6 @@ def empty_folders(environment: Environment) -> list[Problem]:
         return []
     remedy = "use --interpreter with another environment, or --path with a site-packages folder"
     return [Problem("error", str(environment), "no distributions found", remedy)]
-
-
-def _with_support(
-    path: Path, inspection: Inspection, supported: Supported, versions: Mapping[str, Version] | None
-) -> Installed:
-    """Return an installed variant with whether the machine supports it."""
-    metadata, variant = inspection.metadata, inspection.variant
-    if metadata is None or variant is None or inspection.problems:
-        return Installed(path, inspection, None)
-    invalid = {name for name, entry in metadata.providers.items() if isinstance(entry, UnusableProvider)}
-    known = {name: values for name, values in supported.items() if name not in invalid}
-    known |= static_support(metadata)
-    if versions is not None and ABI_DEPENDENCY in variant.namespaces():
-        used = {name: versions[name] for name in abi_dependencies(metadata) if name in versions}
-        known.setdefault(ABI_DEPENDENCY, abi_support(used))
-    missing = unsupported(variant, metadata, known)
-    reasons = tuple(reason for (namespace, _), reason in missing.items() if namespace in known)
-    unknown = tuple(dict.fromkeys(namespace for namespace, _ in missing if namespace not in known))
-    return Installed(path, inspection, False if reasons else None if unknown else True, reasons, unknown)
 
 
 def not_as_requested(

@@ -79,9 +79,9 @@ class Policy(NamedTuple):
     # The packages of --trust-plugin that must be plugins: with a version, they may be dependencies of one.
     named_plugins: frozenset[str] = frozenset()
     refuses_root: bool = False
-    rules: Rules = NO_RULES
     # Plugins are asked again, even if an answer is remembered.
     refresh: bool = False
+    rules: Rules = NO_RULES
 
 
 def machine_support(
@@ -116,6 +116,11 @@ def _undetected(known: Support, machine: Machine) -> Support:
         for name, origin in known.origins.items()
     }
     return Support(known.supported, origins)
+
+
+def support_without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
+    """Return the supported values of a release's namespaces as far as no plugin is needed."""
+    return _with_abi(metadata, _without_plugins(metadata, machine, policy), machine, policy)
 
 
 def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:

@@ -205,7 +205,7 @@ def _installed(pick: Pick) -> list[Installed]:
     filename, version = pick.wheel.file.filename, str(pick.release.version)
     content = VariantJson(metadata)
     inspection = Inspection(filename, pick.release.name, version, pick.variant.label, variant_json=content)
-    return [Installed(Path(filename), inspection, supported=True)]
+    return [Installed(Path(filename), inspection)]
 
 
 def _conflicts(machine: Machine, policy: Policy, pick: Pick) -> list[Problem]:

@@ -194,7 +194,10 @@ def _no_page(folder: Path, name: str) -> VariantError:
     elif any(entry.endswith(".whl") for entry in entries):
         hint = "use --find-links for a folder of wheels"
     return VariantError(
-        f"no page for {name!r}{did_you_mean(name, _projects_on_disk(folder))}", place=folder, hint=hint
+        f"no page for {name!r}{did_you_mean(name, _projects_on_disk(folder))}",
+        code=http.NOT_FOUND,
+        place=folder,
+        hint=hint,
     )
 
 

@@ -119,6 +119,12 @@ def _core_version(implementer: str, part: str) -> str:
     return next(known, "8a")
 
 
+def _chain(feature: str, value: str) -> tuple[str, tuple[int, ...]] | None:
+    """Return the chain and the position of a version that uv lists, or None."""
+    versions = [*_VERSIONS]
+    return ("version", (versions.index(value),)) if feature == "version" and value in versions else None
+
+
 # Other features of the provider's package, and of later releases of its archspec library.
 # `asimdrdmatomics` and `btiecv` join two names each, because the package lacks two commas.
 _SWITCHES = """
@@ -180,4 +186,5 @@ AARCH64 = KnownProvider(
     march="-march=armv8-a",
     facts={"aarch64": Fact("the version or the model of the Arm processor", ("8.4a", "neoverse_v1"))},
     from_facts=_from_facts,
+    chain=_chain,
 )

@@ -13,7 +13,18 @@ from typing import TypeAlias
 
 from ..errors import VariantError
 from .providers import PluginProvider
-from .registry_entry import Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
+from .registry_entry import (
+    Devices,
+    Fact,
+    FactSupport,
+    Features,
+    Flags,
+    KnownByUv,
+    KnownProvider,
+    Meaning,
+    OpenValues,
+    invalid_fact,
+)
 
 Version: TypeAlias = tuple[int, int]
 
@@ -123,6 +134,30 @@ def newer_gpus(values: Iterable[str]) -> list[Version]:
     return [gpu for gpu in _GPUS if supported and gpu > supported[-1]]
 
 
+def gpus_supporting(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the compute capabilities of the known GPUs that support one of several values of ``sm_arch``.
+
+    >>> gpus_supporting(["89_real", "120_virtual"])
+    ('8.9', '12.0', '12.1')
+    """
+    listed = {*values}
+    supporting = [gpu for gpu in _GPUS if not listed.isdisjoint(_architectures(gpu))]
+    return tuple(f"{major}.{minor}" for major, minor in supporting)
+
+
+def _chain(feature: str, value: str) -> tuple[str, tuple[int, ...]] | None:
+    """Return the chain and the position of a value that the provider lists on some machine, or None."""
+    if value not in all_nvidia_features().get(feature, ()):
+        return None
+    if feature == "sm_arch":
+        number, _, kind = value.partition("_")
+        # All GPUs of a family support the machine code and PTX for its first GPU.
+        return number[:-1], (int(number[-1]) if kind == "real" else 0,)
+    major, _, minor = value.partition(".")
+    sign = -1 if feature == "cuda_version_upper_bound" else 1
+    return "", (sign * int(major), sign * int(minor or 0))
+
+
 def _architectures(capability: Version) -> list[str]:
     """Return the values of ``sm_arch`` for the compute capability of a GPU."""
     family, last = capability
@@ -204,6 +239,39 @@ def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
     }
 
 
+def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
+    """Return what a machine with the facts ``cuda`` and ``sm`` supports; the best GPU counts."""
+    if not (drivers := facts.get("cuda")):
+        if "sm" in facts:
+            hint = "add cuda with the driver's CUDA version, such as 12.8"
+            raise VariantError("sm requires cuda, without which no GPU works", hint=hint)
+        return FactSupport({})
+    driver, gpus = _given_driver(drivers[0]), [*map(_given_capability, facts.get("sm", ()))]
+    best, least = max(gpus, default=None), min(gpus, default=None)
+    return FactSupport(
+        nvidia_features(driver, best), least=None if best == least else nvidia_features(driver, least)
+    )
+
+
+def _given_driver(text: str) -> Version:
+    """Parse the fact ``cuda``. Unlike a detected version, one that the provider does not list is an error."""
+    driver = forced_driver(text) if re.fullmatch(r"\d+(\.\d+){0,2}", text, re.ASCII) else None
+    if driver is None or not is_listed(driver) or driver[1] > _LAST_MINOR:
+        oldest, newest = f"{_OLDEST_CUDA}.0", f"{_NEWEST_CUDA}.{_LAST_MINOR}"
+        raise invalid_fact("cuda", text, f"the driver's CUDA version, {oldest} to {newest}, such as 12.8")
+    return driver
+
+
+def _given_capability(text: str) -> Version:
+    """Parse the fact ``sm``: no GPU has a minor number of two digits."""
+    capability = forced_capability(text)
+    if capability is None or capability[1] > 9:
+        numbers = re.fullmatch(r"(?:sm_?)?(\d{1,2})(\d)[af]?", text, re.ASCII)
+        example = f"{numbers[1]}.{numbers[2]}" if numbers else "such as 9.0"
+        raise invalid_fact("sm", text, f"the GPU's compute capability, {example}")
+    return capability
+
+
 _CUDA_VERSION = r"\d+(\.\d+)?"
 _CAPABILITY = r"(\d+)(\d)([af]?)"
 _CODE = "--generate-code=arch=compute_"
@@ -251,4 +319,11 @@ NVIDIA = KnownProvider(
             "NM_real and N0_virtual for GPUs of compute capability N.M, from 5.0",
         ),
     },
+    facts={
+        "cuda": Fact("the CUDA version of the NVIDIA driver, as nvidia-smi prints it", ("12.8", "13.0")),
+        "sm": Fact("the compute capability of an NVIDIA GPU", ("9.0", "8.9"), several=True),
+    },
+    from_facts=_from_facts,
+    chain=_chain,
+    devices={"sm_arch": Devices("NVIDIA GPU of compute capability", gpus_supporting)},
 )

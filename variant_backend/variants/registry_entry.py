@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from ..errors import VariantError
 from .providers import PluginProvider
 
 _SYSTEMS = {"linux": "Linux", "win32": "Windows", "darwin": "macOS"}
@@ -82,11 +83,30 @@ class Fact(NamedTuple):
     several: bool = False
 
 
+class Devices(NamedTuple):
+    """The known devices that support values of a feature; *words* come before their names in a text.
+
+    *supporting* returns the names of those that support one of several values.
+    """
+
+    words: str
+    supporting: Callable[[Sequence[str]], tuple[str, ...]]
+
+
 class FactSupport(NamedTuple):
-    """What facts support: the *features* of the registry's provider, and those of other packages by name."""
+    """What facts support: the *features* of the registry's provider, and those of other packages by name.
+
+    *least* has what the least capable device supports, if the devices differ.
+    """
 
     features: Features
     by_package: Mapping[str, Features] = {}
+    least: Features | None = None
+
+
+def invalid_fact(key: str, value: str, expected: str) -> VariantError:
+    """Return the error for an invalid value of a fact; *expected* describes a valid one."""
+    return VariantError(f"invalid value {value!r} of {key}", hint=f"write {expected}")
 
 
 class KnownProvider(NamedTuple):
@@ -103,6 +123,9 @@ class KnownProvider(NamedTuple):
 
     *facts* are what users may give, by key. *from_facts* returns what machines with the given facts of this
     provider support, without any fact for the *assumed* machine. It raises VariantError for an invalid value.
+
+    *chain* returns the chain of a feature's value, and its position there, or None: a machine that supports a
+    value supports all values of the chain at lower positions. *devices* are by feature.
     """
 
     table: PluginProvider
@@ -118,6 +141,8 @@ class KnownProvider(NamedTuple):
     assumed: Mapping[str, tuple[str, ...]] = {}
     facts: Mapping[str, Fact] = {}
     from_facts: Callable[[Mapping[str, Sequence[str]]], FactSupport] | None = None
+    chain: Callable[[str, str], tuple[str, tuple[int, ...]] | None] | None = None
+    devices: Mapping[str, Devices] = {}
 
     def exists_on(self, machine: str) -> bool:
         """Return whether the provider exists on machines of this name."""

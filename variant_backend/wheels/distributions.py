@@ -66,11 +66,10 @@ def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
     return versions
 
 
-def plain_distributions(folders: Sequence[Path]) -> Iterator[tuple[str, str, list[Path] | VariantError]]:
-    """Yield name, version and files of each installed distribution that is not a variant.
+def find_plain(folders: Sequence[Path]) -> Iterator[tuple[str, str, Distribution]]:
+    """Yield name, version and distribution of each installed distribution that is not a variant.
 
-    Distributions without a readable name, and those hidden by an earlier folder, are skipped. If RECORD is
-    not a regular file, an error takes the place of the files.
+    Distributions without a readable name, and those hidden by an earlier folder, are skipped.
     """
     from packaging.utils import canonicalize_name
 
@@ -83,7 +82,17 @@ def plain_distributions(folders: Sequence[Path]) -> Iterator[tuple[str, str, lis
             seen.add(normalized)
             if not has_variant_json(distribution):
                 version = core_metadata.read_field(read_core_metadata(distribution), "Version")
-                yield name, version, _files(distribution)
+                yield name, version, distribution
+
+
+def plain_distributions(folders: Sequence[Path]) -> Iterator[tuple[str, str, list[Path] | VariantError]]:
+    """Yield name, version and files of the distributions of `find_plain`.
+
+    If RECORD is not a regular file, an error takes the place of the files.
+    """
+    for name, version, distribution in find_plain(folders):
+        with suppress(UnicodeDecodeError):
+            yield name, version, _files(distribution)
 
 
 def _files(distribution: Distribution) -> list[Path] | VariantError:
@@ -118,4 +127,12 @@ def has_variant_json(distribution: Distribution) -> bool:
     try:
         return distribution.read_text("variant.json") is not None
     except (VariantError, UnicodeDecodeError):  # reading it again reports this
+        return True
+
+
+def may_have_entry_points(distribution: Distribution, group: str) -> bool:
+    """Return whether the entry points of a distribution name a group, or cannot be read."""
+    try:
+        return group in (distribution.read_text("entry_points.txt") or "")
+    except (VariantError, OSError, UnicodeDecodeError):
         return True
