@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,19 @@ ROOT = Path(__file__).parents[1]
 # compiles all its imports, which takes more than a second for each start of pip.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# pip neither compiles what a test installs once, nor compares it with all packages of the test environment.
+# Like all settings of pip that negate, these two apply if they are false.
+os.environ.update(PIP_NO_COMPILE="false", PIP_NO_WARN_CONFLICTS="false")
+
+# Thousands of tests live until the end: no collection of garbage needs to look at them again and again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
 
 # A separate program, whose library may be missing.
 collect_ignore = ["fuzz_wheels.py"]
