@@ -279,7 +279,7 @@ def _machine_under_policy(
         used.append("machine" if file else "detect")
     machine = _machine(target, file, environment, aligns=aligns)
     if (given or target.here) and (file != given or configuration().least):
-        machine = machine._replace(facts=_facts(given))
+        machine = machine._replace(without_policy=_without_policy(machine, given))
     say_policy([*configuration().settings(*used), *configuration().effects()])
     return machine, file
 
@@ -295,11 +295,13 @@ def configured_machine() -> MachineFile | None:
         raise error.within(f"{config.files['machine']}: machine") from None
 
 
-def _facts(file: MachineFile | None) -> Hardware:
-    """Return the facts as installers without a policy see them: of this machine, or of an option."""
+def _without_policy(machine: Machine, file: MachineFile | None) -> Machine:
+    """Return the machine as installers without a policy see it: this one, or that of an option."""
     from ..machine.detect import hardware_of
 
-    return hardware_of(file.path if file else None, os.environ, configuration().detected)
+    config = configuration()
+    hardware = hardware_of(file.path if file else None, os.environ, config.detected)
+    return machine._replace(hardware=hardware, undetected="" if file else config.undetected)
 
 
 def _version_of(environment: Callable[[], Environment], python: str | None) -> str:
