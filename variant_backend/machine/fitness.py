@@ -146,7 +146,8 @@ def _strictest(namespace: str, feature: str, groups: Sequence[tuple[str, ...]]) 
             ((chain, position),) = positions.items()
             if chain not in highest or position > places[highest[chain]][chain]:
                 highest[chain] = group
-    kept = [group for group in groups if len(places[group]) > 1 or group in highest.values()]
+    best = {*highest.values()}
+    kept = [group for group in groups if len(places[group]) > 1 or group in best]
     if len(kept) > _MOST_COMPARED:
         return kept
     strictest: list[tuple[str, ...]] = []

@@ -127,7 +127,8 @@ def build_policy_text(config: UserConfig, environ: Mapping[str, str]) -> str:
     """Return a text about the configuration in force in a build, empty if there is none."""
     keys = () if machine_file(environ) else ("machine",) if config.machine else ("detect",)
     effects = [*config.settings(*keys, "devices"), *config.effects()]
-    return f"policy: {policy_text(effects)}; {NO_POLICY}=1 ignores it" if effects else ""
+    parts = [f"policy: {policy_text(effects)}; {NO_POLICY}=1 ignores it"] if effects else []
+    return "; ".join([*parts, *(f"warning: {warning}" for warning in config.warnings)])
 
 
 # The key of each setting in a file.
