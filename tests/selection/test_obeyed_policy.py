@@ -186,6 +186,16 @@ def test_without_detection_the_selection_of_uv_is_unknown_despite_a_machine(poli
     )
 
 
+def test_a_machine_from_stdin_has_all_devices_for_uv(policy: Path) -> None:
+    policy.write_text("devices = 'least'\n")
+    arguments = ("explain", "demo", "-f", "dist", "--machine", "-", "--installer", "uv", "--json")
+    least = '[machine.nvidia.least.features]\nsm_arch = ["80_real"]\n'
+    result = CliRunner().invoke(main, arguments, input=MACHINE + least)
+    document = json.loads(result.stdout)
+    assert label_of(document["selected"]) == "v3"
+    assert label_of(document["installer"]["selected"]) == "gpu"
+
+
 @contextmanager
 def watched() -> Iterator[list[str]]:
     """Yield the opened files of the system, loaded libraries and started processes of this process."""

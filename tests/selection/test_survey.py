@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from helpers.made_wheels import make_wheel
 from helpers.programs import empty_cache, run, run_here
 from hypothesis import given, settings
@@ -345,3 +346,9 @@ def test_common_values_by_package_fall_back_to_those_of_the_registry() -> None:
         ["amd"],
     )
     assert common.of_least_devices().supported == {"amd": {"gfx": ("b",)}}
+
+
+def test_only_one_machine_comes_from_stdin() -> None:
+    result = CliRunner().invoke(main, ["installed", "--machine", "a=-", "--machine", "b=-"], input="")
+    assert result.exit_code == 2
+    assert "two machines from stdin" in result.stderr

@@ -138,6 +138,8 @@ def _machine_files(texts: Sequence[str]) -> tuple[MachineFile, ...]:
     names = [file.name for file in files]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise VariantError(f"duplicate machine {twice!r}", hint="leave one of them out, or write NAME=FILE")
+    if [str(file.path) for file in files].count("-") > 1:
+        raise VariantError("two machines from stdin", hint="write one of them to a file, and give its path")
     return files
 
 
@@ -278,8 +280,11 @@ def _machine_under_policy(
         file = configured_machine()
         used.append("machine" if file else "detect")
     machine = _machine(target, file, environment, aligns=aligns)
-    if (given or target.here) and (file != given or configuration().least):
-        machine = machine._replace(without_policy=_without_policy(machine, given))
+    unruled = machine if file == given else _without_policy(machine)
+    if configuration().least and machine.hardware and (given or target.here):
+        machine = machine._replace(hardware=machine.hardware.of_least_devices())
+    if machine is not unruled:
+        machine = machine._replace(without_policy=unruled)
     say_policy([*configuration().settings(*used), *configuration().effects()])
     return machine, file
 
@@ -295,13 +300,13 @@ def configured_machine() -> MachineFile | None:
         raise error.within(f"{config.files['machine']}: machine") from None
 
 
-def _without_policy(machine: Machine, file: MachineFile | None) -> Machine:
-    """Return the machine as installers without a policy see it: this one, or that of an option."""
+def _without_policy(machine: Machine) -> Machine:
+    """Return this machine instead of the one in the configuration, as installers without a policy see it."""
     from ..machine.detect import hardware_of
 
     config = configuration()
-    hardware = hardware_of(file.path if file else None, os.environ, config.detected)
-    return machine._replace(hardware=hardware, undetected="" if file else config.undetected)
+    hardware = hardware_of(None, os.environ, config.detected)
+    return machine._replace(hardware=hardware, undetected=config.undetected)
 
 
 def _version_of(environment: Callable[[], Environment], python: str | None) -> str:
@@ -345,7 +350,7 @@ def _machine(
         click.get_current_context().obj.warn(problem)
     config = configuration()
     return Machine(
-        hardware=hardware_of(file.path if file else None, os.environ, config.detected, least=config.least)
+        hardware=hardware_of(file.path if file else None, os.environ, config.detected)
         if file or target.here
         else _assumed(target),
         installed=tuple(variants),

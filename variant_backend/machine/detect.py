@@ -96,18 +96,14 @@ def hardware_of(
     if path is None and only is not None and not only:
         return Hardware(Lazy(dict))
     if path is None:
-
-        def detected() -> Mapping[str, Detected]:
-            hardware = detect(Host.here(environ), only)
-            return (hardware.of_least_devices() if least else hardware).namespaces
-
-        return Hardware(Lazy(detected))
-    hardware = Hardware(
-        {
-            name: support._replace(source=f"{path}: {support.source}" if support.source else str(path))
-            for name, support in load_hardware(path).namespaces.items()
-        }
-    )
+        hardware = Hardware(Lazy(lambda: detect(Host.here(environ), only).namespaces))
+    else:
+        hardware = Hardware(
+            {
+                name: support._replace(source=f"{path}: {support.source}" if support.source else str(path))
+                for name, support in load_hardware(path).namespaces.items()
+            }
+        )
     return hardware.of_least_devices() if least else hardware
 
 
