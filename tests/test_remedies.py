@@ -1321,11 +1321,52 @@ ARGUMENTS = [
         "fetch demo -i dist/simple -o out --pylock pylock.toml",
     ),
     error(
-        "write ./gone if it is a file",
-        lambda item: hardware_json(item._replace(path=Path("gone"))),
+        "write facts such as cuda:12.8, or ./gone if it is a file;"
+        " `variant-backend hardware --presets` lists the presets",
+        nothing,
         release(),
         "explain demo -f dist --machine gone",
-        "explain demo -f dist --machine ./gone",
+        "explain demo -f dist --machine cuda:12.8",
+    ),
+    error(
+        "write cuda:12.8,sm:9.0",
+        nothing,
+        release(),
+        "explain demo -f dist --machine cuda=12.8,sm=9.0",
+        "explain demo -f dist --machine cuda:12.8,sm:9.0",
+    ),
+    error(
+        "add cuda with the driver's CUDA version, such as 12.8",
+        nothing,
+        release(),
+        "explain demo -f dist --machine sm:9.0",
+        "explain demo -f dist --machine sm:9.0,cuda:12.8",
+    ),
+    error(
+        "write ./h100 for the file; to use the preset or the facts, rename the file",
+        lambda _: Path("h100").rename("node"),
+        both(release(), lambda: Path("h100").touch()),
+        "explain demo -f dist --machine h100",
+    ),
+    Scenario(
+        "warning",
+        "use --machine x86_64:v3 to support all of them",
+        nothing,
+        release(),
+        "explain demo -f dist --supported 'x86_64 :: level :: v3'",
+        "explain demo -f dist --machine x86_64:v3",
+    ),
+    Scenario(
+        "bad-value",
+        "remove the facts, or this table",
+        lambda item: item.path.write_text('version = 1\n[machine]\nx86_64 = "v3"\n'),
+        both(
+            release(),
+            lambda: Path("m.toml").write_text(
+                'version = 1\n[machine]\nx86_64 = "v3"\ncuda = "12.8"\n[machine.nvidia.features]\n'
+            ),
+        ),
+        "explain demo -f dist --machine m.toml",
     ),
     error(PIN, nothing, release(), "explain 'demo>0' -f dist", "explain demo==1.0 -f dist"),
     error(

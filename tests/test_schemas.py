@@ -21,6 +21,7 @@ from variant_backend.formats.hardware_file import Hardware
 from variant_backend.machine.user_config import read_config
 from variant_backend.project.pyproject import Project
 from variant_backend.schema import DOCUMENTS, document_schema, pyproject_schema, table_schema
+from variant_backend.variants.machine_facts import known_facts
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
 from variant_backend.variants.metadata_reading import metadata_from_json, metadata_from_table
 from variant_backend.variants.wheel_metadata import label_problem
@@ -205,6 +206,22 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             "expected the features",
             {"a": {"features": {"f": ["1"]}, "feature-order": ["g"]}},
         ),
+        "the values of facts are known": (
+            "invalid value",
+            {"x86_64": "v9"},
+        ),
+        "some facts require others": (
+            "requires cuda",
+            {"sm": "9.0"},
+        ),
+        "a machine has one architecture": (
+            "different architectures",
+            {"x86_64": "v3", "aarch64": "8a"},
+        ),
+        "facts or a table describe a namespace": (
+            "describe the same namespace",
+            {"cuda": "12.8", "nvidia": {"features": {}}},
+        ),
     },
 }
 
@@ -309,6 +326,7 @@ HARDWARE: dict[str, Any] = {
     "b_1": {"features": {"f": ["1"]}, "feature-order": ["f"]},
     "c": {"features": {}, "source": ""},
 }
+FACTS: dict[str, Any] = {"cuda": "12.8", "sm": ["9.0", "8.9"], "x86_64": ["v3"], "a": HARDWARE["a"]}
 CONFIG: dict[str, Any] = {
     "policy": {
         "prefer": ["amd", "a :: b", "a::b::c.1"],
@@ -342,6 +360,7 @@ MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "e
         ("variant-backend", RECIPES),
         ("hardware", HARDWARE),
         ("hardware", MACHINE),
+        ("hardware", FACTS),
         ("config", CONFIG),
     ],
     ids=[
@@ -352,6 +371,7 @@ MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "e
         "variant-backend",
         "hardware",
         "hardware, with version",
+        "hardware, with facts",
         "config",
     ],
 )
@@ -438,6 +458,12 @@ def test_the_schemas_of_documents_tell_wheels_from_releases() -> None:
     assert errors_of_schema("index-file", {**RELEASE, "variants": {}}) == []
     assert errors_of_schema("variant.json", {**RELEASE, "variants": labels})
     assert errors_of_schema("variant.json", {**RELEASE, "variants": {}})
+
+
+def test_the_schema_of_machine_files_has_the_known_facts() -> None:
+    properties = SCHEMAS["hardware"]["definitions"]["namespaces"]["properties"]
+    kinds = {key: entry["anyOf"][0]["$ref"].rpartition("/")[2] for key, entry in properties.items()}
+    assert kinds == {key: "facts" if fact.several else "fact" for key, fact in known_facts().items()}
 
 
 @pytest.mark.parametrize("text", ["a\n", "\x1b[1m", "\x7f", "a\x9f", "\x00"])

@@ -21,6 +21,12 @@ DOCUMENTS = {
     "index-file": "The index file of a release: NAME-VERSION-variants.json (PEP 825).",
 }
 
+# The keys of commands that have the schema of another command.
+_SHARED = {
+    "state": {"machine": "hardware"},
+    "providers": {"machine": "hardware"},
+}
+
 
 def table_schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema of a table, ``variant`` or ``variant-backend``, or of a file."""
@@ -81,7 +87,9 @@ def document_schema(name: str) -> dict[str, Any]:
 def output_schema(command: str) -> dict[str, Any]:
     """Return the JSON Schema of a command's output with ``--json``; raises KeyError for other names."""
     parts = _read("output.json")
-    keys = {**parts["envelope"], **parts["commands"][command]}
+    commands = parts["commands"]
+    shared = {key: commands[other][key] for key, other in _SHARED.get(command, {}).items()}
+    keys = {**parts["envelope"], **shared, **commands[command]}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": f"urn:variant-backend:output:{command}",

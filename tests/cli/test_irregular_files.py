@@ -82,6 +82,8 @@ COMMANDS = [
     ("demo-1.0.dist-info/METADATA", "inspect demo --path ."),
     ("demo-1.0.dist-info/METADATA", "installed --path ."),
     ("demo-1.0.dist-info/variant.json", "installed --path ."),
+    ("demo-1.0.dist-info/METADATA", "state --path ."),
+    ("demo-1.0.dist-info/variant.json", "state --path ."),
 ]
 
 

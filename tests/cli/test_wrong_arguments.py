@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_help_is_shown_in_spite_of_an_extra_argument() -> None:
         ("", True),
         ("version = 1\n[machine]\n", True),
         ('{"version": 1, "machine": {}}', True),
-        ("SOME_VARIABLE=x\n", True),
+        ("SOME_VARIABLE=x\n", False),
         ('{"name": "machine"}', False),
         ("[project]\nname = 'demo'\n", False),
         ("mine = 1\n", False),
@@ -118,15 +119,23 @@ def test_machine_file_needs_no_suffix() -> None:
         assert command(f"hardware --machine {name}").exit_code == 0
 
 
+PRESETS = "; `variant-backend hardware --presets` lists the presets"
+
+
 @pytest.mark.parametrize(
     ("file", "message"),
     [
-        ("gpu", "expected a machine file, got 'gpu'; write ./gpu if it is a file"),
-        ("gpu=a100", "expected a machine file, got 'a100'; write gpu=./a100 if it is a file"),
+        (
+            "rack7",
+            f"unknown preset 'rack7'; write facts such as cuda:12.8, or ./rack7 if it is a file{PRESETS}",
+        ),
+        (
+            "gpu=mine",
+            f"unknown preset 'mine'; write facts such as cuda:12.8, or gpu=./mine if it is a file{PRESETS}",
+        ),
         (
             "https://x.org/node.toml?token=1",
-            "expected a machine file, got the URL 'https://x.org/node.toml';"
-            " download the file, and give its path",
+            "expected a machine, got the URL 'https://x.org/node.toml'; download the file, and give its path",
         ),
     ],
 )
@@ -134,6 +143,28 @@ def test_word_or_url_for_a_machine_file(file: str, message: str) -> None:
     result = command(f"explain -f dist --machine {file}")
     assert result.exit_code == 2
     assert f"error: --machine: {message}\n" in result.stderr
+
+
+def test_file_with_the_name_of_a_preset_is_ambiguous() -> None:
+    Path("h100").write_text("version = 1\n[machine]\n")
+    for start in ("", "gpu="):
+        result = command(f"hardware --machine {start}h100")
+        assert result.exit_code == 2
+        assert (
+            "error: --machine: 'h100' is also the name of a file in this folder;"
+            f" write {start}./h100 for the file; to use the preset or the facts, rename the file\n"
+        ) in result.stderr
+        assert command(f"hardware --machine {start}./h100").exit_code == 0
+
+
+def test_presets_are_listed_alone() -> None:
+    assert command("hardware --presets").stdout.startswith("PRESET ")
+    presets = json.loads(command("hardware --presets --json").stdout)["presets"]
+    assert {"name": "none", "facts": {}}.items() <= presets[0].items()
+    for other in ("--machine none", "--toml", "-o out.toml"):
+        result = command(f"hardware --presets {other}")
+        assert result.exit_code == 2
+        assert f"error: --presets and {other[:9].split()[0]}" in result.stderr.replace("--output", "-o")
 
 
 def test_machine_file_with_a_typo_is_suggested() -> None:

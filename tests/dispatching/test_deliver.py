@@ -331,6 +331,34 @@ def test_a_machine_file_replaces_this_machine(
     monkeypatch.setenv(user_variables.HARDWARE, f"{hardware}x")
     message = f"VARIANT_BACKEND_HARDWARE: {hardware}x: file not found (did you mean 'machine.toml'?)"
     assert error(fails(build, out, capsys)).startswith(message)
+    monkeypatch.setenv(user_variables.HARDWARE, "cuda=12.8")
+    message = "VARIANT_BACKEND_HARDWARE: expected KEY:VALUE, got 'cuda=12.8'; write cuda:12.8"
+    assert error(fails(build, out, capsys)) == message
+
+
+CUDA = {
+    "$schema": DOCUMENT["$schema"],
+    "default-priorities": {"namespace": ["nvidia"]},
+    "providers": {"nvidia": {"requires": ["nvidia-variant-provider"]}},
+    "variants": {
+        "fast": {"nvidia": {"cuda_version_lower_bound": ["12.6"]}},
+        "safe": {"nvidia": {"sm_arch": ["75_real"]}},
+        "null": {},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("machine", "label"),
+    [("h100", "fast"), ("t4,cuda:12.4", "safe"), ("none", "null"), ("a=cuda:13", "fast")],
+)
+def test_a_preset_or_facts_replace_this_machine(
+    machine: str, label: str, sdist: Callable[..., Path], out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = sdist(CUDA)
+    (folder / "h100").write_text("the project cannot provide a machine")
+    monkeypatch.setenv(user_variables.HARDWARE, machine)
+    assert build(out).name == f"demo-1.0-0_{label}-py3-none-any.whl"
 
 
 @pytest.mark.parametrize(
@@ -421,7 +449,7 @@ def test_if_no_wheel_fits_reasons_and_remedies_are_printed(
         "  speed: unknown (plugins do not run in this build); set VARIANT_BACKEND_HARDWARE=FILE",
         "error: no wheel of demo 1.0 fits this machine; to install one anyway, use -Cvariant=LABEL or set"
         " VARIANT_BACKEND_LABEL=LABEL (labels: fast, safe); to describe the machine, set"
-        " VARIANT_BACKEND_HARDWARE=FILE (a file that `variant-backend hardware` writes)",
+        " VARIANT_BACKEND_HARDWARE to facts such as cuda:12.8, a preset, or the path of a machine file",
     ]
 
 

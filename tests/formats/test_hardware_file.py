@@ -9,6 +9,7 @@ import pytest
 
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
+from variant_backend.variants.machine_presets import read_machine
 
 NODE = Hardware(
     {"x86_64": Detected({"level": ("v3", "v2", "v1"), "avx": ("on",)}, "cpuid"), "nvidia": Detected({})}
@@ -109,3 +110,56 @@ def test_bytes_are_json_if_they_start_with_a_brace(data: bytes, words: str) -> N
     with pytest.raises(VariantError) as caught:
         Hardware.from_bytes(data, "stdin")
     assert words in str(caught.value)
+
+
+def machine(text: str) -> Hardware:
+    return Hardware.from_bytes(f"version = 1\n[machine]\n{text}".encode(), "node.toml")
+
+
+def machine_lines(text: str) -> list[str]:
+    with pytest.raises(VariantError) as caught:
+        machine(text)
+    return caught.value.lines()
+
+
+def test_facts_in_a_file_stand_for_the_full_lists() -> None:
+    expected = Hardware.from_facts(read_machine("cuda:12.8,sm:9.0,sm:8.9,x86_64:v3"))
+    assert machine('cuda = "12.8"\nsm = ["9.0", "8.9"]\nx86_64 = ["v3"]') == expected
+    assert read({"cuda": "12.8", "sm": ["9.0", "8.9"], "x86_64": "v3"}) == expected
+    assert Hardware.from_bytes(expected.to_toml().encode(), "node.toml") == expected
+    assert expected.namespaces["nvidia"].source == "cuda:12.8,sm:9.0,sm:8.9"
+
+
+def test_a_table_beside_facts_stays_as_written() -> None:
+    hardware = machine('cuda = "12.8"\n[machine.x86_64.features]\nlevel = ["v2"]')
+    assert hardware.supported["x86_64"] == {"level": ("v2",)}
+    assert hardware.supported["tpu"] == {"present": ("false",)}
+    assert "aarch64" not in hardware.namespaces
+    assert len(hardware.supported["nvidia"]["cuda_version_lower_bound"]) > 30
+
+
+def test_a_file_without_facts_has_its_tables_only() -> None:
+    text = '[machine.nvidia.features]\ncuda_version_lower_bound = ["12.8"]'
+    assert machine(text).supported == {"nvidia": {"cuda_version_lower_bound": ("12.8",)}}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('cudaa = "1"', "machine.cudaa: unknown fact 'cudaa' (did you mean 'cuda'?); known facts: cuda, sm,"),
+        ('nvidia = "12.8"', "machine.nvidia: unknown fact 'nvidia'; known facts of nvidia: cuda, sm"),
+        ("cuda = 12.8", "machine.cuda: expected a string, got a number"),
+        ("tpu = true", "machine.tpu: expected a string, got a boolean"),
+        ("cuda = []", "machine.cuda: expected a list of at least one string, got an empty list"),
+        ('cuda = ["12.8", "12.6"]', "machine.cuda: 2 values of cuda: 12.8, 12.6; leave one value,"),
+        ('cuda = "128"', "machine: invalid value '128' of cuda; write the driver's CUDA version, 11.0 to"),
+        ('sm = "9.0"', "machine: sm requires cuda, without which no GPU works; add cuda with"),
+        (
+            'cuda = "12.8"\n[machine.nvidia.features]',
+            "machine.nvidia: the facts cuda describe the same namespace; remove the facts, or this table",
+        ),
+    ],
+)
+def test_an_invalid_fact_in_a_file_is_an_error(text: str, line: str) -> None:
+    (problem,) = machine_lines(text)
+    assert problem.startswith(f"node.toml: {line}")

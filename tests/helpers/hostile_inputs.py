@@ -235,6 +235,8 @@ WHEEL_COMMANDS = (
     "installed --path site",
     "installed --path site --check --align speed --supported speed::mode::x",
     "installed --path site --json",
+    "state --path site",
+    "state --path site --json",
     "inspect demo --path site",
     "explain demo --find-links release --path site --align speed",
 )
@@ -506,6 +508,7 @@ FOLDER_COMMANDS = (
     "fetch demo --find-links *.d --pylock *.d/pylock.toml",
     "stub *.d --base-url https://example.org -o *.d",
     "installed --path *.d",
+    "state --path *.d",
     "installed --path *.d --check --supported speed::mode::x",
     "inspect demo --path *.d",
     "inspect nothing --path *.d",
@@ -558,7 +561,12 @@ def name_rows() -> Iterator[Row]:
         "file's name",
         "installed distribution",
         lambda text: {f"site/{text}-1.0.dist-info/{name}": each for name, each in dist_info(SOUND).items()},
-        ("installed --path site", "installed --path site --check --align speed", "inspect demo --path site"),
+        (
+            "installed --path site",
+            "installed --path site --check --align speed",
+            "inspect demo --path site",
+            "state --path site",
+        ),
         NAME,
     )
 
@@ -734,7 +742,7 @@ HARDWARE_COMMANDS = (
     "hardware --machine hardware.*",
     "hardware --machine hardware.* --json",
     "hardware --machine hardware.* --toml",
-    "hardware --machine hardware.* --as-env",
+    "state --path site --machine hardware.*",
     "hardware --machine hardware.* -o OUT.toml",
     "explain demo --find-links release --machine hardware.*",
     "explain demo --find-links release --machine hardware.* --json",
@@ -859,7 +867,11 @@ CONFIG_FIELDS: dict[str, Callable[[str], bytes]] = {
     "detect": lambda text: toml({"detect": [text]}),
     "invalid TOML": lambda text: text.encode(),
 }
-USED_CONFIG = ("explain demo --find-links release", "fetch demo --find-links release -o OUT")
+USED_CONFIG = (
+    "explain demo --find-links release",
+    "fetch demo --find-links release -o OUT",
+    "state --path site",
+)
 
 
 def other_rows() -> Iterator[Row]:
@@ -891,14 +903,15 @@ def other_rows() -> Iterator[Row]:
     for name, commands in {
         "SOURCE_DATE_EPOCH": (build, stub, "upgrade release/*.whl -o OUT"),
         "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": ("hardware", "hardware --json", *USED_CONFIG),
-        "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": ("hardware", "hardware --toml", "hardware --as-env"),
-        "TPU_VARIANT_PROVIDER_FORCE_PRESENT": ("hardware", "hardware --toml", "hardware --as-env"),
+        "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": ("hardware", "hardware --toml", "state --as-env"),
+        "TPU_VARIANT_PROVIDER_FORCE_PRESENT": ("hardware", "hardware --toml", "state --as-env"),
         "XDG_CONFIG_HOME": USED_CONFIG,
         "NETRC": ("explain demo --index-url URL", "inspect URL/secret/"),
         "http_proxy": ("explain demo --index-url http://example.invalid/",),
         "COLUMNS": ("inspect release/*.whl", *USED_CONFIG),
         "TMPDIR": (stub, build),
         "PYTHONPATH": ("installed",),
+        "CUDA_HOME": ("state --path site", "state --path site --json"),
     }.items():
         yield Row(
             "variable",

@@ -20,8 +20,10 @@ from helpers.programs import printed as printed_problems
 from helpers.programs import read_terminal
 
 from variant_backend.cli.main import main
+from variant_backend.formats.hardware_file import Detected
 from variant_backend.machine import plugins
-from variant_backend.machine.plugins import installed_plugins
+from variant_backend.machine.plugin_answers import Answer, Cost, Feature
+from variant_backend.machine.plugins import Plugin, hardware_of_plugins, installed_plugins
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.variants.providers import PluginProvider
@@ -429,3 +431,35 @@ def test_progress_is_shown_only_on_a_terminal(site: Path) -> None:
     assert "1 of 1: running plugin 'demo' of demo_plugin 1.0" in read_terminal(parent).decode()
     assert done.stdout.startswith("demo  (demo_plugin 1.0)  follows the protocol\n")
     assert subprocess.run(script, capture_output=True, timeout=60).stderr.splitlines()[1:] == []
+
+
+def test_other_commands_read_the_answers_as_a_machine_file(site: Path, tmp_path: Path) -> None:
+    install(site)
+    path = tmp_path / "answers.json"
+    text = invoke("query", "demo", "--json").stdout
+    path.write_text(text)
+    shown = CliRunner().invoke(main, ["hardware", "--machine", str(path), "--json"])
+    assert json.loads(shown.stdout)["machine"] == json.loads(text)["machine"]
+    assert [*json.loads(text)["machine"]] == ["demo_ns"]
+
+
+def answered(namespace: str, features: dict[str, tuple[str, ...]]) -> Answer:
+    """Return the answer of a plugin that supports these values."""
+    read = {name: Feature(values, several=False) for name, values in features.items()}
+    return Answer(read, False, namespace, 2, (), (), (), (), Cost(0.0, 0, 0.0))
+
+
+def test_two_plugins_of_a_namespace_are_for_releases_with_their_packages() -> None:
+    answers = [
+        (Plugin("a", "a:P", "First_Provider", "1.0"), answered("amd", {"gfx_arch": ("gfx942",)})),
+        (Plugin("b", "b:P", "Other_Provider", "1.0"), answered("amd", {"gfx_arch": ("gfx90a",)})),
+        (Plugin("c", "c:P", "Empty", "1.0"), answered("empty", {})),
+    ]
+    assert hardware_of_plugins(answers).namespaces == {
+        "amd": Detected(
+            {"gfx_arch": ("gfx942",)},
+            "plugin 'a' of First_Provider 1.0",
+            {"other-provider": {"gfx_arch": ("gfx90a",)}},
+        ),
+        "empty": Detected({}, "plugin 'c' of Empty 1.0"),
+    }

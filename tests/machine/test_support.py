@@ -394,7 +394,7 @@ def test_facts_of_another_platform_are_assumed_and_printed_once(
         assert machine.hardware.supported["aarch64"] == {"version": ("8a",)}
     assert capsys.readouterr().err == (
         "assuming for macosx_14_0_arm64, like uv: nvidia none; aarch64 version 8a;"
-        f" tpu ({FORCE_TPU}=true); use --machine FILE to describe the machine\n"
+        f" tpu ({FORCE_TPU}=true); use --machine SPEC to describe the machine\n"
     )
 
 

@@ -111,14 +111,14 @@ def best_label(environ: Mapping[str, str], say: Callable[[str], object]) -> str 
 
 
 def _support(metadata: VariantMetadata, environ: Mapping[str, str], config: UserConfig) -> Support:
-    """Return the supported values of this machine, or of the machine file that a setting names."""
+    """Return the supported values of this machine, or of the machine that a setting describes."""
     from ..machine.detect import hardware_of
     from ..machine.support import Machine, Policy, machine_support
     from ..machine.user_config import machine_in_build
 
-    path, place = machine_in_build(environ, config)
+    machine, place = machine_in_build(environ, config)
     try:
-        hardware = hardware_of(path, environ, config.detected, least=config.least)
+        hardware = hardware_of(machine, environ, config.detected, least=config.least)
         return machine_support(metadata, Machine(hardware), Policy(rules=config.rules))[0]
     except VariantError as error:
         raise error.within(place) from None

@@ -104,10 +104,13 @@ def _check_folders(paths: Sequence[Path]) -> None:
         raise VariantError(*problems)
 
 
-def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callable[[], Environment]:
-    """Return a function that finds the environment at its first call, and says which one it is.
+def environment_finder(
+    paths: Sequence[Path], interpreter: str | None, *, announce: bool = True
+) -> Callable[[], Environment]:
+    """Return a function that finds the environment at its first call.
 
-    Raises UsageError if both options are given, and VariantError if a path names no site-packages folder.
+    With *announce*, a message says which one it is. Raises UsageError if both options are given, and
+    VariantError if a path names no site-packages folder.
     """
     _check_exclusive(paths, [interpreter] if interpreter is not None else [])
     _check_folders(paths)
@@ -119,7 +122,8 @@ def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callab
         if paths:
             return Environment.of_folders(paths)
         environment = find_environment(interpreter)
-        print_message(f"looking into {environment}")
+        if announce:
+            print_message(f"looking into {environment}")
         return environment
 
     return find

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UnknownNameError, VariantError
+from ..errors import VariantError
 from ..lowlevel.terminal import heading, print_document
-from .command import Command, WrongValue
+from ..lowlevel.urls import shown_url
+from .command import Command, WrongValue, given_options
 from .options import output_option
 from .output import Printer
-from .selection_options import MachineFile, machines_option
+from .selection_options import described_hardware, machines_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
+    from ..formats.machine_spec import MachineSpec
 
 _MOST_VALUES = 4  # of a feature in the table for people
 
@@ -30,12 +31,11 @@ _MOST_VALUES = 4  # of a feature in the table for people
     example="variant-backend hardware -o machine.toml",
     page="docs/hardware.md",
     extra_remedy=lambda file: f"use --machine {shlex.quote(file)}",
+    hints={"--as-env": "use `variant-backend state --as-env`"},
 )
-@machines_option(
-    "Show the content of a machine file, not this machine; of several, what all have in common. - is stdin."
-)
+@machines_option("Show another machine, not this one; of several, what all have in common.")
+@click.option("--presets", is_flag=True, help="List the presets, which are well-known machines.")
 @click.option("--toml", is_flag=True, help="Print a machine file in TOML.")
-@click.option("--as-env", is_flag=True, help="Print the variables that force uv to see the same.")
 @click.option(
     "--devices",
     type=click.Choice(["best", "least"]),
@@ -48,9 +48,9 @@ _MOST_VALUES = 4  # of a feature in the table for people
 @click.pass_obj
 def hardware_command(
     printer: Printer,
-    machines: Sequence[MachineFile],
+    machines: Sequence[MachineSpec],
+    presets: bool,
     toml: bool,
-    as_env: bool,
     devices: str,
     run_tools: bool,
     output: Path | None,
@@ -63,14 +63,17 @@ def hardware_command(
     from ..machine.detect import detect
     from ..machine.host import Host
 
-    forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
+    forms = [name for name, given in (("json", printer.as_json), ("toml", toml)) if given]
     if len(forms) > 1:
-        raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
+        raise click.UsageError("--json and --toml cannot be used together; use one of them")
     if machines and run_tools:
         raise click.UsageError("--run-tools and --machine cannot be used together; leave one of them out")
+    if presets:
+        _print_presets(printer, click.get_current_context())
+        return
     form = _form_of_file(output, forms) if output is not None else ""
     host = Host.here(os.environ, runs_tools=run_tools)
-    hardware = _of_files(machines) if machines else detect(host)
+    hardware = _of_machines(machines) if machines else detect(host)
     if devices == "least":
         hardware = hardware.of_least_devices()
     for known in hardware.namespaces.values():
@@ -78,26 +81,41 @@ def hardware_command(
             printer.warn(problem)
     printer.keys = {"machine": hardware.to_dict()}
     if output is not None:
-        _write(output, _text(hardware, form))
+        _write(output, hardware.to_json() if form == "json" else hardware.to_toml())
         printer.line(str(output))
-    elif toml or as_env:
-        print_document(_text(hardware, forms[0]).encode())
+    elif toml:
+        print_document(hardware.to_toml().encode())
     else:
         printer.table(_rows(hardware))
 
 
-def _of_files(machines: Sequence[MachineFile]) -> Hardware:
-    """Return the content of a machine file, or what several have in common; raises VariantError."""
+def _of_machines(machines: Sequence[MachineSpec]) -> Hardware:
+    """Return what a machine supports, or what several have in common; raises VariantError."""
     from ..machine.common_hardware import common_hardware
-    from ..machine.detect import load_hardware
-    from ..selection.unknown_names import unknown_in_machine
 
-    files: dict[str, Hardware] = {}
-    for machine in machines:
-        files[machine.name] = load_hardware(machine.path)
-        if problems := unknown_in_machine(files[machine.name]):
-            raise UnknownNameError(*problems).within(machine.path)
-    return common_hardware(files) if len(files) > 1 else files[machines[0].name]
+    known = {machine.name: described_hardware(machine) for machine in machines}
+    return common_hardware(known) if len(known) > 1 else known[machines[0].name]
+
+
+def _print_presets(printer: Printer, context: click.Context) -> None:
+    """Print the presets and their facts; raises UsageError if another option is given."""
+    from ..variants.machine_facts import facts_text
+    from ..variants.machine_presets import PRESETS
+
+    if others := given_options(context, {"machines", "toml", "devices", "run_tools", "output"}):
+        raise click.UsageError(f"--presets and {others[0]} cannot be used together; leave one of them out")
+    printer.keys = {
+        "presets": [
+            {
+                "name": name,
+                "facts": {key: list(values) for key, values in preset.facts},
+                "description": preset.words,
+            }
+            for name, preset in PRESETS.items()
+        ]
+    }
+    rows = ([name, facts_text(preset.facts) or "-", preset.words] for name, preset in PRESETS.items())
+    printer.table([heading("PRESET", "FACTS", "DESCRIPTION"), *rows])
 
 
 def _form_of_file(path: Path, forms: Sequence[str]) -> str:
@@ -107,11 +125,12 @@ def _form_of_file(path: Path, forms: Sequence[str]) -> str:
         raise VariantError("expected a file, got a folder", place=path, hint=remedy)
     known = [form for form in ("toml", "json") if not forms or form in forms]
     form = path.suffix.removeprefix(".")
-    if form in known or not known:
-        return form if known else forms[0]
+    if form in known:
+        return form
     remedy = f"use {' or '.join(path.with_suffix(f'.{form}').name for form in known)}"
     remedy += f", or leave --{forms[0]} out" if forms else ""
-    text = f"expected a name that ends in {' or '.join(f'.{form}' for form in known)}, got {path.name!r}"
+    name = shown_url(path.name)  # it may be a URL after all
+    text = f"expected a name that ends in {' or '.join(f'.{form}' for form in known)}, got {name!r}"
     raise WrongValue([f"{text}; {remedy}"], "-o/--output")
 
 
@@ -124,27 +143,16 @@ def _write(path: Path, text: str) -> None:
 
 
 def _is_ours(content: bytes) -> bool:
-    """Return whether a file is empty, a machine file, or has lines with variables."""
+    """Return whether a file is empty or a machine file."""
     from ..formats.hardware_file import Hardware
 
-    if re.fullmatch(rb"([A-Z][A-Z0-9_]*=.*\n)*", content):
+    if not content:
         return True
     try:
         Hardware.from_bytes(content, "")
     except VariantError:
         return False
     return True
-
-
-def _text(hardware: Hardware, form: str) -> str:
-    """Return a machine file, or lines with variables."""
-    if form == "json":
-        return hardware.to_json()
-    if form == "toml":
-        return hardware.to_toml()
-    from ..variants.known_providers import forcing_variables
-
-    return "".join(f"{name}={value}\n" for name, value in forcing_variables(hardware.supported).items())
 
 
 def _rows(hardware: Hardware) -> list[list[str]]:

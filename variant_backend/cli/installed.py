@@ -23,17 +23,18 @@ from .installed_report import (
 from .options import reading
 from .output import Printer
 from .selection_options import (
-    MachineFile,
     machines_option,
     platform_option,
     python_option,
     read_target,
     sources_options,
     supported_option,
+    warn_of_lone_values,
 )
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
+    from ..formats.machine_spec import MachineSpec
     from ..machine.environment import Environment
     from ..machine.installed import Alignment
     from ..machine.support import Policy
@@ -61,10 +62,7 @@ def _namespace(text: str | None) -> str | None:
 )
 @environments_options
 @supported_option
-@machines_option(
-    "A machine file, instead of this machine; may be repeated. `variant-backend hardware` writes it;"
-    " - is stdin."
-)
+@machines_option("Another machine, instead of this one; may be repeated.")
 @sources_options
 @python_option
 @platform_option
@@ -91,7 +89,7 @@ def installed_command(
     printer: Printer,
     environments: Sequence[Callable[[], Environment]],
     given: Supported,
-    machines: Sequence[MachineFile],
+    machines: Sequence[MachineSpec],
     sources: Sources,
     python: str | None,
     platform: str | None,
@@ -111,6 +109,7 @@ def installed_command(
     from ..machine.support import Policy
 
     _check_options(sources, printer, python=python, platform=platform, as_labels=as_labels)
+    warn_of_lone_values(given)
     policy = Policy(given=given, align=(align,) if align else ())
     hardware = _hardware(machines)
     surveys = _surveys(printer, environments, hardware, policy, sources, (python, platform), is_error=check)
@@ -120,7 +119,7 @@ def installed_command(
         for line in requirement_lines(surveys):
             printer.line(line)
     elif requirements:
-        print_requirements(printer, surveys, [file.name for file in machines])
+        print_requirements(printer, surveys, [machine.name for machine in machines])
     disagreements = _print_surveys(printer, surveys, align, check=check, silent=shows_requirements)
     if check:
         _fail(printer, surveys, disagreements)
@@ -138,11 +137,11 @@ def _check_options(
             raise click.UsageError(text)
 
 
-def _hardware(machines: Iterable[MachineFile]) -> dict[str, Hardware]:
+def _hardware(machines: Iterable[MachineSpec]) -> dict[str, Hardware]:
     """Return the facts of the given machines by name, or of this machine."""
     from ..machine.detect import hardware_of
 
-    given = {machine.name: hardware_of(machine.path, os.environ) for machine in machines}
+    given = {machine.name: hardware_of(machine, os.environ) for machine in machines}
     return given or {_HERE: hardware_of(None, os.environ)}
 
 

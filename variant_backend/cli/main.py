@@ -19,6 +19,7 @@ from .make_variant import make_variant_command
 from .mend import mend_command
 from .providers import providers_group
 from .schema import schema_command
+from .state import state_command
 from .stub import stub_command
 from .unmake import unmake_command
 from .upgrade import upgrade_command
@@ -40,4 +41,4 @@ main.add_section(
 )
 main.add_section("Publish them", [index_command, check_command, stub_command, upgrade_command])
 main.add_section("Select wheels", [explain_command, fetch_command, hardware_command, providers_group])
-main.add_section("Look inside", [inspect_command, installed_command, schema_command])
+main.add_section("Look inside", [inspect_command, installed_command, state_command, schema_command])

@@ -103,8 +103,13 @@ def list_command(printer: Printer, environment: Callable[[], Environment]) -> No
 def query_command(
     printer: Printer, names: tuple[str, ...], every: bool, environment: Callable[[], Environment]
 ) -> None:
-    """Run plugins, and show the values that they support."""
-    from ..machine.plugins import query_plugin
+    """Run plugins, and show the values that they support.
+
+    With --json, `machine` has them as in a machine file: --machine of other commands reads the output.
+    """
+    from ..machine.plugins import hardware_of_plugins, query_plugin
+
+    answers: list[tuple[Plugin, Answer]] = []
 
     def query(plugin: Plugin, python: str) -> dict[str, object]:
         try:
@@ -112,6 +117,7 @@ def query_command(
         except VariantError as error:
             printer.fail(error)
             return {"namespace": None, "features": [], "generation": None}
+        answers.append((plugin, answer))
         for problem in answer.duplicates:
             printer.warn(problem)
         printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version}){_age(answer)}")
@@ -123,6 +129,7 @@ def query_command(
         return {"namespace": answer.namespace, "features": features, "generation": answer.generation}
 
     _run_each(printer, _chosen(printer, names, every, environment), environment, query)
+    printer.keys = {"machine": hardware_of_plugins(answers).to_dict(), **printer.keys}
 
 
 @providers_group.command(

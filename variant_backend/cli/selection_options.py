@@ -6,14 +6,14 @@ import functools
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import VariantError, problems_of
+from ..errors import UnknownNameError, VariantError, problems_of
 from ..lowlevel.terminal import print_message
-from ..lowlevel.urls import shown_url
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
 from .command import WrongUsage
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from ..formats.hardware_file import Detected, Hardware
+    from ..formats.machine_spec import MachineSpec
     from ..machine.environment import Environment
     from ..machine.support import Machine, Policy
     from ..machine.trusted_plugins import Trusted
@@ -35,32 +36,34 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-class MachineFile(NamedTuple):
-    """A file with the facts of a machine: the name in tables and messages, and the path (``-`` is stdin)."""
+def read_machine_option(text: str) -> MachineSpec:
+    """Read ``[NAME=]SPEC``; raises VariantError.
 
-    name: str
-    path: Path
+    An existing file needs no path separator and no suffix, unless it has the name of a preset or is a fact.
+    """
+    from ..formats.machine_spec import GivenMachine, MachineFile, parse_machine
 
-    @classmethod
-    def parse(cls, text: str) -> MachineFile:
-        """Read ``FILE`` or ``NAME=FILE``; raises VariantError.
+    match = re.match(r"(?:([a-z0-9_-]+)=)?(.*)", text, re.DOTALL)
+    prefix, spec = match.groups() if match else (None, text)
+    is_file = _is_file(spec)
+    try:
+        machine = parse_machine(text)
+    except VariantError:
+        if not is_file:
+            raise
+        return MachineFile(prefix or spec, Path(spec))
+    if is_file and isinstance(machine, GivenMachine):
+        start = f"{prefix}=" if prefix else ""
+        remedy = f"write {start}./{spec} for the file; to use the preset or the facts, rename the file"
+        raise VariantError(f"{spec!r} is also the name of a file in this folder", hint=remedy)
+    return machine
 
-        A file exists, or has a path separator, a drive letter, or the suffix .toml or .json: other words are
-        kept for names of machines.
 
-        >>> MachineFile.parse("gpu=machines/gpu.toml").name
-        'gpu'
-        """
-        match = re.match(r"([a-z0-9_-]+)=(.*)", text, re.DOTALL)
-        prefix, path = (match[1], match[2]) if match else ("", text)
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
-            text = f"expected a machine file, got the URL {shown_url(path)!r}"
-            raise VariantError(text, hint="download the file, and give its path")
-        is_path = path == "-" or re.search(r"[/\\]|^[A-Za-z]:", path) or path.endswith((".toml", ".json"))
-        if not is_path and not Path(path).is_file():
-            remedy = f"write {f'{prefix}=' if match else ''}./{path or 'machine.toml'} if it is a file"
-            raise VariantError(f"expected a machine file, got {path!r}", hint=remedy)
-        return cls(match[1] if match else text, Path(path))
+def _is_file(text: str) -> bool:
+    """Return whether a text is the path of an existing file; most texts are not."""
+    with suppress(OSError, ValueError):
+        return Path(text).is_file()
+    return False
 
 
 def _namespaces(texts: Sequence[str]) -> tuple[str, ...]:
@@ -109,15 +112,23 @@ supported_option = click.option(
 )
 
 
+def warn_of_lone_values(given: Supported) -> None:
+    """Warn if --supported has only the best value of a list that facts would give."""
+    from ..variants.machine_facts import lone_values
+
+    for problem in lone_values(given):
+        click.get_current_context().obj.warn(problem.within("--supported"))
+
+
 def machine_option(
-    help: str = "A machine file, instead of this machine.",  # noqa: A002
+    help: str = "Another machine, instead of this one.",  # noqa: A002
 ) -> Callable[[_Function], _Function]:
     """Return ``--machine``, the parameter ``machine``."""
     return click.option(
         "--machine",
-        callback=reading(lambda text: None if text is None else MachineFile.parse(text)),
-        metavar="[NAME=]FILE",
-        help=f"{help} `variant-backend hardware` writes it; - is stdin.",
+        callback=reading(lambda text: None if text is None else read_machine_option(text)),
+        metavar="[NAME=]SPEC",
+        help=f"{help} SPEC is a preset such as h100, facts such as cuda:12.8, or a file of `hardware`.",
     )
 
 
@@ -127,20 +138,20 @@ def machines_option(help: str) -> Callable[[_Function], _Function]:  # noqa: A00
         "--machine",
         "machines",
         multiple=True,
-        callback=reading(_machine_files),
-        metavar="[NAME=]FILE",
+        callback=reading(_machines),
+        metavar="[NAME=]SPEC",
         help=help,
     )
 
 
-def _machine_files(texts: Sequence[str]) -> tuple[MachineFile, ...]:
-    files = tuple(map(MachineFile.parse, texts))
-    names = [file.name for file in files]
+def _machines(texts: Sequence[str]) -> tuple[MachineSpec, ...]:
+    machines = tuple(map(read_machine_option, texts))
+    names = [machine.name for machine in machines]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise VariantError(f"duplicate machine {twice!r}", hint="leave one of them out, or write NAME=FILE")
-    if [str(file.path) for file in files].count("-") > 1:
+        raise VariantError(f"duplicate machine {twice!r}", hint="leave one of them out, or write NAME=SPEC")
+    if [machine.text for machine in machines].count("-") > 1:
         raise VariantError("two machines from stdin", hint="write one of them to a file, and give its path")
-    return files
+    return machines
 
 
 allow_root_option = click.option("--allow-root", is_flag=True, help="Run plugins as root, too.")
@@ -269,35 +280,41 @@ def selection_options(command: _Function) -> Callable[..., object]:
 
 
 def _machine_under_policy(
-    target: Target, file: MachineFile | None, environment: Callable[[], Environment] | None, *, aligns: bool
-) -> tuple[Machine, MachineFile | None]:
-    """Return the facts of the machine, and the machine file of the option or of the configuration.
+    target: Target, given: MachineSpec | None, environment: Callable[[], Environment] | None, *, aligns: bool
+) -> tuple[Machine, MachineSpec | None]:
+    """Return the facts of the machine, and the machine of the option or of the configuration.
 
     A message says which rules and settings of the configuration are in force.
     """
-    given, used = file, ["devices"]
+    from ..machine.user_config import configured_machine
+
+    used, spec = ["devices"], given
     if given is None and target.here:
-        file = configured_machine()
-        used.append("machine" if file else "detect")
-    machine = _machine(target, file, environment, aligns=aligns)
-    unruled = machine if file == given else _without_policy(machine)
+        spec = configured_machine(configuration())
+        used.append("machine" if spec else "detect")
+    machine = _machine(target, spec, environment, aligns=aligns)
+    unruled = machine if spec == given else _without_policy(machine)
     if configuration().least and machine.hardware and (given or target.here):
         machine = machine._replace(hardware=machine.hardware.of_least_devices())
     if machine is not unruled:
         machine = machine._replace(without_policy=unruled)
     say_policy([*configuration().settings(*used), *configuration().effects()])
-    return machine, file
+    return machine, spec
 
 
-def configured_machine() -> MachineFile | None:
-    """Return the machine in the configuration files, or None; raises VariantError."""
-    config = configuration()
-    if config.machine is None:
-        return None
-    try:
-        return MachineFile.parse(config.machine)
-    except VariantError as error:
-        raise error.within(f"{config.files['machine']}: machine") from None
+def described_hardware(machine: MachineSpec) -> Hardware:
+    """Return what a machine supports that is not this machine; raises VariantError, also for unknown names.
+
+    The sources in a machine file stay as they are: a new file may get the same content.
+    """
+    from ..formats.machine_spec import MachineFile
+    from ..machine.detect import hardware_of, load_hardware
+    from ..selection.unknown_names import unknown_in_machine
+
+    hardware = load_hardware(machine.path) if isinstance(machine, MachineFile) else hardware_of(machine, {})
+    if problems := unknown_in_machine(hardware):
+        raise UnknownNameError(*problems).within(machine.text)
+    return hardware
 
 
 def _without_policy(machine: Machine) -> Machine:
@@ -330,7 +347,7 @@ def read_target(python: str | None, platform: str | None) -> Target:
 
 
 def _machine(
-    target: Target, file: MachineFile | None, environment: Callable[[], Environment] | None, *, aligns: bool
+    target: Target, given: MachineSpec | None, environment: Callable[[], Environment] | None, *, aligns: bool
 ) -> Machine:
     """Return the facts of the machine; slow ones are looked up when they are needed.
 
@@ -350,12 +367,12 @@ def _machine(
         click.get_current_context().obj.warn(problem)
     config = configuration()
     return Machine(
-        hardware=hardware_of(file.path if file else None, os.environ, config.detected)
-        if file or target.here
+        hardware=hardware_of(given, os.environ, config.detected)
+        if given or target.here
         else _assumed(target),
         installed=tuple(variants),
         versions=Lazy(lambda: installed_versions(environment().folders)) if environment else {},
-        undetected=config.undetected if target.here and not file else "",
+        undetected=config.undetected if target.here and not given else "",
     )
 
 
@@ -368,7 +385,7 @@ def _assumed(target: Target) -> Hardware:
     def namespaces() -> Mapping[str, Detected]:
         hardware = assumed(target.machine, os.environ)
         facts = "; ".join(f"{name} {_values(known)}" for name, known in hardware.namespaces.items())
-        remedy = "use --machine FILE to describe the machine"
+        remedy = "use --machine SPEC to describe the machine"
         print_message(f"assuming for {target.platform}, like uv: {facts}; {remedy}")
         return hardware.namespaces
 
@@ -389,7 +406,7 @@ def _policy(
     target: Target,
     *,
     given: Supported,
-    machine: MachineFile | None,
+    machine: MachineSpec | None,
     enabled: tuple[str, ...],
     disabled: tuple[str, ...],
     trusted: Trusted,
@@ -402,6 +419,7 @@ def _policy(
     from ..machine.support import Policy
     from ..machine.trusted_plugins import is_root
 
+    warn_of_lone_values(given)
     config = configuration()
     asks = target.here and not machine and config.detected != ()  # `detect = false`
     return Policy(

@@ -18,11 +18,12 @@ from .network_options import network_options
 from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress
 from .policy_options import configuration, no_policy_option, say_policy
-from .selection_options import MachineFile, machines_option, platform_option, python_option, read_target
+from .selection_options import machines_option, platform_option, python_option, read_target
 
 if TYPE_CHECKING:
     from ..dispatching.create import Stub
     from ..formats.hardware_file import Hardware
+    from ..formats.machine_spec import MachineSpec
     from ..formats.release import File, Release
     from ..lowlevel.file_set import Output
     from ..selection.evaluate import Evaluation
@@ -104,7 +105,7 @@ def stub_command(
     hosts: tuple[str, ...],
     output: Path,
     force: bool,
-    machines: tuple[MachineFile, ...],
+    machines: tuple[MachineSpec, ...],
     python: str | None,
     platform: str | None,
     no_policy: bool,  # noqa: ARG001  # `configured` reads it from the context
@@ -121,14 +122,14 @@ def stub_command(
     target = read_target(python, platform)
     folder = _folder(place, pin, base_url)
     if (python or platform) and not machines:
-        raise click.UsageError("--python and --platform need --machine FILE")
-    facts = {file: _hardware(file.path) for file in machines}
+        raise click.UsageError("--python and --platform need --machine SPEC")
+    facts = {given: _hardware(given) for given in machines}
     with Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
         planned = plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
     evaluations = _evaluations(planned, facts, target)
-    for file, hardware in facts.items():
-        _check_names(printer, file, hardware, planned)
+    for given, hardware in facts.items():
+        _check_names(printer, given, hardware, planned)
     sdist = planned.output(output, time=source_date_epoch(os.environ) or 0)
     write(sdist, force=force)
     printer.keys = _to_dict(planned, sdist, evaluations)
@@ -160,16 +161,16 @@ def _listing(place: str, request: Pin | None) -> Listing:
         raise WrongUsage(error.lines()) from None
 
 
-def _hardware(path: Path) -> Hardware:
-    """Return the hardware that a file describes; raises VariantError."""
+def _hardware(given: MachineSpec) -> Hardware:
+    """Return what a machine supports; raises VariantError."""
     from ..machine.detect import hardware_of
 
-    return hardware_of(path, os.environ, least=configuration().least)
+    return hardware_of(given, os.environ, least=configuration().least)
 
 
 def _evaluations(
-    planned: Stub, facts: Mapping[MachineFile, Hardware], target: Target
-) -> dict[MachineFile, Evaluation]:
+    planned: Stub, facts: Mapping[MachineSpec, Hardware], target: Target
+) -> dict[MachineSpec, Evaluation]:
     """Return what each machine would get under the policy in force."""
     from ..machine.support import Machine, Policy
     from ..selection.evaluate import evaluate
@@ -179,23 +180,24 @@ def _evaluations(
         say_policy([*config.settings("devices"), *config.effects()])
     policy = Policy(rules=config.rules)
     return {
-        file: evaluate(planned.release, Machine(hardware), policy, target) for file, hardware in facts.items()
+        given: evaluate(planned.release, Machine(hardware), policy, target)
+        for given, hardware in facts.items()
     }
 
 
-def _check_names(printer: Printer, file: MachineFile, hardware: Hardware, planned: Stub) -> None:
+def _check_names(printer: Printer, given: MachineSpec, hardware: Hardware, planned: Stub) -> None:
     """Warn of unused namespaces in a machine file; raises UnknownNameError for misspelt names."""
     from ..selection.unknown_names import unknown_in_machine, unused_namespaces
 
     metadata = [planned.release.metadata] if planned.release.metadata else []
     if problems := unknown_in_machine(hardware, metadata):
-        raise UnknownNameError(*problems).within(file.path)
+        raise UnknownNameError(*problems).within(given.text)
     for problem in unused_namespaces(hardware, metadata):
-        printer.warn(problem.within(file.path))
+        printer.warn(problem.within(given.text))
 
 
 def _print_plan(
-    printer: Printer, planned: Stub, evaluations: Mapping[MachineFile, Evaluation], place: str
+    printer: Printer, planned: Stub, evaluations: Mapping[MachineSpec, Evaluation], place: str
 ) -> None:
     """Print the labels in the sdist, and warn of machines that would get no wheel."""
     from ..project.user_variables import PLAIN
@@ -203,12 +205,12 @@ def _print_plan(
     release = planned.release
     labels = dict.fromkeys(wheel.label or PLAIN for wheel in release.candidates)
     printer.say(f"{release.name} {release.version}: {_wheels_with(labels)}")
-    for file, evaluation in evaluations.items():
+    for given, evaluation in evaluations.items():
         for problem in evaluation.problems:
-            printer.warn(problem.within(file.name))
-    for file, evaluation in evaluations.items():
+            printer.warn(problem.within(given.name))
+    for given, evaluation in evaluations.items():
         if not evaluation.selected:
-            printer.warn(_no_wheel(file, place, release))
+            printer.warn(_no_wheel(given, place, release))
 
 
 def _wheels_with(labels: Collection[str]) -> str:
@@ -230,30 +232,30 @@ def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
         printer.warn(f"{_PREFERRED}: {shortened(plain)}")
 
 
-def _no_wheel(file: MachineFile, place: str, release: Release) -> Problem:
+def _no_wheel(given: MachineSpec, place: str, release: Release) -> Problem:
     """Return the problem of a machine that would get no wheel, with the command that explains it."""
     from ..lowlevel.urls import shown_url
 
     source = ("--index-url", shown_url(place)) if "://" in place else ("--find-links", place)
     target = given_options(click.get_current_context(), {"python", "platform"})
     pin = f"{release.name}=={release.version}"
-    command = ["variant-backend", "explain", pin, *source, "--machine", str(file.path), *target]
+    command = ["variant-backend", "explain", pin, *source, "--machine", given.text, *target]
     remedy = f"run `{shlex.join(command)}` for the reasons"
-    return Problem("error", file.name, "would get no wheel, as none is compatible", remedy)
+    return Problem("error", given.name, "would get no wheel, as none is compatible", remedy)
 
 
-def _rows(evaluations: Mapping[MachineFile, Evaluation]) -> Iterator[Sequence[str]]:
+def _rows(evaluations: Mapping[MachineSpec, Evaluation]) -> Iterator[Sequence[str]]:
     """Yield the table of machines and their wheels."""
     from ..project.user_variables import PLAIN
 
     yield heading("MACHINE", "LABEL", "WHEEL")
-    for file, evaluation in evaluations.items():
+    for given, evaluation in evaluations.items():
         name = evaluation.selected.filename if evaluation.selected else None
-        yield [file.name, (name.label or PLAIN) if name else "", str(name or "(none)")]
+        yield [given.name, (name.label or PLAIN) if name else "", str(name or "(none)")]
 
 
 def _to_dict(
-    planned: Stub, sdist: Output, evaluations: Mapping[MachineFile, Evaluation]
+    planned: Stub, sdist: Output, evaluations: Mapping[MachineSpec, Evaluation]
 ) -> dict[str, object]:
     """Return the keys of the JSON object."""
     release = planned.release
@@ -264,11 +266,11 @@ def _to_dict(
         "wheels": [_file_to_dict(wheel.file) for wheel in release.candidates],
         "machines": [
             {
-                "machine": file.name,
+                "machine": given.name,
                 "label": evaluation.selected.filename.label if evaluation.selected else None,
                 "filename": str(evaluation.selected.filename) if evaluation.selected else None,
             }
-            for file, evaluation in evaluations.items()
+            for given, evaluation in evaluations.items()
         ],
     }
 

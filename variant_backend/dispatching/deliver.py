@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of, shortened
 from ..formats import dispatching_sdist
+from ..formats.machine_spec import MachineSpec
 from ..formats.release import Candidate, Release, shown_location
 from ..lowlevel.ranges import Advance
 from ..lowlevel.regular_files import read_regular
@@ -27,8 +28,8 @@ from ..project.user_variables import (
     LABEL,
     PLAIN,
     check_variables,
+    given_machine,
     labels_of,
-    machine_file,
     near_name,
 )
 from ..selection.download import download
@@ -50,14 +51,14 @@ _REMEDIES = Remedies(unknown=f"set {HARDWARE}=FILE")
 
 
 class Wish(NamedTuple):
-    """The user's settings: a *label* and the name of its setting, a machine file, the URL of a mirror.
+    """The user's settings: a *label* and the name of its setting, a machine, the URL of a mirror.
 
-    The machine file in the variable is above that in the configuration.
+    The machine in the variable is above that in the configuration.
     """
 
     label: str | None = None
     source: str = ""
-    hardware: Path | None = None
+    hardware: MachineSpec | None = None
     index_url: str | None = None
 
     @classmethod
@@ -78,7 +79,7 @@ class Wish(NamedTuple):
             source = LABEL if label is not None else ""
         if label == AUTO and source != "variant-label":  # as without a request
             label, source = None, ""
-        hardware = machine_file(environ)
+        hardware = given_machine(environ)
         index_url = environ.get(INDEX_URL) or None
         if index_url and not is_safe_line(index_url):
             raise VariantError(f"{shown_url(index_url)!a} {UNSAFE}", place=INDEX_URL)
@@ -130,11 +131,11 @@ def _evaluated(
     release: Release, wish: Wish, config: UserConfig, environ: Mapping[str, str], target: Target
 ) -> Evaluation:
     if wish.label is None:
-        path, place = machine_in_build(environ, config)
+        machine, place = machine_in_build(environ, config)
         try:
-            hardware = hardware_of(path, environ, config.detected, least=config.least)
-            if path is not None and release.metadata is not None:
-                _check_names(hardware.supported, release.metadata, path)
+            hardware = hardware_of(machine, environ, config.detected, least=config.least)
+            if machine is not None and release.metadata is not None:
+                _check_names(hardware.supported, release.metadata, machine.text)
         except VariantError as error:
             raise error.within(place) from None
         return _without_plugins(evaluate(release, Machine(hardware), Policy(rules=config.rules), target))
@@ -149,7 +150,7 @@ def _evaluated(
     return evaluate_label(release, None if wish.label == PLAIN else wish.label, target)
 
 
-def _check_names(supported: Supported, metadata: VariantMetadata, path: Path) -> None:
+def _check_names(supported: Supported, metadata: VariantMetadata, place: str) -> None:
     """Raise VariantError if a machine file has a misspelt namespace or feature of a release.
 
     Other unknown names are for other projects: the file may describe the machine for all of them.
@@ -158,20 +159,20 @@ def _check_names(supported: Supported, metadata: VariantMetadata, path: Path) ->
     for variant in metadata.variants.values():
         for item in variant.properties:
             features.setdefault(item.namespace, set()).add(item.feature)
-    _check_near("namespace {}", supported, features, {*KNOWN_PROVIDERS}, path)
+    _check_near("namespace {}", supported, features, {*KNOWN_PROVIDERS}, place)
     for namespace in features.keys() & supported.keys() - KNOWN_PROVIDERS.keys():
-        _check_near(f"feature {{}} of {namespace}", supported[namespace], features[namespace], set(), path)
+        _check_near(f"feature {{}} of {namespace}", supported[namespace], features[namespace], set(), place)
 
 
 def _check_near(
-    what: str, names: Collection[str], wanted: Collection[str], others: Collection[str], path: Path
+    what: str, names: Collection[str], wanted: Collection[str], others: Collection[str], place: str
 ) -> None:
     """Raise VariantError if an unknown name is a misspelling of a missing *wanted* name."""
     missing = [name for name in wanted if name not in names]
     for name in names:
         if name not in wanted and name not in others and (near := near_name(name, missing)):
             text = f"unknown {what.format(repr(name))} (did you mean {near!r}?)"
-            raise VariantError(text, place=path, hint="rename it, or remove it")
+            raise VariantError(text, place=place, hint="rename it, or remove it")
 
 
 def _without_plugins(evaluation: Evaluation) -> Evaluation:
@@ -210,7 +211,8 @@ def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
     return VariantError(
         f"no wheel of {what} fits this machine",
         hint=f"to install one anyway, use -Cvariant=LABEL or set {LABEL}=LABEL (labels: {one_of(able)});"
-        f" to describe the machine, set {HARDWARE}=FILE (a file that `variant-backend hardware` writes)",
+        f" to describe the machine, set {HARDWARE} to facts such as cuda:12.8, a preset, or the path of a"
+        " machine file",
     )
 
 

@@ -2,18 +2,29 @@
 
 A machine file is the output of ``hardware --json``: ``version``, and ``machine`` with a table for each
 namespace. An older form, with the namespaces at the top level, is still read. As tables have no order,
-``feature-order`` ranks the features, as in the ``[variant]`` table.
+``feature-order`` ranks the features, as in the ``[variant]`` table. Instead of a table, a fact such as
+``cuda = "12.8"`` can describe what the machine has. Then the file is complete: what neither facts nor tables
+describe, the machine does not have.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from ..errors import Problem, VariantError
+from ..errors import Problem, VariantError, one_of
 from ..variants.filename import check_project_name, normalize
+from ..variants.known_providers import KNOWN_PROVIDERS
+from ..variants.machine_facts import (
+    Facts,
+    fact_problem,
+    facts_of_provider,
+    facts_text,
+    known_facts,
+    support_of_facts,
+)
 from ..variants.metadata_reading import check_namespace
 from ..variants.namespace_support import Lazy
 from ..variants.providers import PluginProvider, Provider, read_ordered_features, required_packages
@@ -23,6 +34,8 @@ from .toml_read import parse_toml
 
 _VERSION = 1
 _KEYS = ("features", "feature-order", "source", "by-package", "least")
+# The source of the values that a machine has without any fact.
+_NO_FACT = "no fact given"
 
 
 class Detected(NamedTuple):
@@ -90,6 +103,25 @@ class Hardware(NamedTuple):
         return Hardware(Lazy(lambda: {name: least(known) for name, known in self.namespaces.items()}))
 
     @classmethod
+    def from_facts(cls, facts: Facts, described: Collection[str] = ()) -> Hardware:
+        """Return what a machine with only these facts supports, without the *described* namespaces.
+
+        Raises VariantError with every problem.
+        """
+        given = {
+            name: facts_text(tuple(facts_of_provider(provider, facts).items()))
+            for name, provider in KNOWN_PROVIDERS.items()
+        }
+        return cls(
+            {
+                name: Detected(
+                    support.features, given[name] or _NO_FACT, support.by_package, least=support.least
+                )
+                for name, support in support_of_facts(facts, described).items()
+            }
+        )
+
+    @classmethod
     def from_bytes(cls, data: bytes, where: str) -> Hardware:
         """Read a machine file without a name, such as stdin: JSON if it starts with ``{``, else TOML.
 
@@ -126,13 +158,21 @@ class Hardware(NamedTuple):
             _check_version(document, top.get("version", _VERSION))
             place = "machine"
             top = document.table(top.get("machine", {}), place)
+        given = {name: entry for name, entry in top.items() if _is_fact(name, entry)}
         namespaces = {
             name: _read_support(document, entry, join(place, name))
             for name, entry in top.items()
-            if document.passes(join(place, name), check_namespace, name, code="bad-name")
+            if name not in given
+            and document.passes(join(place, name), check_namespace, name, code="bad-name")
         }
+        facts = _read_facts(document, given, [*namespaces], place)
         document.check(where)
-        return cls(namespaces)
+        if not facts:
+            return cls(namespaces)
+        try:
+            return cls({**namespaces, **cls.from_facts(facts, namespaces).namespaces})
+        except VariantError as error:
+            raise (error.within(place) if place else error).within(where) from None
 
     def to_dict(self) -> dict[str, dict[str, object]]:
         """Return the tables of all namespaces."""
@@ -173,6 +213,33 @@ def _another_kind(top: Mapping[str, object]) -> str | None:
     tables = [top[name] for name in ("build-system", "project", "tool") if name in top]
     is_project = any(isinstance(table, dict) and "features" not in table for table in tables)
     return "a project file" if is_project else None
+
+
+def _is_fact(name: str, entry: object) -> bool:
+    """Return whether an entry is a fact: a text or a list, or another value of a key of facts."""
+    return isinstance(entry, str | list) or (name in known_facts() and not isinstance(entry, dict))
+
+
+def _read_facts(
+    document: Document, given: Mapping[str, object], described: Sequence[str], place: str
+) -> Facts:
+    """Read facts; *described* are the namespaces with a table."""
+    facts: dict[str, tuple[str, ...]] = {}
+    for key, entry in given.items():
+        at = join(place, key)
+        if isinstance(entry, list):
+            values = document.strings(entry, at, lambda _: None)
+        else:
+            text = document.string(entry, at)
+            values = () if text is None else (text,)
+        facts[key] = values
+        if problem := fact_problem(key, values):
+            document.note(at, problem.text, remedy=problem.remedy)
+    for name in described:
+        if name in KNOWN_PROVIDERS and (twice := facts_of_provider(KNOWN_PROVIDERS[name], (*facts.items(),))):
+            text = f"the facts {one_of(twice)} describe the same namespace"
+            document.note(join(place, name), text, remedy="remove the facts, or this table")
+    return (*facts.items(),)
 
 
 def _check_version(document: Document, value: object) -> None:

@@ -67,7 +67,7 @@ def _support(environ: Mapping[str, str], facts: AscendFacts) -> Detected:
     cards_source = "" if {"npu_type", "driver_version"} <= {*forced} else facts.cards_source
     cann_source = "" if "cann_version" in forced else facts.cann_source
     source = "; ".join(filter(None, (cards_source, cann_source, *settings.values())))
-    features, by_package = ascend_support(facts.cards, facts.cann, forced)
+    features, by_package, _ = ascend_support(facts.cards, facts.cann, forced)
     others = by_package if by_package[OLD_PACKAGE] != features else {}
     return Detected(features, source, others, facts.warnings)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..errors import VariantError
 from ..formats.hardware_file import Detected, Hardware
+from ..formats.machine_spec import GivenMachine, MachineSpec
 from ..formats.toml_read import parse_toml
 from ..lowlevel.piped_input import read_input
 from ..lowlevel.terminal import print_read
@@ -31,7 +32,7 @@ from .tpu import detect_tpu, given_tpu
 from .x86_64 import detect_x86_64
 
 # The source of facts that are neither detected nor given.
-ASSUMED = "assumed, as in uv; --machine FILE replaces it"
+ASSUMED = "assumed, as in uv; --machine replaces it"
 
 # The detector of each namespace. The environment variables of the host may force facts.
 DETECTORS: Mapping[str, Callable[[Host], Detected]] = {
@@ -81,30 +82,38 @@ def assumed(machine: str, environ: Mapping[str, str]) -> Hardware:
 
 
 def hardware_of(
-    path: Path | None,
+    machine: MachineSpec | None,
     environ: Mapping[str, str],
     only: Collection[str] | None = None,
     *,
     least: bool = False,
 ) -> Hardware:
-    """Return the content of a machine file, or the detected facts of this machine if *path* is None.
+    """Return what a machine supports: the detected facts of this machine if it is None.
 
     *only* these namespaces are detected, None means all. If devices differ, the best one counts, or the
-    *least* capable one. The sources name the file. Detection waits until the result is read. Raises
-    VariantError if the file cannot be read.
+    *least* capable one. The sources name a machine file. Detection waits until the result is read. Raises
+    VariantError if a file cannot be read.
     """
-    if path is None and only is not None and not only:
+    if machine is None and only is not None and not only:
         return Hardware(Lazy(dict))
-    if path is None:
+    if machine is None:
         hardware = Hardware(Lazy(lambda: detect(Host.here(environ), only).namespaces))
     else:
-        hardware = Hardware(
-            {
-                name: support._replace(source=f"{path}: {support.source}" if support.source else str(path))
-                for name, support in load_hardware(path).namespaces.items()
-            }
-        )
+        hardware = _described(machine)
     return hardware.of_least_devices() if least else hardware
+
+
+def _described(machine: MachineSpec) -> Hardware:
+    """Return what a described machine supports; the sources name its file. Raises VariantError."""
+    if isinstance(machine, GivenMachine):
+        return Hardware.from_facts(machine.facts)
+    path = machine.path
+    return Hardware(
+        {
+            name: support._replace(source=f"{path}: {support.source}" if support.source else str(path))
+            for name, support in load_hardware(path).namespaces.items()
+        }
+    )
 
 
 def load_hardware(path: Path) -> Hardware:

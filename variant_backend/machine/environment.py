@@ -249,7 +249,7 @@ def _read_environment(prefix: Path, found_by: str, environ: Mapping[str, str]) -
     if config.get("include-system-site-packages", "").lower() == "true":
         folders += [
             *_user_site(release, environ),
-            *_base_site_packages(Path(config.get("home", "")), release),
+            *base_site_packages(Path(config.get("home", "")), release),
         ]
     folders = [path for folder in folders for path in (folder, *_added_paths(folder))]
     return Environment(
@@ -295,8 +295,8 @@ def _site_packages(prefix: Path, release: str, name: str = "site-packages") -> l
     return _without_links([*folders, *([windows] if _is_dir(windows) else [])])
 
 
-def _base_site_packages(home: Path, release: str) -> list[Path]:
-    """Return the folders of the interpreter in *home*, on which a virtual environment is based."""
+def base_site_packages(home: Path, release: str = "") -> list[Path]:
+    """Return the folders of the interpreter in *home*; without a *release*, those of all releases."""
     if not home.is_absolute():
         return []
     prefix = home.parent if home.name == "bin" else home

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
-from ..errors import Problem, VariantError, did_you_mean, one_of
+from ..errors import Problem, VariantError, ascii_unless_printable, did_you_mean, one_of
 from ..lowlevel.processes import Child, command_line
 from ..lowlevel.terminal import print_detail, print_message
 from ..variants.filename import normalize
@@ -28,11 +28,14 @@ from . import _ask_plugin
 from .plugin_answers import ALL, SUPPORTED, Answer, read_answer
 
 if TYPE_CHECKING:
+    from ..formats.hardware_file import Hardware
     from ..wheels.inspection import Inspection
 
 # A plugin reads a few files or loads a driver. Seconds.
 _TIME_LIMIT = 60
 _LONGEST_LINE = 10_000
+# The group of entry points.
+_GROUP = "variant_plugins"
 
 
 class Plugin(NamedTuple):
@@ -52,11 +55,14 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
 
     No plugin is run. If a distribution is in several folders, the first one is used, as in Python.
     """
-    from ..wheels.distributions import find_distributions  # takes long to import
+    from ..wheels.distributions import find_distributions, may_have_entry_points  # takes long to import
 
     plugins, problems = list[Plugin](), list[Problem]()
     seen = {""}  # Python ignores distributions without a name
-    for distribution in find_distributions(folders):
+    distributions = [*find_distributions(folders)]
+    if not any(may_have_entry_points(distribution, _GROUP) for distribution in distributions):
+        return [], []  # reading the metadata of all distributions takes most of the time
+    for distribution in distributions:
         name, version = "", ""
         with suppress(Exception):  # invalid files raise errors of many types
             metadata = distribution.metadata
@@ -65,7 +71,7 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
             continue
         seen.add(normalize(name))
         try:
-            points = [point for point in distribution.entry_points if point.group == "variant_plugins"]
+            points = [point for point in distribution.entry_points if point.group == _GROUP]
         except Exception as error:
             place, reason = f"{name} {version}: entry_points.txt", (str(error).splitlines() or [""])[0]
             problems.append(Problem("error", place, f"cannot be read: {type(error).__name__}: {reason}"))
@@ -87,6 +93,26 @@ def query_plugin(plugin: Plugin, python: str) -> Answer:
     if answer.violations:
         raise VariantError(*answer.violations)
     return answer
+
+
+def hardware_of_plugins(answers: Iterable[tuple[Plugin, Answer]]) -> Hardware:
+    """Return the answers of plugins in the form of a machine file.
+
+    If several plugins have the same namespace, the answers of others than the first are for releases that
+    require their package.
+    """
+    from ..formats.hardware_file import Detected, Hardware  # builds do not need it
+
+    namespaces: dict[str, Detected] = {}
+    for plugin, answer in answers:
+        namespace = answer.namespace or plugin.name
+        features = {name: values for name, values in answer.supported.items() if values}
+        source = ascii_unless_printable(str(plugin))
+        first = namespaces.setdefault(namespace, Detected(features, source))
+        if first.source != source:
+            by_package = {**first.by_package, normalize(plugin.distribution): features}
+            namespaces[namespace] = first._replace(by_package=by_package)
+    return Hardware(namespaces)
 
 
 def run_isolated(namespace: str, provider: PluginProvider, python: str) -> dict[str, Any]:

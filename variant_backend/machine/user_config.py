@@ -9,18 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from ..errors import Problem, VariantError
 from ..formats.toml_read import parse_toml, read_toml, value_at
 from ..lowlevel.credentials import KEYRING_PROVIDERS, KeyringProvider
 from ..lowlevel.regular_files import read_regular
 from ..project.pyproject import POLICY_TABLE, PROJECT_FILE
-from ..project.user_variables import HARDWARE, NO_POLICY, ignores_policy, machine_file
+from ..project.user_variables import HARDWARE, NO_POLICY, given_machine, ignores_policy
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.policy import NO_RULES, Rules, read_policy, unusual_namespaces
 from ..variants.validation import Document
 from .trusted_plugins import INSTALLERS, Installer, Trusted, TrustedPackage, trusting
+
+if TYPE_CHECKING:
+    from ..formats.machine_spec import MachineSpec
 
 Devices: TypeAlias = Literal["best", "least"]
 _DEVICES = ("best", "least")
@@ -125,7 +128,7 @@ def policy_text(effects: Iterable[Effect]) -> str:
 
 def build_policy_text(config: UserConfig, environ: Mapping[str, str]) -> str:
     """Return a text about the configuration in force in a build, empty if there is none."""
-    keys = () if machine_file(environ) else ("machine",) if config.machine else ("detect",)
+    keys = () if given_machine(environ) else ("machine",) if config.machine else ("detect",)
     effects = [*config.settings(*keys, "devices"), *config.effects()]
     parts = [f"policy: {policy_text(effects)}; {NO_POLICY}=1 ignores it"] if effects else []
     return "; ".join([*parts, *(f"warning: {warning}" for warning in config.warnings)])
@@ -162,15 +165,31 @@ def configured(environ: Mapping[str, str], *, ignored: bool = False, project: bo
         raise VariantError(*error.problems[:-1], problem._replace(remedy=remedy)) from None
 
 
-def machine_in_build(environ: Mapping[str, str], config: UserConfig) -> tuple[Path | None, str]:
-    """Return the machine file that replaces this machine in a build, or None, and the place that names it.
+def configured_machine(config: UserConfig) -> MachineSpec | None:
+    """Return the machine in the configuration files, or None; raises VariantError."""
+    if config.machine is None:
+        return None
+    from ..formats.machine_spec import parse_machine
+
+    try:
+        return parse_machine(config.machine)
+    except VariantError as error:
+        raise error.within(_place_of_machine(config)) from None
+
+
+def _place_of_machine(config: UserConfig) -> str:
+    return f"{config.files['machine']}: machine"
+
+
+def machine_in_build(environ: Mapping[str, str], config: UserConfig) -> tuple[MachineSpec | None, str]:
+    """Return the machine that replaces this machine in a build, or None, and the place that names it.
 
     The variable is above the configuration files. Raises VariantError.
     """
-    path = machine_file(environ)
-    if path is None and config.machine is not None:
-        return Path(config.machine), f"{config.files['machine']}: machine"
-    return path, HARDWARE
+    machine = given_machine(environ)
+    if machine is None and config.machine is not None:
+        return configured_machine(config), _place_of_machine(config)
+    return machine, HARDWARE
 
 
 def config_path() -> Path:
@@ -221,7 +240,7 @@ def _value(document: Document, key: str, value: object, path: Path) -> object:
         return _detected(document, value)
     if key == "machine":
         text = document.string(value, key)
-        is_valid = text is not None and document.passes(key, _check_source, text)
+        is_valid = text is not None and document.passes(key, _check_machine, text)
         return _machine(text, path.parent) if text and is_valid else None
     texts = document.strings(value, key, _check_source)
     return tuple(text if "://" in text else str(path.parent / text) for text in texts)
@@ -254,6 +273,12 @@ def _detected(document: Document, value: object) -> tuple[str, ...] | None:
 def _check_source(text: str) -> None:
     if not text.strip():
         raise VariantError("expected a name, a URL or a path, got an empty text", hint="remove it")
+
+
+def _check_machine(text: str) -> None:
+    _check_source(text)
+    if text == "-":
+        raise VariantError("expected a machine, got stdin", hint="write the path of a file")
 
 
 def _machine(text: str, folder: Path) -> str:

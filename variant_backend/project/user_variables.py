@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import VariantError
 from ..variants.filename import check_project_name, normalize
+
+if TYPE_CHECKING:
+    from ..formats.machine_spec import MachineSpec
 
 # The prefix of all variables.
 VARIABLES = "VARIANT_BACKEND_"
@@ -61,19 +64,26 @@ def labels_of(environ: Mapping[str, str]) -> dict[str, str]:
     return labels
 
 
-def machine_file(environ: Mapping[str, str]) -> Path | None:
-    """Return the machine file that replaces this machine, or None. Raises VariantError if it is relative.
+def given_machine(environ: Mapping[str, str]) -> MachineSpec | None:
+    """Return the machine that replaces this one, or None. Raises VariantError if it is a relative path.
 
-    Builds run in the folder of the project, and the project must not provide this file.
+    Builds run in the folder of the project, and the project must not provide a file.
     """
-    path = Path(environ[HARDWARE]) if environ.get(HARDWARE) else None
-    if path and not path.is_absolute():
+    if not (text := environ.get(HARDWARE)):
+        return None
+    from ..formats.machine_spec import MachineFile, parse_machine
+
+    try:
+        machine = parse_machine(text, folder="/folder/")
+    except VariantError as error:
+        raise error.within(HARDWARE) from None
+    if isinstance(machine, MachineFile) and not machine.path.is_absolute():
         raise VariantError(
-            f"expected an absolute path, got {str(path)!r}",
+            f"expected an absolute path, got {machine.text!r}",
             place=HARDWARE,
             hint="write an absolute path: builds run in a temporary folder",
         )
-    return path
+    return machine
 
 
 def ignores_policy(environ: Mapping[str, str]) -> bool:

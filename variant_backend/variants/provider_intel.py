@@ -101,7 +101,8 @@ def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
         if not is_known(device):
             text = f"unknown device IP {device!r}{did_you_mean(device, _DEVICES)}"
             raise VariantError(text, hint="docs/providers.md lists the known ones")
-    return FactSupport(intel_features(devices))
+    features, least = intel_features(devices), common_intel_features(devices)
+    return FactSupport(features, least=None if least == features else least)
 
 
 def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:

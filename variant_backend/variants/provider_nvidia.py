@@ -13,7 +13,18 @@ from typing import TypeAlias
 
 from ..errors import VariantError
 from .providers import PluginProvider
-from .registry_entry import Devices, Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
+from .registry_entry import (
+    Devices,
+    Fact,
+    FactSupport,
+    Features,
+    Flags,
+    KnownByUv,
+    KnownProvider,
+    Meaning,
+    OpenValues,
+    invalid_fact,
+)
 
 Version: TypeAlias = tuple[int, int]
 
@@ -228,6 +239,39 @@ def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
     }
 
 
+def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
+    """Return what a machine with the facts ``cuda`` and ``sm`` supports; the best GPU counts."""
+    if not (drivers := facts.get("cuda")):
+        if "sm" in facts:
+            hint = "add cuda with the driver's CUDA version, such as 12.8"
+            raise VariantError("sm requires cuda, without which no GPU works", hint=hint)
+        return FactSupport({})
+    driver, gpus = _given_driver(drivers[0]), [*map(_given_capability, facts.get("sm", ()))]
+    best, least = max(gpus, default=None), min(gpus, default=None)
+    return FactSupport(
+        nvidia_features(driver, best), least=None if best == least else nvidia_features(driver, least)
+    )
+
+
+def _given_driver(text: str) -> Version:
+    """Parse the fact ``cuda``. Unlike a detected version, one that the provider does not list is an error."""
+    driver = forced_driver(text) if re.fullmatch(r"\d+(\.\d+){0,2}", text, re.ASCII) else None
+    if driver is None or not is_listed(driver) or driver[1] > _LAST_MINOR:
+        oldest, newest = f"{_OLDEST_CUDA}.0", f"{_NEWEST_CUDA}.{_LAST_MINOR}"
+        raise invalid_fact("cuda", text, f"the driver's CUDA version, {oldest} to {newest}, such as 12.8")
+    return driver
+
+
+def _given_capability(text: str) -> Version:
+    """Parse the fact ``sm``: no GPU has a minor number of two digits."""
+    capability = forced_capability(text)
+    if capability is None or capability[1] > 9:
+        numbers = re.fullmatch(r"(?:sm_?)?(\d{1,2})(\d)[af]?", text, re.ASCII)
+        example = f"{numbers[1]}.{numbers[2]}" if numbers else "such as 9.0"
+        raise invalid_fact("sm", text, f"the GPU's compute capability, {example}")
+    return capability
+
+
 _CUDA_VERSION = r"\d+(\.\d+)?"
 _CAPABILITY = r"(\d+)(\d)([af]?)"
 _CODE = "--generate-code=arch=compute_"
@@ -275,6 +319,11 @@ NVIDIA = KnownProvider(
             "NM_real and N0_virtual for GPUs of compute capability N.M, from 5.0",
         ),
     },
+    facts={
+        "cuda": Fact("the CUDA version of the NVIDIA driver, as nvidia-smi prints it", ("12.8", "13.0")),
+        "sm": Fact("the compute capability of an NVIDIA GPU", ("9.0", "8.9"), several=True),
+    },
+    from_facts=_from_facts,
     chain=_chain,
     devices={"sm_arch": Devices("NVIDIA GPU of compute capability", gpus_supporting)},
 )

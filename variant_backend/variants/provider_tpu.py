@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .providers import PluginProvider
-from .registry_entry import Features, KnownByUv, KnownProvider, Meaning
+from .registry_entry import Fact, FactSupport, Features, KnownByUv, KnownProvider, Meaning, invalid_fact
 
 # With this variable, uv uses the given fact instead of detecting it.
 FORCE_TPU = "TPU_VARIANT_PROVIDER_FORCE_PRESENT"
@@ -31,6 +31,14 @@ def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {FORCE_TPU: present[0]} if (present := features.get("present", ())) else {}
 
 
+def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
+    """Return what a machine with the fact ``tpu`` supports."""
+    value = next(iter(facts.get("tpu", ())), "false")
+    if value not in ("true", "false"):
+        raise invalid_fact("tpu", value, "true or false")
+    return FactSupport(tpu_features(value == "true"))
+
+
 TPU = KnownProvider(
     PluginProvider(("tpu-variant-provider",), "tpu_variant_provider.plugin:TpuVariantPlugin"),
     (
@@ -45,4 +53,6 @@ TPU = KnownProvider(
     ),
     forcing=_forcing,
     assumed=tpu_features(False),
+    facts={"tpu": Fact("whether the machine has a TPU", ("true", "false"))},
+    from_facts=_from_facts,
 )

@@ -6,10 +6,19 @@ The rules for values were measured with real uv, and tests repeat these measurem
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from .providers import PluginProvider
-from .registry_entry import Features, Flags, KnownByUv, KnownProvider, Meaning
+from .registry_entry import (
+    Fact,
+    FactSupport,
+    Features,
+    Flags,
+    KnownByUv,
+    KnownProvider,
+    Meaning,
+    invalid_fact,
+)
 
 # The flags that each level adds (x86-64 psABI), with their names on Linux.
 _LEVELS = (
@@ -40,6 +49,15 @@ def x86_64_features(flags: Iterable[str]) -> Features:
 def _all_features() -> Features:
     """Return all levels."""
     return x86_64_features(flag for _, flags in _LEVELS for flag in flags)
+
+
+def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
+    """Return what a processor of the level in the fact ``x86_64`` supports; without it, of v1."""
+    levels = _all_features()["level"]
+    level = next(iter(facts.get("x86_64", ())), levels[-1])
+    if level not in levels:
+        raise invalid_fact("x86_64", level, f"one of these levels: {', '.join(reversed(levels))}")
+    return FactSupport({"level": levels[levels.index(level) :]})
 
 
 def _chain(feature: str, value: str) -> tuple[str, tuple[int, ...]] | None:
@@ -113,6 +131,8 @@ X86_64 = KnownProvider(
     ),
     machines=("x86_64", "amd64"),
     assumed=x86_64_features(_LEVELS[0][1]),
+    facts={"x86_64": Fact("the level of an x86-64 processor", ("v3", "v4"))},
+    from_facts=_from_facts,
     switches=(*_SWITCHES.split(),),
     switch_flags={
         switch: Flags(f"-m{option}", _MSVC.get(switch), f"-C target-feature=+{feature}")

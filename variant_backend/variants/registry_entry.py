@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from ..errors import VariantError
 from .providers import PluginProvider
 
 _SYSTEMS = {"linux": "Linux", "win32": "Windows", "darwin": "macOS"}
@@ -93,10 +94,19 @@ class Devices(NamedTuple):
 
 
 class FactSupport(NamedTuple):
-    """What facts support: the *features* of the registry's provider, and those of other packages by name."""
+    """What facts support: the *features* of the registry's provider, and those of other packages by name.
+
+    *least* has what the least capable device supports, if the devices differ.
+    """
 
     features: Features
     by_package: Mapping[str, Features] = {}
+    least: Features | None = None
+
+
+def invalid_fact(key: str, value: str, expected: str) -> VariantError:
+    """Return the error for an invalid value of a fact; *expected* describes a valid one."""
+    return VariantError(f"invalid value {value!r} of {key}", hint=f"write {expected}")
 
 
 class KnownProvider(NamedTuple):

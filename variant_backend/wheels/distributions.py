@@ -128,3 +128,11 @@ def has_variant_json(distribution: Distribution) -> bool:
         return distribution.read_text("variant.json") is not None
     except (VariantError, UnicodeDecodeError):  # reading it again reports this
         return True
+
+
+def may_have_entry_points(distribution: Distribution, group: str) -> bool:
+    """Return whether the entry points of a distribution name a group, or cannot be read."""
+    try:
+        return group in (distribution.read_text("entry_points.txt") or "")
+    except (VariantError, OSError, UnicodeDecodeError):
+        return True

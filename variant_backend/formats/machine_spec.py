@@ -1,0 +1,70 @@
+"""How users name a machine: ``[NAME=]SPEC``, where SPEC is a machine file, a preset or facts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from ..errors import MOST_SHOWN, VariantError
+from ..lowlevel.urls import shown_url
+from ..variants.machine_facts import Facts
+
+
+class MachineFile(NamedTuple):
+    """A file with the facts of a machine: the name in tables and messages, and the path (``-`` is stdin)."""
+
+    name: str
+    path: Path
+
+    @property
+    def text(self) -> str:
+        """The SPEC, without a name."""
+        return str(self.path)
+
+
+class GivenMachine(NamedTuple):
+    """A machine with the given facts, and with no others; *text* is the SPEC, without a name."""
+
+    name: str
+    text: str
+    facts: Facts
+
+
+MachineSpec: TypeAlias = MachineFile | GivenMachine
+
+
+def parse_machine(text: str, folder: str = "./") -> MachineSpec:
+    """Read ``SPEC`` or ``NAME=SPEC``; raises VariantError. *folder* is the start of a path in its remedy.
+
+    A file has a path separator, a drive letter, or the suffix .toml or .json: other words are presets.
+
+    >>> parse_machine("gpu=machines/gpu.toml").name, parse_machine("gpu=cuda:12.8").name
+    ('gpu', 'gpu')
+    """
+    match = re.match(r"([a-z0-9_-]+)=(.*)", text, re.DOTALL)
+    prefix, spec = (match[1], match[2]) if match else ("", text)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", spec):
+        url = f"expected a machine, got the URL {shown_url(spec)!r}"
+        raise VariantError(url, hint="download the file, and give its path")
+    if spec == "-" or re.search(r"[/\\]|^[A-Za-z]:", spec) or spec.endswith((".toml", ".json")):
+        return MachineFile(prefix or spec, Path(spec))
+    from ..variants.machine_presets import read_machine
+
+    path = f"{prefix}={folder}" if match else folder
+    try:
+        return GivenMachine(prefix or spec, spec, read_machine(spec, path))
+    except VariantError as error:
+        raise _with_colons(text) or error from None
+
+
+def _with_colons(text: str) -> VariantError | None:
+    """Return the error for facts with ``=`` between key and value; None if they are not valid otherwise."""
+    from ..variants.machine_presets import read_machine
+
+    facts = text.replace("=", ":")
+    try:
+        read_machine(facts)
+    except VariantError:
+        return None
+    return VariantError(f"expected KEY:VALUE, got {text[:MOST_SHOWN]!r}", hint=f"write {facts}")

@@ -1,0 +1,229 @@
+"""Suggest what to do about devices and toolkits whose supported values are unknown.
+
+The facts are arguments: PCI numbers, and names of files. Nothing is installed. Sources of the numbers:
+pci.ids of 2026.08.22, the Linux kernel, and the code of the vendors. Some kinds have no numbers here,
+because every GPU or accelerator of the vendor is of this kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from ..formats.hardware_file import Detected
+from .pci import PciDevice
+from .toolkits import Toolkit
+
+# Classes of PCI: the base class of displays, and processing accelerators without a defined interface. The
+# vendors also make audio devices, switches and network cards, which have other classes.
+_DISPLAY, _ACCELERATOR = "03", "1200"
+_BOTH = (_DISPLAY, _ACCELERATOR)
+_ANY = ("",)
+
+
+class _Kind(NamedTuple):
+    """Devices of a *vendor*: those of these *classes*, by the first digits, with these *models* if not empty.
+
+    *namespace* describes them; it is empty if no provider of it is public.
+    """
+
+    vendor: int
+    name: str
+    classes: tuple[str, ...] = _BOTH
+    models: tuple[int, ...] = ()
+    namespace: str = ""
+
+    def matches(self, device: PciDevice) -> bool:
+        """Return whether a device is of this kind."""
+        is_model = not self.models or device.device in self.models
+        return (
+            device.vendor == self.vendor and is_model and f"{device.class_code:06x}".startswith(self.classes)
+        )
+
+
+_ARC_A = (*range(0x5690, 0x5698), *range(0x56A0, 0x56A7), *range(0x56B0, 0x56B4), *range(0x56BA, 0x56C2))
+_ARC_B = (*range(0xE202, 0xE217), *range(0xE220, 0xE224))
+# The first kind that matches counts.
+_KINDS = (
+    _Kind(0x10DE, "NVIDIA GPU", (_DISPLAY,), namespace="nvidia"),
+    _Kind(0x1002, "AMD GPU", namespace="amd"),
+    _Kind(0x8086, "Intel Arc or Flex GPU (DG2)", (_DISPLAY,), _ARC_A, "intel"),
+    _Kind(0x8086, "Intel Data Center GPU Max", (_DISPLAY,), tuple(range(0x0BD4, 0x0BDC)), "intel"),
+    _Kind(0x8086, "Intel Arc GPU (Battlemage)", (_DISPLAY,), _ARC_B, "intel"),
+    _Kind(0x8086, "Intel Arc GPU (Lunar Lake)", (_DISPLAY,), (0x6420, 0x64A0, 0x64B0), "intel"),
+    _Kind(0x8086, "Intel GPU", (_DISPLAY,), namespace="intel"),
+    _Kind(0x8086, "Intel NPU", (_ACCELERATOR,), (0x643E, 0x7D1D, 0xAD1D, 0xB03E)),
+    _Kind(0x1AE0, "Google TPU v2 or v3", _ANY, (0x0027,), "tpu"),
+    _Kind(0x1AE0, "Google TPU v4", _ANY, (0x005E,), "tpu"),
+    _Kind(0x1AE0, "Google TPU v5", _ANY, (0x0062, 0x0063), "tpu"),
+    _Kind(0x1AE0, "Google TPU v6e", _ANY, (0x006F,), "tpu"),
+    _Kind(0x1AE0, "Google TPU v7", _ANY, (0x0076,), "tpu"),
+    _Kind(0x19E5, "Huawei Ascend 310", (_ACCELERATOR,), (0xD100, 0xD500), "ascend"),
+    _Kind(0x19E5, "Huawei Ascend 910", (_ACCELERATOR,), (0xD801,), "ascend"),
+    _Kind(0x19E5, "Huawei Ascend 910B", (_ACCELERATOR,), (0xD802,), "ascend"),
+    _Kind(0x19E5, "Huawei Ascend A3", (_ACCELERATOR,), (0xD803,), "ascend"),
+    _Kind(0x1D0F, "AWS Inferentia", _ANY, (0x7064, 0x7264)),
+    _Kind(0x1D0F, "AWS Trainium", _ANY, (0x7164, 0x7364, 0x7564, 0x7565)),
+    _Kind(0x1DA3, "Intel Gaudi"),
+    _Kind(0x1E52, "Tenstorrent accelerator"),
+    _Kind(0x17CB, "Qualcomm Cloud AI accelerator", models=(0xA080, 0xA100, 0xA110)),
+    _Kind(0xCABC, "Cambricon MLU"),
+    _Kind(0x1ED5, "Moore Threads GPU"),
+    _Kind(0x1D94, "Hygon DCU"),
+    _Kind(0x9999, "MetaX GPU"),
+    _Kind(0x1E36, "Enflame accelerator"),
+    _Kind(0x1E3E, "Iluvatar GPU"),
+    _Kind(0x1EC6, "Vastai accelerator"),
+    _Kind(0x1D95, "Graphcore IPU"),
+    _Kind(0x1ED2, "Furiosa NPU"),
+    _Kind(0x1EFF, "Rebellions NPU"),
+    _Kind(0x1E60, "Hailo NPU"),
+)
+
+
+class PublicPlugin(NamedTuple):
+    """A public provider plugin, whether it is on PyPI, and one of its properties as an example."""
+
+    package: str
+    is_on_pypi: bool
+    example: str
+
+
+# Read on 2026-11-28.
+PUBLIC_PLUGINS = {
+    "amd": PublicPlugin("amd-variant-provider", False, "amd :: gfx_arch :: gfx942"),
+    "intel": PublicPlugin("intel-variant-provider", False, "intel :: device_ip :: 12.55.8"),
+    "ascend": PublicPlugin("ascend-variant-provider", True, "ascend :: npu_type :: 910b"),
+}
+
+_NO_ACCESS = "the driver gives no access to it"
+# Why a device cannot be read, and what lets programs use it, by namespace.
+_HIDDEN = {
+    "nvidia": (_NO_ACCESS, "install the NVIDIA driver; start a container with --gpus all"),
+    "amd": (
+        "/dev/kfd is missing",
+        "load the driver amdgpu; start a container with --device /dev/kfd --device /dev/dri",
+    ),
+    "intel": (
+        _NO_ACCESS,
+        "install the driver and the Level Zero loader; start a container with --device /dev/dri",
+    ),
+    "ascend": (
+        "no file says its type",
+        "use `variant-backend hardware --run-tools`, or --supported with values such as"
+        " 'ascend :: npu_type :: 910b'",
+    ),
+    "tpu": ("it is not detected", "use --supported 'tpu :: present :: true'"),
+}
+# The features that show that a device was read. A toolkit or a driver alone gives the other ones.
+_DEVICE_FEATURES = {"nvidia": "sm_arch", "amd": "gfx_arch", "ascend": "npu_type"}
+
+
+class Advice(NamedTuple):
+    """Something that is not described: a stable code, its name in words, what was seen, and what to do.
+
+    *seen* are addresses and numbers of devices, or the places of a toolkit.
+    """
+
+    code: str
+    name: str
+    seen: tuple[str, ...]
+    text: str
+    remedy: str
+
+
+def suggest(
+    devices: Sequence[PciDevice],
+    toolkits: Sequence[Toolkit],
+    namespaces: Mapping[str, Detected],
+    *,
+    has_kfd: bool,
+) -> list[Advice]:
+    """Return what to do about devices and toolkits that the detected *namespaces* do not describe.
+
+    *has_kfd* is whether ``/dev/kfd`` exists, the device of AMD's driver for computing.
+    """
+    groups: dict[str, tuple[_Kind, list[PciDevice]]] = {}
+    for device in devices:
+        if kind := _kind_of(device):
+            groups.setdefault(kind.name, (kind, []))[1].append(device)
+    suggestions = [
+        _about_devices(kind, group, namespaces, has_kfd=has_kfd)
+        for kind, group in groups.values()
+        if not _is_described(kind.namespace, namespaces)
+    ]
+    present = {kind.namespace for kind, _ in groups.values()}
+    return [*suggestions, *_about_toolkits(toolkits, namespaces, present)]
+
+
+def _kind_of(device: PciDevice) -> _Kind | None:
+    """Return the kind of a device, None if it is neither a GPU of a known vendor nor an accelerator."""
+    if known := next((kind for kind in _KINDS if kind.matches(device)), None):
+        return known
+    if f"{device.class_code:06x}".startswith(_ACCELERATOR):
+        return _Kind(device.vendor, f"accelerator of vendor {device.vendor:04x}")
+    return None
+
+
+def _is_described(namespace: str, namespaces: Mapping[str, Detected]) -> bool:
+    """Return whether a device of a namespace was read."""
+    if namespace not in namespaces:
+        return False
+    features = namespaces[namespace].features
+    if namespace == "tpu":
+        return features.get("present") == ("true",)
+    feature = _DEVICE_FEATURES.get(namespace)
+    return bool(features) if feature is None else feature in features
+
+
+def _about_devices(
+    kind: _Kind, devices: Sequence[PciDevice], namespaces: Mapping[str, Detected], *, has_kfd: bool
+) -> Advice:
+    seen = tuple(
+        f"{device.address} ({device.vendor:04x}:{device.device:04x}, class {device.class_code:06x})"
+        for device in devices
+    )
+    plugin = PUBLIC_PLUGINS.get(kind.namespace)
+    if kind.namespace not in namespaces:
+        return Advice("unknown-device", kind.name, seen, *_by_hand(plugin))
+    if kind.namespace == "amd" and has_kfd:
+        text = "/dev/kfd exists, but no GPU can be read"
+        remedy = "add your user to the group of /dev/kfd, usually render"
+        return Advice("unreadable-device", kind.name, seen, text, remedy)
+    return Advice("hidden-device", kind.name, seen, *_HIDDEN[kind.namespace])
+
+
+def _by_hand(plugin: PublicPlugin | None) -> tuple[str, str]:
+    """Return the text and the remedy about devices that nothing here detects."""
+    if plugin is None:
+        text = "no provider of variants for it is public"
+        return text, "if a release has variants for it, use --supported 'NAMESPACE :: FEATURE :: VALUE'"
+    if plugin.is_on_pypi:
+        text = f"only the plugin {plugin.package} detects it"
+        return (
+            text,
+            f"use --trust-plugin {plugin.package}, or --supported with values such as '{plugin.example}'",
+        )
+    text = f"only the plugin {plugin.package} detects it, which is not on PyPI"
+    return text, f"use --supported with values such as '{plugin.example}', or --machine"
+
+
+def _about_toolkits(
+    toolkits: Sequence[Toolkit], namespaces: Mapping[str, Detected], present: set[str]
+) -> Iterator[Advice]:
+    """Yield a suggestion for each toolkit of devices that this machine does not have.
+
+    Such a machine builds for others. About devices that it has, other suggestions say what to do.
+    """
+    for toolkit in toolkits:
+        if not toolkit.namespace or toolkit.namespace in present:
+            continue
+        if _is_described(toolkit.namespace, namespaces):
+            continue
+        yield Advice(
+            "toolkit-without-device",
+            toolkit.name,
+            toolkit.places,
+            "a toolkit does not change what this machine supports, and no device was found",
+            "to select wheels for another machine, use --machine",
+        )
