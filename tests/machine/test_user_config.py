@@ -100,6 +100,7 @@ HOSTILE = {
     "wrong word": b"devices = 'most'",
     "wrong namespace": b"detect = ['nvida']",
     "empty source": b"find-links = [' ']",
+    "stdin": b"machine = '-'",
     "escape": b'[policy]\nprefer = ["\\u001b[2J"]',
     "unknown key": b"policies = {}",
     "twice": b"machine = 'a.toml'\nmachine = 'b.toml'",

@@ -92,10 +92,10 @@ def required_values(installed: Iterable[Installed]) -> list[RequiredValues]:
     CUDA 12.8 also supports 12.6. Static-properties hold on every machine, and ``abi_dependency`` is about
     other packages, so neither is required of a machine.
     """
-    by_feature: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = {}
+    by_feature: dict[tuple[str, str], dict[tuple[str, ...], dict[str, None]]] = {}
     for namespace, feature, values, variant in _declared(installed):
         groups = by_feature.setdefault((namespace, feature), {})
-        groups.setdefault(_lowest(namespace, feature, values), []).append(variant)
+        groups.setdefault(_lowest(namespace, feature, values), {})[variant] = None
     return [
         RequiredValues(*key, values, tuple(groups[values]))
         for key, groups in sorted(by_feature.items())
