@@ -287,3 +287,11 @@ def test_a_build_warns_of_a_misspelt_namespace_in_the_policy(policy: Path) -> No
     lines: list[str] = []
     best_label({"VARIANT_BACKEND_HARDWARE": str(Path("machine.toml").resolve())}, lines.append)
     assert f"warning: {policy}: unknown namespace 'x86_65' (did you mean 'x86_64'?)" in lines[0]
+
+
+def test_a_build_without_detection_says_why_values_are_unknown(policy: Path) -> None:
+    policy.write_text("detect = false\n")
+    Path("pyproject.toml").write_text(PROJECT)
+    lines: list[str] = []
+    assert best_label({}, lines.append) == "mkl"
+    assert f"; x86_64: unknown (detection is off by policy ({policy}: detect)); request a label" in lines[0]

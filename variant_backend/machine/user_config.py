@@ -109,6 +109,13 @@ class UserConfig(NamedTuple):
         return "" if self.detected is None else f"detection is off by policy ({self.files['detect']}: detect)"
 
 
+def unknown_in_build(namespace: str, environ: Mapping[str, str], config: UserConfig) -> str:
+    """Return why a build does not know the supported values of a namespace."""
+    is_here = given_machine(environ) is None and config.machine is None
+    off = config.undetected if is_here and namespace in KNOWN_PROVIDERS else ""
+    return off or "plugins do not run in builds"
+
+
 def _text(value: object) -> str:
     """Return the value of a setting for people."""
     if value is None or isinstance(value, bool) or value == ():
