@@ -101,7 +101,7 @@ def _files(distribution: Distribution, place: str) -> list[Path] | VariantError:
         return [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
     except VariantError as error:
         return error
-    # Wrong numbers of columns, sizes that are no numbers, NUL, fields that are too long, and wrong encodings.
+    # The number of columns, a size, NUL, a long field, or the encoding is invalid.
     except (TypeError, ValueError, csv.Error):
         text = "expected rows with a path, a hash and a size, in UTF-8"
         return VariantError(text, place=place, hint="install the package again")
