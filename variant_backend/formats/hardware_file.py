@@ -26,6 +26,7 @@ from ..variants.machine_facts import (
     support_of_facts,
 )
 from ..variants.metadata_reading import check_namespace
+from ..variants.namespace_support import Lazy
 from ..variants.providers import PluginProvider, Provider, read_ordered_features, required_packages
 from ..variants.ranking import Supported
 from ..variants.validation import Document, join, read_strict_json
@@ -97,8 +98,9 @@ class Hardware(NamedTuple):
         return {name: known.features_for(providers.get(name)) for name, known in self.namespaces.items()}
 
     def of_least_devices(self) -> Hardware:
-        """Return what the least capable device of each namespace supports."""
-        return Hardware({name: known.of_least_device() for name, known in self.namespaces.items()})
+        """Return what the least capable device of each namespace supports; facts are read when needed."""
+        least = Detected.of_least_device
+        return Hardware(Lazy(lambda: {name: least(known) for name, known in self.namespaces.items()}))
 
     @classmethod
     def from_facts(cls, facts: Facts, described: Collection[str] = ()) -> Hardware:
