@@ -301,6 +301,12 @@ def test_environment_and_folder_are_confused(options: str, message: str) -> None
             for item in ("Ampere", "90", "9.0+ptx", "9.0_real")
         ),
         (
+            f"make-variant -p 'nvidia :: sm_arch :: Ampere' {WHEEL}",
+            2,
+            "-p/--property: property 'nvidia :: sm_arch :: Ampere': invalid item 'Ampere' in a list"
+            " of architectures; write compute capabilities with a dot, such as 7.0;8.0;9.0+PTX",
+        ),
+        (
             "explain -f dist --supported 'nvidia :: sm :: 90,,80'",
             2,
             "--supported: 'nvidia :: sm :: 90,,80': value is empty; remove a comma",
