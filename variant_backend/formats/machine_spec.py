@@ -31,6 +31,8 @@ class GivenMachine(NamedTuple):
     facts: Facts
 
 
+_NAME = "[a-z0-9_-]+"
+
 MachineSpec: TypeAlias = MachineFile | GivenMachine
 
 
@@ -42,7 +44,7 @@ def parse_machine(text: str, folder: str = "./") -> MachineSpec:
     >>> parse_machine("gpu=machines/gpu.toml").name, parse_machine("gpu=cuda:12.8").name
     ('gpu', 'gpu')
     """
-    match = re.match(r"([a-z0-9_-]+)=(.*)", text, re.DOTALL)
+    match = re.match(rf"({_NAME})=(.*)", text, re.DOTALL)
     prefix, spec = (match[1], match[2]) if match else ("", text)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", spec):
         url = f"expected a machine, got the URL {shown_url(spec)!r}"
@@ -55,16 +57,32 @@ def parse_machine(text: str, folder: str = "./") -> MachineSpec:
     try:
         return GivenMachine(prefix or spec, spec, read_machine(spec, path))
     except VariantError as error:
-        raise _with_colons(text) or error from None
+        raise _misspelt(prefix, spec) or _with_other_name(text) or error from None
 
 
-def _with_colons(text: str) -> VariantError | None:
+def _misspelt(prefix: str, spec: str) -> VariantError | None:
     """Return the error for facts with ``=`` between key and value; None if they are not valid otherwise."""
+    for name, text in (("", f"{prefix}={spec}" if prefix else spec), (f"{prefix}=", spec)):
+        if "=" in text and _is_machine(facts := text.replace("=", ":")):
+            return VariantError(f"expected KEY:VALUE, got {text[:MOST_SHOWN]!r}", hint=f"write {name}{facts}")
+    return None
+
+
+def _with_other_name(text: str) -> VariantError | None:
+    """Return the error for a machine after a name with other characters; None if it is no such text."""
+    name, separator, spec = text.partition("=")
+    if not separator or re.fullmatch(_NAME, name) or not _is_machine(spec):
+        return None
+    hint = f"use lower-case letters, digits, '-' and '_', such as gpu={spec}"
+    return VariantError(f"invalid name {name[:MOST_SHOWN]!r} of a machine", hint=hint)
+
+
+def _is_machine(text: str) -> bool:
+    """Return whether a text is a preset or facts."""
     from ..variants.machine_presets import read_machine
 
-    facts = text.replace("=", ":")
     try:
-        read_machine(facts)
+        read_machine(text)
     except VariantError:
-        return None
-    return VariantError(f"expected KEY:VALUE, got {text[:MOST_SHOWN]!r}", hint=f"write {facts}")
+        return False
+    return True
