@@ -218,6 +218,19 @@ def test_a_missing_environment_is_one_error_and_hides_no_other_part(
     assert error.startswith("VIRTUAL_ENV: folder not found: ")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps the current folder")
+@pytest.mark.usefixtures("site")
+def test_a_removed_current_folder_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.delenv("VIRTUAL_ENV")
+    (error,) = printed(report(ok=False)["errors"])
+    assert error.endswith(
+        "current folder: No such file or directory; change to another folder, or use --interpreter"
+    )
+
+
 @pytest.mark.usefixtures("site")
 def test_an_invalid_configuration_hides_only_the_policy() -> None:
     configure("trust-plugins = 1\n")
