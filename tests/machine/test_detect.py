@@ -475,9 +475,3 @@ def test_an_empty_machine_file_is_refused(tmp_path: Path, content: str) -> None:
         result = CliRunner().invoke(main, ["hardware", "--machine", path], input=content)
         assert result.exit_code == 1
         assert f"error: {place}: expected a machine file, got nothing; write it with" in result.stderr
-
-
-def test_stdin_is_one_machine_only() -> None:
-    result = CliRunner().invoke(main, ["hardware", "--machine", "a=-", "--machine", "b=-"], input="{}")
-    assert result.exit_code == 2
-    assert "two machines are read from stdin ('-'); write one of them to a file" in result.stderr

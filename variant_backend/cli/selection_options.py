@@ -150,7 +150,7 @@ def _machines(texts: Sequence[str]) -> tuple[MachineSpec, ...]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise VariantError(f"duplicate machine {twice!r}", hint="leave one of them out, or write NAME=SPEC")
     if [machine.text for machine in machines].count("-") > 1:
-        raise VariantError("two machines are read from stdin ('-')", hint="write one of them to a file")
+        raise VariantError("two machines from stdin", hint="write one of them to a file, and give its path")
     return machines
 
 
@@ -293,8 +293,11 @@ def _machine_under_policy(
         spec = configured_machine(configuration())
         used.append("machine" if spec else "detect")
     machine = _machine(target, spec, environment, aligns=aligns)
-    if (given or target.here) and (spec != given or configuration().least):
-        machine = machine._replace(facts=_facts(given))
+    unruled = machine if spec == given else _without_policy(machine)
+    if configuration().least and machine.hardware and (given or target.here):
+        machine = machine._replace(hardware=machine.hardware.of_least_devices())
+    if machine is not unruled:
+        machine = machine._replace(without_policy=unruled)
     say_policy([*configuration().settings(*used), *configuration().effects()])
     return machine, spec
 
@@ -314,11 +317,13 @@ def described_hardware(machine: MachineSpec) -> Hardware:
     return hardware
 
 
-def _facts(given: MachineSpec | None) -> Hardware:
-    """Return the facts as installers without a policy see them: of this machine, or of an option."""
+def _without_policy(machine: Machine) -> Machine:
+    """Return this machine instead of the one in the configuration, as installers without a policy see it."""
     from ..machine.detect import hardware_of
 
-    return hardware_of(given, os.environ, configuration().detected)
+    config = configuration()
+    hardware = hardware_of(None, os.environ, config.detected)
+    return machine._replace(hardware=hardware, undetected=config.undetected)
 
 
 def _version_of(environment: Callable[[], Environment], python: str | None) -> str:
@@ -362,7 +367,7 @@ def _machine(
         click.get_current_context().obj.warn(problem)
     config = configuration()
     return Machine(
-        hardware=hardware_of(given, os.environ, config.detected, least=config.least)
+        hardware=hardware_of(given, os.environ, config.detected)
         if given or target.here
         else _assumed(target),
         installed=tuple(variants),

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..errors import Problem, VariantError, ascii_unless_printable, shortened
+from ..errors import MOST_SHOWN, Problem, VariantError, ascii_unless_printable, shortened
 from ..formats.hardware_file import Detected
 from ..variants.provider_amd import (
     BOOTSTRAP,
@@ -29,7 +29,7 @@ from ..variants.provider_amd import (
     rocm_of_file,
 )
 from ..variants.registry_entry import Features
-from .host import SMALL, Host
+from .host import SMALL, Host, setting
 from .pci import pci_devices
 
 # With the value 1, rocm-bootstrap detects nothing.
@@ -93,13 +93,13 @@ def _of_tools(environ: Mapping[str, str], facts: AmdFacts) -> tuple[Features, st
     """Return what amd-variant-provider supports, and the source."""
     gfx, gfx_source, rocm, rocm_source = facts.gfx, facts.gfx_source, facts.rocm, facts.rocm_source
     if text := environ.get(FORCE_GFX):
-        gfx_source = _setting(FORCE_GFX, text)
+        gfx_source = setting(FORCE_GFX, text)
         forced = forced_gfx(text)
         if forced is None:
             return {}, f"{gfx_source}: invalid GPU architecture"
         gfx = forced
     if text := environ.get(FORCE_ROCM):
-        rocm, rocm_source = forced_rocm(text), _setting(FORCE_ROCM, text)
+        rocm, rocm_source = forced_rocm(text), setting(FORCE_ROCM, text)
         if rocm is None:
             return {}, f"{rocm_source}: invalid ROCm version; write three numbers such as 7.0.0"
     return amd_features(gfx, rocm), "; ".join(filter(None, (gfx_source, rocm_source)))
@@ -111,16 +111,12 @@ def _of_bootstrap(environ: Mapping[str, str], facts: AmdFacts) -> tuple[Features
         return {}, f"{DISABLE_BOOTSTRAP}=1"
     if not (text := environ.get(FORCE_BOOTSTRAP)):
         return bootstrap_features(facts.bootstrap), facts.bootstrap_source
-    forced, source = forced_bootstrap(text), _setting(FORCE_BOOTSTRAP, text)
+    forced, source = forced_bootstrap(text), setting(FORCE_BOOTSTRAP, text)
     return (
         ({}, f"{source}: unknown GPU architecture")
         if forced is None
         else (bootstrap_features(forced), source)
     )
-
-
-def _setting(name: str, text: str) -> str:
-    return f"{name}={ascii_unless_printable(text)}"
 
 
 def _find(host: Host) -> AmdFacts:
@@ -156,9 +152,10 @@ def _gpus(host: Host) -> tuple[list[AmdGpu], tuple[Problem, ...]]:
         try:
             gpu = _gpu(node, host.text(place, SMALL) or "")
         except VariantError as error:
-            # The kernel shows the nodes of all GPUs, but no properties of those hidden from a container.
-            texts = [f"{problem.text}; skipped" for problem in error.problems]
-            problems += [Problem("error", place, text, _IN_CONTAINER) for text in texts]
+            for problem in error.problems:
+                # The kernel shows the nodes of all GPUs, but no properties of those hidden from a container.
+                remedy = _IN_CONTAINER if problem.place else None
+                problems.append(Problem("error", place, f"{problem.text}; skipped", remedy))
             continue
         if gpu:
             gpus.append(gpu)
@@ -199,8 +196,8 @@ def _obstacle(host: Host, gpus: Sequence[AmdGpu]) -> tuple[str, tuple[Problem, .
 def _gpu_on_pci(host: Host) -> tuple[str, tuple[Problem, ...]]:
     """Return the first AMD GPU on the PCI bus in words, empty if there is none, and problems with the bus."""
     try:
-        for device in pci_devices(host):
-            if device.vendor == _AMD and (device.class_code >> 16 == 3 or device.class_code >> 8 == 0x1200):
+        for device in pci_devices(host, _AMD):
+            if device.class_code >> 16 == 3 or device.class_code >> 8 == 0x1200:
                 return f"AMD GPU at PCI {ascii_unless_printable(device.address)}", ()
     except VariantError as error:
         return "", error.problems
@@ -211,10 +208,10 @@ def _seen_by_rocm(environ: Mapping[str, str], gpus: Sequence[AmdGpu], source: st
     """Return the architectures that the tools of ROCm report, sorted as texts, and the source."""
     visible = sorted(gpus, key=lambda gpu: int(gpu.node))
     if (text := environ.get(VISIBLE)) is not None:
-        visible, source = _selected(visible, text), f"{source}, {_setting(VISIBLE, text)}"
+        visible, source = _selected(visible, text), f"{source}, {setting(VISIBLE, text)}"
     names = {gpu.gfx for gpu in visible}
     if text := environ.get(OVERRIDE):
-        source += f", {_setting(OVERRIDE, text)}"
+        source += f", {setting(OVERRIDE, text)}"
         if (other := _overriding(text)) is None:
             return [], f"{source}: invalid version; write three numbers such as 10.3.0"
         names = {other} if names else names
@@ -223,16 +220,17 @@ def _seen_by_rocm(environ: Mapping[str, str], gpus: Sequence[AmdGpu], source: st
 
 def _selected(gpus: Sequence[AmdGpu], text: str) -> list[AmdGpu]:
     """Return the GPUs in a comma-separated list of positions or unique ids, up to the first wrong entry."""
-    selected: list[AmdGpu] = []
-    ids = [f"GPU-{gpu.unique_id:016x}" for gpu in gpus]
+    named = {str(position): [gpu] for position, gpu in enumerate(gpus)}
+    for gpu in gpus:
+        named.setdefault(f"gpu-{gpu.unique_id:016x}", []).append(gpu)
+    selected: dict[AmdGpu, None] = {}
     for entry in map(str.strip, text.split(",")):
-        named = [gpu for gpu, name in zip(gpus, ids, strict=True) if entry.lower() == name.lower()]
-        if re.fullmatch("[0-9]{1,9}", entry):
-            named = [*gpus[int(entry) :][:1]]
-        if len(named) != 1 or named[0] in selected:
+        number = re.fullmatch("0*([0-9]+)", entry)
+        candidates = named.get(number[1] if number else entry.lower(), [])
+        if len(candidates) != 1 or candidates[0] in selected:
             break
-        selected += named
-    return selected
+        selected[candidates[0]] = None
+    return [*selected]
 
 
 def _overriding(text: str) -> str | None:
@@ -248,7 +246,11 @@ def _rocm(host: Host) -> tuple[str | None, str, tuple[Problem, ...]]:
     folder = host.environ.get(ROCM_PATH) or "/opt/rocm"
     if not folder.startswith("/"):
         remedy = "write the whole path, or unset the variable"
-        return None, "", (Problem("error", ROCM_PATH, f"expected an absolute path, got {folder!r}", remedy),)
+        return (
+            None,
+            "",
+            (Problem("error", ROCM_PATH, f"expected an absolute path, got {folder[:MOST_SHOWN]!r}", remedy),),
+        )
     place = f"{folder.rstrip('/')}/.info/version"
     source = ascii_unless_printable(place)
     try:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..errors import Problem, VariantError, ascii_unless_printable
+from ..errors import MOST_SHOWN, Problem, VariantError, ascii_unless_printable
 from ..formats.hardware_file import Detected
 from ..variants.provider_ascend import (
     FORCED,
@@ -20,7 +20,7 @@ from ..variants.provider_ascend import (
     cards_of,
     is_valid,
 )
-from .host import SMALL, Host
+from .host import SMALL, Host, setting
 from .pci import pci_devices
 
 TOOLKIT = "ASCEND_TOOLKIT_HOME"
@@ -59,7 +59,7 @@ def _support(environ: Mapping[str, str], facts: AscendFacts) -> Detected:
     If a forced value is invalid, nothing is supported. An empty value forces nothing.
     """
     forced = {feature: text for feature, name in FORCED.items() if (text := environ.get(name))}
-    settings = {feature: f"{FORCED[feature]}={ascii_unless_printable(forced[feature])}" for feature in forced}
+    settings = {feature: setting(FORCED[feature], text) for feature, text in forced.items()}
     for feature, text in forced.items():
         if not is_valid(feature, text):
             remedy = "write lower-case letters, digits, '_' and '.'"
@@ -104,9 +104,8 @@ def _look(host: Host) -> tuple[Cards, str, tuple[Problem, ...]]:
     """Return no facts, and where an NPU seems to be: only its own program knows its type."""
     place, problems = "", tuple[Problem, ...]()
     try:
-        devices = [device for device in pci_devices(host) if device.vendor == _HUAWEI]
         # Huawei also makes network cards and graphics for servers.
-        npus = (device for device in devices if device.class_code >> 8 == 0x1200)
+        npus = (device for device in pci_devices(host, _HUAWEI) if device.class_code >> 8 == 0x1200)
         place = next((f"PCI {ascii_unless_printable(device.address)}" for device in npus), "")
     except VariantError as error:
         problems = error.problems
@@ -122,7 +121,11 @@ def _cann(host: Host) -> tuple[str, str, tuple[Problem, ...]]:
         return "", "", ()
     if not folder.startswith("/"):
         remedy = "write the whole path, or unset the variable"
-        return "", "", (Problem("error", TOOLKIT, f"expected an absolute path, got {folder!r}", remedy),)
+        return (
+            "",
+            "",
+            (Problem("error", TOOLKIT, f"expected an absolute path, got {folder[:MOST_SHOWN]!r}", remedy),),
+        )
     place = f"{folder.rstrip('/')}/{host.machine}-linux/ascend_toolkit_install.info"
     source = ascii_unless_printable(place)
     try:

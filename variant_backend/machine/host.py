@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import MOST_SHOWN, VariantError, ascii_unless_printable
 from ..lowlevel.regular_files import read_regular
 
 # Linux writes about 2 kB for each processor in /proc/cpuinfo. Bytes.
@@ -22,6 +22,16 @@ _LARGEST = 16 << 20
 SMALL = 1 << 16
 # Real folders of devices have a few hundred entries.
 _MOST_ENTRIES = 4096
+
+
+def setting(name: str, text: str) -> str:
+    r"""Return an environment variable and the start of its value, as the source of a fact.
+
+    >>> setting("ROCM", "7.0"), setting("ROCM", "\n"), setting("ROCM", "7" * 5000)[-5:]
+    ('ROCM=7.0', "ROCM='\\n'", '77...')
+    """
+    shown = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+    return f"{name}={ascii_unless_printable(shown)}"
 
 
 class Host(NamedTuple):
