@@ -69,7 +69,7 @@ def _misspelt(prefix: str, spec: str) -> VariantError | None:
 
 
 def _with_other_name(text: str) -> VariantError | None:
-    """Return the error for a machine after a name with other characters; None if it is no such text."""
+    """Return the error for a machine after a name with other characters; None for another text."""
     name, separator, spec = text.partition("=")
     if not separator or re.fullmatch(_NAME, name) or not _is_machine(spec):
         return None
