@@ -465,3 +465,13 @@ def test_variables_force_facts_of_another_platform() -> None:
     forced = {name: features for name, features in found.supported.items() if features}
     assert forced == {"nvidia": nvidia_features((12, 8), (9, 0)), "tpu": tpu_features(True)}
     assert found.namespaces["tpu"].source == f"{FORCE_TPU}=yes"
+
+
+@pytest.mark.parametrize("content", ["", " \n"])
+def test_an_empty_machine_file_is_refused(tmp_path: Path, content: str) -> None:
+    # The command before a pipe may have failed.
+    (tmp_path / "node.toml").write_text(content)
+    for path, place in (("-", "stdin"), (str(tmp_path / "node.toml"), str(tmp_path / "node.toml"))):
+        result = CliRunner().invoke(main, ["hardware", "--machine", path], input=content)
+        assert result.exit_code == 1
+        assert f"error: {place}: expected a machine file, got nothing; write it with" in result.stderr

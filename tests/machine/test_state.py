@@ -172,9 +172,14 @@ PRIVACY = Privacy("/data/jane", "jane", "node-17")
         ("/data/jane", "~"),
         ("read /data/jane/x and /data/janet/x", "read ~/x and /data/janet/x"),
         ("/scratch/jane/env", "/scratch/USER/env"),
-        ("file:///home/other/x", "file:///home/other/x"),
+        ("/mnt/data/jane/x", "/mnt/data/USER/x"),
+        ("/tmp/pytest-of-jane/x, /scratch/JANE-env", "/tmp/pytest-of-USER/x, /scratch/USER-env"),
+        ("x @ file:///home/other/x", "x @ file:///home/USER/x"),
+        ("https://example.org/home/other/x", "https://example.org/home/other/x"),
+        ("/var/home/other and /usr/lib/x", "/var/home/USER and /usr/lib/x"),
         ("/home/other/x: not found", "/home/USER/x: not found"),
-        (r"C:\Users\Jane Doe\x", r"C:\Users\USER Doe\x"),
+        (r"C:\Users\Jane Doe\x", r"C:\Users\USER\x"),
+        (r"a;C:\Users\jane and C:\x", r"a;C:\Users\USER and C:\x"),
         ("on node-17, node-170 and node-17.example.org", "on HOST, node-170 and HOST.example.org"),
         ("https://me:pw@example.org/x?token=1", "https://example.org/x"),
     ],
@@ -183,8 +188,19 @@ def test_names_are_hidden(text: str, shown: str) -> None:
     assert PRIVACY.hidden(text) == shown
 
 
+def test_both_names_of_a_host_are_hidden() -> None:
+    privacy = Privacy("/data/jane", "jane", "node-17.example.org")
+    assert privacy.hidden("node-17, NODE-17.EXAMPLE.ORG and node-18") == "HOST, HOST and node-18"
+
+
+def test_a_relative_home_folder_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: Path("lib"))
+    assert Privacy.here().home == ""
+
+
 @pytest.mark.parametrize(
-    ("home", "user", "host"), [("/", "root", "localhost"), ("", "", ""), ("/r", "u", "h")]
+    ("home", "user", "host"),
+    [("/", "root", "localhost"), ("", "", ""), ("/r", "u", "h"), ("/h", "lib", "root")],
 )
 def test_common_and_short_names_hide_nothing(home: str, user: str, host: str) -> None:
     text = "/usr/lib/root/u/h of localhost"
@@ -200,6 +216,19 @@ def test_a_missing_environment_is_one_error_and_hides_no_other_part(
     assert [*shown] == ["version", *(part for part in PARTS if part not in missing), "warnings", "errors"]
     (error,) = printed(shown["errors"])
     assert error.startswith("VIRTUAL_ENV: folder not found: ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps the current folder")
+@pytest.mark.usefixtures("site")
+def test_a_removed_current_folder_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.delenv("VIRTUAL_ENV")
+    (error,) = printed(report(ok=False)["errors"])
+    assert error.endswith(
+        "current folder: No such file or directory; change to another folder, or use --interpreter"
+    )
 
 
 @pytest.mark.usefixtures("site")
@@ -280,6 +309,24 @@ def test_variables_obey_the_policy() -> None:
     lines = invoke("--as-env", **FORCED).stdout.splitlines()
     assert lines == [f"{FORCE_DRIVER}=12.4", f"{FORCE_CAPABILITY}=8.6"]
     assert invoke("--as-env", "--no-policy", **FORCED).stdout.splitlines()[0] == f"{FORCE_DRIVER}=12.8"
+
+
+@pytest.mark.usefixtures("site")
+def test_variables_obey_the_machine_and_the_detection_of_the_policy() -> None:
+    configure('machine = "h100"\n')
+    lines = invoke("--as-env").stdout.splitlines()
+    assert lines[:2] == [f"{FORCE_DRIVER}=12.8", f"{FORCE_CAPABILITY}=9.0"]
+    assert invoke("--as-env", "--machine", "cuda:13.0,sm:8.9").stdout.startswith(f"{FORCE_DRIVER}=13.0\n")
+    assert invoke("--as-env", "--no-policy", **FORCED).stdout.startswith(f"{FORCE_DRIVER}=12.8\n")
+    configure("detect = false\n")
+    assert invoke("--as-env").stdout == ""
+
+
+@pytest.mark.usefixtures("site")
+def test_a_machine_of_facts_shows_each_namespace() -> None:
+    lines = [line.split() for line in invoke("--machine", "h100").stdout.splitlines()]
+    assert ["amd", "nothing", "is", "supported", "no", "fact", "given"] in lines
+    assert ["ascend", "nothing", "is", "supported", "no", "fact", "given"] in lines
 
 
 def test_hardware_names_the_command_that_has_its_former_option() -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
+from helpers.trees import host_with, kfd_nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
-from variant_backend.formats.hardware_file import Hardware
+from variant_backend.formats.hardware_file import Detected, Hardware
+from variant_backend.formats.machine_spec import GivenMachine, parse_machine
+from variant_backend.machine.aarch64 import detect_aarch64
+from variant_backend.machine.amd import detect_amd
+from variant_backend.machine.ascend import given_ascend
 from variant_backend.machine.nvidia import given_nvidia
 from variant_backend.machine.tpu import given_tpu
+from variant_backend.variants.arm_processors import ARM_MODELS
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS, unknown_property
 from variant_backend.variants.machine_facts import (
     facts_text,
@@ -23,6 +31,7 @@ from variant_backend.variants.machine_facts import (
 )
 from variant_backend.variants.machine_presets import PRESETS, read_machine
 from variant_backend.variants.properties import Property
+from variant_backend.variants.provider_ascend import FORCE_NPU
 from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
 from variant_backend.variants.provider_tpu import FORCE_TPU
 
@@ -121,7 +130,8 @@ def test_facts_replace_those_of_a_preset() -> None:
         ("12.8", "expected KEY:VALUE, got '12.8'; write cuda:12.8 or rocm:12.8"),
         ("cuda", "missing value of cuda; write cuda:12.8"),
         ("cuda:", "missing value of cuda; write cuda:12.8"),
-        ("cuda:12.8,", "empty part between commas; remove a comma"),
+        ("amd", "'amd' is a namespace, not a preset; write facts of it: gfx:gfx942,rocm:7.0"),
+        ("cuda:12.8,,,", "empty part between commas; remove a comma"),
         ("cuda:12.8,foo", "expected KEY:VALUE, got 'foo'; write a fact such as cuda:12.8"),
         ("nvidia:12.8", "unknown fact 'nvidia'; known facts of nvidia: cuda, sm"),
         ("cuda:12.8,cuda:12.6", "2 values of cuda: 12.8, 12.6; leave one value, as a machine has only one"),
@@ -149,6 +159,89 @@ def test_facts_replace_those_of_a_preset() -> None:
 )
 def test_invalid_facts_get_a_remedy(text: str, message: str) -> None:
     assert problem(text) == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cuda=12.8", "expected KEY:VALUE, got 'cuda=12.8'; write cuda:12.8"),
+        ("x=cuda=12.8", "expected KEY:VALUE, got 'cuda=12.8'; write x=cuda:12.8"),
+        ("x=cuda:12.8,sm=8.9", "expected KEY:VALUE, got 'cuda:12.8,sm=8.9'; write x=cuda:12.8,sm:8.9"),
+        (
+            "GPU=h100",
+            "invalid name 'GPU' of a machine; use lower-case letters, digits, '-' and '_', such as gpu=h100",
+        ),
+    ],
+)
+def test_a_misspelt_machine_gets_a_remedy_that_works(text: str, message: str) -> None:
+    with pytest.raises(VariantError) as caught:
+        parse_machine(text)
+    assert str(caught.value) == message
+    assert isinstance(parse_machine(message.rpartition(" ")[2]), GivenMachine)
+
+
+def check_preset(name: str, namespace: str, detected: Detected) -> None:
+    supported = Hardware.from_facts(PRESETS[name].facts).namespaces[namespace]
+    assert supported.features == detected.features
+    assert supported.by_package == detected.by_package
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        *(("mi100", 90008), ("mi210", 90010), ("mi250x", 90010), ("mi300x", 90402), ("mi355x", 90500)),
+        *(("rx7900xtx", 110000), ("rx9070xt", 120001)),
+    ],
+)
+def test_a_preset_of_an_amd_gpu_is_what_detection_gives(tmp_path: Path, name: str, version: int) -> None:
+    files = {**kfd_nodes(version), "/dev/kfd": "", "/opt/rocm/.info/version": "7.1.0\n"}
+    check_preset(name, "amd", detect_amd(host_with(tmp_path, files)))
+
+
+@pytest.mark.parametrize("name", ["arc-a770", "arc-a380"])
+def test_a_preset_of_an_intel_gpu_is_what_the_plugin_answers(name: str) -> None:
+    major, minor, revision = map(int, dict(PRESETS[name].facts)["xpu"][0].split("."))
+    device = f"8086:{major << 22 | minor << 14 | revision:08x}"
+    answers = json.loads(
+        (Path(__file__).parents[1] / "data" / "intel_plugin_answers.json").read_text("utf-8")
+    )
+    detected = answers["detected"]
+    alone = [values for _, devices, failure, values in detected if (devices, failure) == (device, "")]
+    assert alone
+    for values in alone:
+        check_preset(name, "intel", Detected({"device_ip": (*values,)}))
+
+
+def test_the_preset_of_an_ascend_npu_is_what_its_variable_gives() -> None:
+    detected = given_ascend({FORCE_NPU: "910b"})
+    assert detected
+    assert (
+        Hardware.from_facts(PRESETS["ascend-910b"].facts).namespaces["ascend"].features == detected.features
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "implementer", "part"),
+    [
+        ("graviton2", "0x41", "0xd0c"),
+        ("graviton3", "0x41", "0xd40"),
+        ("graviton4", "0x41", "0xd4f"),
+        ("github-ubuntu-arm", "0x41", "0xd49"),
+        ("apple-m1", "0x61", "0x022"),
+        ("apple-m2", "0x61", "0x032"),
+    ],
+)
+def test_a_preset_of_an_arm_processor_supports_what_linux_shows(
+    tmp_path: Path, name: str, implementer: str, part: str
+) -> None:
+    model = ARM_MODELS[dict(PRESETS[name].facts)["aarch64"][0]]
+    # Linux shows flags of Arm's processors that archspec does not list.
+    flags = {*model.features, *(() if name == "graviton2" else ("dit", "flagm", "paca", "pacg"))}
+    core = {"processor": "0", "Features": " ".join(flags), "CPU implementer": implementer, "CPU part": part}
+    text = "".join(f"{key}\t: {value}\n" for key, value in core.items())
+    check_preset(
+        name, "aarch64", detect_aarch64(host_with(tmp_path, {"/proc/cpuinfo": text}, machine="aarch64"))
+    )
 
 
 def test_similar_names_are_suggested() -> None:

@@ -104,12 +104,18 @@ def _best_tags(python: str | None) -> Sequence[str]:
 def _print_variables(printer: Printer, hardware: Hardware | None, host: Host) -> None:
     """Print the variables that force the facts in uv, a line for each, as far as the policy allows them."""
     from ..machine.detect import detect
+    from ..machine.user_config import configured_machine
     from ..variants.known_providers import forcing_variables
     from ..variants.namespace_support import Origin, Support
     from ..variants.policy import governed
 
     config = configuration()
-    facts = hardware or detect(host)
+    used = ["devices"]
+    facts = hardware
+    if facts is None:
+        machine = configured_machine(config)
+        facts = described_hardware(machine) if machine else detect(host, config.detected)
+        used.append("machine" if machine else "detect")
     if config.least:
         facts = facts.of_least_devices()
     for known in facts.namespaces.values():
@@ -117,6 +123,6 @@ def _print_variables(printer: Printer, hardware: Hardware | None, host: Host) ->
             printer.warn(problem)
     supported = facts.supported
     origins = dict.fromkeys(supported, Origin("hardware", ""))
-    say_policy([*config.settings("devices"), *config.effects()])
+    say_policy([*config.settings(*used), *config.effects()])
     variables = forcing_variables(governed(Support(supported, origins), config.rules).supported)
     print_document("".join(f"{name}={value}\n" for name, value in variables.items()).encode())

@@ -31,6 +31,8 @@ class GivenMachine(NamedTuple):
     facts: Facts
 
 
+_NAME = "[a-z0-9_-]+"
+
 MachineSpec: TypeAlias = MachineFile | GivenMachine
 
 
@@ -42,10 +44,10 @@ def parse_machine(text: str, folder: str = "./") -> MachineSpec:
     >>> parse_machine("gpu=machines/gpu.toml").name, parse_machine("gpu=cuda:12.8").name
     ('gpu', 'gpu')
     """
-    match = re.match(r"([a-z0-9_-]+)=(.*)", text, re.DOTALL)
+    match = re.match(rf"({_NAME})=(.*)", text, re.DOTALL)
     prefix, spec = (match[1], match[2]) if match else ("", text)
     if not match and (named := re.match(r"([^=/\\:,]+)=(.+)", text, re.DOTALL)):
-        raise _with_colons(text) or _invalid_name(named[1], named[2], folder)
+        raise _misspelt("", text) or _invalid_name(named[1], named[2], folder)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", spec):
         url = f"expected a machine, got the URL {shown_url(spec)!r}"
         raise VariantError(url, hint="download the file, and give its path")
@@ -57,7 +59,7 @@ def parse_machine(text: str, folder: str = "./") -> MachineSpec:
     try:
         return GivenMachine(prefix or spec, spec, read_machine(spec, path))
     except VariantError as error:
-        raise _with_colons(text) or error from None
+        raise _misspelt(prefix, spec) or error from None
 
 
 def _invalid_name(name: str, spec: str, folder: str) -> VariantError:
@@ -69,13 +71,20 @@ def _invalid_name(name: str, spec: str, folder: str) -> VariantError:
     return VariantError(f"invalid machine name {name[:MOST_SHOWN]!r}", hint=remedy)
 
 
-def _with_colons(text: str) -> VariantError | None:
+def _misspelt(prefix: str, spec: str) -> VariantError | None:
     """Return the error for facts with ``=`` between key and value; None if they are not valid otherwise."""
+    for name, text in (("", f"{prefix}={spec}" if prefix else spec), (f"{prefix}=", spec)):
+        if "=" in text and _is_machine(facts := text.replace("=", ":")):
+            return VariantError(f"expected KEY:VALUE, got {text[:MOST_SHOWN]!r}", hint=f"write {name}{facts}")
+    return None
+
+
+def _is_machine(text: str) -> bool:
+    """Return whether a text is a preset or facts."""
     from ..variants.machine_presets import read_machine
 
-    facts = text.replace("=", ":")
     try:
-        read_machine(facts)
+        read_machine(text)
     except VariantError:
-        return None
-    return VariantError(f"expected KEY:VALUE, got {text[:MOST_SHOWN]!r}", hint=f"write {facts}")
+        return False
+    return True

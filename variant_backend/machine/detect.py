@@ -138,8 +138,12 @@ def _content(path: Path | None, place: object) -> bytes:
     """Return the input; raises VariantError with a *place*."""
     print_read(place)
     try:
-        return read_input(path)
+        content = read_input(path)
     except VariantError as error:
         raise error.within(place) from None
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=place) from None
+    if not content.strip():  # for example, the command before a pipe failed
+        hint = "write it with `variant-backend hardware -o FILE` on that machine"
+        raise VariantError("expected a machine file, got nothing", place=place, hint=hint)
+    return content

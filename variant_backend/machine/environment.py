@@ -72,11 +72,16 @@ class Environment(NamedTuple):
 def find_environment(interpreter: str | None = None) -> Environment:
     """Return the environment of ``--interpreter``, or else the one that the user works in.
 
-    Raises VariantError as `named_environment` and `active_environment` do.
+    Raises VariantError as `named_environment` and `active_environment` do, or if the current folder is gone.
     """
     if interpreter is not None:
         return named_environment(interpreter, os.environ)
-    return active_environment(_without_uvx(os.environ), Path.cwd()) or _own_environment()
+    try:
+        current = Path.cwd()
+    except OSError as error:
+        hint = "change to another folder, or use --interpreter"
+        raise VariantError(error.strerror or str(error), place="current folder", hint=hint) from None
+    return active_environment(_without_uvx(os.environ), current) or _own_environment()
 
 
 def active_environment(

@@ -9,12 +9,63 @@ from typing import NamedTuple
 from ..lowlevel.urls import without_secrets
 
 # Names that identify nobody, and that may be a part of any text.
-_COMMON = {"root", "user", "localhost", "nobody", "runner", "admin", "home", "linux", "python"}
+_COMMON = {
+    *(
+        "root",
+        "user",
+        "localhost",
+        "nobody",
+        "runner",
+        "admin",
+        "home",
+        "linux",
+        "python",
+        "ubuntu",
+        "debian",
+    ),
+    *(
+        "fedora",
+        "server",
+        "desktop",
+        "laptop",
+        "node",
+        "data",
+        "local",
+        "share",
+        "lib",
+        "bin",
+        "opt",
+        "usr",
+        "etc",
+    ),
+    *(
+        "var",
+        "tmp",
+        "gpu",
+        "cuda",
+        "rocm",
+        "nvidia",
+        "amd",
+        "intel",
+        "ascend",
+        "tpu",
+        "x86_64",
+        "aarch64",
+        "torch",
+    ),
+    *("pip", "poetry", "pdm", "conda", "variant-backend"),
+}
 _SHORTEST = 3
-# The folder of another account, or of the same one under another name.
+# The folder of another account, or of the same one under another name. Names on Windows may have spaces.
 _ACCOUNT = re.compile(
-    r"""((?:^|(?<=[\s'"=:(,]))(?:/home|/Users|[A-Za-z]:[/\\]Users)[/\\])[^/\\\s'",;:)]+""", re.IGNORECASE
+    r"""
+    ( (?:^|(?<=[\s'"`=:;(,\[{<@])|(?<=file://))
+      (?: /?[A-Za-z]:[/\\]Users | (?:/[\w.-]+){0,4}/(?:home|Users) )[/\\]+ )
+    (?: [^/\\'"`,;:)\]}>\n]+(?=\\) | [^/\\\s'"`,;:)\]}>]+ )
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
+_IN_PATH = r"[/\\][^\s'\"]*"
 
 
 class Privacy(NamedTuple):
@@ -37,7 +88,10 @@ class Privacy(NamedTuple):
             except Exception:  # it depends on the system
                 return ""
 
-        return cls(known(Path.home), known(getpass.getuser), known(socket.gethostname))
+        home = known(Path.home)
+        return cls(
+            home if Path(home).is_absolute() else "", known(getpass.getuser), known(socket.gethostname)
+        )
 
     def hidden(self, text: str) -> str:
         """Return a text with ``~`` for the home folder, USER and HOST for the names; URLs lose secrets.
@@ -47,12 +101,13 @@ class Privacy(NamedTuple):
         """
         text = without_secrets(text)
         if len(home := self.home.rstrip("/\\")) >= _SHORTEST:
-            text = re.sub(rf"{re.escape(home)}(?![\w.-])", "~", text)
+            text = re.sub(rf"(?<![\w.-]){re.escape(home)}(?![\w.-])", "~", text)
         text = _ACCOUNT.sub(r"\1USER", text)
         if _is_telling(self.user):
-            text = re.sub(rf"(?<=[/\\]){re.escape(self.user)}(?![\w.-])", "USER", text)
-        if _is_telling(self.host):
-            text = re.sub(rf"(?<![\w.-]){re.escape(self.host)}(?![\w-])", "HOST", text)
+            user = re.compile(rf"(?<![^\W_]){re.escape(self.user)}(?![^\W_])", re.IGNORECASE)
+            text = re.sub(_IN_PATH, lambda path: user.sub("USER", path[0]), text)
+        for host in filter(_is_telling, (self.host, self.host.partition(".")[0])):
+            text = re.sub(rf"(?<![\w.-]){re.escape(host)}(?![\w-])", "HOST", text, flags=re.IGNORECASE)
         return text
 
     def hidden_in(self, value: object) -> object:

@@ -125,7 +125,7 @@ def machine_section(hardware: Hardware, privacy: Privacy) -> Section:
 
 def _rows_of(namespace: str, known: Detected) -> Iterator[list[str]]:
     """Yield a row for the best value of each feature: the property, its meaning, and the source."""
-    if not known.features and not known.by_package:
+    if not known.features and not any(known.by_package.values()):
         yield [namespace, "nothing is supported", known.source]
     for package, values in [("", known.features), *known.by_package.items()]:
         source = f"for releases that require {package}" if package else known.source

@@ -81,21 +81,6 @@ _KINDS = (
 )
 
 
-class PublicPlugin(NamedTuple):
-    """A public provider plugin, whether it is on PyPI, and one of its properties as an example."""
-
-    package: str
-    is_on_pypi: bool
-    example: str
-
-
-# Read on 2026-11-28.
-PUBLIC_PLUGINS = {
-    "amd": PublicPlugin("amd-variant-provider", False, "amd :: gfx_arch :: gfx942"),
-    "intel": PublicPlugin("intel-variant-provider", False, "intel :: device_ip :: 12.55.8"),
-    "ascend": PublicPlugin("ascend-variant-provider", True, "ascend :: npu_type :: 910b"),
-}
-
 _NO_ACCESS = "the driver gives no access to it"
 # Why a device cannot be read, and what lets programs use it, by namespace.
 _HIDDEN = {
@@ -148,7 +133,7 @@ def suggest(
         if kind := _kind_of(device):
             groups.setdefault(kind.name, (kind, []))[1].append(device)
     suggestions = [
-        _about_devices(kind, group, namespaces, has_kfd=has_kfd)
+        _about_devices(kind, group, has_kfd=has_kfd)
         for kind, group in groups.values()
         if not _is_described(kind.namespace, namespaces)
     ]
@@ -176,36 +161,20 @@ def _is_described(namespace: str, namespaces: Mapping[str, Detected]) -> bool:
     return bool(features) if feature is None else feature in features
 
 
-def _about_devices(
-    kind: _Kind, devices: Sequence[PciDevice], namespaces: Mapping[str, Detected], *, has_kfd: bool
-) -> Advice:
+def _about_devices(kind: _Kind, devices: Sequence[PciDevice], *, has_kfd: bool) -> Advice:
     seen = tuple(
         f"{device.address} ({device.vendor:04x}:{device.device:04x}, class {device.class_code:06x})"
         for device in devices
     )
-    plugin = PUBLIC_PLUGINS.get(kind.namespace)
-    if kind.namespace not in namespaces:
-        return Advice("unknown-device", kind.name, seen, *_by_hand(plugin))
+    if not kind.namespace:
+        text = "no provider of variants for it is public"
+        remedy = "if a release has variants for it, use --supported 'NAMESPACE :: FEATURE :: VALUE'"
+        return Advice("unknown-device", kind.name, seen, text, remedy)
     if kind.namespace == "amd" and has_kfd:
         text = "/dev/kfd exists, but no GPU can be read"
         remedy = "add your user to the group of /dev/kfd, usually render"
         return Advice("unreadable-device", kind.name, seen, text, remedy)
     return Advice("hidden-device", kind.name, seen, *_HIDDEN[kind.namespace])
-
-
-def _by_hand(plugin: PublicPlugin | None) -> tuple[str, str]:
-    """Return the text and the remedy about devices that nothing here detects."""
-    if plugin is None:
-        text = "no provider of variants for it is public"
-        return text, "if a release has variants for it, use --supported 'NAMESPACE :: FEATURE :: VALUE'"
-    if plugin.is_on_pypi:
-        text = f"only the plugin {plugin.package} detects it"
-        return (
-            text,
-            f"use --trust-plugin {plugin.package}, or --supported with values such as '{plugin.example}'",
-        )
-    text = f"only the plugin {plugin.package} detects it, which is not on PyPI"
-    return text, f"use --supported with values such as '{plugin.example}', or --machine"
 
 
 def _about_toolkits(

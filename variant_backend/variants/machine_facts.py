@@ -46,7 +46,7 @@ def read_facts(parts: Iterable[str]) -> Facts:
             given.setdefault(key, []).append(value)
     problems += filter(None, (fact_problem(key, values) for key, values in given.items()))
     if problems:
-        raise VariantError(*problems)
+        raise VariantError(*dict.fromkeys(problems))
     return tuple((key, tuple(values)) for key, values in given.items())
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import MOST_SHOWN, Problem, VariantError, did_you_mean
+from .known_providers import KNOWN_PROVIDERS
 from .machine_facts import Facts, facts_text, facts_with_value, known_facts, read_facts, support_of_facts
 
 
@@ -56,6 +57,7 @@ PRESETS: Mapping[str, Preset] = {
     "rx9070xt": _amd("Radeon RX 9070 XT", "gfx1201"),
     "arc-a770": _one("xpu:12.55.8", "Intel Arc A770"),
     "arc-a380": _one("xpu:12.56.5", "Intel Arc A380"),
+    "arc-b580": _one("xpu:20.1.0", "Intel Arc B580"),
     "max1550": _one("xpu:12.60.7", "Intel Data Center GPU Max 1550"),
     "ascend-910b": _one("npu:910b", "Huawei Ascend 910B; add npu_driver and cann with their versions"),
     "tpu": _one("tpu:true", "a Google TPU of any generation"),
@@ -101,6 +103,9 @@ def _unknown(name: str, folder: str) -> Problem:
     if suggested := [*facts_with_value(name)]:
         text, remedy = f"expected KEY:VALUE, got {shown!r}", f"write {' or '.join(suggested)}"
         return Problem("error", "", text, remedy)
+    if provider := KNOWN_PROVIDERS.get(name):
+        example = facts_text(tuple((key, fact.examples[:1]) for key, fact in provider.facts.items()))
+        return Problem("error", "", f"{name!r} is a namespace, not a preset", f"write facts of it: {example}")
     remedy = f"write facts such as cuda:12.8, or {folder}{shown or 'machine.toml'} if it is a file"
     remedy += "; `variant-backend hardware --presets` lists the presets"
     what = f"unknown preset {shown!r}{did_you_mean(name, PRESETS)}" if name else "missing machine"
