@@ -14,9 +14,9 @@ from ..errors import VariantError
 from ..lowlevel.terminal import heading, print_document
 from ..lowlevel.urls import shown_url
 from .command import Command, WrongValue, given_options
+from .machine_options import described_hardware, machines_option
 from .options import output_option
 from .output import Printer
-from .selection_options import described_hardware, machines_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware

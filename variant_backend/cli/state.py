@@ -13,9 +13,9 @@ import click
 from ..lowlevel.terminal import heading, print_document
 from .command import Command
 from .environment_options import environment_finder, interpreter_option, path_option
+from .machine_options import described_hardware, machine_option
 from .output import Printer
 from .policy_options import configuration, no_policy_option, say_policy
-from .selection_options import described_hardware, machine_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
