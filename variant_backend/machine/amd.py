@@ -29,8 +29,9 @@ from ..variants.provider_amd import (
     rocm_of_file,
 )
 from ..variants.registry_entry import Features
-from .host import SMALL, Host
-from .pci import pci_devices
+from .host import SMALL, Host, setting
+from .pci import ACCELERATOR, DISPLAY, pci_devices
+from .toolkits import read_toolkit_file
 
 # With the value 1, rocm-bootstrap detects nothing.
 DISABLE_BOOTSTRAP = "ROCM_BOOTSTRAP_DISABLE_DETECTION"
@@ -93,13 +94,13 @@ def _of_tools(environ: Mapping[str, str], facts: AmdFacts) -> tuple[Features, st
     """Return what amd-variant-provider supports, and the source."""
     gfx, gfx_source, rocm, rocm_source = facts.gfx, facts.gfx_source, facts.rocm, facts.rocm_source
     if text := environ.get(FORCE_GFX):
-        gfx_source = _setting(FORCE_GFX, text)
+        gfx_source = setting(FORCE_GFX, text)
         forced = forced_gfx(text)
         if forced is None:
             return {}, f"{gfx_source}: invalid GPU architecture"
         gfx = forced
     if text := environ.get(FORCE_ROCM):
-        rocm, rocm_source = forced_rocm(text), _setting(FORCE_ROCM, text)
+        rocm, rocm_source = forced_rocm(text), setting(FORCE_ROCM, text)
         if rocm is None:
             return {}, f"{rocm_source}: invalid ROCm version; write three numbers such as 7.0.0"
     return amd_features(gfx, rocm), "; ".join(filter(None, (gfx_source, rocm_source)))
@@ -111,16 +112,12 @@ def _of_bootstrap(environ: Mapping[str, str], facts: AmdFacts) -> tuple[Features
         return {}, f"{DISABLE_BOOTSTRAP}=1"
     if not (text := environ.get(FORCE_BOOTSTRAP)):
         return bootstrap_features(facts.bootstrap), facts.bootstrap_source
-    forced, source = forced_bootstrap(text), _setting(FORCE_BOOTSTRAP, text)
+    forced, source = forced_bootstrap(text), setting(FORCE_BOOTSTRAP, text)
     return (
         ({}, f"{source}: unknown GPU architecture")
         if forced is None
         else (bootstrap_features(forced), source)
     )
-
-
-def _setting(name: str, text: str) -> str:
-    return f"{name}={ascii_unless_printable(text)}"
 
 
 def _find(host: Host) -> AmdFacts:
@@ -200,7 +197,7 @@ def _gpu_on_pci(host: Host) -> tuple[str, tuple[Problem, ...]]:
     """Return the first AMD GPU on the PCI bus in words, empty if there is none, and problems with the bus."""
     try:
         for device in pci_devices(host):
-            if device.vendor == _AMD and (device.class_code >> 16 == 3 or device.class_code >> 8 == 0x1200):
+            if device.vendor == _AMD and device.has_class(DISPLAY, ACCELERATOR):
                 return f"AMD GPU at PCI {ascii_unless_printable(device.address)}", ()
     except VariantError as error:
         return "", error.problems
@@ -211,10 +208,10 @@ def _seen_by_rocm(environ: Mapping[str, str], gpus: Sequence[AmdGpu], source: st
     """Return the architectures that the tools of ROCm report, sorted as texts, and the source."""
     visible = sorted(gpus, key=lambda gpu: int(gpu.node))
     if (text := environ.get(VISIBLE)) is not None:
-        visible, source = _selected(visible, text), f"{source}, {_setting(VISIBLE, text)}"
+        visible, source = _selected(visible, text), f"{source}, {setting(VISIBLE, text)}"
     names = {gpu.gfx for gpu in visible}
     if text := environ.get(OVERRIDE):
-        source += f", {_setting(OVERRIDE, text)}"
+        source += f", {setting(OVERRIDE, text)}"
         if (other := _overriding(text)) is None:
             return [], f"{source}: invalid version; write three numbers such as 10.3.0"
         names = {other} if names else names
@@ -246,18 +243,10 @@ def _overriding(text: str) -> str | None:
 def _rocm(host: Host) -> tuple[str | None, str, tuple[Problem, ...]]:
     """Return the version of ROCm, the source, and problems with the file."""
     folder = host.environ.get(ROCM_PATH) or "/opt/rocm"
-    if not folder.startswith("/"):
-        remedy = "write the whole path, or unset the variable"
-        return None, "", (Problem("error", ROCM_PATH, f"expected an absolute path, got {folder!r}", remedy),)
-    place = f"{folder.rstrip('/')}/.info/version"
-    source = ascii_unless_printable(place)
-    try:
-        text = host.text(place, SMALL)
-    except VariantError as error:
-        return None, f"ROCm: cannot read {source}", error.problems
-    if text is None:
-        return None, f"ROCm: no {source}", ()
-    if (rocm := rocm_of_file(text)) is None:
-        problem = f"expected a version such as 7.0.0, got {text[:40]!r}"
-        return None, f"ROCm: no version in {source}", (Problem("error", place, problem),)
-    return rocm, f"ROCm: {source}", ()
+    file = read_toolkit_file(host, "ROCm", ROCM_PATH, folder, ".info/version")
+    if file.text is None:
+        return None, file.source, file.problems
+    if (rocm := rocm_of_file(file.text)) is None:
+        problem = Problem("error", file.place, f"expected a version such as 7.0.0, got {file.text[:40]!r}")
+        return None, f"ROCm: no version in {ascii_unless_printable(file.place)}", (problem,)
+    return rocm, file.source, ()

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import VariantError, ascii_unless_printable
 from ..lowlevel.regular_files import read_regular
 
 # Linux writes about 2 kB for each processor in /proc/cpuinfo. Bytes.
@@ -22,6 +22,10 @@ _LARGEST = 16 << 20
 SMALL = 1 << 16
 # Real folders of devices have a few hundred entries.
 _MOST_ENTRIES = 4096
+
+# Where the loader of Linux finds libraries: in its cache, and without one, in these folders.
+LOADER_CACHE = "/etc/ld.so.cache"
+LIBRARY_FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
 
 
 class Host(NamedTuple):
@@ -78,3 +82,8 @@ class Host(NamedTuple):
         if len(names) > _MOST_ENTRIES:
             raise VariantError(f"more than {_MOST_ENTRIES} entries", place=name)
         return sorted(names)
+
+
+def setting(variable: str, value: str) -> str:
+    """Return an environment variable and its value, as the source of a fact."""
+    return f"{variable}={ascii_unless_printable(value)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import ascii_unless_printable
 from ..formats.hardware_file import Detected
 from ..variants.provider_intel import (
     FORCE_DEVICE_IP,
@@ -14,7 +13,7 @@ from ..variants.provider_intel import (
     intel_features,
     is_known,
 )
-from .host import Host
+from .host import Host, setting
 from .libraries import LEVEL_ZERO, ask_libraries
 
 _NO_GPU = "no Intel GPU found"
@@ -44,6 +43,6 @@ def given_intel(environ: Mapping[str, str]) -> Detected | None:
     """Return what *environ* forces, or None; an empty value forces nothing."""
     if not (forced := environ.get(FORCE_DEVICE_IP)):
         return None
-    source = f"{FORCE_DEVICE_IP}={ascii_unless_printable(forced)}"
+    source = setting(FORCE_DEVICE_IP, forced)
     features = forced_intel_features(forced)
     return Detected(features, source if features else f"{source}: unknown to the provider")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from ..errors import Problem, ascii_unless_printable
+from ..errors import Problem
 from ..formats.hardware_file import Detected
 from ..variants.provider_nvidia import (
     FORCE_CAPABILITY,
@@ -16,7 +16,7 @@ from ..variants.provider_nvidia import (
     is_listed,
     nvidia_features,
 )
-from .host import Host
+from .host import Host, setting
 from .libraries import CUDA, NVML, ask_libraries
 
 _NO_DRIVER = "no NVIDIA driver found"
@@ -60,7 +60,7 @@ def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpus]) -> Dete
     sources = [gpus.source] if driver else []
     if driver_text:
         driver = forced_driver(driver_text)
-        sources.append(f"{FORCE_DRIVER}={ascii_unless_printable(driver_text)}")
+        sources.append(setting(FORCE_DRIVER, driver_text))
         if driver is None:
             return Detected({}, f"{sources[-1]}: invalid CUDA version", warnings=warnings)
     elif driver and not is_listed(driver):
@@ -68,7 +68,7 @@ def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpus]) -> Dete
         return Detected({}, text, warnings=warnings)
     if capability_text:
         forced = forced_capability(capability_text)
-        sources.append(f"{FORCE_CAPABILITY}={ascii_unless_printable(capability_text)}")
+        sources.append(setting(FORCE_CAPABILITY, capability_text))
         if forced is None:
             return Detected({}, f"{sources[-1]}: invalid compute capability", warnings=warnings)
         capabilities = (forced,)

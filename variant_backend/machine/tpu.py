@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ..errors import VariantError, ascii_unless_printable
 from ..formats.hardware_file import Detected
 from ..variants.provider_tpu import FORCE_TPU, forced_tpu, tpu_features
-from .host import Host
+from .host import Host, setting
 from .pci import pci_devices
 
 _GOOGLE = 0x1AE0
@@ -35,4 +35,4 @@ def given_tpu(environ: Mapping[str, str]) -> Detected | None:
     """
     if (forced := environ.get(FORCE_TPU)) is None:
         return None
-    return Detected(tpu_features(forced_tpu(forced)), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
+    return Detected(tpu_features(forced_tpu(forced)), setting(FORCE_TPU, forced))
