@@ -76,9 +76,8 @@ def hardware_command(
     hardware = _of_machines(machines) if machines else detect(host)
     if devices == "least":
         hardware = hardware.of_least_devices()
-    for known in hardware.namespaces.values():
-        for problem in known.warnings:
-            printer.warn(problem)
+    for problem in hardware.warnings:
+        printer.warn(problem)
     printer.keys = {"machine": hardware.to_dict()}
     if output is not None:
         _write(output, hardware.to_json() if form == "json" else hardware.to_toml())

@@ -229,13 +229,13 @@ def _machine_under_policy(
         used.append("machine" if spec else "detect")
     machine = _machine(target, spec, environment, aligns=aligns)
     if (given or target.here) and (spec != given or configuration().least):
-        machine = machine._replace(facts=_facts(given))
+        machine = machine._replace(ungoverned=_ungoverned(given))
     say_policy([*configuration().settings(*used), *configuration().effects()])
     return machine, spec
 
 
-def _facts(given: MachineSpec | None) -> Hardware:
-    """Return the facts as installers without a policy see them: of this machine, or of an option."""
+def _ungoverned(given: MachineSpec | None) -> Hardware:
+    """Return the hardware that installers without a policy see: of this machine, or of an option."""
     from ..machine.detect import hardware_of
 
     return hardware_of(given, os.environ, configuration().detected)

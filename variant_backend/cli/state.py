@@ -112,9 +112,8 @@ def _print_variables(printer: Printer, hardware: Hardware | None, host: Host) ->
     facts = hardware or detect(host)
     if config.least:
         facts = facts.of_least_devices()
-    for known in facts.namespaces.values():
-        for problem in known.warnings:
-            printer.warn(problem)
+    for problem in facts.warnings:
+        printer.warn(problem)
     supported = facts.supported
     origins = dict.fromkeys(supported, Origin("hardware", ""))
     say_policy([*config.settings("devices"), *config.effects()])

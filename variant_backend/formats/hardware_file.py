@@ -100,6 +100,11 @@ class Hardware(NamedTuple):
         """Return what the least capable device of each namespace supports."""
         return Hardware({name: known.of_least_device() for name, known in self.namespaces.items()})
 
+    @property
+    def warnings(self) -> list[Problem]:
+        """The problems of the detection."""
+        return [problem for known in self.namespaces.values() for problem in known.warnings]
+
     @classmethod
     def from_facts(cls, facts: Facts, described: Collection[str] = ()) -> Hardware:
         """Return what a machine with only these facts supports, without the *described* namespaces.
