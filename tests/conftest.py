@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ from helpers.programs import run
 from helpers.range_server import Server
 from helpers.servers import answering
 from hypothesis import settings
+from platformdirs import site_config_dir, user_config_dir
 
 from variant_backend.lowlevel import http, remembered_digests
-from variant_backend.machine import answer_cache
+from variant_backend.machine import answer_cache, user_config
 
 ROOT = Path(__file__).parents[1]
 
@@ -24,6 +26,19 @@ ROOT = Path(__file__).parents[1]
 # compiles all its imports, which takes more than a second for each start of pip.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# pip neither compiles what a test installs once, nor compares it with all packages of the test environment.
+# Like all settings of pip that negate, these two apply if they are false.
+os.environ.update(PIP_NO_COMPILE="false", PIP_NO_WARN_CONFLICTS="false")
+
+# Thousands of tests live until the end: no collection of garbage needs to look at them again and again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
 
 # A separate program, whose library may be missing.
 collect_ignore = ["fuzz_wheels.py"]
@@ -54,6 +69,33 @@ def _hashes_and_answers_are_remembered_elsewhere(tmp_path_factory: pytest.TempPa
         patch.setattr(remembered_digests, "default_path", lambda: folder / "digests-1.sqlite")
         patch.setattr(answer_cache, "answers_path", lambda: folder / "plugin-answers-1.json")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _configuration_files_of_this_machine_are_hidden(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    """Hide those of this package from tests and from programs that they start; pip and uv keep their own."""
+    folders = {"XDG_CONFIG_HOME": user_config_dir(), "XDG_CONFIG_DIRS": site_config_dir(multipath=True)}
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, real in folders.items():
+            copies = [_without_own(Path(folder), tmp_path_factory) for folder in real.split(os.pathsep)]
+            patch.setenv(variable, os.pathsep.join(map(str, copies)))
+        if sys.platform == "win32":  # the system has other folders, which no variable replaces
+            nowhere = tmp_path_factory.mktemp("config") / "variant-backend" / "config.toml"
+            patch.setattr(user_config, "config_path", lambda: nowhere)
+            patch.setattr("platformdirs.site_config_dir", lambda *_, **__: str(nowhere.parent))
+        yield
+
+
+def _without_own(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with links to all that is in another one, except for the folder of this package."""
+    folder = tmp_path_factory.mktemp("config")
+    if sys.platform != "win32" and real.is_dir():
+        for path in real.iterdir():
+            if path.name != "variant-backend":
+                (folder / path.name).symlink_to(path)
+    return folder
 
 
 @pytest.fixture(scope="session")

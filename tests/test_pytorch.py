@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 import re
 import shutil
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +19,7 @@ import pytest
 from helpers.made_wheels import make_wheel
 from helpers.programs import empty_cache, run, run_here
 from helpers.pytorch_example import EXAMPLE, ITS_OWN, LABELS, hardware, torch_wheel
+from helpers.real_wheels import real_wheel
 from helpers.servers import publish, served
 from helpers.strict_reader import walk
 from packaging.requirements import Requirement
@@ -136,10 +140,10 @@ def test_a_wheel_that_the_release_lacks_is_reported_and_unchanged(tmp_path: Path
 
 
 @pytest.mark.slow
-def test_the_real_cpu_wheel_becomes_the_null_variant(tmp_path: Path) -> None:
-    target = ["--python-version=3.11", "--platform=manylinux_2_28_x86_64", "--only-binary=:all:", "--no-deps"]
-    run("pip", "download", "--no-cache-dir", "--dest", tmp_path, *target, "torch==2.13.0")
-    (wheel,) = tmp_path.glob("*.whl")
+def test_the_real_cpu_wheel_becomes_the_null_variant(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    wheel = real_wheel("torch==2.13.0", tmp_path_factory)
     assert "+cpu-" in wheel.name
     made = run("make-variant", "--pyproject", EXAMPLE, "-o", tmp_path / "dist", wheel).stdout.strip()
     assert Path(made).name == wheel.name.replace("+cpu", "").replace(".whl", "-null.whl")
@@ -157,15 +161,41 @@ AMD_GPU += '\nfeature-order = ["rocm_version", "gfx_arch"]'
 
 
 @pytest.fixture(scope="module")
-def torch_wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """A wheel for each local version, for every environment."""
-    folder = tmp_path_factory.mktemp("torch")
-    return [torch_wheel(folder, local, "py3-none-any") for local in LABELS]
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str], str]]:
+    """A function that returns a package index with all labels and their requirements.
+
+    Its arguments replace the providers of Intel and AMD. The variants of equal arguments are made once.
+    """
+    stubs = index_of_requirements(tmp_path_factory)
+    wheels = [torch_wheel(tmp_path_factory.mktemp("torch"), local, "py3-none-any") for local in LABELS]
+    with ExitStack() as servers:
+
+        @functools.cache
+        def index(intel: str, amd: str) -> str:
+            folder = tmp_path_factory.mktemp("index")
+            (folder / "pyproject.toml").write_text(project_with(intel, amd), encoding="utf-8")
+            run_here(make_variant_command, "-o", folder / "dist", *wheels, cwd=folder)
+            run_here(main, "index", folder / "dist")
+            shutil.copytree(stubs, folder / "index")
+            publish((folder / "dist").iterdir(), folder / "index/torch")
+            return servers.enter_context(served(folder / "index"))
+
+        yield index
 
 
-@pytest.fixture(scope="module")
-def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package index with an empty wheel for every requirement of every label."""
+def project_with(intel: str, amd: str) -> str:
+    """Return the example with other providers of Intel and AMD, if they are given."""
+    project = EXAMPLE.read_text(encoding="utf-8")
+    for namespace, answer in (("intel", intel), ("amd", amd)):
+        table = rf"(\[variant\.providers\.{namespace}\]\n).*?\n(?=\n)"
+        if answer:
+            project, count = re.subn(table, rf"\1{answer}\n", project, flags=re.DOTALL)
+            assert count == 1
+    return project
+
+
+def index_of_requirements(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a package index with an empty wheel for every requirement of every label."""
     pins = {pin for label in LABELS.values() for system in SYSTEMS for pin in required(label, system)}
     tmp_path = tmp_path_factory.mktemp("stubs")
     wheels: dict[str, list[Path]] = {}
@@ -195,29 +225,15 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_uv_installs_each_label_and_its_requirements_on_its_hardware(
     tmp_path: Path,
-    stubs: Path,
-    torch_wheels: list[Path],
+    index: Callable[[str, str], str],
     label: str,
     forced: dict[str, Any],
     intel: str,
     amd: str,
 ) -> None:
-    project = EXAMPLE.read_text(encoding="utf-8")
-    for namespace, answer in (("intel", intel), ("amd", amd)):
-        table = rf"(\[variant\.providers\.{namespace}\]\n).*?\n(?=\n)"
-        if answer:
-            project, count = re.subn(table, rf"\1{answer}\n", project, flags=re.DOTALL)
-            assert count == 1
-    (tmp_path / "pyproject.toml").write_text(project, encoding="utf-8")
-    dist = tmp_path / "dist"
-    run_here(make_variant_command, "-o", dist, *torch_wheels, cwd=tmp_path)
-    run_here(main, "index", dist)
-    index = shutil.copytree(stubs, tmp_path / "index")
-    publish(dist.iterdir(), index / "torch")
-    with served(index) as url:
-        options = [*empty_cache(), "--no-config", "--python", sys.executable, "--target", tmp_path / "target"]
-        options += ["--preview-features", "wheel-variants", "--index-url", url]
-        run("uv", "pip", "install", *options, "torch", **forced)
+    options = [*empty_cache(), "--no-config", "--python", sys.executable, "--target", tmp_path / "target"]
+    options += ["--preview-features", "wheel-variants", "--index-url", index(intel, amd)]
+    run("uv", "pip", "install", *options, "torch", **forced)
     (dist_info,) = (tmp_path / "target").glob("torch-*.dist-info")
     assert list(json.loads((dist_info / "variant.json").read_text())["variants"]) == [label]
     installed = {path.name.removesuffix(".dist-info") for path in (tmp_path / "target").glob("*.dist-info")}

@@ -236,8 +236,8 @@ def test_the_reader_checks_rules_that_a_schema_cannot_express(name: str, rule: s
 
 def assert_agreement(name: str, table: object) -> None:
     found = errors_of_reader(name, table)
-    if refused := errors_of_schema(name, table):
-        assert found, (refused, table)
+    if not VALIDATORS[name].is_valid(table):  # all its errors take longer than the first
+        assert found, (errors_of_schema(name, table), table)
     else:
         beyond = {words for words, _ in BEYOND[name].values()}
         assert [line for line in found if not any(words in line for words in beyond)] == [], table

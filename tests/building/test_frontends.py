@@ -259,7 +259,7 @@ v3.x86_64.level = ["v3"]
 loud.unheard.volume = ["11"]
 """
 UNSUPPORTED = "; not 'loud': unheard :: volume: needs 11; supported: none; "
-UNHEARD = "; unheard: unknown, because plugins do not run here; request a label with -Cvariant=LABEL"
+UNHEARD = "; unheard: unknown (plugins do not run in builds); request a label with -Cvariant=LABEL"
 
 
 @pytest.mark.parametrize(

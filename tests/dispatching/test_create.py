@@ -304,7 +304,7 @@ def test_a_release_without_labels_or_index_file_is_refused(dist: Path) -> None:
     ("arguments", "problem"),
     [
         (["dist"], "a folder needs --base-url URL"),
-        (["dist", "--base-url", BASE_URL, "--python", "3.12"], "--python and --platform need --machine FILE"),
+        (["dist", "--base-url", BASE_URL, "--python", "3.12"], "--python and --platform need --machine SPEC"),
         (["https://example.org/simple/"], "an index needs --package NAME"),
         (
             ["dist", "--base-url", "http://example.org/x"],

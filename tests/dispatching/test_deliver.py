@@ -138,7 +138,7 @@ def test_the_output_names_unsupported_namespaces(
     build(out)
     assert capsys.readouterr().err == (
         "variant-backend: demo 1.0: selected demo-1.0-py3-none-any.whl, the only compatible wheel;"
-        " speed: unknown (plugins do not run in this build);"
+        " speed: unknown (plugins do not run in builds);"
         " to select another, use -Cvariant=LABEL or set VARIANT_BACKEND_LABEL=LABEL"
         " (labels: (plain), fast, safe)\n"
     )
@@ -446,7 +446,7 @@ def test_if_no_wheel_fits_reasons_and_remedies_are_printed(
         "  1 wheel for other interpreters or platforms: cp39-cp39-win32",
         "",
         "SUPPORTED",
-        "  speed: unknown (plugins do not run in this build); set VARIANT_BACKEND_HARDWARE=FILE",
+        "  speed: unknown (plugins do not run in builds); set VARIANT_BACKEND_HARDWARE=FILE",
         "error: no wheel of demo 1.0 fits this machine; to install one anyway, use -Cvariant=LABEL or set"
         " VARIANT_BACKEND_LABEL=LABEL (labels: fast, safe); to describe the machine, set"
         " VARIANT_BACKEND_HARDWARE to facts such as cuda:12.8, a preset, or the path of a machine file",

@@ -102,6 +102,13 @@ def test_a_missing_key_is_named(table: dict[str, Any], line: str) -> None:
     assert lines(table) == [line]
 
 
+def test_two_spellings_of_a_package_are_an_error() -> None:
+    values: dict[str, Any] = {"features": {}}
+    table = {"x": {**values, "by-package": {"one-a": values, "One_A": values}}}
+    expected = "node.json: machine.x.by-package.One_A: the package 'one-a' is listed twice"
+    assert lines({"version": 1, "machine": table}) == [f"{expected}; remove one of the tables"]
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [(b"{", "stdin: invalid JSON"), (b"  {", "stdin: invalid JSON"), (b"[", "stdin: invalid TOML")],

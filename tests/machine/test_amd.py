@@ -131,6 +131,7 @@ def test_a_node_with_an_impossible_version_is_skipped(tmp_path: Path, version: i
     assert found.features == {"gfx_arch": ("gfx942",)}
     (warning,) = found.warnings
     assert warning.text.startswith("unknown gfx_target_version ")
+    assert warning.remedy is None
 
 
 # Not confirmed by a real device.
@@ -142,6 +143,8 @@ def test_a_node_with_an_impossible_version_is_skipped(tmp_path: Path, version: i
         ("1,1,2", ["gfx942"]),
         ("0,7,1", ["gfx906"]),
         ("GPU-000000000000abc2", ["gfx942"]),
+        ("00,GPU-000000000000ABC2, 2", ["gfx1100", "gfx906", "gfx942"]),
+        ("1,GPU-000000000000abc2,2", ["gfx942"]),
         ("", []),
         ("none", []),
     ],

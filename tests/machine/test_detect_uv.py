@@ -14,9 +14,11 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from packaging.tags import sys_tags
 
+from variant_backend.formats.hardware_file import Hardware
 from variant_backend.machine.detect import detect
 from variant_backend.machine.host import Host
 from variant_backend.variants.filename import WheelFilename
+from variant_backend.variants.machine_presets import read_machine
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
 from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
@@ -143,3 +145,16 @@ def test_uv_installs_the_first_ranked_wheel_on_forced_hardware(
         best, *_ = rank(wheels, metadata, supported, [*sys_tags()])
         expected.append(best.filename.label)
     assert installed(releases, tmp_path, env) == expected
+
+
+def test_uv_supports_exactly_the_values_of_a_machine_by_facts(tmp_path: Path) -> None:
+    facts = read_machine("rtx4090,cuda:12.6,tpu:true")
+    supported = Hardware.from_facts(facts).supported
+    forced = [prop for prop in ALL if prop.namespace in ("nvidia", "tpu")]
+    expected = {prop for prop in forced if prop.value in supported[prop.namespace].get(prop.feature, ())}
+    labels = installed(
+        [release([item.namespace], [{item}]) for item in forced],
+        tmp_path,
+        environment(("12.6", "8.9", "true")),
+    )
+    assert {item for item, label in zip(forced, labels, strict=True) if label != NULL_LABEL} == expected

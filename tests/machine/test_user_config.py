@@ -31,6 +31,11 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
     return result
 
 
+def test_other_tests_see_no_configuration_of_this_machine() -> None:
+    assert configured({}) == UserConfig()
+    assert "config" in user_config.config_path().parts[-3]
+
+
 def test_a_nearer_file_overrides_settings_and_adds_rules(files: Files) -> None:
     files.site.write_text(
         'trust-plugins = ["a==1", "b"]\nplugin-installer = "uv"\nallow-root = true\nmachine = "m.toml"\n'
@@ -95,6 +100,7 @@ HOSTILE = {
     "wrong word": b"devices = 'most'",
     "wrong namespace": b"detect = ['nvida']",
     "empty source": b"find-links = [' ']",
+    "stdin": b"machine = '-'",
     "escape": b'[policy]\nprefer = ["\\u001b[2J"]',
     "unknown key": b"policies = {}",
     "twice": b"machine = 'a.toml'\nmachine = 'b.toml'",

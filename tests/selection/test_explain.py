@@ -38,7 +38,7 @@ GPU = ("--supported", "nvidia :: sm_arch :: 90_real, 80_real")
 LINUX = ("--platform", "linux", "--python", "3.12")
 ASSUMED = (
     "assuming for manylinux_2_28_x86_64, like uv: nvidia none; x86_64 level v2 and v1; tpu present false;"
-    " use --machine FILE to describe the machine\n"
+    " use --machine SPEC to describe the machine\n"
 )
 
 
@@ -103,7 +103,7 @@ def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path
 def test_assumed_support_of_another_platform_is_shown(folder: Path) -> None:
     result = explain("demo", "--find-links", folder, *LINUX)
     assert result.stderr == ASSUMED
-    assert "  nvidia: assumed, as in uv; --machine FILE replaces it" in result.stdout.splitlines()
+    assert "  nvidia: assumed, as in uv; --machine replaces it" in result.stdout.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,25 @@ def test_the_least_device_counts_if_the_policy_says_so(policy: Path) -> None:
     assert label_of(explain("--no-policy")["selected"]) == "gpu"
 
 
+def test_without_detection_the_selection_of_uv_is_unknown_despite_a_machine(policy: Path) -> None:
+    policy.write_text("machine = 'machine.toml'\ndetect = false\n")
+    document = json.loads(run("explain", "demo", "-f", "dist", "--installer", "uv", "--json").stdout)
+    assert label_of(document["selected"]) == "gpu"
+    assert f"unknown supported values: detection is off by policy ({policy}: detect)" in str(
+        document["warnings"]
+    )
+
+
+def test_a_machine_from_stdin_has_all_devices_for_uv(policy: Path) -> None:
+    policy.write_text("devices = 'least'\n")
+    arguments = ("explain", "demo", "-f", "dist", "--machine", "-", "--installer", "uv", "--json")
+    least = '[machine.nvidia.least.features]\nsm_arch = ["80_real"]\n'
+    result = CliRunner().invoke(main, arguments, input=MACHINE + least)
+    document = json.loads(result.stdout)
+    assert label_of(document["selected"]) == "v3"
+    assert label_of(document["installer"]["selected"]) == "gpu"
+
+
 @contextmanager
 def watched() -> Iterator[list[str]]:
     """Yield the opened files of the system, loaded libraries and started processes of this process."""
@@ -260,3 +279,19 @@ def test_the_best_label_of_a_build_obeys_the_policy(
         "VARIANT_BACKEND_HARDWARE": str(Path("machine.toml").resolve()),
     }
     assert best_label(environ, lines.append) == "v3"
+
+
+def test_a_build_warns_of_a_misspelt_namespace_in_the_policy(policy: Path) -> None:
+    policy.write_text("[policy]\nprefer = ['x86_65']\n")
+    Path("pyproject.toml").write_text(PROJECT)
+    lines: list[str] = []
+    best_label({"VARIANT_BACKEND_HARDWARE": str(Path("machine.toml").resolve())}, lines.append)
+    assert f"warning: {policy}: unknown namespace 'x86_65' (did you mean 'x86_64'?)" in lines[0]
+
+
+def test_a_build_without_detection_says_why_values_are_unknown(policy: Path) -> None:
+    policy.write_text("detect = false\n")
+    Path("pyproject.toml").write_text(PROJECT)
+    lines: list[str] = []
+    assert best_label({}, lines.append) == "mkl"
+    assert f"; x86_64: unknown (detection is off by policy ({policy}: detect)); request a label" in lines[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
 from helpers.programs import empty_cache, run, run_here
 from hypothesis import given, settings
@@ -345,3 +346,29 @@ def test_common_values_by_package_fall_back_to_those_of_the_registry() -> None:
         ["amd"],
     )
     assert common.of_least_devices().supported == {"amd": {"gfx": ("b",)}}
+
+
+def run_program(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["installed", *arguments], input="", catch_exceptions=False)
+
+
+def test_only_one_machine_comes_from_stdin() -> None:
+    result = run_program("--machine", "a=-", "--machine", "b=-")
+    assert result.exit_code == 2
+    assert "two machines from stdin" in result.stderr
+
+
+@pytest.mark.parametrize("record", [b"a,,,\n", b"\n", b"a,,size\n", b"\xe9,,\n", b"a" * 200_000])
+def test_a_broken_record_of_a_plain_package_is_a_warning(record: bytes) -> None:
+    put("broken", None)
+    Path("site/broken-1.0.dist-info/RECORD").write_bytes(record)
+    result = run_program("--path", "site", "--align", "nvidia", "--check")
+    assert "warning: broken 1.0: RECORD: expected rows with a path, a hash and a size" in result.stderr
+    assert result.exit_code == 0
+
+
+def test_a_variant_in_two_environments_is_named_once() -> None:
+    put("demo", "cu13", "one")
+    put("demo", "cu13", "two")
+    result = run_program("--path", "one", "--path", "two", "--requirements", "--json")
+    assert [row["variants"] for row in json.loads(result.stdout)["requirements"]] == [["demo 1.0"]] * 2

@@ -147,14 +147,14 @@ def test_added_dependencies_are_marked_if_the_plain_wheel_exists() -> None:
 
 @pytest.mark.slow  # it compares large wheels
 def test_comparing_requirements_takes_time_in_proportion() -> None:
-    lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
+    lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(10_000))
     text = METADATA.replace("\n\n", f"\n{lines}\n", 1)
     variant = convert(
         make_wheel(Path(), metadata=text), Path(), Plan(metadata(), Recipe(dependencies=("x",)))
     )
     started = time.process_time()  # others may be busy
     assert target(variant)["added-dependencies"] == ["x"]
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 2.5
 
 
 def test_a_broken_plain_wheel_is_reported_beside_the_variant() -> None:

@@ -7,11 +7,11 @@ import shutil
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers.programs import run
+from helpers.real_wheels import real_wheel
 from helpers.strict_reader import walk
 from installer import install
 from installer.destinations import SchemeDictionaryDestination
@@ -47,16 +47,9 @@ WHEELS = {
 
 
 @pytest.fixture(scope="module", params=WHEELS)
-def wheel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Download a wheel for any platform, and remove it after its tests."""
-    folder = tmp_path_factory.mktemp("real")
-    platforms = ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"]
-    options = [f"--platform={platform}" for platform in platforms]
-    target = ["--python-version=3.11", "--only-binary=:all:", "--no-deps", "--dest", str(folder)]
-    run("pip", "download", "--no-cache-dir", *target, *options, request.param)
-    (path,) = folder.glob("*.whl")
-    yield path
-    path.unlink()
+def wheel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel from PyPI."""
+    return real_wheel(request.param, tmp_path_factory)
 
 
 UNSOUND = {
@@ -123,9 +116,10 @@ def test_a_renamed_real_wheel_stays_valid(wheel: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("requirement", UNSOUND)
-def test_every_reader_accepts_a_mended_real_wheel(requirement: str, tmp_path: Path) -> None:
-    run("pip", "download", "--no-cache-dir", "--no-deps", "--dest", tmp_path, requirement)
-    (wheel,) = tmp_path.glob("*.whl")
+def test_every_reader_accepts_a_mended_real_wheel(
+    requirement: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    wheel = real_wheel(requirement, tmp_path_factory)
     assert find_problems([wheel]) != []
     result = run("variant-backend", "mend", wheel, "-o", tmp_path / "mended")
     assert UNSOUND[requirement] in result.stderr

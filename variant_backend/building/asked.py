@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,7 +106,8 @@ def best_label(environ: Mapping[str, str], say: Callable[[str], object]) -> str 
     tags = [Tag(*_TAGS.split("-"))]
     ordered = metadata._replace(namespaces=namespaces)
     verdicts = rank(names, ordered, known.supported, tags, barred=barred)
-    say(_reason(verdicts, known, rules.preferred_namespaces(), build_policy_text(config, environ)))
+    reasons = [_reason(verdicts, rules.preferred_namespaces()), *_unknown(known, environ, config)]
+    say("; ".join(filter(None, [*reasons, build_policy_text(config, environ)])))
     return verdicts[0].filename.label
 
 
@@ -124,12 +125,22 @@ def _support(metadata: VariantMetadata, environ: Mapping[str, str], config: User
         raise error.within(place) from None
 
 
-def _reason(verdicts: list[Verdict], known: Support, preferred: Collection[str], policy: str) -> str:
-    """Return a line with the best wheel, why it is better than the next one, and why others do not fit.
-
-    *preferred* are namespaces whose priority is that of the *policy*, a text.
-    """
+def _unknown(known: Support, environ: Mapping[str, str], config: UserConfig) -> Iterator[str]:
+    """Yield a text for each namespace whose supported values are unknown."""
+    from ..machine.user_config import unknown_in_build
     from ..variants.namespace_support import UNKNOWN
+
+    for namespace, origin in known.origins.items():
+        if origin.kind == UNKNOWN.kind:
+            why = unknown_in_build(namespace, environ, config)
+            yield f"{namespace}: unknown ({why}); request a label with -Cvariant=LABEL"
+
+
+def _reason(verdicts: list[Verdict], preferred: Collection[str]) -> str:
+    """Return a text with the best wheel, why it is better than the next one, and why others do not fit.
+
+    *preferred* are namespaces whose priority is that of the policy.
+    """
     from ..variants.ranking import why_better
 
     best, *others = verdicts
@@ -138,12 +149,7 @@ def _reason(verdicts: list[Verdict], known: Support, preferred: Collection[str],
         parts[0] += f", before {_name(others[0])}: {why_better(best.key, others[0].key, preferred)}"
     for verdict in others:
         parts += [f"not {_name(verdict)}: {reason}" for reason in verdict.reasons]
-    parts += [
-        f"{namespace}: unknown, because plugins do not run here; request a label with -Cvariant=LABEL"
-        for namespace, origin in known.origins.items()
-        if origin.kind == UNKNOWN.kind
-    ]
-    return "; ".join([*parts, policy] if policy else parts)
+    return "; ".join(parts)
 
 
 def _name(verdict: Verdict) -> str:

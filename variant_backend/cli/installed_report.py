@@ -109,7 +109,7 @@ def _requirements(surveys: Sequence[Survey]) -> list[RequiredValues]:
 def requirement_lines(surveys: Sequence[Survey]) -> Iterator[str]:
     """Yield a line ``variants.NAMESPACE.FEATURE=VALUES`` for each feature that a machine must support.
 
-    The values are valid for labels of images and nodes if they have at most 63 characters.
+    Any line is valid for images. For nodes, a value has at most 63 characters, and no mark at its ends.
     """
     rows = (
         (f"variants.{row.namespace}.{row.feature}", "-or-".join(row.values)) for row in _requirements(surveys)

@@ -49,6 +49,8 @@ def _machines(texts: Sequence[str]) -> tuple[MachineSpec, ...]:
     names = [machine.name for machine in machines]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise VariantError(f"duplicate machine {twice!r}", hint="leave one of them out, or write NAME=SPEC")
+    if [machine.text for machine in machines].count("-") > 1:
+        raise VariantError("two machines from stdin", hint="write one of them to a file, and give its path")
     return machines
 
 

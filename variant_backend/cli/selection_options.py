@@ -228,17 +228,22 @@ def _machine_under_policy(
         spec = configured_machine(configuration())
         used.append("machine" if spec else "detect")
     machine = _machine(target, spec, environment, aligns=aligns)
-    if (given or target.here) and (spec != given or configuration().least):
-        machine = machine._replace(ungoverned=_ungoverned(given))
+    unruled = machine if spec == given else _without_policy(machine)
+    if configuration().least and machine.hardware and (given or target.here):
+        machine = machine._replace(hardware=machine.hardware.of_least_devices())
+    if machine is not unruled:
+        machine = machine._replace(without_policy=unruled)
     say_policy([*configuration().settings(*used), *configuration().effects()])
     return machine, spec
 
 
-def _ungoverned(given: MachineSpec | None) -> Hardware:
-    """Return the hardware that installers without a policy see: of this machine, or of an option."""
+def _without_policy(machine: Machine) -> Machine:
+    """Return this machine instead of the one in the configuration, as installers without a policy see it."""
     from ..machine.detect import hardware_of
 
-    return hardware_of(given, os.environ, configuration().detected)
+    config = configuration()
+    hardware = hardware_of(None, os.environ, config.detected)
+    return machine._replace(hardware=hardware, undetected=config.undetected)
 
 
 def _version_of(environment: Callable[[], Environment], python: str | None) -> str:
@@ -282,7 +287,7 @@ def _machine(
         click.get_current_context().obj.warn(problem)
     config = configuration()
     return Machine(
-        hardware=hardware_of(given, os.environ, config.detected, least=config.least)
+        hardware=hardware_of(given, os.environ, config.detected)
         if given or target.here
         else _assumed(target),
         installed=tuple(variants),

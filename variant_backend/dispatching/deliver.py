@@ -20,7 +20,13 @@ from ..lowlevel.urls import UNSAFE, host_of, is_safe_line, shown_url
 from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
 from ..machine.support import Machine, Policy
-from ..machine.user_config import UserConfig, build_policy_text, configured, machine_in_build
+from ..machine.user_config import (
+    UserConfig,
+    build_policy_text,
+    configured,
+    machine_in_build,
+    unknown_in_build,
+)
 from ..project.config_settings import AUTO, ConfigSettings, asked_variants, check_settings, only_label
 from ..project.user_variables import (
     HARDWARE,
@@ -138,7 +144,8 @@ def _evaluated(
                 _check_names(hardware.supported, release.metadata, machine.text)
         except VariantError as error:
             raise error.within(place) from None
-        return _without_plugins(evaluate(release, Machine(hardware), Policy(rules=config.rules), target))
+        evaluation = evaluate(release, Machine(hardware), Policy(rules=config.rules), target)
+        return _without_plugins(evaluation, environ, config)
     labels = _labels(release)
     if wish.label not in labels:
         raise VariantError(
@@ -175,12 +182,15 @@ def _check_near(
             raise VariantError(text, place=place, hint="rename it, or remove it")
 
 
-def _without_plugins(evaluation: Evaluation) -> Evaluation:
+def _without_plugins(evaluation: Evaluation, environ: Mapping[str, str], config: UserConfig) -> Evaluation:
     """Return an evaluation without the advice to trust a plugin: dispatch never runs plugins."""
     supported, origins = evaluation.support
-    unasked = UNKNOWN._replace(text="unknown (plugins do not run in this build)")
-    origins = {name: unasked if origin.kind == UNKNOWN.kind else origin for name, origin in origins.items()}
-    return evaluation._replace(support=Support(supported, origins))
+    unasked = {
+        name: UNKNOWN._replace(text=f"unknown ({unknown_in_build(name, environ, config)})")
+        for name, origin in origins.items()
+        if origin.kind == UNKNOWN.kind
+    }
+    return evaluation._replace(support=Support(supported, {**origins, **unasked}))
 
 
 def _labels(release: Release) -> list[str]:

@@ -26,6 +26,7 @@ from ..variants.machine_facts import (
     support_of_facts,
 )
 from ..variants.metadata_reading import check_namespace
+from ..variants.namespace_support import Lazy
 from ..variants.providers import PluginProvider, Provider, read_ordered_features, required_packages
 from ..variants.ranking import Supported
 from ..variants.validation import Document, join, read_strict_json
@@ -97,8 +98,9 @@ class Hardware(NamedTuple):
         return {name: known.features_for(providers.get(name)) for name, known in self.namespaces.items()}
 
     def of_least_devices(self) -> Hardware:
-        """Return what the least capable device of each namespace supports."""
-        return Hardware({name: known.of_least_device() for name, known in self.namespaces.items()})
+        """Return what the least capable device of each namespace supports; facts are read when needed."""
+        least = Detected.of_least_device
+        return Hardware(Lazy(lambda: {name: least(known) for name, known in self.namespaces.items()}))
 
     @property
     def warnings(self) -> list[Problem]:
@@ -283,11 +285,13 @@ def _read_support(document: Document, value: object, place: str) -> Detected:
     else:
         source = ""
     at_packages = join(place, "by-package")
-    by_package = {
-        normalize(package): _read_features(document, table, join(at_packages, package))
-        for package, table in document.table(entry.get("by-package", {}), at_packages).items()
-        if document.passes(join(at_packages, package), check_project_name, package, code="bad-name")
-    }
+    by_package: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    for package, table in document.table(entry.get("by-package", {}), at_packages).items():
+        at = join(at_packages, package)
+        if document.passes(at, check_project_name, package, code="bad-name"):
+            if (name := normalize(package)) in by_package:
+                document.note(at, f"the package {name!r} is listed twice", remedy="remove one of the tables")
+            by_package[name] = _read_features(document, table, at)
     least = _read_features(document, entry["least"], join(place, "least")) if "least" in entry else None
     if "features" not in entry:
         return Detected({})

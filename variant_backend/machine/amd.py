@@ -153,9 +153,10 @@ def _gpus(host: Host) -> tuple[list[AmdGpu], tuple[Problem, ...]]:
         try:
             gpu = _gpu(node, host.text(place, SMALL) or "")
         except VariantError as error:
-            # The kernel shows the nodes of all GPUs, but no properties of those hidden from a container.
-            texts = [f"{problem.text}; skipped" for problem in error.problems]
-            problems += [Problem("error", place, text, _IN_CONTAINER) for text in texts]
+            for problem in error.problems:
+                # The kernel shows the nodes of all GPUs, but no properties of those hidden from a container.
+                remedy = _IN_CONTAINER if problem.place else None
+                problems.append(Problem("error", place, f"{problem.text}; skipped", remedy))
             continue
         if gpu:
             gpus.append(gpu)
@@ -196,8 +197,8 @@ def _obstacle(host: Host, gpus: Sequence[AmdGpu]) -> tuple[str, tuple[Problem, .
 def _gpu_on_pci(host: Host) -> tuple[str, tuple[Problem, ...]]:
     """Return the first AMD GPU on the PCI bus in words, empty if there is none, and problems with the bus."""
     try:
-        for device in pci_devices(host):
-            if device.vendor == _AMD and device.has_class(DISPLAY, ACCELERATOR):
+        for device in pci_devices(host, _AMD):
+            if device.has_class(DISPLAY, ACCELERATOR):
                 return f"AMD GPU at PCI {ascii_unless_printable(device.address)}", ()
     except VariantError as error:
         return "", error.problems
@@ -220,16 +221,17 @@ def _seen_by_rocm(environ: Mapping[str, str], gpus: Sequence[AmdGpu], source: st
 
 def _selected(gpus: Sequence[AmdGpu], text: str) -> list[AmdGpu]:
     """Return the GPUs in a comma-separated list of positions or unique ids, up to the first wrong entry."""
-    selected: list[AmdGpu] = []
-    ids = [f"GPU-{gpu.unique_id:016x}" for gpu in gpus]
+    named = {str(position): [gpu] for position, gpu in enumerate(gpus)}
+    for gpu in gpus:
+        named.setdefault(f"gpu-{gpu.unique_id:016x}", []).append(gpu)
+    selected: dict[AmdGpu, None] = {}
     for entry in map(str.strip, text.split(",")):
-        named = [gpu for gpu, name in zip(gpus, ids, strict=True) if entry.lower() == name.lower()]
-        if re.fullmatch("[0-9]{1,9}", entry):
-            named = [*gpus[int(entry) :][:1]]
-        if len(named) != 1 or named[0] in selected:
+        number = re.fullmatch("0*([0-9]+)", entry)
+        candidates = named.get(number[1] if number else entry.lower(), [])
+        if len(candidates) != 1 or candidates[0] in selected:
             break
-        selected += named
-    return selected
+        selected[candidates[0]] = None
+    return [*selected]
 
 
 def _overriding(text: str) -> str | None:

@@ -105,9 +105,8 @@ def _look(host: Host) -> tuple[Cards, str, tuple[Problem, ...]]:
     """Return no facts, and where an NPU seems to be: only its own program knows its type."""
     place, problems = "", tuple[Problem, ...]()
     try:
-        devices = [device for device in pci_devices(host) if device.vendor == _HUAWEI]
         # Huawei also makes network cards and graphics for servers.
-        npus = (device for device in devices if device.has_class(ACCELERATOR))
+        npus = (device for device in pci_devices(host, _HUAWEI) if device.has_class(ACCELERATOR))
         place = next((f"PCI {ascii_unless_printable(device.address)}" for device in npus), "")
     except VariantError as error:
         problems = error.problems

@@ -97,13 +97,9 @@ def hardware_of(
     if machine is None and only is not None and not only:
         return Hardware(Lazy(dict))
     if machine is None:
-
-        def detected() -> Mapping[str, Detected]:
-            hardware = detect(Host.here(environ), only)
-            return (hardware.of_least_devices() if least else hardware).namespaces
-
-        return Hardware(Lazy(detected))
-    hardware = _described(machine)
+        hardware = Hardware(Lazy(lambda: detect(Host.here(environ), only).namespaces))
+    else:
+        hardware = _described(machine)
     return hardware.of_least_devices() if least else hardware
 
 

@@ -105,10 +105,10 @@ def required_values(installed: Iterable[Installed]) -> list[RequiredValues]:
     CUDA 12.8 also supports 12.6. Static-properties hold on every machine, and ``abi_dependency`` is about
     other packages, so neither is required of a machine.
     """
-    by_feature: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = {}
+    by_feature: dict[tuple[str, str], dict[tuple[str, ...], dict[str, None]]] = {}
     for namespace, feature, values, variant in _declared(installed):
         groups = by_feature.setdefault((namespace, feature), {})
-        groups.setdefault(_lowest(namespace, feature, values), []).append(variant)
+        groups.setdefault(_lowest(namespace, feature, values), {})[variant] = None
     return [
         RequiredValues(*key, values, tuple(groups[values]))
         for key, groups in sorted(by_feature.items())
@@ -159,7 +159,8 @@ def _strictest(namespace: str, feature: str, groups: Sequence[tuple[str, ...]]) 
             ((chain, position),) = positions.items()
             if chain not in highest or position > places[highest[chain]][chain]:
                 highest[chain] = group
-    kept = [group for group in groups if len(places[group]) > 1 or group in highest.values()]
+    best = {*highest.values()}
+    kept = [group for group in groups if len(places[group]) > 1 or group in best]
     if len(kept) > _MOST_COMPARED:
         return kept
     strictest: list[tuple[str, ...]] = []

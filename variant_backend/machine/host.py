@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError, ascii_unless_printable
+from ..errors import MOST_SHOWN, VariantError, ascii_unless_printable
 from ..lowlevel.regular_files import read_regular
 
 # Linux writes about 2 kB for each processor in /proc/cpuinfo. Bytes.
@@ -26,6 +26,16 @@ _MOST_ENTRIES = 4096
 # Where the loader of Linux finds libraries: in its cache, and without one, in these folders.
 LOADER_CACHE = "/etc/ld.so.cache"
 LIBRARY_FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
+
+
+def setting(name: str, text: str) -> str:
+    r"""Return an environment variable and the start of its value, as the source of a fact.
+
+    >>> setting("ROCM", "7.0"), setting("ROCM", "\n"), setting("ROCM", "7" * 5000)[-5:]
+    ('ROCM=7.0', "ROCM='\\n'", '77...')
+    """
+    shown = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+    return f"{name}={ascii_unless_printable(shown)}"
 
 
 class Host(NamedTuple):
@@ -82,8 +92,3 @@ class Host(NamedTuple):
         if len(names) > _MOST_ENTRIES:
             raise VariantError(f"more than {_MOST_ENTRIES} entries", place=name)
         return sorted(names)
-
-
-def setting(variable: str, value: str) -> str:
-    """Return an environment variable and its value, as the source of a fact."""
-    return f"{variable}={ascii_unless_printable(value)}"

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ from .host import LIBRARY_FOLDERS, LOADER_CACHE, Host
 _PROGRAM = Path(__file__).with_name("_ask_libraries.py")
 # A driver may take ten seconds to start several GPUs. Seconds.
 _TIME_LIMIT = 30
+# How often is looked whether the process has ended. Seconds.
+_STEP = 0.1
 
 
 class DriverLibrary(NamedTuple):
@@ -157,18 +160,30 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[list[byt
         process = Child(program, python=python, stdout=pipe, stderr=no_file, env=environ)
     except OSError as error:
         return [], f"cannot start {python[0]}: {error.strerror or error}"
-    reason = ""
     with process:
         try:
-            output, _ = process.communicate(timeout=_TIME_LIMIT)
-        except subprocess.TimeoutExpired:
-            reason, output = f"no answer within {_TIME_LIMIT} seconds", b""
-            process.end()
-            with suppress(subprocess.TimeoutExpired):  # a process that a library left behind has the pipe
-                output, _ = process.communicate(timeout=1)
+            output, is_late = _output(process)
         finally:
             process.end()
-    return output.splitlines(keepends=True), reason or _end(process.returncode)
+    reason = f"no answer within {_TIME_LIMIT} seconds" if is_late else _end(process.returncode)
+    return output.splitlines(keepends=True), reason
+
+
+def _output(process: Child) -> tuple[bytes, bool]:
+    """Return the output of a process, and whether the process has not ended in time.
+
+    A process that a library has left behind may keep the pipe open, and is not waited for.
+    """
+    deadline = time.monotonic() + _TIME_LIMIT
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=_STEP)[0], False
+    is_late = process.returncode is None
+    process.end()
+    try:
+        return process.communicate(timeout=_STEP)[0], is_late
+    except subprocess.TimeoutExpired as error:
+        return error.output or b"", is_late
 
 
 def _end(code: int) -> str:

@@ -30,15 +30,18 @@ class PciDevice(NamedTuple):
         return f"{self.class_code:06x}".startswith(classes)
 
 
-def pci_devices(host: Host) -> Iterator[PciDevice]:
-    """Yield the PCI devices by address; entries that cannot be read are skipped.
+def pci_devices(host: Host, only: int | None = None) -> Iterator[PciDevice]:
+    """Yield the PCI devices by address, *only* those of a vendor; entries that cannot be read are skipped.
 
-    Other systems than Linux have none here. Raises VariantError if the folder cannot be read.
+    Servers have hundreds of them, so for other vendors only one file is read. Other systems than Linux have
+    none here. Raises VariantError if the folder cannot be read.
     """
     for address in host.entries(_DEVICES):
-        numbers = [_number(host, f"{_DEVICES}/{address}/{name}") for name in ("vendor", "device", "class")]
-        vendor, device, class_code = numbers
-        if vendor is not None and device is not None:
+        vendor = _number(host, f"{_DEVICES}/{address}/vendor")
+        if vendor is None or only not in (None, vendor):
+            continue
+        device, class_code = [_number(host, f"{_DEVICES}/{address}/{name}") for name in ("device", "class")]
+        if device is not None:
             yield PciDevice(address, vendor, device, class_code or 0)
 
 

@@ -39,15 +39,15 @@ class Machine(NamedTuple):
 
     *hardware* is read from a machine file or detected. *installed* are the installed variants. *versions*
     are the versions of all installed distributions, by normalized name. *undetected* says why facts of this
-    machine are not detected; it is empty if they are. *ungoverned* is the hardware that installers
-    without a policy see, if it differs.
+    machine are not detected; it is empty if they are. *without_policy* is the machine that installers without
+    a policy see, if it differs.
     """
 
     hardware: Hardware | None = None
     installed: tuple[Installed, ...] = ()
     versions: Mapping[str, Version] = {}
     undetected: str = ""
-    ungoverned: Hardware | None = None
+    without_policy: Machine | None = None
 
     def without(self, name: str) -> Machine:
         """Return the machine without an installed distribution, which another version will replace."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from ..errors import Problem, VariantError, ascii_unless_printable
+from ..errors import MOST_SHOWN, Problem, VariantError, ascii_unless_printable
 from .host import LIBRARY_FOLDERS, LOADER_CACHE, SMALL, Host
 
 _LONGEST_NAME = 100
@@ -91,7 +91,7 @@ def read_toolkit_file(host: Host, toolkit: str, variable: str, folder: str, name
     """Read a file in the folder of a toolkit, which an environment *variable* may name."""
     if not folder.startswith("/"):
         text, remedy = (
-            f"expected an absolute path, got {folder!r}",
+            f"expected an absolute path, got {folder[:MOST_SHOWN]!r}",
             "write the whole path, or unset the variable",
         )
         return ToolkitFile("", None, "", (Problem("error", variable, text, remedy),))

@@ -20,8 +20,8 @@ def detect_tpu(host: Host) -> Detected:
     if forced := given_tpu(host.environ):
         return forced
     try:
-        for device in pci_devices(host):
-            if device.vendor == _GOOGLE and device.device in _TPUS:
+        for device in pci_devices(host, _GOOGLE):
+            if device.device in _TPUS:
                 return Detected(tpu_features(True), f"PCI device {ascii_unless_printable(device.address)}")
     except VariantError as error:
         return Detected(tpu_features(False), "no TPU found", warnings=error.problems)

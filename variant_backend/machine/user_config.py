@@ -109,6 +109,13 @@ class UserConfig(NamedTuple):
         return "" if self.detected is None else f"detection is off by policy ({self.files['detect']}: detect)"
 
 
+def unknown_in_build(namespace: str, environ: Mapping[str, str], config: UserConfig) -> str:
+    """Return why a build does not know the supported values of a namespace."""
+    is_here = given_machine(environ) is None and config.machine is None
+    off = config.undetected if is_here and namespace in KNOWN_PROVIDERS else ""
+    return off or "plugins do not run in builds"
+
+
 def _text(value: object) -> str:
     """Return the value of a setting for people."""
     if value is None or isinstance(value, bool) or value == ():
@@ -130,7 +137,8 @@ def build_policy_text(config: UserConfig, environ: Mapping[str, str]) -> str:
     """Return a text about the configuration in force in a build, empty if there is none."""
     keys = () if given_machine(environ) else ("machine",) if config.machine else ("detect",)
     effects = [*config.settings(*keys, "devices"), *config.effects()]
-    return f"policy: {policy_text(effects)}; {NO_POLICY}=1 ignores it" if effects else ""
+    parts = [f"policy: {policy_text(effects)}; {NO_POLICY}=1 ignores it"] if effects else []
+    return "; ".join([*parts, *(f"warning: {warning}" for warning in config.warnings)])
 
 
 # The key of each setting in a file.
@@ -239,7 +247,7 @@ def _value(document: Document, key: str, value: object, path: Path) -> object:
         return _detected(document, value)
     if key == "machine":
         text = document.string(value, key)
-        is_valid = text is not None and document.passes(key, _check_source, text)
+        is_valid = text is not None and document.passes(key, _check_machine, text)
         return _machine(text, path.parent) if text and is_valid else None
     texts = document.strings(value, key, _check_source)
     return tuple(text if "://" in text else str(path.parent / text) for text in texts)
@@ -272,6 +280,12 @@ def _detected(document: Document, value: object) -> tuple[str, ...] | None:
 def _check_source(text: str) -> None:
     if not text.strip():
         raise VariantError("expected a name, a URL or a path, got an empty text", hint="remove it")
+
+
+def _check_machine(text: str) -> None:
+    _check_source(text)
+    if text == "-":
+        raise VariantError("expected a machine, got stdin", hint="write the path of a file")
 
 
 def _machine(text: str, folder: Path) -> str:

@@ -71,16 +71,16 @@ def explain(
 
     if len(sources.index_urls) > 1:
         listings = uv_listings(request.name, sources)
-    hardware = machine.ungoverned or machine.hardware or Hardware({})
+    facts = machine.without_policy or machine
+    hardware = facts.hardware or Hardware({})
     # Detection starts only when a namespace needs it.
     uv = uv_select(listings, Lazy(lambda: hardware.supported), target, version=request.version)
     problems += uv.unread.problems if uv.unread else ()
-    if machine.undetected:
-        problems.append(Problem("warning", "uv", f"unknown supported values: {machine.undetected}", _DETECT))
+    if facts.undetected:
+        problems.append(Problem("warning", "uv", f"unknown supported values: {facts.undetected}", _DETECT))
     differs = why_uv_differs(selection.evaluation, selection.passed, uv)
-    if differs and (policy.rules != NO_RULES or machine.ungoverned):
-        facts, unruled = machine._replace(hardware=hardware), policy._replace(rules=NO_RULES)
-        free = select_listed(request, listings, facts, unruled, target)
+    if differs and (policy.rules != NO_RULES or machine.without_policy):
+        free = select_listed(request, listings, facts, policy._replace(rules=NO_RULES), target)
         differs = [*_without_policy(selection, free, machine, policy), *differs]
     return Explanation(request, evaluation, newer, tuple(problems), uv, tuple(differs))
 
@@ -94,7 +94,7 @@ def _without_policy(selection: Selection, free: Selection, machine: Machine, pol
     if selected == other:
         return []
     texts = [f"{key} {value} ({file})" for key, value, file in policy.rules.effects()]
-    texts += ["the machine or its devices"] if machine.ungoverned else []
+    texts += ["the machine or its devices"] if machine.without_policy else []
     return [f"uv obeys no policy, and without it, {other} is selected: {'; '.join(texts)}"]
 
 

@@ -51,8 +51,9 @@ def properties_in_words(properties: Iterable[Property]) -> Iterator[str]:
 
 
 def _by_number(value: str) -> list[tuple[int, str]]:
-    """Return a sort key that sorts the value 90 before 100."""
-    return [(len(number), number or text) for number, text in re.findall(r"(\d+)|(\D+)", value)]
+    """Return a sort key that sorts the value 90 before 100, and the hexadecimal gfx906 before gfx90a."""
+    pattern = r"((?<=gfx)\w+|\d+)|(\D+)"
+    return [(len(number), number or text) for number, text in re.findall(pattern, value)]
 
 
 def _joined(phrases: Sequence[str]) -> str:
@@ -70,8 +71,8 @@ def _joined(phrases: Sequence[str]) -> str:
 def _without_details(ends: Sequence[str]) -> list[str]:
     """Return the ends of phrases with only the first and the last text in parentheses, and not too many."""
     names = [re.sub(r" \([^()]*\)$", "", end) for end in ends]
-    details = [match[1] for end in ends if (match := re.search(r" \(([^()]*)\)$", end))]
-    span = f" ({details[0]} to {details[-1]})" if len(details) > 1 else ""
+    first, last = (re.search(r" \(([^()]*)\)$", end) for end in (ends[0], ends[-1]))
+    span = f" ({first[1]} to {last[1]})" if first and last else ""
     if len(names) > _MOST_NAMED:
         return [f"{', '.join(names[:2])}, ... {names[-1]}, {len(names)} in all{span}"]
     return [*names[:-1], f"{names[-1]}{span}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import Distribution, DistributionFinder, PathDistribution
@@ -88,19 +89,22 @@ def find_plain(folders: Sequence[Path]) -> Iterator[tuple[str, str, Distribution
 def plain_distributions(folders: Sequence[Path]) -> Iterator[tuple[str, str, list[Path] | VariantError]]:
     """Yield name, version and files of the distributions of `find_plain`.
 
-    If RECORD is not a regular file, an error takes the place of the files.
+    If RECORD cannot be read, an error takes the place of the files.
     """
     for name, version, distribution in find_plain(folders):
-        with suppress(UnicodeDecodeError):
-            yield name, version, _files(distribution)
+        yield name, version, _files(distribution, f"{name} {version}: RECORD")
 
 
-def _files(distribution: Distribution) -> list[Path] | VariantError:
-    """Return the files of a distribution, or an error if its RECORD is not a regular file."""
+def _files(distribution: Distribution, place: str) -> list[Path] | VariantError:
+    """Return the files of a distribution, or an error if its RECORD cannot be read."""
     try:
         return [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
     except VariantError as error:
         return error
+    # The number of columns, a size, NUL, a long field, or the encoding is invalid.
+    except (TypeError, ValueError, csv.Error):
+        text = "expected rows with a path, a hash and a size, in UTF-8"
+        return VariantError(text, place=place, hint="install the package again")
 
 
 def read_core_metadata(distribution: Distribution) -> bytes:
