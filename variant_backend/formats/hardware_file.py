@@ -2,9 +2,10 @@
 
 A machine file is the output of ``hardware --json``: ``version``, and ``machine`` with a table for each
 namespace. An older form, with the namespaces at the top level, is still read. As tables have no order,
-``feature-order`` ranks the features, as in the ``[variant]`` table. Instead of a table, a fact such as
-``cuda = "12.8"`` can describe what the machine has. Then the file is complete: what neither facts nor tables
-describe, the machine does not have.
+``feature-order`` ranks the features, as in the ``[variant]`` table. ``by-package`` has other values, for
+releases whose provider requires another package. ``least`` has those of the least capable device. Instead of
+a table, a fact such as ``cuda = "12.8"`` can describe what the machine has. Then the file is complete: what
+neither facts nor tables describe, the machine does not have.
 """
 
 from __future__ import annotations
