@@ -1,8 +1,9 @@
-"""The project's chores, on any machine with Python and pip: demo, test, lint, bench, agree, projects.
+"""The project's chores, on any machine with Python and pip.
 
     python3 dev.py demo     build three variants of an example and install the best one for this machine
     python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
     python3 dev.py lint     check the style, the types, the spelling and the wording
+    python3 dev.py prepare  install what `test` and `lint` need, so that both can run at the same time
     python3 dev.py bench    run the benchmarks
     python3 dev.py agree    check that the newest uv, pip, packaging and variantlib behave as measured
     python3 dev.py projects build ten real projects, and compare the run times of their variants
@@ -28,7 +29,7 @@ TEXTS = ["variant_backend", "tests", "docs", "benchmarks", "examples", "dev.py"]
 
 def main(arguments: list[str]) -> int:
     """Run one chore; return its exit code."""
-    if not arguments or arguments[0] not in ("demo", "test", "lint", "bench", "agree", "projects"):
+    if not arguments or arguments[0] not in ("demo", "test", "lint", "prepare", "bench", "agree", "projects"):
         print(__doc__)
         return 2
     chore, *more = arguments
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> int:
         "demo": ["demo"],
         "test": ["test"],
         "lint": ["lint", "test"],
+        "prepare": ["lint", "test"],
         "bench": [],
         "projects": ["demo"],
     }[chore]
@@ -56,6 +58,7 @@ def main(arguments: list[str]) -> int:
             [python, "-m", "codespell_lib", *TEXTS, *(path.name for path in ROOT.glob("*.md"))],
             [python, "tests/old_phrases.py"],
         ],
+        "prepare": [],
         "bench": [[python, "benchmarks/run.py", *more]],
         "projects": [[python, "benchmarks/real_projects.py", *more]],
     }[chore]

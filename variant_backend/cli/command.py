@@ -8,8 +8,9 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import click
@@ -195,24 +196,52 @@ class Command(_Program):
         return result
 
 
-class Group(_Program, click.Group):
-    """A program whose first argument names a command; *sections* are the headings in its help."""
+class Commands(MutableMapping[str, click.Command]):
+    """Commands by name. Each is imported when it is first used: importing all takes long.
 
-    def __init__(self, *args: Any, **attributes: Any) -> None:
+    The command ``make-variant`` is ``make_variant_command`` in the module ``make_variant`` beside this one.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._commands: dict[str, click.Command | None] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> click.Command:
+        if (command := self._commands[name]) is None:
+            module = name.replace("-", "_")
+            command = getattr(import_module(f".{module}", __package__), f"{module}_command")
+            self._commands[name] = command
+        return command
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._commands[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._commands)
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+
+class Group(_Program, click.Group):
+    """A program whose first argument names a command.
+
+    *sections* are the headings in its help, with the names of the commands below them.
+    """
+
+    def __init__(
+        self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **attributes: Any
+    ) -> None:
         super().__init__(*args, **attributes)
-        self.sections: dict[str, list[str]] = {}
+        self.sections = sections or {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; raises UsageError, also for a long option with one dash."""
         if not ctx.resilient_parsing:
             refuse_single_dash(ctx, args)
         return super().parse_args(ctx, args)
-
-    def add_section(self, heading: str, commands: Sequence[click.Command]) -> None:
-        """Add commands under a heading."""
-        self.sections[heading] = [command.name or "" for command in commands]
-        for command in commands:
-            self.add_command(command)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands, in the order of the sections."""

@@ -66,7 +66,7 @@ class _ListFirst(Group):
 @click.group(
     "providers", cls=_ListFirst, example="variant-backend providers query NAME", page="docs/plugins.md"
 )
-def providers_group() -> None:
+def providers_command() -> None:
     """List and run the installed provider plugins.
 
     Plugins are entry points of the group variant_plugins. Without a command, they are listed. Only query and
@@ -74,7 +74,7 @@ def providers_group() -> None:
     """
 
 
-@providers_group.command(
+@providers_command.command(
     "list", cls=Command, example="variant-backend providers list", page="docs/plugins.md"
 )
 @_in_environment
@@ -94,7 +94,7 @@ def list_command(printer: Printer, environment: Callable[[], Environment]) -> No
         printer.error(problem)
 
 
-@providers_group.command(
+@providers_command.command(
     "query", cls=Command, example="variant-backend providers query NAME", page="docs/plugins.md"
 )
 @_choosing
@@ -132,7 +132,7 @@ def query_command(
     printer.keys = {"machine": hardware_of_plugins(answers).to_dict(), **printer.keys}
 
 
-@providers_group.command(
+@providers_command.command(
     "validate", cls=Command, example="variant-backend providers validate NAME", page="docs/plugins.md"
 )
 @_choosing
@@ -180,7 +180,7 @@ def validate_command(
     _run_each(printer, chosen, environment, validate)
 
 
-@providers_group.command(
+@providers_command.command(
     "new", cls=Command, example="variant-backend providers new speech", page="docs/write-a-plugin.md"
 )
 @click.argument("namespace", callback=reading(lambda text: project_of(text) and text))

@@ -31,7 +31,6 @@ from ..variants.namespace_support import Lazy
 from ..variants.providers import PluginProvider, Provider, read_ordered_features, required_packages
 from ..variants.ranking import Supported
 from ..variants.validation import Document, join, read_strict_json
-from .toml_read import parse_toml
 
 _VERSION = 1
 _KEYS = ("features", "feature-order", "source", "by-package", "least")
@@ -135,6 +134,8 @@ class Hardware(NamedTuple):
         """
         if data.lstrip().startswith(b"{"):
             return cls.from_json(data, where)
+        from .toml_read import parse_toml
+
         return cls.from_table(parse_toml(data, where), where)
 
     @classmethod

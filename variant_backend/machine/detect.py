@@ -16,12 +16,10 @@ from pathlib import Path
 from ..errors import VariantError
 from ..formats.hardware_file import Detected, Hardware
 from ..formats.machine_spec import GivenMachine, MachineSpec
-from ..formats.toml_read import parse_toml
 from ..lowlevel.piped_input import read_input
 from ..lowlevel.terminal import print_read
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.namespace_support import Lazy
-from ..wheels.wrong_files import missing_problem
 from .aarch64 import detect_aarch64
 from .amd import detect_amd, given_amd
 from .ascend import detect_ascend, given_ascend
@@ -121,6 +119,9 @@ def load_hardware(path: Path) -> Hardware:
 
     It is TOML if its name ends in .toml, and JSON if it ends in .json; else its content decides.
     """
+    from ..formats.toml_read import parse_toml
+    from ..wheels.wrong_files import missing_problem
+
     if str(path) == "-":
         return Hardware.from_bytes(_content(None, "stdin"), "stdin")
     if problem := missing_problem(path, "a machine file"):
