@@ -1329,6 +1329,13 @@ ARGUMENTS = [
         "explain demo -f dist --machine cuda:12.8",
     ),
     error(
+        "use a-z, 0-9, _ and - in names: node-a=cuda:12.8; or write ./Node.A=cuda:12.8 if it is a file",
+        nothing,
+        release(),
+        "explain demo -f dist --machine Node.A=cuda:12.8",
+        "explain demo -f dist --machine node-a=cuda:12.8",
+    ),
+    error(
         "write cuda:12.8,sm:9.0",
         nothing,
         release(),

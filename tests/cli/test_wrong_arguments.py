@@ -134,6 +134,11 @@ PRESETS = "; `variant-backend hardware --presets` lists the presets"
             f"unknown preset 'mine'; write facts such as cuda:12.8, or gpu=./mine if it is a file{PRESETS}",
         ),
         (
+            "Node.A=h100",
+            "invalid machine name 'Node.A'; use a-z, 0-9, _ and - in names: node-a=h100; "
+            "or write ./Node.A=h100 if it is a file",
+        ),
+        (
             "https://x.org/node.toml?token=1",
             "expected a machine, got the URL 'https://x.org/node.toml'; download the file, and give its path",
         ),
@@ -294,6 +299,12 @@ def test_environment_and_folder_are_confused(options: str, message: str) -> None
                 " of architectures; write compute capabilities with a dot, such as 7.0;8.0;9.0+PTX",
             )
             for item in ("Ampere", "90", "9.0+ptx", "9.0_real")
+        ),
+        (
+            f"make-variant -p 'nvidia :: sm_arch :: Ampere' {WHEEL}",
+            2,
+            "-p/--property: property 'nvidia :: sm_arch :: Ampere': invalid item 'Ampere' in a list"
+            " of architectures; write compute capabilities with a dot, such as 7.0;8.0;9.0+PTX",
         ),
         (
             "explain -f dist --supported 'nvidia :: sm :: 90,,80'",

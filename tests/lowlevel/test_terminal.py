@@ -110,6 +110,24 @@ def test_wrapped_cells_stay_in_their_column(monkeypatch: pytest.MonkeyPatch) -> 
     assert stream.text() == ("name  one two three four five six seven\n        eight nine ten\n")
 
 
+def test_words_stay_whole_if_the_columns_can_hold_them() -> None:
+    row = ("cuda_version_lower_bound", "12.8, 12.7, 12.6, 12.5, ... (32 in all)", "the driver of a GPU")
+    lines = ["".join(line) for line in table([row], columns=60)]
+    assert max(map(len, lines)) <= 60
+    assert sorted(" ".join(lines).split()) == sorted(" ".join(row).split())
+
+
+def test_no_wrapped_line_starts_with_two_colons() -> None:
+    lines = ["".join(line) for line in table([("nvidia :: sm_arch :: 90_real", "x" * 12)], columns=30)]
+    assert lines == ["nvidia ::         xxxxxxxxxxxx", "  sm_arch ::", "  90_real"]
+
+
+def test_a_note_spans_all_columns() -> None:
+    rows = [("a", "b"), terminal.Note("one two three\x1b"), ("c", "d")]
+    lines = ["".join(line) for line in table(rows, columns=13)]
+    assert lines == ["a  b", "  one two", "    three\\x1b", "c  d"]
+
+
 @pytest.mark.parametrize(
     ("is_terminal", "environment", "has_style"),
     [

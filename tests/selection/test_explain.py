@@ -97,7 +97,7 @@ def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path
     ]
     (nvidia,) = [line for line in lines if line.startswith("  nvidia:")]
     assert "--trust-plugin nvidia-variant-provider" in nvidia
-    assert "--supported 'nvidia :: FEATURE :: VALUES'" in nvidia
+    assert "--supported 'nvidia :: FEATURE :: VALUES' or --machine SPEC says" in nvidia
 
 
 def test_assumed_support_of_another_platform_is_shown(folder: Path) -> None:

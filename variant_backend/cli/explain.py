@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _REMEDIES = Remedies(
     disabled="--disable turns it off",
     optional="--enable {namespace} turns it on",
-    unknown="use --supported '{namespace} :: FEATURE :: VALUES' or --machine SPEC",
+    unknown="--supported '{namespace} :: FEATURE :: VALUES' or --machine SPEC says what is supported",
     elsewhere="--all shows them",
 )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from ..lowlevel.terminal import heading, print_document
+from ..lowlevel.terminal import Note, heading, print_document
 from ..lowlevel.urls import shown_url
 from .command import Command, WrongValue, given_options
 from .machine_options import described_hardware, machines_option
@@ -154,15 +154,17 @@ def _is_ours(content: bytes) -> bool:
     return True
 
 
-def _rows(hardware: Hardware) -> list[list[str]]:
-    """Return the table for people, without the tails of long lists."""
+def _rows(hardware: Hardware) -> list[Sequence[str]]:
+    """Return the table for people: without the tails of long lists, with the meanings of the best values."""
     from ..variants.words import in_words
 
-    rows: list[list[str]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE", "MEANING OF THE BEST")]
+    rows: list[Sequence[str]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE")]
     for namespace, support in hardware.namespaces.items():
         features = list(support.features.items()) or [("-", ("nothing",))]
         for feature, values in features:
             more = f", ... ({len(values)} in all)" if len(values) > _MOST_VALUES else ""
             shown = ", ".join(values[:_MOST_VALUES]) + more
-            rows.append([namespace, feature, shown, support.source, in_words(namespace, feature, values[:1])])
+            rows.append([namespace, feature, shown, support.source])
+            if meaning := in_words(namespace, feature, values[:1]):
+                rows.append(Note(meaning))
     return rows

@@ -49,6 +49,8 @@ def parse_machine(text: str, folder: str = "./") -> MachineSpec:
     """
     match = re.match(r"([a-z0-9_-]+)=(.*)", text, re.DOTALL)
     prefix, spec = (match[1], match[2]) if match else ("", text)
+    if not match and (named := re.match(r"([^=/\\:,]+)=(.+)", text, re.DOTALL)):
+        raise _with_colons(text) or _invalid_name(named[1], named[2], folder)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", spec):
         url = f"expected a machine, got the URL {shown_url(spec)!r}"
         raise VariantError(url, hint="download the file, and give its path")
@@ -61,6 +63,15 @@ def parse_machine(text: str, folder: str = "./") -> MachineSpec:
         return GivenMachine(prefix or spec, spec, read_machine(spec, path))
     except VariantError as error:
         raise _with_colons(text) or error from None
+
+
+def _invalid_name(name: str, spec: str, folder: str) -> VariantError:
+    """Return the error for a name that `parse_machine` does not read."""
+    shown = f"{name}={spec}"[:MOST_SHOWN]
+    valid = re.sub(r"[^a-z0-9_-]+", "-", name.strip().lower())[:MOST_SHOWN]
+    remedy = f"use a-z, 0-9, _ and - in names: {valid}={spec[:MOST_SHOWN]}"
+    remedy += f"; or write {folder}{shown} if it is a file"
+    return VariantError(f"invalid machine name {name[:MOST_SHOWN]!r}", hint=remedy)
 
 
 def _with_colons(text: str) -> VariantError | None:

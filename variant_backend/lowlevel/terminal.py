@@ -63,6 +63,10 @@ class Styled(str):
         return Styled(text, self.style)
 
 
+class Note(str):
+    """A line below a row of a table: it is indented, and has no columns."""
+
+
 def heading(*texts: str) -> list[str]:
     """Return the first row of a table."""
     return [Styled(text, "bold") for text in texts]
@@ -251,25 +255,18 @@ def width(stream: TextIO | None) -> int:
 
 
 def table(rows: Sequence[Sequence[str]], *, columns: int | None = None) -> Iterator[list[str]]:
-    """Yield the lines of a table, each for `print_line`; a row may lack its last cells.
+    """Yield the lines of a table, each for `print_line`; a row may lack its last cells, or be a `Note`.
 
     If the table is wider than *columns*, its widest cells are wrapped. The default is the width of stdout.
     """
-    import textwrap
-
-    cells = [[_cell(text) for text in row] for row in rows]
-    longest = max(map(len, cells), default=0)
-    widths = [max(len(row[at]) for row in cells if at < len(row)) for at in range(longest)]
-    limit = (width(sys.stdout) if columns is None else columns) - len(_GAP) * (longest - 1)
-    while sum(widths) > limit and (widest := max(widths)) > _NARROWEST:
-        widths[widths.index(widest)] = max(widest - (sum(widths) - limit), _NARROWEST, _second(widths) - 1)
-    for row in cells:
-        wrapped = [
-            textwrap.wrap(cell, size, subsequent_indent="  ", break_on_hyphens=False) or [""]
-            if len(cell) > size
-            else [cell]
-            for cell, size in zip(row, widths, strict=False)
-        ]
+    cells = [[] if isinstance(row, Note) else [_cell(text) for text in row] for row in rows]
+    columns = width(sys.stdout) if columns is None else columns
+    widths = _widths(cells, columns)
+    for row, original in zip(cells, rows, strict=True):
+        if isinstance(original, Note):
+            yield from ([line] for line in _wrapped(f"  {escaped(original)}", columns, indent="    "))
+            continue
+        wrapped = [_wrapped(cell, size) for cell, size in zip(row, widths, strict=False)]
         for number in range(max(map(len, wrapped), default=0)):
             yield _row(
                 [
@@ -280,13 +277,48 @@ def table(rows: Sequence[Sequence[str]], *, columns: int | None = None) -> Itera
             )
 
 
+def _widths(cells: Sequence[Sequence[str]], columns: int) -> list[int]:
+    """Return the widths of a table's columns, so that no word is split if *columns* allow that."""
+    longest = max(map(len, cells), default=0)
+    texts = [[row[at] for row in cells if at < len(row)] for at in range(longest)]
+    widths = [max(map(len, column)) for column in texts]
+    limit = columns - len(_GAP) * (longest - 1)
+    whole_words = [_width_of_words(column) for column in texts]
+    _shrink(widths, whole_words if sum(whole_words) <= limit else [_NARROWEST] * longest, limit)
+    return widths
+
+
+def _width_of_words(texts: Sequence[str]) -> int:
+    """Return the least width of a column that splits no word; lines after the first are indented."""
+    words = (len(word) + 2 * (at > 0) for text in texts for at, word in enumerate(_glued(text).split(" ")))
+    return min(max(_NARROWEST, *words, 0), max(map(len, texts)))
+
+
+def _shrink(widths: list[int], least: Sequence[int], limit: int) -> None:
+    """Reduce the widths of the widest columns to a sum of at most *limit*, each to its *least* width."""
+    while sum(widths) > limit and (able := [at for at, size in enumerate(widths) if size > least[at]]):
+        widest = max(able, key=lambda at: widths[at])
+        second = sorted(widths[at] for at in able)[-2] if len(able) > 1 else 0
+        widths[widest] = max(widths[widest] - (sum(widths) - limit), least[widest], second - 1)
+
+
+def _wrapped(text: str, size: int, *, indent: str = "  ") -> list[str]:
+    """Return a text in lines of at most *size* characters."""
+    import textwrap
+
+    if len(text) <= size:
+        return [text]
+    lines = textwrap.wrap(_glued(text), size, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines] or [""]
+
+
+def _glued(text: str) -> str:
+    """Return a text in which no line can start with ``::``, which would be escaped; no cell has NUL."""
+    return text.replace(" ::", "\0::")
+
+
 def _cell(text: str) -> Styled:
     return Styled(escaped(text), text.style if isinstance(text, Styled) else "")
-
-
-def _second(widths: Sequence[int]) -> int:
-    """Return the second greatest of several widths, so that the greatest shrink first."""
-    return sorted(widths)[-2] if len(widths) > 1 else 0
 
 
 def _row(cells: list[Styled], widths: Sequence[int]) -> list[str]:

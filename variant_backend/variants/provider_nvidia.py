@@ -214,7 +214,7 @@ def architectures_of_list(text: str) -> tuple[str, ...] | None:
     >>> architectures_of_list("7.0;8.6;9.0a 12.0+PTX")
     ('70_real', '86_real', '90a_real', '120_real', '120_virtual')
     """
-    if not re.search(r"[;.+]", text):
+    if not re.search(r"[;.+A-Z]", text):  # no value has capital letters, but names such as Ampere do
         return None
     values: dict[str, None] = {}
     for item in re.split(r"[;\s]+", text.strip("; \t")):
