@@ -14,9 +14,9 @@ from ..errors import VariantError
 from ..lowlevel.terminal import Note, heading, print_document
 from ..lowlevel.urls import shown_url
 from .command import Command, WrongValue, given_options
+from .machine_options import described_hardware, machines_option
 from .options import output_option
 from .output import Printer
-from .selection_options import described_hardware, machines_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
@@ -76,9 +76,8 @@ def hardware_command(
     hardware = _of_machines(machines) if machines else detect(host)
     if devices == "least":
         hardware = hardware.of_least_devices()
-    for known in hardware.namespaces.values():
-        for problem in known.warnings:
-            printer.warn(problem)
+    for problem in hardware.warnings:
+        printer.warn(problem)
     printer.keys = {"machine": hardware.to_dict()}
     if output is not None:
         _write(output, hardware.to_json() if form == "json" else hardware.to_toml())

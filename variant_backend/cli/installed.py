@@ -20,10 +20,10 @@ from .installed_report import (
     print_variants,
     requirement_lines,
 )
+from .machine_options import machines_option
 from .options import reading
 from .output import Printer
 from .selection_options import (
-    machines_option,
     platform_option,
     python_option,
     read_target,

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..selection.survey import Survey, SurveyedVariant
     from ..variants.filename import WheelFilename
 
-_VERDICTS = {True: "supported", False: "not supported", None: "unknown"}
 _FITS = {True: "yes", False: "no", None: "unknown"}
 _UNKNOWN = "no source of supported values for {}; use --supported or --machine"
 
@@ -53,7 +52,7 @@ def print_variants(printer: Printer, survey: Survey, align: str | None, *, with_
 def _head(variant: SurveyedVariant) -> list[str]:
     """Return the cells of the first line about a variant."""
     inspection = variant.installed.inspection
-    verdicts = (_VERDICTS[fitness.supported] for fitness in variant.fitness.values())
+    verdicts = (fitness.verdict for fitness in variant.fitness.values())
     return [f"{inspection.name} {inspection.version}", inspection.label or "(none)", *verdicts]
 
 
@@ -151,7 +150,7 @@ def installed_keys(
 ) -> dict[str, object]:
     """Return the keys of the JSON object."""
     return {
-        "machines": {name: _fitness_to_dict(one) for name, one in _joint(surveys, machines).items()},
+        "machines": {name: one.to_dict() for name, one in _joint(surveys, machines).items()},
         "variants": [_variant_to_dict(survey, variant) for survey in surveys for variant in survey.variants],
         "replaceable": [
             {
@@ -174,28 +173,15 @@ def installed_keys(
 def _variant_to_dict(survey: Survey, variant: SurveyedVariant) -> dict[str, object]:
     from ..machine.fitness import joint_fitness
 
-    inspection = variant.installed.inspection
     return {
-        "name": inspection.name,
-        "version": inspection.version,
+        **variant.installed.to_dict(),
         "environment": survey.environment.location,
-        "path": str(variant.installed.path),
-        "label": inspection.label,
-        "properties": known.to_dict() if (known := inspection.variant) else {},
-        **_fitness_to_dict(joint_fitness(variant.fitness.values())),
+        **joint_fitness(variant.fitness.values()).to_dict(),
         "better": _filename(variant.better.for_all),
         "machines": {
-            name: {**_fitness_to_dict(one), "better": _filename(variant.better.by_machine.get(name))}
+            name: {**one.to_dict(), "better": _filename(variant.better.by_machine.get(name))}
             for name, one in variant.fitness.items()
         },
-    }
-
-
-def _fitness_to_dict(fitness: Fitness) -> dict[str, object]:
-    return {
-        "supported": fitness.supported,
-        "reasons": [str(reason) for reason in fitness.reasons],
-        "unknown": list(fitness.unknown),
     }
 
 

@@ -42,10 +42,10 @@ def _choosing(command: _Function) -> Callable[..., object]:
 
     @functools.wraps(command)
     def not_as_root(*args: Any, allow_root: bool, **kwargs: Any) -> object:
-        from ..machine.trusted_plugins import ROOT_REMEDY, is_root
+        from ..machine.trusted_plugins import is_root, root_error
 
         if is_root() and not (allow_root or configuration().allow_root):
-            raise VariantError("plugins do not run as root", hint=ROOT_REMEDY)
+            raise root_error()
         return command(*args, **kwargs)
 
     function = allow_root_option(not_as_root)

@@ -13,9 +13,9 @@ import click
 from ..lowlevel.terminal import heading, print_document
 from .command import Command
 from .environment_options import environment_finder, interpreter_option, path_option
+from .machine_options import described_hardware, machine_option
 from .output import Printer
 from .policy_options import configuration, no_policy_option, say_policy
-from .selection_options import described_hardware, machine_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
@@ -118,9 +118,8 @@ def _print_variables(printer: Printer, hardware: Hardware | None, host: Host) ->
         used.append("machine" if machine else "detect")
     if config.least:
         facts = facts.of_least_devices()
-    for known in facts.namespaces.values():
-        for problem in known.warnings:
-            printer.warn(problem)
+    for problem in facts.warnings:
+        printer.warn(problem)
     supported = facts.supported
     origins = dict.fromkeys(supported, Origin("hardware", ""))
     say_policy([*config.settings(*used), *config.effects()])

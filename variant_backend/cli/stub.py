@@ -14,11 +14,12 @@ import click
 from ..errors import Problem, UnknownNameError, VariantError, shortened
 from ..lowlevel.terminal import heading
 from .command import Command, WrongUsage, given_options
+from .machine_options import machines_option
 from .network_options import network_options
 from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress
 from .policy_options import configuration, no_policy_option, say_policy
-from .selection_options import machines_option, platform_option, python_option, read_target
+from .selection_options import platform_option, python_option, read_target
 
 if TYPE_CHECKING:
     from ..dispatching.create import Stub

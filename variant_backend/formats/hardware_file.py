@@ -2,9 +2,10 @@
 
 A machine file is the output of ``hardware --json``: ``version``, and ``machine`` with a table for each
 namespace. An older form, with the namespaces at the top level, is still read. As tables have no order,
-``feature-order`` ranks the features, as in the ``[variant]`` table. Instead of a table, a fact such as
-``cuda = "12.8"`` can describe what the machine has. Then the file is complete: what neither facts nor tables
-describe, the machine does not have.
+``feature-order`` ranks the features, as in the ``[variant]`` table. ``by-package`` has other values, for
+releases whose provider requires another package. ``least`` has those of the least capable device. Instead of
+a table, a fact such as ``cuda = "12.8"`` can describe what the machine has. Then the file is complete: what
+neither facts nor tables describe, the machine does not have.
 """
 
 from __future__ import annotations
@@ -100,6 +101,11 @@ class Hardware(NamedTuple):
         """Return what the least capable device of each namespace supports; facts are read when needed."""
         least = Detected.of_least_device
         return Hardware(Lazy(lambda: {name: least(known) for name, known in self.namespaces.items()}))
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """The problems of the detection."""
+        return [problem for known in self.namespaces.values() for problem in known.warnings]
 
     @classmethod
     def from_facts(cls, facts: Facts, described: Collection[str] = ()) -> Hardware:

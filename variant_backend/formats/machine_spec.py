@@ -36,6 +36,11 @@ _NAME = "[a-z0-9_-]+"
 MachineSpec: TypeAlias = MachineFile | GivenMachine
 
 
+def is_machine_path(spec: str) -> bool:
+    """Return whether a SPEC is the path of a file, by its form: other words are presets and facts."""
+    return re.search(r"[/\\]|^[A-Za-z]:", spec) is not None or spec.endswith((".toml", ".json"))
+
+
 def parse_machine(text: str, folder: str = "./") -> MachineSpec:
     """Read ``SPEC`` or ``NAME=SPEC``; raises VariantError. *folder* is the start of a path in its remedy.
 
@@ -51,7 +56,7 @@ def parse_machine(text: str, folder: str = "./") -> MachineSpec:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", spec):
         url = f"expected a machine, got the URL {shown_url(spec)!r}"
         raise VariantError(url, hint="download the file, and give its path")
-    if spec == "-" or re.search(r"[/\\]|^[A-Za-z]:", spec) or spec.endswith((".toml", ".json")):
+    if spec == "-" or is_machine_path(spec):
         return MachineFile(prefix or spec, Path(spec))
     from ..variants.machine_presets import read_machine
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from ..errors import VariantError
 from ..formats.hardware_file import Detected
 from ..variants.arm_processors import Model, apple_model, linux_model, plugin_features
 from ..variants.provider_aarch64 import PLUGIN_PACKAGE, aarch64_features, apple_version, linux_version
+from .cpuinfo import CPUINFO, entries, first_entry
 from .host import Host
 from .sysctl import sysctl, sysctl_text
 
-_CPUINFO = "/proc/cpuinfo"
 _BRAND = "machdep.cpu.brand_string"
 _EVERY = "every 64-bit Arm processor"
 
@@ -25,12 +23,12 @@ def detect_aarch64(host: Host) -> Detected:
         brand = sysctl_text(sysctl(_BRAND.encode()))
         return _detected(f"sysctl {_BRAND}", apple_version(brand), apple_model(brand))
     try:
-        text = host.text(_CPUINFO) if host.system == "linux" else None
+        text = host.text(CPUINFO) if host.system == "linux" else None
     except VariantError as error:
         return _detected(_EVERY)._replace(warnings=error.problems)
     if text is None:  # some sandboxes hide the file
         return _detected(_EVERY)
-    return _detected(f"cores and features in {_CPUINFO}", version_of_cpuinfo(text), model_of_cpuinfo(text))
+    return _detected(f"cores and features in {CPUINFO}", version_of_cpuinfo(text), model_of_cpuinfo(text))
 
 
 def _detected(source: str, version: str = "8a", model: Model | None = None) -> Detected:
@@ -42,7 +40,7 @@ def version_of_cpuinfo(text: str) -> str:
     """Return the version of a processor by the text of /proc/cpuinfo, which describes each core."""
     cores = []
     features: list[str] = []
-    for fields in map(_fields, re.split("\n{2,}", text)):
+    for fields in entries(text):
         if "processor" in fields:
             cores.append((fields.get("CPU implementer", ""), fields.get("CPU part", "")))
             features = fields.get("Features", "").split()
@@ -51,12 +49,6 @@ def version_of_cpuinfo(text: str) -> str:
 
 def model_of_cpuinfo(text: str) -> Model | None:
     """Return the model of the first core in the text of /proc/cpuinfo; archspec reads no other core."""
-    fields = _fields(text.partition("\n\n")[0])
+    fields = first_entry(text)
     features = fields.get("Features", "").split()
     return linux_model(fields.get("CPU implementer", ""), fields.get("CPU part", ""), features)
-
-
-def _fields(entry: str) -> dict[str, str]:
-    """Return the lines ``name : value`` of an entry; a regular expression would be slow on long lines."""
-    lines = (line.partition(":") for line in entry.split("\n"))
-    return {name.rstrip(" \t"): value.lstrip(" \t") for name, colon, value in lines if colon}

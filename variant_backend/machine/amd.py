@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..errors import MOST_SHOWN, Problem, VariantError, ascii_unless_printable, shortened
+from ..errors import Problem, VariantError, ascii_unless_printable, shortened
 from ..formats.hardware_file import Detected
 from ..variants.provider_amd import (
     BOOTSTRAP,
@@ -30,7 +30,8 @@ from ..variants.provider_amd import (
 )
 from ..variants.registry_entry import Features
 from .host import SMALL, Host, setting
-from .pci import pci_devices
+from .pci import ACCELERATOR, DISPLAY, pci_devices
+from .toolkits import read_toolkit_file
 
 # With the value 1, rocm-bootstrap detects nothing.
 DISABLE_BOOTSTRAP = "ROCM_BOOTSTRAP_DISABLE_DETECTION"
@@ -197,7 +198,7 @@ def _gpu_on_pci(host: Host) -> tuple[str, tuple[Problem, ...]]:
     """Return the first AMD GPU on the PCI bus in words, empty if there is none, and problems with the bus."""
     try:
         for device in pci_devices(host, _AMD):
-            if device.class_code >> 16 == 3 or device.class_code >> 8 == 0x1200:
+            if device.has_class(DISPLAY, ACCELERATOR):
                 return f"AMD GPU at PCI {ascii_unless_printable(device.address)}", ()
     except VariantError as error:
         return "", error.problems
@@ -244,22 +245,10 @@ def _overriding(text: str) -> str | None:
 def _rocm(host: Host) -> tuple[str | None, str, tuple[Problem, ...]]:
     """Return the version of ROCm, the source, and problems with the file."""
     folder = host.environ.get(ROCM_PATH) or "/opt/rocm"
-    if not folder.startswith("/"):
-        remedy = "write the whole path, or unset the variable"
-        return (
-            None,
-            "",
-            (Problem("error", ROCM_PATH, f"expected an absolute path, got {folder[:MOST_SHOWN]!r}", remedy),),
-        )
-    place = f"{folder.rstrip('/')}/.info/version"
-    source = ascii_unless_printable(place)
-    try:
-        text = host.text(place, SMALL)
-    except VariantError as error:
-        return None, f"ROCm: cannot read {source}", error.problems
-    if text is None:
-        return None, f"ROCm: no {source}", ()
-    if (rocm := rocm_of_file(text)) is None:
-        problem = f"expected a version such as 7.0.0, got {text[:40]!r}"
-        return None, f"ROCm: no version in {source}", (Problem("error", place, problem),)
-    return rocm, f"ROCm: {source}", ()
+    file = read_toolkit_file(host, "ROCm", ROCM_PATH, folder, ".info/version")
+    if file.text is None:
+        return None, file.source, file.problems
+    if (rocm := rocm_of_file(file.text)) is None:
+        problem = Problem("error", file.place, f"expected a version such as 7.0.0, got {file.text[:40]!r}")
+        return None, f"ROCm: no version in {ascii_unless_printable(file.place)}", (problem,)
+    return rocm, file.source, ()

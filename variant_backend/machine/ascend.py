@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..errors import MOST_SHOWN, Problem, VariantError, ascii_unless_printable
+from ..errors import Problem, VariantError, ascii_unless_printable
 from ..formats.hardware_file import Detected
 from ..variants.provider_ascend import (
     FORCED,
@@ -20,8 +20,9 @@ from ..variants.provider_ascend import (
     cards_of,
     is_valid,
 )
-from .host import SMALL, Host, setting
-from .pci import pci_devices
+from .host import Host, setting
+from .pci import ACCELERATOR, pci_devices
+from .toolkits import read_toolkit_file
 
 TOOLKIT = "ASCEND_TOOLKIT_HOME"
 
@@ -105,7 +106,7 @@ def _look(host: Host) -> tuple[Cards, str, tuple[Problem, ...]]:
     place, problems = "", tuple[Problem, ...]()
     try:
         # Huawei also makes network cards and graphics for servers.
-        npus = (device for device in pci_devices(host, _HUAWEI) if device.class_code >> 8 == 0x1200)
+        npus = (device for device in pci_devices(host, _HUAWEI) if device.has_class(ACCELERATOR))
         place = next((f"PCI {ascii_unless_printable(device.address)}" for device in npus), "")
     except VariantError as error:
         problems = error.problems
@@ -119,20 +120,9 @@ def _cann(host: Host) -> tuple[str, str, tuple[Problem, ...]]:
     """Return the version of CANN, empty if it is unknown, the source, and problems with its file."""
     if not (folder := host.environ.get(TOOLKIT)):
         return "", "", ()
-    if not folder.startswith("/"):
-        remedy = "write the whole path, or unset the variable"
-        return (
-            "",
-            "",
-            (Problem("error", TOOLKIT, f"expected an absolute path, got {folder[:MOST_SHOWN]!r}", remedy),),
-        )
-    place = f"{folder.rstrip('/')}/{host.machine}-linux/ascend_toolkit_install.info"
-    source = ascii_unless_printable(place)
-    try:
-        text = host.text(place, SMALL)
-    except VariantError as error:
-        return "", f"CANN: cannot read {source}", error.problems
-    if text is None:
-        return "", f"CANN: no {source}", ()
-    cann = cann_of_file(text)
-    return cann, f"CANN: {source}" if cann else f"CANN: no version in {source}", ()
+    name = f"{host.machine}-linux/ascend_toolkit_install.info"
+    file = read_toolkit_file(host, "CANN", TOOLKIT, folder, name)
+    if file.text is None:
+        return "", file.source, file.problems
+    cann = cann_of_file(file.text)
+    return cann, file.source if cann else f"CANN: no version in {ascii_unless_printable(file.place)}", ()

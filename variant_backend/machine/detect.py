@@ -1,9 +1,9 @@
 """Detect what this machine supports in the namespaces of the known providers.
 
-No foreign program is started, unless the host allows the tools of vendors. The system lists the
-processor's flags. NVML or the driver reports the CUDA version and the compute capabilities. Level Zero
-reports the device IPs of Intel's GPUs. The kernel lists AMD's GPUs. `variants.known_providers` turns these
-facts into features.
+No foreign program is started, unless the host allows the tools of vendors. The system lists the processor's
+flags. NVML or the driver reports the CUDA version and the compute capabilities. Level Zero reports the device
+IPs of Intel's GPUs. The kernel lists AMD's GPUs. Files have the versions of ROCm and CANN.
+`variants.known_providers` turns these facts into features.
 The environment variables that force a fact for uv force it here too, also on another platform. There, the
 same facts are assumed as in uv.
 """

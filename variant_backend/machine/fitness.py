@@ -29,6 +29,19 @@ class Fitness(NamedTuple):
     reasons: tuple[Problem, ...] = ()
     unknown: tuple[str, ...] = ()
 
+    @property
+    def verdict(self) -> str:
+        """Whether the machine supports the variant, in words."""
+        return {True: "supported", False: "not supported", None: "unknown"}[self.supported]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the keys of the JSON object."""
+        return {
+            "supported": self.supported,
+            "reasons": list(map(str, self.reasons)),
+            "unknown": list(self.unknown),
+        }
+
 
 class RequiredValues(NamedTuple):
     """A machine must support one of these *values* of a feature; *variants* require it, such as ``demo 1.0``.

@@ -23,6 +23,10 @@ SMALL = 1 << 16
 # Real folders of devices have a few hundred entries.
 _MOST_ENTRIES = 4096
 
+# Where the loader of Linux finds libraries: in its cache, and without one, in these folders.
+LOADER_CACHE = "/etc/ld.so.cache"
+LIBRARY_FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
+
 
 def setting(name: str, text: str) -> str:
     r"""Return an environment variable and the start of its value, as the source of a fact.

@@ -28,6 +28,16 @@ class Installed(NamedTuple):
     path: Path
     inspection: Inspection
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the keys of the JSON object that name the variant."""
+        return {
+            "name": self.inspection.name,
+            "version": self.inspection.version,
+            "path": str(self.path),
+            "label": self.inspection.label,
+            "properties": known.to_dict() if (known := self.inspection.variant) else {},
+        }
+
 
 class PlainPackage(NamedTuple):
     """An installed package that is not a variant, and the runtimes of a namespace that its modules link."""

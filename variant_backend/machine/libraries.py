@@ -22,17 +22,13 @@ from ..lowlevel.processes import Child, command_line
 from ..lowlevel.terminal import print_detail
 from ..variants.provider_intel import FORCE_DEVICE_IP
 from ..variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
-from .host import Host
+from .host import LIBRARY_FOLDERS, LOADER_CACHE, Host
 
 _PROGRAM = Path(__file__).with_name("_ask_libraries.py")
 # A driver may take ten seconds to start several GPUs. Seconds.
 _TIME_LIMIT = 30
 # How often is looked whether the process has ended. Seconds.
 _STEP = 0.1
-
-_CACHE = "/etc/ld.so.cache"
-# The folders in which the loaders of Linux look without a cache.
-_FOLDERS = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib")
 
 
 class DriverLibrary(NamedTuple):
@@ -121,12 +117,12 @@ def _is_on_linux(host: Host, name: str) -> bool:
     """Return whether the loader may find a library: in its variable, in its cache, or in a usual folder."""
     given = host.environ.get("LD_LIBRARY_PATH", "").replace(";", ":").split(":")
     triplet = f"{host.machine}-linux-gnu"
-    folders = [*(folder for folder in given if folder.startswith("/")), *_FOLDERS]
+    folders = [*(folder for folder in given if folder.startswith("/")), *LIBRARY_FOLDERS]
     folders += [f"/lib/{triplet}", f"/usr/lib/{triplet}", f"{sys.base_prefix}/lib"]
     if any(os.path.exists(host.path(f"{folder}/{name}")) for folder in folders):  # noqa: PTH110  # never raises
         return True
     with suppress(VariantError):
-        return f"{name}\0" in (host.text(_CACHE) or "")
+        return f"{name}\0" in (host.text(LOADER_CACHE) or "")
     return False
 
 

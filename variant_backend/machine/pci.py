@@ -12,6 +12,10 @@ from .host import SMALL, Host
 
 _DEVICES = "/sys/bus/pci/devices"
 
+# Classes by their first digits: displays, and processing accelerators without a defined interface. Vendors
+# of GPUs also make audio devices, switches and network cards, which have other classes.
+DISPLAY, ACCELERATOR = "03", "1200"
+
 
 class PciDevice(NamedTuple):
     """A PCI device: its address, and its numbers in sysfs. The *class_code* has three bytes."""
@@ -20,6 +24,10 @@ class PciDevice(NamedTuple):
     vendor: int
     device: int
     class_code: int
+
+    def has_class(self, *classes: str) -> bool:
+        """Return whether it has one of these classes, each given by its first digits."""
+        return f"{self.class_code:06x}".startswith(classes)
 
 
 def pci_devices(host: Host, only: int | None = None) -> Iterator[PciDevice]:

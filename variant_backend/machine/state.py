@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from .. import __version__
 from ..errors import Problem, VariantError, one_of
@@ -25,13 +25,8 @@ from .host import Host
 from .privacy import Privacy
 from .user_config import KEYS, UserConfig
 
-if TYPE_CHECKING:
-    from .fitness import Fitness
-    from .installed import Installed
-
 _MOST_FEATURES = 4  # of a namespace in the report for people
 _MOST_TAGS = 3
-_VERDICTS = {True: "supported", False: "not supported", None: "unknown"}
 
 
 class Section(NamedTuple):
@@ -119,8 +114,7 @@ def machine_section(hardware: Hardware, privacy: Privacy) -> Section:
         for name, known in hardware.namespaces.items()
     }
     rows = [row for name, known in namespaces.items() for row in _rows_of(name, known)]
-    problems = [problem for known in namespaces.values() for problem in known.warnings]
-    return Section(Hardware(namespaces).to_dict(), rows, problems)
+    return Section(Hardware(namespaces).to_dict(), rows, hardware.warnings)
 
 
 def _rows_of(namespace: str, known: Detected) -> Iterator[list[str]]:
@@ -234,27 +228,13 @@ def variants_section(environment: Environment, hardware: Hardware) -> Section:
         [
             f"{variant.inspection.name} {variant.inspection.version}",
             variant.inspection.label or "(none)",
-            _VERDICTS[fit.supported],
+            fit.verdict,
         ]
         for variant, fit in zip(variants, fits, strict=True)
     ]
     problems = [problem for error in errors for problem in error.problems]
-    return Section([*map(_variant_to_dict, variants, fits)], rows, problems)
-
-
-def _variant_to_dict(installed: Installed, fit: Fitness) -> dict[str, object]:
-    """Return the JSON object of an installed variant, with the keys of ``installed --json``."""
-    inspection = installed.inspection
-    return {
-        "name": inspection.name,
-        "version": inspection.version,
-        "path": str(installed.path),
-        "label": inspection.label,
-        "properties": inspection.variant.to_dict() if inspection.variant else {},
-        "supported": fit.supported,
-        "reasons": list(map(str, fit.reasons)),
-        "unknown": list(fit.unknown),
-    }
+    value = [{**variant.to_dict(), **fit.to_dict()} for variant, fit in zip(variants, fits, strict=True)]
+    return Section(value, rows, problems)
 
 
 def tools_section(environment: Callable[[], Environment], environ: Mapping[str, str]) -> Section:

@@ -11,13 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..formats.hardware_file import Detected
-from .pci import PciDevice
+from .pci import ACCELERATOR, DISPLAY, PciDevice
 from .toolkits import Toolkit
 
-# Classes of PCI: the base class of displays, and processing accelerators without a defined interface. The
-# vendors also make audio devices, switches and network cards, which have other classes.
-_DISPLAY, _ACCELERATOR = "03", "1200"
-_BOTH = (_DISPLAY, _ACCELERATOR)
+_BOTH = (DISPLAY, ACCELERATOR)
 _ANY = ("",)
 
 
@@ -36,32 +33,30 @@ class _Kind(NamedTuple):
     def matches(self, device: PciDevice) -> bool:
         """Return whether a device is of this kind."""
         is_model = not self.models or device.device in self.models
-        return (
-            device.vendor == self.vendor and is_model and f"{device.class_code:06x}".startswith(self.classes)
-        )
+        return device.vendor == self.vendor and is_model and device.has_class(*self.classes)
 
 
 _ARC_A = (*range(0x5690, 0x5698), *range(0x56A0, 0x56A7), *range(0x56B0, 0x56B4), *range(0x56BA, 0x56C2))
 _ARC_B = (*range(0xE202, 0xE217), *range(0xE220, 0xE224))
 # The first kind that matches counts.
 _KINDS = (
-    _Kind(0x10DE, "NVIDIA GPU", (_DISPLAY,), namespace="nvidia"),
+    _Kind(0x10DE, "NVIDIA GPU", (DISPLAY,), namespace="nvidia"),
     _Kind(0x1002, "AMD GPU", namespace="amd"),
-    _Kind(0x8086, "Intel Arc or Flex GPU (DG2)", (_DISPLAY,), _ARC_A, "intel"),
-    _Kind(0x8086, "Intel Data Center GPU Max", (_DISPLAY,), tuple(range(0x0BD4, 0x0BDC)), "intel"),
-    _Kind(0x8086, "Intel Arc GPU (Battlemage)", (_DISPLAY,), _ARC_B, "intel"),
-    _Kind(0x8086, "Intel Arc GPU (Lunar Lake)", (_DISPLAY,), (0x6420, 0x64A0, 0x64B0), "intel"),
-    _Kind(0x8086, "Intel GPU", (_DISPLAY,), namespace="intel"),
-    _Kind(0x8086, "Intel NPU", (_ACCELERATOR,), (0x643E, 0x7D1D, 0xAD1D, 0xB03E)),
+    _Kind(0x8086, "Intel Arc or Flex GPU (DG2)", (DISPLAY,), _ARC_A, "intel"),
+    _Kind(0x8086, "Intel Data Center GPU Max", (DISPLAY,), tuple(range(0x0BD4, 0x0BDC)), "intel"),
+    _Kind(0x8086, "Intel Arc GPU (Battlemage)", (DISPLAY,), _ARC_B, "intel"),
+    _Kind(0x8086, "Intel Arc GPU (Lunar Lake)", (DISPLAY,), (0x6420, 0x64A0, 0x64B0), "intel"),
+    _Kind(0x8086, "Intel GPU", (DISPLAY,), namespace="intel"),
+    _Kind(0x8086, "Intel NPU", (ACCELERATOR,), (0x643E, 0x7D1D, 0xAD1D, 0xB03E)),
     _Kind(0x1AE0, "Google TPU v2 or v3", _ANY, (0x0027,), "tpu"),
     _Kind(0x1AE0, "Google TPU v4", _ANY, (0x005E,), "tpu"),
     _Kind(0x1AE0, "Google TPU v5", _ANY, (0x0062, 0x0063), "tpu"),
     _Kind(0x1AE0, "Google TPU v6e", _ANY, (0x006F,), "tpu"),
     _Kind(0x1AE0, "Google TPU v7", _ANY, (0x0076,), "tpu"),
-    _Kind(0x19E5, "Huawei Ascend 310", (_ACCELERATOR,), (0xD100, 0xD500), "ascend"),
-    _Kind(0x19E5, "Huawei Ascend 910", (_ACCELERATOR,), (0xD801,), "ascend"),
-    _Kind(0x19E5, "Huawei Ascend 910B", (_ACCELERATOR,), (0xD802,), "ascend"),
-    _Kind(0x19E5, "Huawei Ascend A3", (_ACCELERATOR,), (0xD803,), "ascend"),
+    _Kind(0x19E5, "Huawei Ascend 310", (ACCELERATOR,), (0xD100, 0xD500), "ascend"),
+    _Kind(0x19E5, "Huawei Ascend 910", (ACCELERATOR,), (0xD801,), "ascend"),
+    _Kind(0x19E5, "Huawei Ascend 910B", (ACCELERATOR,), (0xD802,), "ascend"),
+    _Kind(0x19E5, "Huawei Ascend A3", (ACCELERATOR,), (0xD803,), "ascend"),
     _Kind(0x1D0F, "AWS Inferentia", _ANY, (0x7064, 0x7264)),
     _Kind(0x1D0F, "AWS Trainium", _ANY, (0x7164, 0x7364, 0x7564, 0x7565)),
     _Kind(0x1DA3, "Intel Gaudi"),
@@ -145,7 +140,7 @@ def _kind_of(device: PciDevice) -> _Kind | None:
     """Return the kind of a device, None if it is neither a GPU of a known vendor nor an accelerator."""
     if known := next((kind for kind in _KINDS if kind.matches(device)), None):
         return known
-    if f"{device.class_code:06x}".startswith(_ACCELERATOR):
+    if device.has_class(ACCELERATOR):
         return _Kind(device.vendor, f"accelerator of vendor {device.vendor:04x}")
     return None
 

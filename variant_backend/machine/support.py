@@ -24,7 +24,7 @@ from ..variants.policy import NO_RULES, Rules, governed
 from ..variants.providers import PluginProvider
 from ..variants.ranking import Supported
 from .installed import Installed, aligned, disagreements
-from .trusted_plugins import ROOT_REMEDY, Installer, Trusted, ask_trusted, objection
+from .trusted_plugins import Installer, Trusted, ask_trusted, objection, root_error
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -156,9 +156,7 @@ def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> 
             origins[namespace] = UNKNOWN.with_more(f"; {reason}")
             continue
         answer = (
-            VariantError(
-                "plugins do not run as root", place=f"providers.{namespace}: plugin", hint=ROOT_REMEDY
-            )
+            root_error(f"providers.{namespace}: plugin")
             if policy.refuses_root
             else ask_trusted(
                 namespace, provider, policy.installer, tuple(policy.trusted.values()), policy.refresh

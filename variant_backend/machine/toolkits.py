@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from ..errors import Problem, VariantError
-from .host import Host
+from ..errors import MOST_SHOWN, Problem, VariantError, ascii_unless_printable
+from .host import LIBRARY_FOLDERS, LOADER_CACHE, SMALL, Host
 
-_CACHE = "/etc/ld.so.cache"
 _LONGEST_NAME = 100
 _MOST_OF_A_FILE = 10_000
-_LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 
 _Value = TypeVar("_Value")
 
@@ -31,6 +29,15 @@ class Toolkit(NamedTuple):
     version: str | None
     places: tuple[str, ...]
     namespace: str = ""
+
+
+class ToolkitFile(NamedTuple):
+    """A file of a toolkit: its *place*, its *text*, None if it cannot be read, and where the fact is from."""
+
+    place: str
+    text: str | None
+    source: str
+    problems: tuple[Problem, ...] = ()
 
 
 class _KnownToolkit(NamedTuple):
@@ -80,6 +87,23 @@ _KNOWN = (
 )
 
 
+def read_toolkit_file(host: Host, toolkit: str, variable: str, folder: str, name: str) -> ToolkitFile:
+    """Read a file in the folder of a toolkit, which an environment *variable* may name."""
+    if not folder.startswith("/"):
+        text, remedy = (
+            f"expected an absolute path, got {folder[:MOST_SHOWN]!r}",
+            "write the whole path, or unset the variable",
+        )
+        return ToolkitFile("", None, "", (Problem("error", variable, text, remedy),))
+    place = f"{folder.rstrip('/')}/{name}"
+    source = ascii_unless_printable(place)
+    try:
+        content = host.text(place, SMALL)
+    except VariantError as error:
+        return ToolkitFile(place, None, f"{toolkit}: cannot read {source}", error.problems)
+    return ToolkitFile(place, content, f"{toolkit}: {'no ' if content is None else ''}{source}")
+
+
 def find_toolkits(host: Host) -> tuple[list[Toolkit], list[Problem]]:
     """Return the toolkits on a machine, and a problem for each file or folder that cannot be read."""
     problems: list[Problem] = []
@@ -123,6 +147,6 @@ def _library_names(host: Host, read: Callable[..., Any]) -> list[str]:
     """
     if host.system != "linux":
         return []
-    if (cache := read(host.text, _CACHE)) is not None:
+    if (cache := read(host.text, LOADER_CACHE)) is not None:
         return [name for name in cache.split("\0") if name.startswith("lib") and len(name) < _LONGEST_NAME]
-    return [name for folder in _LIBRARY_FOLDERS for name in read(host.entries, folder) or ()]
+    return [name for folder in LIBRARY_FOLDERS for name in read(host.entries, folder) or ()]

@@ -53,8 +53,6 @@ _HASHES_ONLY = {
     **{"UV_REQUIRE_HASHES": "1", "UV_NO_BUILD": "1"},
 }
 
-ROOT_REMEDY = "use --allow-root, or write allow-root = true into the configuration file"
-
 
 class PluginAnswer(NamedTuple):
     """What a plugin reports as supported on this machine, best first, and the plugin's name and version."""
@@ -110,6 +108,12 @@ def trusting(packages: Sequence[TrustedPackage]) -> dict[str, TrustedPackage]:
         hashes = (*other.hashes, *package.hashes) if other.hashes and package.hashes else ()
         result[package.name] = package._replace(hashes=tuple(dict.fromkeys(hashes)))
     return result
+
+
+def root_error(place: str = "") -> VariantError:
+    """Return the error for plugins that would run as root."""
+    remedy = "use --allow-root, or write allow-root = true into the configuration file"
+    return VariantError("plugins do not run as root", place=place, hint=remedy)
 
 
 def is_root() -> bool:

@@ -290,8 +290,9 @@ def _check_machine(text: str) -> None:
 
 def _machine(text: str, folder: Path) -> str:
     """Return a machine; a relative path is in the folder of its configuration file."""
-    is_path = "/" in text or "\\" in text or text.endswith((".toml", ".json"))
-    return str(folder / text) if is_path and "://" not in text else text
+    from ..formats.machine_spec import is_machine_path
+
+    return str(folder / text) if is_machine_path(text) and "://" not in text else text
 
 
 def _project_rules(path: Path) -> Rules:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from ..errors import Problem, VariantError
 from ..formats.hardware_file import Detected
 from ..variants.provider_x86_64 import X86_64, x86_64_features
+from .cpuinfo import CPUINFO, first_entry
 from .host import Host
 from .sysctl import sysctl, sysctl_text
-
-_CPUINFO = "/proc/cpuinfo"
 
 # Features of IsProcessorFeaturePresent (PF_... of winnt.h), and the flags that they imply.
 # Level v4 needs more of AVX-512 than the foundation, the only part that Windows reports.
@@ -45,13 +43,12 @@ def detect_x86_64(host: Host) -> Detected:
 
 def _linux_flags(host: Host) -> tuple[list[str], str]:
     # Some sandboxes hide the file.
-    return flags_of_cpuinfo(host.text(_CPUINFO) or ""), f"flags in {_CPUINFO}"
+    return flags_of_cpuinfo(host.text(CPUINFO) or ""), f"flags in {CPUINFO}"
 
 
 def flags_of_cpuinfo(text: str) -> list[str]:
     """Return the flags of the first processor in the text of /proc/cpuinfo."""
-    line = re.search(r"^flags[ \t]*:(.*)$", text.partition("\n\n")[0], re.MULTILINE)
-    return line[1].split() if line else []
+    return first_entry(text).get("flags", "").split()
 
 
 def _macos_flags(_: Host) -> tuple[list[str], str]:
