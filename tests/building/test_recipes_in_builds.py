@@ -500,7 +500,7 @@ BROKEN = {
     "exception": (PLUGIN.replace('print("asked")', "1 / 0"), "ZeroDivisionError"),
     "None": (PLUGIN.replace('print("asked")', "return None"), "TypeError"),
     "no feature": (PLUGIN.replace('print("asked")', "return []"), "get_supported_configs() lists no feature"),
-    "missing method": (PLUGIN.replace("get_supported_configs", "get_any"), "AttributeError"),
+    "missing method": (PLUGIN.replace("get_supported_configs", "get_any"), "missing get_supported_configs()"),
     "no values": (
         PLUGIN.replace('["mkl", "openblas"]', "[]"),
         "get_supported_configs()[0].values: expected a list of",
