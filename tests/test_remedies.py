@@ -1329,7 +1329,7 @@ ARGUMENTS = [
         "explain demo -f dist --machine cuda:12.8",
     ),
     error(
-        "use a-z, 0-9, _ and - in names: node-a=cuda:12.8; or write ./Node.A=cuda:12.8 if it is a file",
+        "write ./Node.A=cuda:12.8 if it is a file, or use a-z, 0-9, _ and - in names: node-a=cuda:12.8",
         nothing,
         release(),
         "explain demo -f dist --machine Node.A=cuda:12.8",

@@ -135,8 +135,8 @@ PRESETS = "; `variant-backend hardware --presets` lists the presets"
         ),
         (
             "Node.A=h100",
-            "invalid machine name 'Node.A'; use a-z, 0-9, _ and - in names: node-a=h100; "
-            "or write ./Node.A=h100 if it is a file",
+            "invalid machine name 'Node.A'; write ./Node.A=h100 if it is a file,"
+            " or use a-z, 0-9, _ and - in names: node-a=h100",
         ),
         (
             "https://x.org/node.toml?token=1",

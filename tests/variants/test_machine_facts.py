@@ -169,7 +169,8 @@ def test_invalid_facts_get_a_remedy(text: str, message: str) -> None:
         ("x=cuda:12.8,sm=8.9", "expected KEY:VALUE, got 'cuda:12.8,sm=8.9'; write x=cuda:12.8,sm:8.9"),
         (
             "GPU=h100",
-            "invalid machine name 'GPU'; use a-z, 0-9, _ and - in names: gpu=h100; or write ./GPU=h100 if it is a file",
+            "invalid machine name 'GPU'; write ./GPU=h100 if it is a file,"
+            " or use a-z, 0-9, _ and - in names: gpu=h100",
         ),
     ],
 )

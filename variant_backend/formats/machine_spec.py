@@ -71,8 +71,8 @@ def _invalid_name(name: str, spec: str, folder: str) -> VariantError:
     """Return the error for a name that `parse_machine` does not read."""
     shown = f"{name}={spec}"[:MOST_SHOWN]
     valid = re.sub(r"[^a-z0-9_-]+", "-", name.strip().lower())[:MOST_SHOWN]
-    remedy = f"use a-z, 0-9, _ and - in names: {valid}={spec[:MOST_SHOWN]}"
-    remedy += f"; or write {folder}{shown} if it is a file"
+    remedy = f"write {folder}{shown} if it is a file"
+    remedy += f", or use a-z, 0-9, _ and - in names: {valid}={spec[:MOST_SHOWN]}"
     return VariantError(f"invalid machine name {name[:MOST_SHOWN]!r}", hint=remedy)
 
 
