@@ -41,7 +41,7 @@ def _no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(*_: object, **__: object) -> None:
         raise _StartedError
 
-    monkeypatch.setattr(libraries, "Child", start)
+    monkeypatch.setattr("variant_backend.lowlevel.processes.Child", start)
 
 
 FILES = [

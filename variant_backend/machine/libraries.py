@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -15,14 +14,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import MOST_SHOWN, Problem, VariantError, ascii_unless_printable
-from ..lowlevel.processes import Child, command_line
 from ..lowlevel.terminal import print_detail
 from ..variants.provider_intel import FORCE_DEVICE_IP
 from ..variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
 from .host import LIBRARY_FOLDERS, LOADER_CACHE, Host
+
+if TYPE_CHECKING:
+    from ..lowlevel.processes import Child
 
 _PROGRAM = Path(__file__).with_name("_ask_libraries.py")
 # A driver may take ten seconds to start several GPUs. Seconds.
@@ -150,6 +151,10 @@ def _ask_once(
 
 def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[list[bytes], str]:
     """Run `_ask_libraries`; return its complete lines, and why there may be no more of them."""
+    import subprocess
+
+    from ..lowlevel.processes import Child, command_line
+
     python = (sys.executable or "python", "-I", "-S")
     if sys.platform == "win32":  # Python does not start without it
         environ = {"SYSTEMROOT": os.environ.get("SYSTEMROOT", ""), **environ}
@@ -174,6 +179,8 @@ def _output(process: Child) -> tuple[bytes, bool]:
 
     A process that a library has left behind may keep the pipe open, and is not waited for.
     """
+    import subprocess
+
     deadline = time.monotonic() + _TIME_LIMIT
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(subprocess.TimeoutExpired):
