@@ -24,6 +24,7 @@ from helpers.sample_release import (
 
 from variant_backend.checking.run import check_files, find_problems
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend.variants.uv_behaviour import KNOWN_TO_UV
 
 UV = ("uv", "pip", "install", "--no-config", "--no-index", "--python", sys.executable)
 VARIANTS = ("--preview-features", "wheel-variants")
@@ -311,7 +312,7 @@ def test_a_provider_that_uv_does_not_know_is_found(
     skipped = "Skipping unsupported wheel variant provider" in output
     found = {finding.problem.code for finding in find_problems([folder])}
     assert found == (
-        {"unknown-provider" if namespace == "gpu" else "provider-mismatch"} if skipped else set()
+        {"provider-mismatch" if namespace in KNOWN_TO_UV else "unknown-provider"} if skipped else set()
     )
 
 

@@ -125,7 +125,7 @@ def facts_with_value(value: str) -> Iterator[str]:
     """Yield facts ``KEY:VALUE`` that can have a value, with the others that they require, for suggestions.
 
     >>> [*facts_with_value("v3")], [*facts_with_value("9.0")]
-    (['x86_64:v3'], ['cuda:12.8,sm:9.0'])
+    (['x86_64:v3'], ['cuda:12.8,sm:9.0', 'rocm:9.0'])
     """
     for provider in KNOWN_PROVIDERS.values() if re.fullmatch(_VALUE, value) else ():
         if any(_support({key: (_NONSENSE,)}, provider) for key in provider.facts):
