@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from ..errors import MOST_SHOWN, VariantError
-from ..lowlevel.urls import shown_url
 from ..variants.machine_facts import Facts
 
 
@@ -54,6 +53,8 @@ def parse_machine(text: str, folder: str = "./") -> MachineSpec:
     if not match and (named := re.match(r"([^=/\\:,]+)=(.+)", text, re.DOTALL)):
         raise _misspelt("", text) or _invalid_name(named[1], named[2], folder)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", spec):
+        from ..lowlevel.urls import shown_url
+
         url = f"expected a machine, got the URL {shown_url(spec)!r}"
         raise VariantError(url, hint="download the file, and give its path")
     if spec == "-" or is_machine_path(spec):

@@ -249,9 +249,11 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def width(stream: TextIO | None) -> int:
     """Return the number of columns of a terminal; a file has no limit."""
+    if not is_terminal(stream):
+        return sys.maxsize
     import shutil
 
-    return shutil.get_terminal_size().columns if is_terminal(stream) else sys.maxsize
+    return shutil.get_terminal_size().columns
 
 
 def table(rows: Sequence[Sequence[str]], *, columns: int | None = None) -> Iterator[list[str]]:
@@ -304,10 +306,10 @@ def _shrink(widths: list[int], least: Sequence[int], limit: int) -> None:
 
 def _wrapped(text: str, size: int, *, indent: str = "  ") -> list[str]:
     """Return a text in lines of at most *size* characters."""
-    import textwrap
-
     if len(text) <= size:
         return [text]
+    import textwrap
+
     lines = textwrap.wrap(_glued(text), size, subsequent_indent=indent, break_on_hyphens=False)
     return [line.replace("\0", " ") for line in lines] or [""]
 
