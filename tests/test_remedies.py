@@ -60,6 +60,7 @@ from variant_backend.checking.codes import GROUPS, RULES
 from variant_backend.cli.main import main
 from variant_backend.formats.toml_read import parse_toml
 from variant_backend.lowlevel.zip_records import MEND, REBUILD
+from variant_backend.machine import user_config
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
 from variant_backend.wheels.reading import IDENTIFY
 
@@ -742,6 +743,21 @@ PROJECTS = [
 ]
 # Reasons against wheels, most of which have no remedy.
 SELECTION = [
+    Scenario(
+        "not-found",
+        "use --find-links for a folder of wheels",
+        nothing,
+        release(),
+        "explain demo -i dist",
+        "explain demo -f dist",
+    ),
+    Scenario(
+        "policy",
+        None,
+        nothing,
+        release(files({"config.toml": '[policy]\nplain = ["demo"]\n'})),
+        "explain demo -f dist",
+    ),
     Scenario("no-variants", None, nothing, release(), f"inspect dist/{FAST}"),
     Scenario("dropped-release", None, nothing, example("unknown-key"), f"inspect dist/{FAST}"),
     Scenario(
@@ -1598,6 +1614,7 @@ SCENARIOS = [
 @pytest.fixture(autouse=True)
 def _in_a_new_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(user_config, "config_path", lambda: tmp_path / "config.toml")
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
