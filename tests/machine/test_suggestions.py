@@ -29,7 +29,7 @@ def suggested(
     root: Path, files: Mapping[str, str], namespaces: Mapping[str, Detected] = {}, **environ: str
 ) -> list[dict[str, Any]]:
     host = host_with(root, files, environ=environ)
-    value = suggestions_section(host, Hardware(namespaces)).value
+    value = suggestions_section(host, Hardware(namespaces), find_toolkits(host)[0]).value
     assert isinstance(value, list)
     return value
 

@@ -23,6 +23,7 @@ from ..variants.words import in_words
 from .environment import Environment
 from .host import Host
 from .privacy import Privacy
+from .toolkits import Toolkit, find_toolkits
 from .user_config import KEYS, UserConfig
 
 _MOST_FEATURES = 4  # of a namespace in the report for people
@@ -96,8 +97,9 @@ def report_parts(question: Question, privacy: Privacy) -> Parts:
         "tools": lambda: tools_section(environment, question.host.environ),
     }
     if question.hardware is None:
-        parts["toolkits"] = lambda: toolkits_section(question.host)
-        parts["suggestions"] = lambda: suggestions_section(question.host, hardware)
+        toolkits = cache(lambda: find_toolkits(question.host))
+        parts["toolkits"] = lambda: toolkits_section(*toolkits())
+        parts["suggestions"] = lambda: suggestions_section(question.host, hardware, toolkits()[0])
     return parts
 
 
@@ -251,11 +253,8 @@ def tools_section(environment: Callable[[], Environment], environ: Mapping[str, 
     return Section([{**tool._asdict(), **tool.support.to_dict()} for tool in tools], rows)
 
 
-def toolkits_section(host: Host) -> Section:
-    """Return the toolkits of other makers on this machine."""
-    from .toolkits import find_toolkits
-
-    toolkits, problems = find_toolkits(host)
+def toolkits_section(toolkits: Sequence[Toolkit], problems: Sequence[Problem]) -> Section:
+    """Return the toolkits of other makers on this machine, and problems with their files."""
     rows = [
         [f"{toolkit.name} {toolkit.version or ''}".rstrip(), ", ".join(toolkit.places)]
         for toolkit in toolkits
@@ -270,13 +269,11 @@ def toolkits_section(host: Host) -> Section:
     )
 
 
-def suggestions_section(host: Host, hardware: Hardware) -> Section:
+def suggestions_section(host: Host, hardware: Hardware, toolkits: Sequence[Toolkit]) -> Section:
     """Return what to do about devices and toolkits that nothing here describes."""
     from .pci import pci_devices
     from .suggestions import suggest
-    from .toolkits import find_toolkits
 
-    toolkits, _ = find_toolkits(host)  # another part reports the problems
     suggestions = suggest(
         list(pci_devices(host)), toolkits, hardware.namespaces, has_kfd=os.path.lexists(host.path("/dev/kfd"))
     )
