@@ -30,7 +30,7 @@ from ..variants.provider_amd import (
 )
 from ..variants.registry_entry import Features
 from .host import SMALL, Host, setting
-from .pci import ACCELERATOR, DISPLAY, pci_devices
+from .pci import ACCELERATOR, AMD, DISPLAY, pci_devices
 from .toolkits import read_toolkit_file
 
 # With the value 1, rocm-bootstrap detects nothing.
@@ -41,7 +41,6 @@ OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
 
 _NODES = "/sys/class/kfd/kfd/topology/nodes"
 _KFD = "/dev/kfd"
-_AMD = 0x1002
 _NO_GPU = "no AMD GPU found"
 _IN_CONTAINER = "in a container, use --device /dev/kfd --device /dev/dri"
 
@@ -197,7 +196,7 @@ def _obstacle(host: Host, gpus: Sequence[AmdGpu]) -> tuple[str, tuple[Problem, .
 def _gpu_on_pci(host: Host) -> tuple[str, tuple[Problem, ...]]:
     """Return the first AMD GPU on the PCI bus in words, empty if there is none, and problems with the bus."""
     try:
-        for device in pci_devices(host, _AMD):
+        for device in pci_devices(host, AMD):
             if device.has_class(DISPLAY, ACCELERATOR):
                 return f"AMD GPU at PCI {ascii_unless_printable(device.address)}", ()
     except VariantError as error:

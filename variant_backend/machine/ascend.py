@@ -21,7 +21,7 @@ from ..variants.provider_ascend import (
     is_valid,
 )
 from .host import Host, setting
-from .pci import ACCELERATOR, pci_devices
+from .pci import ACCELERATOR, HUAWEI, pci_devices
 from .toolkits import read_toolkit_file
 
 TOOLKIT = "ASCEND_TOOLKIT_HOME"
@@ -30,7 +30,6 @@ _PROGRAM = "npu-smi"
 _SECONDS = 10
 _LARGEST_TABLE = 1 << 20  # bytes
 _DEVICE = "/dev/davinci0"
-_HUAWEI = 0x19E5
 _NO_NPU = "no Ascend NPU found"
 
 
@@ -106,7 +105,7 @@ def _look(host: Host) -> tuple[Cards, str, tuple[Problem, ...]]:
     place, problems = "", tuple[Problem, ...]()
     try:
         # Huawei also makes network cards and graphics for servers.
-        npus = (device for device in pci_devices(host, _HUAWEI) if device.has_class(ACCELERATOR))
+        npus = (device for device in pci_devices(host, HUAWEI) if device.has_class(ACCELERATOR))
         place = next((f"PCI {ascii_unless_printable(device.address)}" for device in npus), "")
     except VariantError as error:
         problems = error.problems

@@ -62,7 +62,7 @@ class Host(NamedTuple):
         return self.root / name.lstrip("/")
 
     def text(self, name: str, limit: int = _LARGEST) -> str | None:
-        """Return the content of a file without surrounding white space, or None if there is no such file.
+        """Return the content of a file without surrounding white space, or None if the file is missing.
 
         Bytes that are not UTF-8 are replaced. Raises VariantError with the *name* as place if the file
         cannot be read, is not a regular file, or has more than *limit* bytes.

@@ -15,6 +15,8 @@ _DEVICES = "/sys/bus/pci/devices"
 # Classes by their first digits: displays, and processing accelerators without a defined interface. Vendors
 # of GPUs also make audio devices, switches and network cards, which have other classes.
 DISPLAY, ACCELERATOR = "03", "1200"
+# Vendors.
+AMD, GOOGLE, HUAWEI, INTEL, NVIDIA = 0x1002, 0x1AE0, 0x19E5, 0x8086, 0x10DE
 
 
 class PciDevice(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..formats.hardware_file import Detected
-from .pci import ACCELERATOR, DISPLAY, PciDevice
+from .pci import ACCELERATOR, AMD, DISPLAY, GOOGLE, HUAWEI, INTEL, NVIDIA, PciDevice
 from .toolkits import Toolkit
 
 _BOTH = (DISPLAY, ACCELERATOR)
@@ -40,23 +40,23 @@ _ARC_A = (*range(0x5690, 0x5698), *range(0x56A0, 0x56A7), *range(0x56B0, 0x56B4)
 _ARC_B = (*range(0xE202, 0xE217), *range(0xE220, 0xE224))
 # The first kind that matches counts.
 _KINDS = (
-    _Kind(0x10DE, "NVIDIA GPU", (DISPLAY,), namespace="nvidia"),
-    _Kind(0x1002, "AMD GPU", namespace="amd"),
-    _Kind(0x8086, "Intel Arc or Flex GPU (DG2)", (DISPLAY,), _ARC_A, "intel"),
-    _Kind(0x8086, "Intel Data Center GPU Max", (DISPLAY,), tuple(range(0x0BD4, 0x0BDC)), "intel"),
-    _Kind(0x8086, "Intel Arc GPU (Battlemage)", (DISPLAY,), _ARC_B, "intel"),
-    _Kind(0x8086, "Intel Arc GPU (Lunar Lake)", (DISPLAY,), (0x6420, 0x64A0, 0x64B0), "intel"),
-    _Kind(0x8086, "Intel GPU", (DISPLAY,), namespace="intel"),
-    _Kind(0x8086, "Intel NPU", (ACCELERATOR,), (0x643E, 0x7D1D, 0xAD1D, 0xB03E)),
-    _Kind(0x1AE0, "Google TPU v2 or v3", _ANY, (0x0027,), "tpu"),
-    _Kind(0x1AE0, "Google TPU v4", _ANY, (0x005E,), "tpu"),
-    _Kind(0x1AE0, "Google TPU v5", _ANY, (0x0062, 0x0063), "tpu"),
-    _Kind(0x1AE0, "Google TPU v6e", _ANY, (0x006F,), "tpu"),
-    _Kind(0x1AE0, "Google TPU v7", _ANY, (0x0076,), "tpu"),
-    _Kind(0x19E5, "Huawei Ascend 310", (ACCELERATOR,), (0xD100, 0xD500), "ascend"),
-    _Kind(0x19E5, "Huawei Ascend 910", (ACCELERATOR,), (0xD801,), "ascend"),
-    _Kind(0x19E5, "Huawei Ascend 910B", (ACCELERATOR,), (0xD802,), "ascend"),
-    _Kind(0x19E5, "Huawei Ascend A3", (ACCELERATOR,), (0xD803,), "ascend"),
+    _Kind(NVIDIA, "NVIDIA GPU", (DISPLAY,), namespace="nvidia"),
+    _Kind(AMD, "AMD GPU", namespace="amd"),
+    _Kind(INTEL, "Intel Arc or Flex GPU (DG2)", (DISPLAY,), _ARC_A, "intel"),
+    _Kind(INTEL, "Intel Data Center GPU Max", (DISPLAY,), tuple(range(0x0BD4, 0x0BDC)), "intel"),
+    _Kind(INTEL, "Intel Arc GPU (Battlemage)", (DISPLAY,), _ARC_B, "intel"),
+    _Kind(INTEL, "Intel Arc GPU (Lunar Lake)", (DISPLAY,), (0x6420, 0x64A0, 0x64B0), "intel"),
+    _Kind(INTEL, "Intel GPU", (DISPLAY,), namespace="intel"),
+    _Kind(INTEL, "Intel NPU", (ACCELERATOR,), (0x643E, 0x7D1D, 0xAD1D, 0xB03E)),
+    _Kind(GOOGLE, "Google TPU v2 or v3", _ANY, (0x0027,), "tpu"),
+    _Kind(GOOGLE, "Google TPU v4", _ANY, (0x005E,), "tpu"),
+    _Kind(GOOGLE, "Google TPU v5", _ANY, (0x0062, 0x0063), "tpu"),
+    _Kind(GOOGLE, "Google TPU v6e", _ANY, (0x006F,), "tpu"),
+    _Kind(GOOGLE, "Google TPU v7", _ANY, (0x0076,), "tpu"),
+    _Kind(HUAWEI, "Huawei Ascend 310", (ACCELERATOR,), (0xD100, 0xD500), "ascend"),
+    _Kind(HUAWEI, "Huawei Ascend 910", (ACCELERATOR,), (0xD801,), "ascend"),
+    _Kind(HUAWEI, "Huawei Ascend 910B", (ACCELERATOR,), (0xD802,), "ascend"),
+    _Kind(HUAWEI, "Huawei Ascend A3", (ACCELERATOR,), (0xD803,), "ascend"),
     _Kind(0x1D0F, "AWS Inferentia", _ANY, (0x7064, 0x7264)),
     _Kind(0x1D0F, "AWS Trainium", _ANY, (0x7164, 0x7364, 0x7564, 0x7565)),
     _Kind(0x1DA3, "Intel Gaudi"),

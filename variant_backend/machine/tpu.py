@@ -8,9 +8,8 @@ from ..errors import VariantError, ascii_unless_printable
 from ..formats.hardware_file import Detected
 from ..variants.provider_tpu import FORCE_TPU, forced_tpu, tpu_features
 from .host import Host, setting
-from .pci import pci_devices
+from .pci import GOOGLE, pci_devices
 
-_GOOGLE = 0x1AE0
 # The PCI devices that uv takes for a TPU (it follows JAX). Google's clouds have other devices of this vendor.
 _TPUS = {0x0027, 0x0056, 0x005E, 0x0062, 0x0063, 0x006F, 0x0076, 0x007C, 0x0083}
 
@@ -20,7 +19,7 @@ def detect_tpu(host: Host) -> Detected:
     if forced := given_tpu(host.environ):
         return forced
     try:
-        for device in pci_devices(host, _GOOGLE):
+        for device in pci_devices(host, GOOGLE):
             if device.device in _TPUS:
                 return Detected(tpu_features(True), f"PCI device {ascii_unless_printable(device.address)}")
     except VariantError as error:
