@@ -17,7 +17,8 @@ ROWS = [
     ["__main__"],
     ["scripts"],
     ["cli", "dispatch", "hooks"],
-    ["dispatching", "schema"],
+    ["running"],
+    ["dispatching", "serving", "schema"],
     ["selection", "publishing", "building", "checking"],
     ["machine", "wheel_rewrite"],
     ["project", "wheels"],
@@ -91,6 +92,9 @@ PURE = {
     "publishing.html_pages",
     "publishing.page_style",
     "selection.unknown_names",
+    "serving.environments",
+    "serving.offer",
+    "serving.respond",
     "wheels.repairs",
 }
 # ... do not use files, processes or the environment.

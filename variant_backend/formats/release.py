@@ -35,7 +35,8 @@ class File(NamedTuple):
 
     *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes of the
     ``.metadata`` file beside it, or None if there is no such file. *yanked* is the reason why the file was
-    yanked (PEP 592), which may be empty; None if it was not. HTML pages have only one hash and no size.
+    yanked (PEP 592), which may be empty; None if it was not. HTML pages have only one hash, no size, and no
+    time of the upload (PEP 700), which is a text in ISO 8601.
     """
 
     filename: str
@@ -45,6 +46,7 @@ class File(NamedTuple):
     requires_python: str | None = None
     core_metadata: Mapping[str, str] | None = None
     yanked: str | None = None
+    upload_time: str | None = None
 
     @property
     def url(self) -> str | None:

@@ -194,6 +194,8 @@ def _entry(file: File) -> dict[str, object]:
         entry["requires-python"] = file.requires_python
     if file.size is not None:
         entry["size"] = file.size
+    if file.upload_time is not None:
+        entry["upload-time"] = file.upload_time
     if file.core_metadata is not None:
         entry["core-metadata"] = dict(file.core_metadata) or True  # pip 22.3 to 23.1 fails with the older key
     if file.yanked is not None:
@@ -315,6 +317,7 @@ def _read_entry(document: Document, value: object, place: str, url: str) -> File
         if core_metadata is False
         else _read_hashes(document, {} if core_metadata is True else core_metadata, join(place, key)),
         _read_yanked(document, entry.get("yanked", False), join(place, "yanked")),
+        _read_upload_time(entry.get("upload-time")),
     )
 
 
@@ -323,6 +326,12 @@ def _read_yanked(document: Document, value: object, place: str) -> str | None:
     if value is None or isinstance(value, bool):
         return "" if value else None
     return document.string(value, place)
+
+
+def _read_upload_time(value: object) -> str | None:
+    """Read a moment in UTC; others are ignored, as installers select no wheel by it unless asked."""
+    is_moment = isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,20}Z", value)
+    return str(value) if is_moment else None
 
 
 def _read_hashes(document: Document, value: object, place: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ..errors import Problem
 from ..formats.release import Candidate, File, Release
@@ -13,9 +14,11 @@ from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Support
 from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
-from ..variants.ranking import Verdict, rank
+from ..variants.ranking import Verdict, ordered_labels, rank
 
 if TYPE_CHECKING:
+    from packaging.version import Version
+
     from .target import Target
 
 
@@ -44,12 +47,19 @@ class Evaluation(NamedTuple):
 
 def evaluate(release: Release, machine: Machine, policy: Policy, target: Target) -> Evaluation:
     """Return a verdict on each wheel of a release; an installed version of the package is ignored."""
-    support, problems = Support({}, {}), tuple[Problem, ...]()
-    if release.metadata is not None:
-        support, problems = machine_support(release.metadata, machine.without(release.name), policy)
+    support, problems = release_support(release, machine, policy)
     rules = policy.rules
     verdicts = ranked(release, support, target, rules)
     return Evaluation(release, support, verdicts, problems, rules.preferred_namespaces())
+
+
+def release_support(
+    release: Release, machine: Machine, policy: Policy
+) -> tuple[Support, tuple[Problem, ...]]:
+    """Return the supported values of a release's namespaces, and the problems of plugins and alignment."""
+    if release.metadata is None:
+        return Support({}, {}), ()
+    return machine_support(release.metadata, machine.without(release.name), policy)
 
 
 def evaluate_label(release: Release, label: str | None, target: Target) -> Evaluation:
@@ -75,22 +85,41 @@ def ranked(release: Release, support: Support, target: Target, rules: Rules = NO
         )
         for wheel in release.candidates
     }
-    metadata = release.metadata
-    if metadata and rules.prefer:
-        namespaces = rules.in_order([*metadata.namespaces, ABI_DEPENDENCY])
-        metadata = metadata._replace(namespaces=namespaces)
+    metadata = _in_order(release.metadata, rules)
     return rank(barred, metadata, support.supported, target.tags, barred=barred)
+
+
+def labels_in_order(release: Release, support: Support, rules: Rules = NO_RULES) -> list[str]:
+    """Return the labels of a release that a machine supports, in the order of `ranked`; best first."""
+    if release.metadata is None or rules.objection(release.name):
+        return []
+    return ordered_labels(_in_order(release.metadata, rules), support.supported)
+
+
+_Metadata = TypeVar("_Metadata", VariantMetadata, VariantMetadata | None)
+
+
+def _in_order(metadata: _Metadata, rules: Rules) -> _Metadata:
+    """Return metadata with its namespaces in the order of a policy."""
+    if metadata is None or not rules.prefer:
+        return metadata
+    return metadata._replace(namespaces=rules.in_order([*metadata.namespaces, ABI_DEPENDENCY]))
 
 
 def wrong_python(file: File, target: Target) -> Problem | None:
     """Return why Requires-Python excludes a wheel, or None; like pip, ignore an invalid Requires-Python."""
-    from packaging.specifiers import SpecifierSet
-
     text = file.requires_python
-    try:
-        fits = not text or SpecifierSet(text).contains(target.python, prereleases=True)
-    except ValueError:  # InvalidSpecifier, or more digits than Python converts
-        return None
-    if fits:
+    if not text or allows_python(text, target.python):
         return None
     return Problem("requires-python", "Requires-Python", f"{text} excludes Python {target.python}")
+
+
+@lru_cache(maxsize=10_000)
+def allows_python(requires_python: str, python: Version) -> bool:
+    """Return whether Requires-Python allows a version; an invalid Requires-Python allows all."""
+    from packaging.specifiers import SpecifierSet
+
+    try:
+        return SpecifierSet(requires_python).contains(python, prereleases=True)
+    except ValueError:  # InvalidSpecifier, or more digits than Python converts
+        return True

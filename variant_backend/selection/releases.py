@@ -7,7 +7,7 @@ simple repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -218,31 +218,39 @@ def find_listings(
     """
     name = normalize(name)
     problems: list[Problem] = []
-    releases: dict[Version, list[Listed]] = {}
-    is_any_read = False
+    read: list[tuple[str, list[File]]] = []
     files_of = (folders or Folders()).files
     local = [partial(files_of, folder, name) for folder in sources.find_links]
     for look in [*local, *(partial(files_on_index, url, name, problems) for url in sources.index_urls)]:
         try:
-            place, files = look()
+            read.append(look())
         except VariantError as error:
             problems += error.problems
-            continue
-        is_any_read = True
+    listings = listings_of(name, read, problems, with_sdists=with_sdists)
+    having = tuple(listing for listing in listings if listing.wheels)
+    sdist_only = tuple(listing for listing in listings if not listing.wheels and listing.sdists)
+    # A package that an index does not have is an error too, whose remedy is in `nothing_listed`.
+    unread = bool(problems) and not read and not sources.index_urls
+    return Listings(sources, having, tuple(problems), unread, sdist_only)
+
+
+def listings_of(
+    name: str, read: Iterable[tuple[str, list[File]]], problems: list[Problem], *, with_sdists: bool = False
+) -> list[Listing]:
+    """Return the releases in the files of sources, newest first; each source has its place in messages.
+
+    The *name* is normalized. Misnamed index files are added to *problems*. Without *with_sdists*, releases
+    that have only sdists are left out, and other releases have none.
+    """
+    releases: dict[Version, list[Listed]] = {}
+    for place, files in read:
         by_version = _by_version(name, place, files, problems)
         for version, sdists in _sdists(name, files).items() if with_sdists else ():
             listed = by_version.get(version, Listed(place, (), ()))
             by_version[version] = listed._replace(sdists=(*sdists,))
         for version, listed in by_version.items():
             releases.setdefault(version, []).append(listed)
-    listings = [
-        Listing(name, version, tuple(releases[version])) for version in sorted(releases, reverse=True)
-    ]
-    having = tuple(listing for listing in listings if listing.wheels)
-    sdist_only = tuple(listing for listing in listings if not listing.wheels and listing.sdists)
-    # A package that an index does not have is an error too, whose remedy is in `nothing_listed`.
-    unread = bool(problems) and not is_any_read and not sources.index_urls
-    return Listings(sources, having, tuple(problems), unread, sdist_only)
+    return [Listing(name, version, tuple(releases[version])) for version in sorted(releases, reverse=True)]
 
 
 def projects(sources: Sources) -> list[str]:
@@ -263,9 +271,20 @@ def projects(sources: Sources) -> list[str]:
     return sorted(names)
 
 
-def read_release(listing: Listing, *, pinned: bool = False) -> Release:
+def index_documents(source: Listed) -> list[IndexDocument]:
+    """Read the index files of a release in one source."""
+    return [*map(read_index_file, source.index_files)]
+
+
+def read_release(
+    listing: Listing,
+    *,
+    pinned: bool = False,
+    documents_of: Callable[[Listed], list[IndexDocument]] = index_documents,
+) -> Release:
     """Read a release's index files, and Requires-Python of the wheels in folders.
 
+    *documents_of* reads the index files of one source.
     If the index file of a source is missing, invalid, or contradicts an earlier source, only the variants of
     this source are excluded. Yanked wheels are excluded unless the version is *pinned*.
     """
@@ -274,7 +293,7 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
     problems: list[Problem] = []
     for source in listing.sources:
         reasons: tuple[Problem, ...] = ()
-        documents = [*map(read_index_file, source.index_files)]
+        documents = documents_of(source)
         problems += [problem.within(file.place) for file in documents for problem in file.tolerated]
         try:
             parts = _merged(parts, documents)

@@ -56,12 +56,7 @@ class Pick(NamedTuple):
         """Return the supported properties of a variant; with a pinned label, all its properties."""
         if self.pinned:
             return variant.properties
-        known = self.support.supported
-        return [
-            item
-            for item in variant.properties
-            if item.value in known.get(item.namespace, {}).get(item.feature, ())
-        ]
+        return self.support.of_variant(variant)
 
 
 def resolve_packages(

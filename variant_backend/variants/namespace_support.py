@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from .abi_dependency import ABI_DEPENDENCY, prefixes
 from .filename import escape, normalize
 from .metadata import VariantMetadata
+from .properties import Property, Variant
 from .providers import StaticProvider, UnusableProvider
 from .ranking import Supported
 
@@ -64,6 +65,15 @@ class Support(NamedTuple):
 
     supported: Supported
     origins: Mapping[str, Origin]
+
+    def of_variant(self, variant: Variant) -> list[Property]:
+        """Return the supported properties of a variant, by which variant markers are evaluated."""
+        known = self.supported
+        return [
+            item
+            for item in variant.properties
+            if item.value in known.get(item.namespace, {}).get(item.feature, ())
+        ]
 
 
 def support(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache, partial
 from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -122,6 +121,24 @@ def supported_labels(metadata: VariantMetadata, supported: Supported) -> list[st
     return [label for label, variant in metadata.variants.items() if not ranks.of_variant(variant)[1]]
 
 
+def ordered_labels(metadata: VariantMetadata, supported: Supported) -> list[str]:
+    """Return the labels of the variants that can be selected, best first, as `rank` orders their wheels.
+
+    >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
+    >>> variants = {
+    ...     library: Variant(library, frozenset({Property("blas", "library", library)}))
+    ...     for library in ("openblas", "mkl")
+    ... }
+    >>> metadata = VariantMetadata(("blas",), blas, {**variants, "null": Variant("null", frozenset())})
+    >>> ordered_labels(metadata, static_support(metadata))
+    ['mkl', 'openblas', 'null']
+    """
+    ranks = _Ranks(metadata, supported)
+    features = {label: ranks.of(label) for label in metadata.variants}
+    fitting = [label for label, (_, reasons) in features.items() if not reasons]
+    return sorted(fitting, key=lambda label: ((*features[label][0], _END), label))
+
+
 def rank(
     wheels: Iterable[WheelFilename],
     metadata: VariantMetadata | None,
@@ -153,11 +170,9 @@ def rank(
     [('openblas',), (None,),
      ('mkl', 'blas :: library: needs mkl; supported: openblas')]
     """
-    places = {(tag.interpreter, tag.abi, tag.platform): place for place, tag in reversed([*enumerate(tags)])}
-    place = cache(partial(_place, places))
-    ranked = _Ranks(metadata, supported)
+    places, ranked = TagPlaces(tags), _Ranks(metadata, supported)
     verdicts = [
-        _verdict(wheel, ranked, place(wheel.tags), barred.get(wheel, ()), name_order) for wheel in wheels
+        _verdict(wheel, ranked, places.of(wheel.tags), barred.get(wheel, ()), name_order) for wheel in wheels
     ]
     verdicts.sort(key=lambda verdict: (*verdict.filename[:-1], verdict.filename.label or ""))
     return [*_sorted(verdicts), *(verdict for verdict in verdicts if not verdict.key)]
@@ -231,11 +246,22 @@ def _verdict(
     return Verdict(filename, Key(features, filename.label, tag, build, name_order(filename)))
 
 
-def _place(places: Mapping[tuple[str, str, str], int], text: str) -> int | None:
-    """Return the position of a wheel's best tag, or None if none matches; tags may be compressed sets."""
-    parts = [part.lower().split(".") for part in text.split("-")]
-    fitting = (places.get((python, abi, platform)) for python, abi, platform in product(*parts))
-    return min((place for place in fitting if place is not None), default=None)
+class TagPlaces:
+    """The positions of an environment's *tags*, best first."""
+
+    def __init__(self, tags: Sequence[Tag]) -> None:
+        self._places = {
+            (tag.interpreter, tag.abi, tag.platform): place for place, tag in reversed([*enumerate(tags)])
+        }
+        self._known: dict[str, int | None] = {}
+
+    def of(self, text: str) -> int | None:
+        """Return the position of a wheel's best tag, None if none matches; tags may be compressed sets."""
+        if text not in self._known:
+            parts = [part.lower().split(".") for part in text.split("-")]
+            fitting = (self._places.get((python, abi, platform)) for python, abi, platform in product(*parts))
+            self._known[text] = min((place for place in fitting if place is not None), default=None)
+        return self._known[text]
 
 
 def _build(text: str) -> tuple[int, str]:

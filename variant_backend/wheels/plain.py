@@ -80,24 +80,46 @@ def for_pip(
     return target
 
 
+def replace_metadata(wheel: WheelFile, metadata: bytes, target: Path) -> None:
+    """Write a copy of a wheel with another METADATA to *target*, replacing an existing file.
+
+    Raises VariantError, with the wheel's name in front.
+    """
+    rewritten = partial(_with_metadata, metadata=metadata)
+    with errors_named(wheel.path, target.parent), open_regular(wheel.path, buffering=0) as file:
+        write_copy(file.fileno(), wheel.name, rewritten, target, lambda _: None, force=True)
+
+
 def decided_metadata(wheel: Wheel, supported: Callable[[Variant], Collection[Property]]) -> bytes:
     """Return a wheel's METADATA with variant markers decided; unchanged if there are none.
 
     *supported* is the argument of `for_pip`. Raises VariantError if a requirement is invalid.
     """
-    requirements = core_metadata.requirements(wheel.core_metadata)
-    if not any(map(mentions_variant, requirements)):
+    if not has_variant_markers(wheel.core_metadata):
         return wheel.core_metadata
-    label, properties = "", frozenset[Property]()
-    if wheel.filename.label is not None:
-        variant = variant_of_wheel(wheel.usable_variant_metadata())
-        label, properties = variant.label, frozenset(supported(variant))
+    if wheel.filename.label is None:
+        return resolved_metadata(wheel.core_metadata, "", ())
+    variant = variant_of_wheel(wheel.usable_variant_metadata())
+    return resolved_metadata(wheel.core_metadata, variant.label, supported(variant))
+
+
+def has_variant_markers(metadata: bytes) -> bool:
+    """Return whether a requirement in METADATA has a variant marker."""
+    return any(map(mentions_variant, core_metadata.requirements(metadata)))
+
+
+def resolved_metadata(metadata: bytes, label: str, properties: Collection[Property]) -> bytes:
+    """Return METADATA with the variant markers evaluated for a label and the supported properties.
+
+    The label of a plain wheel is empty. Raises VariantError if a requirement is invalid.
+    """
     decided = (
-        resolve_here(text, label, properties) if mentions_variant(text) else text for text in requirements
+        resolve_here(text, label, frozenset(properties)) if mentions_variant(text) else text
+        for text in core_metadata.requirements(metadata)
     )
     kept = [text for text in decided if text is not None]
-    decided_data = core_metadata.replace_requirements(wheel.core_metadata, kept)
-    meant = {field: core_metadata.all_values(wheel.core_metadata, field) for field in FIELDS}
+    decided_data = core_metadata.replace_requirements(metadata, kept)
+    meant = {field: core_metadata.all_values(metadata, field) for field in FIELDS}
     check_readers(decided_data, {**meant, "Requires-Dist": kept})
     return decided_data
 

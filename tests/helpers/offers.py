@@ -1,0 +1,87 @@
+"""Made ecosystems with variants, and their offer on this machine."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from helpers.made_wheels import make_wheel
+from helpers.programs import run
+from variant_backend.formats.machine_spec import parse_machine
+from variant_backend.machine.detect import hardware_of
+from variant_backend.machine.support import Machine, Policy
+from variant_backend.selection.releases import Sources
+from variant_backend.serving.loopback import loopback_server
+from variant_backend.serving.site import Served, Site
+from variant_backend.serving.upstream import Upstream
+
+# Three machines: two with CUDA, one without.
+MACHINES = {"new": "cuda:12.8,sm:9.0,x86_64:v4", "old": "cuda:12.6,sm:8.0,x86_64:v3", "cpu": "x86_64:v2"}
+
+
+def make_variants(
+    folder: Path,
+    name: str,
+    labels: Mapping[str | None, Sequence[str]],
+    *,
+    version: str = "1.0",
+    tags: Sequence[str] = ("py3-none-any",),
+    requires: Mapping[str | None, Sequence[str]] | None = None,
+) -> list[Path]:
+    """Write the wheels of a release with variants: by label their properties, None for a plain wheel.
+
+    *requires* has the requirements of each label. Properties of ``cuda`` need no provider's answer: they are
+    written as ``nvidia :: cuda_version_lower_bound :: 12.8``.
+    """
+    wheels = []
+    for label, properties in labels.items():
+        for tag in tags:
+            wanted = (requires or {}).get(label, ())
+            metadata = (
+                f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+                + "".join(f"Requires-Dist: {text}\n" for text in wanted)
+                + "\n"
+            )
+            content = f"label = {label!r}\n".encode()
+            with tempfile.TemporaryDirectory() as scratch:
+                plain = make_wheel(
+                    Path(scratch), name, version, tag, {f"{name}/__init__.py": content}, metadata
+                )
+                if label is None:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    wheels.append(plain.rename(folder / plain.name))
+                    continue
+                options = [part for text in properties for part in ("--property", text)]
+                done = run("make-variant", "--label", label, *options, "--output", folder, plain)
+                wheels.append(Path(done.stdout.strip()))
+    return wheels
+
+
+def machine(spec: str) -> Machine:
+    """Return the machine that a SPEC describes."""
+    return Machine(hardware_of(parse_machine(spec), {}, None))
+
+
+@contextmanager
+def offered(
+    index_url: str, machines: Mapping[str, str] = MACHINES, *, policy: Policy | None = None
+) -> Iterator[str]:
+    """Offer an index to machines on this machine; yield the URL of the site."""
+    served = {name: Served(name, machine(spec), policy or Policy()) for name, spec in machines.items()}
+    with tempfile.TemporaryDirectory() as cache:
+        site = Site(Upstream(Sources.of([], [index_url]), Path(cache)), served)
+        with loopback_server(site.respond, count(0)) as port:
+            yield f"http://127.0.0.1:{port}/"
+
+
+def label_in(target: Path, name: str) -> str | None:
+    """Return the label of the variant that is installed in a folder."""
+    files = [*target.glob(f"{name}-*.dist-info/variant.json")]
+    if not files:
+        return None
+    (label,) = json.loads(files[0].read_text())["variants"]
+    return str(label)

@@ -1,0 +1,46 @@
+"""Real installers without variant support install from the offer what each machine supports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.offers import MACHINES, label_in, make_variants, offered
+from helpers.programs import empty_cache, run
+from helpers.servers import served
+
+CUDA = "nvidia :: cuda_version_lower_bound :: {}"
+EXPECTED = {"new": "cu128", "old": "cu126", "cpu": None}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("index")
+    make_variants(
+        folder,
+        "torchy",
+        {"cu128": [CUDA.format("12.8")], "cu126": [CUDA.format("12.6")], None: []},
+        requires={"cu128": ["runtime==12.8"], "cu126": ["runtime==12.6"]},
+    )
+    for version in ("12.8", "12.6"):
+        make_variants(folder, "runtime", {None: []}, version=version)
+    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_an_installer_installs_the_variant_of_the_machine_and_its_requirements(
+    index: Path, name: str, tool: str, tmp_path: Path
+) -> None:
+    with served(index) as upstream, offered(f"{upstream}simple/") as site:
+        options = ("--index-url", f"{site}{name}/simple/", "--target", tmp_path, "torchy")
+        if tool == "pip":
+            run("pip", "install", "--isolated", "--no-cache-dir", *options)
+        else:
+            run("uv", "pip", "install", "--no-config", *empty_cache(), *options)
+    assert label_in(tmp_path, "torchy") == EXPECTED[name]
+    runtimes = {path.name for path in tmp_path.glob("runtime-*.dist-info")}
+    wanted = {"new": "12.8", "old": "12.6"}.get(name)
+    assert runtimes == ({f"runtime-{wanted}.dist-info"} if wanted else set())

@@ -1,0 +1,1 @@
+"""Run a command whose installers get their wheels from the offer (`variant-backend run`)."""

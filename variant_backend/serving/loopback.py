@@ -1,0 +1,109 @@
+"""Serve a site to this machine with the standard library: it starts faster than a server for networks."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from .. import __version__
+from ..errors import VariantError
+from .respond import ClientRequest, ServerAnswer
+from .streaming import verified_content
+
+Respond = Callable[[ClientRequest], ServerAnswer]
+
+_LOOPBACK = "127.0.0.1"
+
+
+class _LoopbackHandler(BaseHTTPRequestHandler):
+    """Read a request, and send the answer of the site."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = f"variant-backend/{__version__}"
+    sys_version = ""
+    server: _LoopbackServer
+
+    def setup(self) -> None:
+        """Let small answers leave at once."""
+        super().setup()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+
+    def do_GET(self) -> None:
+        """ServerAnswer GET."""
+        self._answer()
+
+    def do_HEAD(self) -> None:
+        """ServerAnswer HEAD."""
+        self._answer()
+
+    def _answer(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        response = self.server.respond(ClientRequest(self.command, self.path, headers))
+        self.send_response(response.status)
+        for name, value in response.headers.items():
+            self.send_header(name, value)
+        if response.file is not None and "Content-Length" not in response.headers:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self._send_body(response)
+
+    def _send_body(self, response: ServerAnswer) -> None:
+        if response.file is None:
+            self.wfile.write(response.body)
+            return
+        try:
+            for part in verified_content(response.file):
+                self.wfile.write(part)
+        except VariantError:
+            self.close_connection = True  # the client sees that the content is not complete
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name of the base class
+        """Print nothing: the site logs."""
+
+
+class _LoopbackServer(ThreadingHTTPServer):
+    """A server that ends with its process."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, respond: Respond) -> None:
+        super().__init__((_LOOPBACK, port), _LoopbackHandler)
+        self.respond = respond
+
+    def server_bind(self) -> None:
+        """Bind without looking up the name of this machine, which may take seconds."""
+        if self.allow_reuse_address:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = _LOOPBACK, self.server_address[1]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore clients that go away."""
+
+
+@contextmanager
+def loopback_server(respond: Respond, ports: Iterator[int]) -> Iterator[int]:
+    """Serve on the first of the *ports* that is free, and yield it.
+
+    Raises VariantError if none is free.
+    """
+    for port in ports:
+        with suppress(OSError):
+            server = _LoopbackServer(port, respond)
+            break
+    else:
+        raise VariantError("no free port", place=_LOOPBACK)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

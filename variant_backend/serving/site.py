@@ -1,0 +1,156 @@
+"""The offer of an upstream to several machines: requests come in, answers go out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ..errors import VariantError, one_of
+from ..formats.release import File
+from ..formats.simple_api import to_html, to_json
+from ..lowlevel.http import NOT_FOUND
+from ..machine.support import Machine, Policy
+from ..selection.evaluate import release_support
+from ..wheels.plain import tagged_name
+from .environments import Environments, environments_named, environments_of_agent
+from .offer import Offer, Offered, UpstreamProject, offer, offered_wheel
+from .page import Prepared, ReadyProject, simple_page
+from .prepare import prepared_file, prepared_project
+from .respond import (
+    ClientRequest,
+    FilePath,
+    HealthPath,
+    OtherPath,
+    ProjectPath,
+    ServerAnswer,
+    content_response,
+    error_response,
+    has_token,
+    page_response,
+    redirect_response,
+    route,
+)
+from .upstream import Upstream
+
+_METADATA = ".metadata"
+
+
+class Served(NamedTuple):
+    """A machine of a site: its name in URLs, its facts, and the policy for it."""
+
+    name: str
+    machine: Machine
+    policy: Policy
+
+
+class Site:
+    """The offer of an upstream. *token* is the password of each request, None if there is none.
+
+    *streams*: no file is a redirect to the upstream.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        machines: Mapping[str, Served],
+        *,
+        token: str | None = None,
+        streams: bool = False,
+    ) -> None:
+        self._upstream = upstream
+        self._machines = machines
+        self._token = token
+        self._streams = streams
+        # The last offer of each project, by machine and project: `run` reports them in the end.
+        self.offers: dict[tuple[str, str], Offer] = {}
+
+    def respond(self, request: ClientRequest) -> ServerAnswer:
+        """Return the answer to a request."""
+        if request.method not in ("GET", "HEAD"):
+            return error_response(405, "only GET and HEAD are supported")
+        place = route(request.path)
+        if isinstance(place, HealthPath):
+            return content_response(request, b"ok\n", {"Content-Type": "text/plain; charset=utf-8"})
+        if self._token is not None and not has_token(request, self._token):
+            return error_response(401, "the password must be the token of this server")
+        try:
+            return self._answer(request, place)
+        except VariantError as error:
+            is_unknown = all(problem.code == NOT_FOUND for problem in error.problems)
+            return error_response(404 if is_unknown else 502, "\n".join(error.lines()))
+
+    def _answer(self, request: ClientRequest, place: object) -> ServerAnswer:
+        if isinstance(place, OtherPath) and place.location:
+            return redirect_response(301, place.location)
+        if isinstance(place, ProjectPath):
+            return self._page(request, place)
+        if isinstance(place, FilePath):
+            return self._file(request, place)
+        return error_response(404, "not matching")
+
+    def _served(self, name: str) -> Served:
+        """Return a machine by its name; raises VariantError with the code NOT_FOUND."""
+        if name not in self._machines:
+            text = f"unknown machine {name!r}; machines of this server: {one_of(self._machines)}"
+            raise VariantError(text, code=NOT_FOUND)
+        return self._machines[name]
+
+    def _page(self, request: ClientRequest, place: ProjectPath) -> ServerAnswer:
+        served = self._served(place.machine)
+        environments = self._environments(request, place.environment)
+        ready = self.ready(self._upstream.project(place.project), served, environments)
+        page = simple_page(ready, depth=1 if place.environment else 0)
+        return page_response(request, to_html(page), to_json(page))
+
+    def _environments(self, request: ClientRequest, named: str) -> Environments:
+        if not named:
+            return environments_of_agent(request.headers.get("user-agent", ""))
+        try:
+            return environments_named(named)
+        except VariantError as error:
+            problems = (problem._replace(code=NOT_FOUND) for problem in error.problems)
+            raise VariantError(*problems) from None
+
+    def ready(self, project: UpstreamProject, served: Served, environments: Environments) -> ReadyProject:
+        """Return the files of a project for a machine and some environments."""
+        offered = offer(project, served.machine, served.policy, environments)
+        self.offers[served.name, project.name] = offered
+        return prepared_project(offered, self._upstream, streams=self._streams)
+
+    def _file(self, request: ClientRequest, place: FilePath) -> ServerAnswer:
+        """Return a file, or where the upstream has it."""
+        served = self._served(place.machine)
+        filename = place.filename.removesuffix(_METADATA)
+        project = self._upstream.project(place.project)
+        for offered in _offered_as(project, served, filename):
+            ready = prepared_file(offered, self._upstream, streams=self._streams)
+            if ready.key == place.key:
+                return self._content(request, ready, is_metadata=filename != place.filename)
+        raise VariantError(f"{place.project} has no file {filename} with this hash", code=NOT_FOUND)
+
+    def _content(self, request: ClientRequest, ready: Prepared, *, is_metadata: bool) -> ServerAnswer:
+        if is_metadata:
+            content = ready.core_metadata or self._upstream.metadata_of(ready.file)
+            return content_response(request, content, {"Content-Type": "text/plain; charset=utf-8"})
+        if isinstance(ready.file.location, str) and not self._streams:
+            return redirect_response(302, ready.file.location)
+        return ServerAnswer(200, _headers_of(ready.file), file=ready.file)
+
+
+def _headers_of(file: File) -> Mapping[str, str]:
+    size = {} if file.size is None else {"Content-Length": str(file.size)}
+    return {"Content-Type": "application/octet-stream", **size}
+
+
+def _offered_as(project: UpstreamProject, served: Served, filename: str) -> list[Offered]:
+    """Return the files that may be offered under a name."""
+    matching: list[Offered] = []
+    varied: set[str] = set()
+    for listing, release in project.releases:
+        varied |= {wheel.file.filename for wheel in listing.wheels}
+        wheels = [wheel for wheel in listing.wheels if str(tagged_name(wheel.name)) == filename]
+        if wheels:
+            support, _ = release_support(release, served.machine, served.policy)
+            matching += (offered_wheel(wheel, release, support) for wheel in wheels)
+    plain = [file for file in project.files if file.filename == filename and filename not in varied]
+    return matching + [Offered(file, filename) for file in plain]
