@@ -93,6 +93,7 @@ PURE = {
     "publishing.page_style",
     "selection.unknown_names",
     "serving.environments",
+    "serving.listed_wheels",
     "serving.offer",
     "serving.respond",
     "wheels.repairs",
