@@ -78,6 +78,15 @@ def offered(
             yield f"http://127.0.0.1:{port}/"
 
 
+@contextmanager
+def offered_to(machine: Machine, index_url: str) -> Iterator[str]:
+    """Offer an index to one machine; yield the URL of its pages."""
+    with tempfile.TemporaryDirectory() as cache:
+        site = Site(Upstream(Sources.of([], [index_url]), Path(cache)), {"m": Served("m", machine, Policy())})
+        with loopback_server(site.respond, count(0)) as port:
+            yield f"http://127.0.0.1:{port}/m/"
+
+
 def label_in(target: Path, name: str) -> str | None:
     """Return the label of the variant that is installed in a folder."""
     files = [*target.glob(f"{name}-*.dist-info/variant.json")]

@@ -130,7 +130,7 @@ class Site:
 
     def _content(self, request: ClientRequest, ready: Prepared, *, is_metadata: bool) -> ServerAnswer:
         if is_metadata:
-            content = ready.core_metadata or self._upstream.metadata_of(ready.file)
+            content = ready.core_metadata or self._upstream.metadata_of(ready.offered.file)
             return content_response(request, content, {"Content-Type": "text/plain; charset=utf-8"})
         if isinstance(ready.file.location, str) and not self._streams:
             return redirect_response(302, ready.file.location)
