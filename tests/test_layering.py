@@ -94,6 +94,7 @@ PURE = {
     "selection.unknown_names",
     "serving.environments",
     "serving.offer",
+    "serving.reasons",
     "serving.respond",
     "wheels.repairs",
 }

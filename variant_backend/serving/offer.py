@@ -16,6 +16,7 @@ from ..selection.evaluate import labels_in_order, release_support
 from ..selection.releases import Listing
 from ..variants.filename import WheelFilename
 from ..variants.namespace_support import Support
+from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
 from ..wheels.plain import tagged_name
 from .environments import Environments, Slot, fitting
@@ -65,7 +66,7 @@ class Choice(NamedTuple):
 
     *labels* is empty if no wheel fits. *supported_labels* are all labels that the machine supports, best
     first, also those without a wheel that fits. *conflicts* are about environments that may get another wheel
-    than their best one.
+    than their best one. *rules* are those of the policy.
     """
 
     release: Release
@@ -74,6 +75,7 @@ class Choice(NamedTuple):
     supported_labels: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
     conflicts: tuple[Problem, ...] = ()
+    rules: Rules = NO_RULES
 
     @property
     def version(self) -> Version:
@@ -144,8 +146,9 @@ def _chosen(
     order = [*labels, None]
     have = {wheel.label for wheel in listed if _fits_any(wheel, environments)}
     offered_labels = tuple(label for label in order if label in have)
-    choice = Choice(release, support, offered_labels, tuple(labels), problems, tuple(conflicts))
-    return choice, listed
+    return Choice(
+        release, support, offered_labels, tuple(labels), problems, tuple(conflicts), policy.rules
+    ), listed
 
 
 def _fits_any(wheel: Candidate, environments: Environments) -> bool:
