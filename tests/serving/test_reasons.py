@@ -72,8 +72,10 @@ def test_only_labels_that_rank_before_the_selected_one_are_better() -> None:
 
 def test_a_newer_driver_is_the_remedy_for_a_newer_cuda() -> None:
     (line,) = would_fit(choice(CUDA, "cuda:12.8,sm:9.0"))
-    assert line.startswith("cu130: nvidia :: cuda_version_lower_bound: needs 13.0; supported: 12.8, ")
-    assert line.endswith("; source: cuda:12.8,sm:9.0; install a newer NVIDIA driver")
+    assert line == (
+        "cu130: nvidia :: cuda_version_lower_bound: needs 13.0 (NVIDIA driver for CUDA 13.0 or newer);"
+        " supported: 12.8, 12.7, 12.6 and 29 more; source: cuda:12.8,sm:9.0; install a newer NVIDIA driver"
+    )
 
 
 def test_a_driver_is_no_remedy_without_a_gpu() -> None:

@@ -14,7 +14,7 @@ from ..variants.namespace_support import DISABLED, FAILED, NOT_ENABLED, UNKNOWN,
 from ..variants.policy import POLICY, at_most
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.ranking import unsupported
-from ..variants.words import properties_in_words
+from ..variants.words import in_words, properties_in_words
 from .offer import Choice
 
 # What changes the supported values of a namespace that has none, by the kind of its origin.
@@ -123,8 +123,9 @@ def _problems(choice: Choice, label: str) -> Iterator[Problem]:
     if metadata is None or variant is None:
         yield Problem("unknown-label", "", "no usable index file has its properties")
         return
-    for (namespace, feature), problem in unsupported(variant, metadata, choice.support.supported).items():
-        yield _with_remedy(problem, namespace, feature, choice)
+    for key, problem in unsupported(variant, metadata, choice.support.supported).items():
+        values = [prop.value for prop in sorted(variant.properties) if prop.key == key]
+        yield _with_remedy(problem, *key, values, choice)
     wheels = [wheel for wheel in choice.release.candidates if wheel.label == label]
     yield from dict.fromkeys(problem for wheel in wheels for problem in wheel.problems)
     if label in choice.supported_labels and not any(wheel.problems for wheel in wheels):
@@ -135,16 +136,24 @@ def _problems(choice: Choice, label: str) -> Iterator[Problem]:
             yield Problem("wrong-tags", "", f"{_NO_WHEEL}; its wheels: {tags}", "use a Python of these tags")
 
 
-def _with_remedy(problem: Problem, namespace: str, feature: str, choice: Choice) -> Problem:
+def _with_remedy(
+    problem: Problem, namespace: str, feature: str, needed: Sequence[str], choice: Choice
+) -> Problem:
     """Return why a feature is not supported, with the source of the supported values and a remedy."""
     origin = choice.support.origins.get(namespace, UNKNOWN)
+    values = choice.support.supported.get(namespace, {}).get(feature, ())
     rules = choice.rules.of(namespace)
     remedy = _REMEDIES.get(origin.kind)
     if any(feature in rule.parts[1:2] for rule in (*rules.limit, *rules.exclude)):
         remedy = _REMEDIES[POLICY]
-    elif choice.support.supported.get(namespace, {}).get(feature):
+    elif values:
         remedy = _SOFTWARE.get((namespace, feature))
-    return problem._replace(text=f"{problem.text}; source: {origin}", remedy=remedy)
+    words = in_words(namespace, feature, needed)
+    text = (
+        f"needs {'one of ' if len(needed) > 1 else ''}{shortened(needed, 3)}{f' ({words})' if words else ''}"
+    )
+    supported = shortened(values, 3) or "none"
+    return problem._replace(text=f"{text}; supported: {supported}; source: {origin}", remedy=remedy)
 
 
 def _if_supported(choice: Choice) -> Support:
