@@ -16,6 +16,7 @@ from ..selection.evaluate import labels_in_order, release_support
 from ..selection.releases import Listing
 from ..variants.filename import WheelFilename
 from ..variants.namespace_support import Support
+from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
 from ..variants.ranking import build_order
 from ..variants.tag_order import tag_order
@@ -68,7 +69,7 @@ class Choice(NamedTuple):
 
     *labels* is empty if no wheel fits. *supported_labels* are all labels that the machine supports, best
     first, also those without a wheel that fits. *conflicts* are about environments that may get another wheel
-    than their best one.
+    than their best one. *rules* are those of the policy.
     """
 
     release: Release
@@ -77,6 +78,7 @@ class Choice(NamedTuple):
     supported_labels: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
     conflicts: tuple[Problem, ...] = ()
+    rules: Rules = NO_RULES
 
     @property
     def version(self) -> Version:
@@ -147,7 +149,7 @@ def _chosen(
     listed = listed_forms(tuple(_form(wheel, labels) for wheel in wheels), environments)
     offered_labels = tuple(labels[place] for place in listed.labels)
     conflicts = tuple(_conflict(wheels[place], names) for place, names in listed.conflicts)
-    choice = Choice(release, support, offered_labels, supported, problems, conflicts)
+    choice = Choice(release, support, offered_labels, supported, problems, conflicts, policy.rules)
     return choice, [wheels[place] for place in listed.wheels]
 
 

@@ -204,6 +204,15 @@ def why_better(one: Key, other: Key, preferred: Collection[str] = ()) -> str:
     return f"all else is equal, and its name sorts {side} the name of the other wheel"
 
 
+def why_label_better(
+    metadata: VariantMetadata, supported: Supported, one: str, other: str, preferred: Collection[str] = ()
+) -> str:
+    """Return why *one* label ranks before the *other*, as `why_better` compares their wheels."""
+    ranks = _Ranks(metadata, supported)
+    first, second = (Key(ranks.of(label)[0], label, 0, (-1, ""), ()) for label in (one, other))
+    return why_better(first, second, preferred)
+
+
 def _first_difference(one: FeatureRank, other: FeatureRank, preferred: Collection[str]) -> str:
     if one.namespace != other.namespace:
         if one.best.namespace in preferred:
