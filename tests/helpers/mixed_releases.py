@@ -64,7 +64,7 @@ def mixed_cases(seed: int, count: int) -> Iterator[Case]:
     """Yield projects on an index, each with an old plain wheel."""
     random = Random(seed)
     for number in range(count):
-        case = Case(f"mixed_{seed}_{number}", is_json=random.random() < 0.5)
+        case = Case(f"mixed_{seed}_{number}", is_json=True)
         case.wheels.append(_wheel(case, OLDEST, None, "py3-none-any", ""))
         for version in random.sample(VERSIONS, random.randint(1, 2)):
             _add_release(random, case, version)
