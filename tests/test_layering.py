@@ -94,6 +94,7 @@ PURE = {
     "publishing.page_style",
     "selection.unknown_names",
     "serving.environments",
+    "serving.listed_wheels",
     "serving.offer",
     "serving.people",
     "serving.reasons",

@@ -251,7 +251,7 @@ def _verdict(
         )
     if reasons or tag is None:
         return Verdict(filename, None, reasons)
-    build = _build(filename.build)
+    build = build_order(filename.build)
     return Verdict(filename, Key(features, filename.label, tag, build, name_order(filename)))
 
 
@@ -273,7 +273,7 @@ class TagPlaces:
         return self._known[text]
 
 
-def _build(text: str) -> tuple[int, str]:
+def build_order(text: str) -> tuple[int, str]:
     """Return a build tag for comparison: its number, then the rest; no build tag sorts first."""
     match = re.match(r"\d+", text, re.ASCII)
     return (int(match[0].lstrip("0")[:_MOST_DIGITS] or 0), text[match.end() :]) if match else (-1, "")
