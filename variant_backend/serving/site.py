@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from ..errors import VariantError, one_of
+from ..errors import Problem, VariantError, one_of
 from ..formats.release import File
 from ..formats.simple_api import to_html, to_json
 from ..lowlevel.http import NOT_FOUND
@@ -46,7 +46,7 @@ class Served(NamedTuple):
 class Site:
     """The offer of an upstream. *token* is the password of each request, None if there is none.
 
-    *streams*: no file is a redirect to the upstream.
+    *streams*: no file is a redirect to the upstream. *report* gets the problems of projects, each time.
     """
 
     def __init__(
@@ -56,7 +56,9 @@ class Site:
         *,
         token: str | None = None,
         streams: bool = False,
+        report: Callable[[Problem], object] = lambda _: None,
     ) -> None:
+        self._report = report
         self._upstream = upstream
         self._machines = machines
         self._token = token
@@ -77,6 +79,8 @@ class Site:
             return self._answer(request, place)
         except VariantError as error:
             is_unknown = all(problem.code == NOT_FOUND for problem in error.problems)
+            for problem in () if is_unknown else error.problems:
+                self._report(problem)
             return error_response(404 if is_unknown else 502, "\n".join(error.lines()))
 
     def _answer(self, request: ClientRequest, place: object) -> ServerAnswer:
@@ -99,6 +103,8 @@ class Site:
         served = self._served(place.machine)
         environments = self._environments(request, place.environment)
         ready = self.ready(self._upstream.project(place.project), served, environments)
+        for problem in ready.problems:
+            self._report(problem)
         page = simple_page(ready, depth=1 if place.environment else 0)
         return page_response(request, to_html(page), to_json(page))
 
