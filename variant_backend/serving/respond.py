@@ -102,8 +102,8 @@ def route(path: str) -> Route:
             return PersonPath("")
         case ["health"]:
             return HealthPath()
-        case ["project", project, ""]:
-            return PersonPath(project)
+        case ["project", project, *end] if end in ([], [""]):
+            return _normalized(project, has_slash=bool(end)) or PersonPath(project)
         case [machine, "files", project, key, filename] if filename:
             return FilePath(machine, project, key, filename)
         case [machine, "simple", ""]:
@@ -118,14 +118,20 @@ def route(path: str) -> Route:
 
 
 def _project_path(parts: list[str], project: str) -> Route:
-    """Return the page of a project, or where it is if its name is not normalized or has no slash."""
+    """Return the page of a project for installers, or where it is."""
+    has_slash = parts[-1] == ""
+    place = len(parts) - (3 if has_slash else 2)  # of `simple`
+    page = ProjectPath(parts[0], parts[1] if place == 2 else "", project)
+    return _normalized(project, has_slash=has_slash) or page
+
+
+def _normalized(project: str, *, has_slash: bool) -> OtherPath | None:
+    """Return where a page is if its project is not normalized or its path has no slash at the end."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+", project):
         return OtherPath()
-    has_slash = parts[-1] == ""
     if not has_slash or project != normalize(project):
         return OtherPath(f"{'../' if has_slash else ''}{normalize(project)}/")
-    place = len(parts) - (3 if has_slash else 2)  # of `simple`
-    return ProjectPath(parts[0], parts[1] if place == 2 else "", project)
+    return None
 
 
 def page_response(request: ClientRequest, html: bytes, json: bytes) -> ServerAnswer:
@@ -133,6 +139,15 @@ def page_response(request: ClientRequest, html: bytes, json: bytes) -> ServerAns
     kind = preferred_type(request.headers.get("accept", ""))
     headers = {"Content-Type": kind, "Vary": "Accept, User-Agent"}
     return content_response(request, json if kind == JSON_TYPE else html, headers)
+
+
+def html_response(request: ClientRequest, status: int, page: bytes) -> ServerAnswer:
+    """Return a page for people."""
+    headers = {"Content-Type": _TEXT_TYPE}
+    if status == 200:
+        return content_response(request, page, headers)
+    more = {"Cache-Control": "no-store", "Content-Length": str(len(page))}
+    return ServerAnswer(status, {**headers, **more}, page)
 
 
 def content_response(request: ClientRequest, content: bytes, headers: Mapping[str, str]) -> ServerAnswer:

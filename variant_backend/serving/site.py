@@ -12,7 +12,7 @@ from ..lowlevel.http import NOT_FOUND
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import release_support
 from ..wheels.plain import tagged_name
-from .environments import Environments, environments_named, environments_of_agent
+from .environments import Environments, environments_named, environments_of_agent, unknown_environments
 from .offer import Offer, Offered, UpstreamProject, offer, offered_wheel
 from .page import Prepared, ReadyProject, simple_page
 from .prepare import prepared_file, prepared_project
@@ -21,11 +21,13 @@ from .respond import (
     FilePath,
     HealthPath,
     OtherPath,
+    PersonPath,
     ProjectPath,
     ServerAnswer,
     content_response,
     error_response,
     has_token,
+    html_response,
     page_response,
     redirect_response,
     route,
@@ -65,6 +67,8 @@ class Site:
         self._streams = streams
         # The last offer of each project, by machine and project: `run` reports them in the end.
         self.offers: dict[tuple[str, str], Offer] = {}
+        # The problems of the last pages for installers, also of files that could not be prepared.
+        self.problems: dict[tuple[str, str], tuple[Problem, ...]] = {}
 
     def respond(self, request: ClientRequest) -> ServerAnswer:
         """Return the answer to a request."""
@@ -90,6 +94,8 @@ class Site:
             return self._page(request, place)
         if isinstance(place, FilePath):
             return self._file(request, place)
+        if isinstance(place, PersonPath):
+            return html_response(request, *self._page_for_people(place.project))
         return error_response(404, "not matching")
 
     def _served(self, name: str) -> Served:
@@ -108,6 +114,29 @@ class Site:
         page = simple_page(ready, depth=1 if place.environment else 0)
         return page_response(request, to_html(page), to_json(page))
 
+    def _page_for_people(self, name: str) -> tuple[int, bytes]:
+        """Return the status and the content of a page for people."""
+        from .people import MachineOffer, machines_page, offered_project_page, unknown_project_page
+
+        if not name:
+            return 200, machines_page((name, served.machine) for name, served in self._machines.items())
+        try:
+            project = self._upstream.project(name)
+        except VariantError as error:
+            if any(problem.code != NOT_FOUND for problem in error.problems):
+                raise
+            return 404, unknown_project_page(name, error.problems)
+        environments = unknown_environments()
+        offers = [
+            MachineOffer(
+                served.name,
+                offer(project, served.machine, served.policy, environments),
+                self.problems.get((served.name, project.name), ()),
+            )
+            for served in self._machines.values()
+        ]
+        return 200, offered_project_page(project.name, offers)
+
     def _environments(self, request: ClientRequest, named: str) -> Environments:
         if not named:
             return environments_of_agent(request.headers.get("user-agent", ""))
@@ -121,7 +150,9 @@ class Site:
         """Return the files of a project for a machine and some environments."""
         offered = offer(project, served.machine, served.policy, environments)
         self.offers[served.name, project.name] = offered
-        return prepared_project(offered, self._upstream, streams=self._streams)
+        ready = prepared_project(offered, self._upstream, streams=self._streams)
+        self.problems[served.name, project.name] = ready.problems
+        return ready
 
     def _file(self, request: ClientRequest, place: FilePath) -> ServerAnswer:
         """Return a file, or where the upstream has it."""
