@@ -48,7 +48,7 @@ class Served(NamedTuple):
 class Site:
     """The offer of an upstream. *token* is the password of each request, None if there is none.
 
-    *streams*: no file is a redirect to the upstream. *report* gets the problems of projects, each time.
+    *streams*: no file is a redirect to the upstream. *report* gets the problems of projects.
     """
 
     def __init__(
@@ -109,8 +109,6 @@ class Site:
         served = self._served(place.machine)
         environments = self._environments(request, place.environment)
         ready = self.ready(self._upstream.project(place.project), served, environments)
-        for problem in ready.problems:
-            self._report(problem)
         page = simple_page(ready, depth=1 if place.environment else 0)
         return page_response(request, to_html(page), to_json(page))
 
@@ -152,6 +150,8 @@ class Site:
         self.offers[served.name, project.name] = offered
         ready = prepared_project(offered, self._upstream, streams=self._streams)
         self.problems[served.name, project.name] = ready.problems
+        for problem in ready.problems:
+            self._report(problem)
         return ready
 
     def _file(self, request: ClientRequest, place: FilePath) -> ServerAnswer:
