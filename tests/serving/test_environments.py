@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from variant_backend.errors import VariantError
+from variant_backend.formats.simple_api import JSON_TYPE
 from variant_backend.selection.target import Target
 from variant_backend.serving.environments import (
     common_environments,
@@ -26,7 +27,7 @@ from variant_backend.serving.environments import (
     older_environments,
     unknown_environments,
 )
-from variant_backend.serving.respond import JSON_TYPE, preferred_type
+from variant_backend.serving.respond import preferred_type
 from variant_backend.variants.ranking import TagPlaces
 
 # The headers of tools, as they sent them; a tool's page about Linux and Python 3.11.7 with glibc 2.36.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urljoin
 
@@ -38,7 +37,7 @@ TEXT_TYPE = "text/html; charset=utf-8"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site of a folder with a plain wheel, whose local version must be quoted in URLs."""
     folder = tmp_path_factory.mktemp("dist")
     make_wheel(folder, version="1.0+local")
