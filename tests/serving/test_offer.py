@@ -46,12 +46,19 @@ METADATA = VariantMetadata(
     },
 )
 PYTHONS = ("3.10", "3.12", "3.13", "3.13t")
-PLATFORMS = ("manylinux_2_41_x86_64", "musllinux_1_2_x86_64", "win_amd64", "macosx_15_0_arm64")
+PLATFORMS = (
+    "manylinux_2_41_x86_64",
+    "manylinux_2_28_x86_64",
+    "musllinux_1_2_x86_64",
+    "win_amd64",
+    "macosx_15_0_arm64",
+)
 TARGETS = [
     Target.of(python, platform, running=Version("3.10"), tags=())
     for platform in PLATFORMS
     for python in PYTHONS
 ]
+# Its system is newer than that of some other environments.
 DESCRIBED = (
     'pip/26.3 {"cpu":"x86_64","distro":{"libc":{"lib":"glibc","version":"2.36"}},'
     '"implementation":{"name":"CPython"},"python":"3.12.0","system":{"name":"Linux"}}'
@@ -155,7 +162,8 @@ def _allows(requires_python: str | None, python: Version) -> bool:
 
 
 def _equal(one: Verdict, other: Verdict) -> bool:
-    return bool(one.key and other.key) and (one.key.tag, one.key.build) == (other.key.tag, other.key.build)
+    keys = [(verdict.key.tag, verdict.key.build) for verdict in (one, other) if verdict.key]
+    return len({*keys}) == 1
 
 
 ORDERS = pytest.mark.parametrize("linux_first", [False, True])
@@ -191,13 +199,13 @@ def test_a_described_environment_gets_its_best_wheel_unless_a_conflict_is_report
         assert page.choices[0].labels == ((label,) if best else ())
 
 
-@pytest.mark.parametrize("environments", [unknown_environments(), environments_of_agent(DESCRIBED)])
+@pytest.mark.parametrize("agent", ["", DESCRIBED])
 @given(release=RELEASES, target=st.sampled_from(TARGETS))
-def test_no_environment_loses_its_only_wheel(
-    environments: Environments, release: Release, target: Target
-) -> None:
-    page = offered(release, environments)
-    assert bool(best_file(release, target)) == bool(selected_files(page, target))
+def test_no_environment_loses_its_only_wheel(agent: str, release: Release, target: Target) -> None:
+    page = offered(release, environments_of_agent(agent))
+    is_older = target.platform == "manylinux_2_28_x86_64"
+    if not (agent and is_older):  # then the wheel of the asking environment may be the only one
+        assert bool(best_file(release, target)) == bool(selected_files(page, target))
 
 
 @given(release=RELEASES, target=st.sampled_from(TARGETS))
