@@ -44,11 +44,10 @@ _Best: TypeAlias = "Mapping[Slot, _Option]"
 class _Option:
     """A wheel of a release: its position, its form, and where it can be installed."""
 
-    def __init__(self, position: int, form: Form, slots: Iterable[Slot]) -> None:
+    def __init__(self, position: int, form: Form, fits: Mapping[Slot, Fit]) -> None:
         self.position = position
         self.form = form
-        fits = ((slot, slot.fit(form.tags, form.requires_python)) for slot in slots)
-        self.fits: dict[Slot, Fit] = {slot: fit for slot, fit in fits if fit}
+        self.fits = fits
 
     def order(self, slot: Slot) -> tuple[object, ...]:
         """Return the sort key of PEP 825 in an environment."""
@@ -72,7 +71,7 @@ def listed_forms(forms: tuple[Form, ...], environments: Environments) -> ListedF
 
     In a named environment, these are the wheels of its best label. Otherwise, all environments keep a wheel.
     """
-    options = [_Option(position, form, environments.slots) for position, form in enumerate(forms)]
+    options = _options(forms, environments.slots)
     best = _best(options, environments.asking)
     harmless = [option for option in options if option.is_harmless(best)]
     labels = tuple(sorted({option.form.label for option in best.values()}))
@@ -89,6 +88,17 @@ def listed_forms(forms: tuple[Form, ...], environments: Environments) -> ListedF
         best = _best(options, environments.others)
         labels = tuple(sorted({option.form.label for option in best.values() if option in listed}))
     return ListedForms(_positions(listed), labels, tuple(_conflicts(listed, best)))
+
+
+def _options(forms: Iterable[Form], slots: Sequence[Slot]) -> list[_Option]:
+    fits: dict[tuple[str, str | None], dict[Slot, Fit]] = {}
+    for _, tags, requires_python, _ in forms:
+        if (tags, requires_python) not in fits:
+            tried = ((slot, slot.fit(tags, requires_python)) for slot in slots)
+            fits[tags, requires_python] = {slot: fit for slot, fit in tried if fit}
+    return [
+        _Option(position, form, fits[form.tags, form.requires_python]) for position, form in enumerate(forms)
+    ]
 
 
 def _positions(options: Iterable[_Option]) -> tuple[int, ...]:
