@@ -279,6 +279,19 @@ def test_wheels_have_their_label_in_the_build_tag(environments: Environments) ->
     }
 
 
+@pytest.mark.parametrize("agent", ["", DESCRIBED])
+def test_unlisted_environments_keep_the_wheels_of_their_best_label(agent: str) -> None:
+    others = ("pp310-pypy310_pp73-win_amd64", "cp38-cp38-win_amd64", "cp312-cp312-manylinux_2_17_ppc64le")
+    wheels = [("safe", tags, "", None, None) for tags in others]
+    plain = [(None, tags, "", None, None) for tags in (*others, "cp39-cp39-win_amd64", "py3-none-any")]
+    release = made_release([("fast", "cp312-cp312-win_amd64", "", None, None), *wheels, *plain])
+    page = offered(release, environments_of_agent(agent))
+    listed = {WheelFilename.parse(file.file.filename)[3:] for file in page.files}
+    assert listed >= {("cp312-cp312-win_amd64", "fast"), *((tags, "safe") for tags in others)}
+    assert ("cp39-cp39-win_amd64", None) in listed
+    assert not {(tags, None) for tags in others} & listed
+
+
 def test_answers_are_remembered_by_the_forms_of_wheels() -> None:
     release = made_release([(label, "py3-none-any", "", None, None) for label in LABELS])
     offered(release, unknown_environments())

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
+from ..variants.tag_coverage import Coverage
 from .environments import Environments, Fit, Slot
 
 
@@ -83,7 +85,7 @@ def listed_forms(forms: tuple[Form, ...], environments: Environments) -> ListedF
     unseen = [option for option in harmless if option.is_harmless(served)]
     listed |= {*_best(unseen, environments.older).values()}
     served = _best(listed, environments.slots)
-    listed |= {option for option in harmless if option.is_harmless(served)}
+    listed |= _for_unknown([option for option in harmless if option.is_harmless(served)], listed)
     if not environments.asking:
         best = _best(options, environments.others)
         labels = tuple(sorted({option.form.label for option in best.values() if option in listed}))
@@ -145,6 +147,26 @@ def _gains(listed: Collection[_Option], wanted: _Best) -> dict[_Option, float]:
         if not rivals:
             gains[best] = gains.get(best, 0) - 1
     return gains
+
+
+def _for_unknown(options: Iterable[_Option], listed: Collection[_Option]) -> set[_Option]:
+    """Return the wheels for systems and Pythons for which no better label is listed."""
+    result = set[_Option]()
+    for (label, _), group in groupby(sorted(options, key=_label_and_python), key=_label_and_python):
+        same = [*group]
+        better = (
+            option.form.tags
+            for option in {*listed, *result}
+            if option.form.label < label
+            and option.form.requires_python in (None, same[0].form.requires_python)
+        )
+        coverage = Coverage(better)
+        result |= {option for option in same if not coverage.covers(option.form.tags)}
+    return result
+
+
+def _label_and_python(option: _Option) -> tuple[int, str]:
+    return option.form.label, option.form.requires_python or ""
 
 
 def _conflicts(listed: Collection[_Option], best: _Best) -> Iterable[tuple[int, tuple[str, ...]]]:
