@@ -21,7 +21,7 @@ from variant_backend.machine.detect import hardware_of
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.loopback import loopback_server
-from variant_backend.serving.offer import Choice, Offer
+from variant_backend.serving.offer import Choice
 from variant_backend.serving.people import (
     MachineOffer,
     machines_page,
@@ -114,7 +114,7 @@ def hostile_pages(texts: Sequence[str]) -> dict[str, bytes]:
         for labels in ((None,), ("fast", None), ())
     )
     offers = [
-        MachineOffer(name, Offer(text, (), (choice, choice), (problem,)), (problem,))
+        MachineOffer(name, names, (choice, choice), (problem,))
         for name, choice in zip(("gpu", text, "m" * 300), choices, strict=True)
     ]
     return {

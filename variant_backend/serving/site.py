@@ -154,7 +154,7 @@ class Site:
             return 404, unknown_project_page(name, error.problems)
         environments = unknown_environments()
         offers = [
-            MachineOffer(
+            MachineOffer.of(
                 served.name,
                 offer(project, served.machine, served.policy, environments),
                 self.problems.get((served.name, project.name), ()),
