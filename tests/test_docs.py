@@ -69,7 +69,7 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
     if program in OURS and arguments[:1] not in (
         ["build"],
         ["run"],
-    ):  # that one starts processes, which print too
+    ):  # these start processes
         here = run_here(OURS[program], *arguments, cwd=folder, ok=False, **variables)
         code, stdout, stderr = here.exit_code, here.stdout, here.stderr
     else:
