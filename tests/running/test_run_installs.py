@@ -93,7 +93,11 @@ def test_no_setting_of_uv_goes_around_the_offer(index: Path, decoy: str, tmp_pat
         f"[{table}pip]\nno-index = true\nfind-links = ['{decoy}torchy/']\nextra-index-url = ['{decoy}']\n"
         f"[[{table}index]]\nname = 'decoy'\nurl = '{decoy}'\n"
     )
-    variables = {"UV_INDEX_URL": decoy, "UV_FIND_LINKS": f"{decoy}torchy/", "UV_EXTRA_INDEX_URL": decoy}
+    variables: dict[str, Any] = {
+        "UV_INDEX_URL": decoy,
+        "UV_FIND_LINKS": f"{decoy}torchy/",
+        "UV_EXTRA_INDEX_URL": decoy,
+    }
     with served(index) as url:
         through(f"{url}simple/", *uv_install(tmp_path / "site"), home=tmp_path, **variables)
     assert label_in(tmp_path / "site", "torchy") == "cu128"
@@ -125,7 +129,8 @@ def test_the_upstream_is_the_index_of_the_user(
 ) -> None:
     command = pip_install(tmp_path / "site") if tool is pip_install else uv_install(tmp_path / "site")
     with served(index) as url:
-        through("", *command, home=tmp_path, **{variable: f"{url}simple/"})
+        variables: dict[str, Any] = {variable: f"{url}simple/"}
+        through("", *command, home=tmp_path, **variables)
     assert label_in(tmp_path / "site", "torchy") == "cu128"
 
 

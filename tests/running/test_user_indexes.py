@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.programs import SCRIPTS, run
@@ -99,7 +100,7 @@ def test_settings_of_pip_are_those_that_pip_lists(is_named: bool, tmp_path: Path
         f"[global]\nindex-url = {A}\nproxy = p\nextra_index_url =\n  {B}\n  {C}\n[list]\nretries = 1\n"
     )
     named.write_text(f"[global]\nproxy =\n[install]\nindex-url = {B}\n")
-    environ = {"PIP_TRUSTED_HOST": "h", "PIP_TIMEOUT": ""}
+    environ: dict[str, Any] = {"PIP_TRUSTED_HOST": "h", "PIP_TIMEOUT": ""}
     environ |= {"PIP_CONFIG_FILE": str(named)} if is_named else {}
     lines = run("pip", "config", "list", cwd=tmp_path, **environ).stdout.splitlines()
     listed = {name: ast.literal_eval(value) for name, _, value in (line.partition("=") for line in lines)}
