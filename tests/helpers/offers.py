@@ -94,6 +94,15 @@ def offered(
             yield f"http://127.0.0.1:{port}/"
 
 
+@contextmanager
+def offered_to(machine: Machine, index_url: str) -> Iterator[tuple[str, Site]]:
+    """Offer an index to one machine; yield the URL of its pages, and the site."""
+    with tempfile.TemporaryDirectory() as cache:
+        site = Site(Upstream(Sources.of([], [index_url]), Path(cache)), {"m": Served("m", machine, Policy())})
+        with loopback_server(site.respond, count(0)) as port:
+            yield f"http://127.0.0.1:{port}/m/", site
+
+
 def hostile_pages(texts: Sequence[str]) -> dict[str, bytes]:
     """Return pages of an offer for people by path, with these texts wherever they could stand."""
     text = " ".join(texts)
