@@ -10,7 +10,7 @@ from .command import ToolCommand
 from .index_options import refused_options
 from .lock_commands import lock_problems
 from .project_sources import refused_sources, script_problems, text_of
-from .requirement_files import named_files, place_of_file, refused_lines, requirement_lines
+from .requirement_files import lines_of_files, named_files, place_of_file, refused_lines
 from .started import started_commands
 from .task_files import files_of_tasks, refused_tasks
 
@@ -50,7 +50,7 @@ def _problems(
         locks = [*lock_problems(command, project, environ)]
         yield from locks or refused_sources(command, project, environ)
     yield from refused_tasks(command, project)
-    yield from refused_lines(requirement_lines(_requirement_paths(command, folder, environ), environ))
+    yield from refused_lines(lines_of_files(_requirement_paths(command, folder, environ), environ))
 
 
 def _requirement_paths(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> list[Path]:

@@ -53,7 +53,7 @@ def named_files(command: ToolCommand, environ: Mapping[str, str]) -> list[str]:
     return files + [path for value in values for path in value.split()]
 
 
-def requirement_lines(paths: Iterable[Path], environ: Mapping[str, str]) -> Iterator[RequirementLine]:
+def lines_of_files(paths: Iterable[Path], environ: Mapping[str, str]) -> Iterator[RequirementLine]:
     """Yield the lines of files, and of the files that these name, each file once.
 
     Files at URLs and files that cannot be read are left to the installer.
