@@ -11,6 +11,7 @@ from ..formats.simple_api import to_html, to_json
 from ..lowlevel.http import NOT_FOUND
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import release_support
+from ..variants.filename import check_project_name
 from ..wheels.plain import tagged_name
 from .environments import Environments, environments_named, environments_of_agent, unknown_environments
 from .offer import Offer, Offered, UpstreamProject, offer, offered_wheel
@@ -67,6 +68,8 @@ class Site:
         self.offers: dict[tuple[str, str], Offer] = {}
         # The problems of the last pages for installers, also of files that could not be prepared.
         self.problems: dict[tuple[str, str], tuple[Problem, ...]] = {}
+        # The files that were sent or redirected to, by machine and project.
+        self.requested: dict[tuple[str, str], dict[str, Offered]] = {}
 
     def respond(self, request: ClientRequest) -> ServerAnswer:
         """Return the answer to a request."""
@@ -148,6 +151,15 @@ class Site:
         self.problems[served.name, project.name] = ready.problems
         return ready
 
+    def offer_to(self, machine: str, project: str, environments: Environments) -> Offer:
+        """Return what a machine would see of a project, without counting it as requested.
+
+        Raises VariantError if the upstream lacks the project, or fails, or if the name is invalid.
+        """
+        served = self._served(machine)
+        check_project_name(project)
+        return offer(self._upstream.project(project), served.machine, served.policy, environments)
+
     def _file(self, request: ClientRequest, place: FilePath) -> ServerAnswer:
         """Return a file, or where the upstream has it."""
         served = self._served(place.machine)
@@ -156,6 +168,8 @@ class Site:
         for offered in _offered_as(project, served, filename):
             ready = prepared_file(offered, self._upstream, streams=self._streams)
             if ready.key == place.key:
+                if filename == place.filename:
+                    self.requested.setdefault((served.name, project.name), {})[filename] = offered
                 return self._content(request, ready, is_metadata=filename != place.filename)
         raise VariantError(f"{place.project} has no file {filename} with this hash", code=NOT_FOUND)
 
