@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..errors import VariantError
+from .deadlines import ServerFailedError
 from .terminal import print_detail
 from .urls import shown_reason
 
@@ -68,11 +69,11 @@ def _trusting(authorities: str) -> SSLContext:
     return ssl.create_default_context()
 
 
-def not_verified(error: SSLCertVerificationError) -> VariantError:
+def not_verified(error: SSLCertVerificationError) -> ServerFailedError:
     """Return the error for a certificate that cannot be verified."""
     from importlib.util import find_spec
 
     hint = "set SSL_CERT_FILE to a file with the certificate authorities that you trust"
     if not find_spec("truststore"):
         hint += ", or run pip install 'variant-backend[truststore]' to use those of this system"
-    return VariantError(f"cannot verify the server's certificate: {error.verify_message}", hint=hint)
+    return ServerFailedError(f"cannot verify the server's certificate: {error.verify_message}", hint=hint)

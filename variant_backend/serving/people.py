@@ -77,7 +77,7 @@ def _machine(name: str, machine: Machine) -> Html:
     ]
     namespaces = machine.hardware.namespaces if machine.hardware else {}
     facts = [line for namespace in namespaces for line in _facts(namespace, namespaces[namespace])]
-    nothing = element("p", "no facts: gets variants without properties, and plain wheels", class_="quiet")
+    nothing = element("p", "no facts: gets variants without properties, and plain wheels", class_="words")
     return block(
         "section",
         element("h2", name, id=f"machine-{name}"),
