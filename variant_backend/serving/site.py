@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -56,7 +56,7 @@ class Served(NamedTuple):
 class Site:
     """The offer of an upstream. *token* is the password of each request, None if there is none.
 
-    *streams*: no file is a redirect to the upstream.
+    *streams*: no file is a redirect to the upstream. *report* gets the problems of projects.
     """
 
     def __init__(
@@ -66,7 +66,9 @@ class Site:
         *,
         token: str | None = None,
         streams: bool = False,
+        report: Callable[[Problem], object] = lambda _: None,
     ) -> None:
+        self._report = report
         self._upstream = upstream
         self._machines = machines
         self._token = token
@@ -92,6 +94,8 @@ class Site:
             return self._answer(request, place)
         except VariantError as error:
             is_unknown = all(problem.code == NOT_FOUND for problem in error.problems)
+            for problem in () if is_unknown else error.problems:
+                self._report(problem)
             return error_response(404 if is_unknown else 502, "\n".join(error.lines()))
 
     def _answer(self, request: ClientRequest, place: object) -> ServerAnswer:
@@ -105,7 +109,7 @@ class Site:
             return self._projects(request, place)
         if isinstance(place, PersonPath):
             return html_response(request, *self._page_for_people(place.project))
-        return error_response(404, "not matching")
+        return error_response(404, "not found")
 
     def _served(self, name: str) -> Served:
         """Return a machine by its name; raises VariantError with the code NOT_FOUND."""
@@ -116,7 +120,7 @@ class Site:
 
     def _page(self, request: ClientRequest, place: ProjectPath) -> ServerAnswer:
         served = self._served(place.machine)
-        environments = self._environments(request, place.environment)
+        environments = _environments(request, place.environment)
         project = self._upstream.project(place.project)
         rendered = self._pages.get(
             project, served.name, environments.key, lambda: self._rendered(project, served, environments)
@@ -129,18 +133,17 @@ class Site:
         self, project: UpstreamProject, served: Served, environments: Environments
     ) -> RenderedProject:
         offered = offer(project, served.machine, served.policy, environments)
-        return RenderedProject(offered, prepared_project(offered, self._upstream, streams=self._streams))
+        ready = prepared_project(offered, self._upstream, streams=self._streams)
+        for problem in ready.problems:
+            self._report(problem)
+        return RenderedProject(offered, ready)
 
     def _projects(self, request: ClientRequest, place: ProjectsPath) -> ServerAnswer:
         """Return the list of all projects."""
         self._served(place.machine)
-        self._environments(request, place.environment)
+        _environments(request, place.environment)
         names = self._upstream.projects()
-
-        def page_in(kind: str) -> TaggedContent:
-            return TaggedContent.of(projects_to_json(names) if kind == JSON_TYPE else projects_to_html(names))
-
-        return page_response(request, page_in)
+        return page_response(request, partial(_projects_page, names))
 
     def _page_for_people(self, name: str) -> tuple[int, bytes]:
         """Return the status and the content of a page for people."""
@@ -165,15 +168,6 @@ class Site:
         ]
         return 200, offered_project_page(project.name, offers)
 
-    def _environments(self, request: ClientRequest, named: str) -> Environments:
-        if not named:
-            return environments_of_agent(request.headers.get("user-agent", ""))
-        try:
-            return environments_named(named)
-        except VariantError as error:
-            problems = (problem._replace(code=NOT_FOUND) for problem in error.problems)
-            raise VariantError(*problems) from None
-
     def offer_to(self, machine: str, project: str, environments: Environments) -> Offer:
         """Return what a machine would see of a project, without counting it as requested.
 
@@ -189,19 +183,11 @@ class Site:
         filename = place.filename.removesuffix(_METADATA)
         is_metadata = filename != place.filename
         ready = self._pages.file(served.name, normalize(place.project), place.key, filename)
-        ready = ready or self._ready(place, served, filename)
+        ready = ready or _ready_file(place, served, self._upstream, filename, streams=self._streams)
         if not is_metadata:
             key = served.name, normalize(place.project)
             _remember(self.requested, key, {**self.requested.get(key, {}), filename: ready.offered})
         return self._content(request, ready, is_metadata=is_metadata)
-
-    def _ready(self, place: FilePath, served: Served, filename: str) -> Prepared:
-        """Return a file of a page that another process has served, or of a project that has changed."""
-        for offered in _offered_as(self._upstream.project(place.project), served, filename):
-            ready = prepared_file(offered, self._upstream, streams=self._streams)
-            if ready.key == place.key:
-                return ready
-        raise VariantError(f"{place.project} has no file {filename} with this hash", code=NOT_FOUND)
 
     def _content(self, request: ClientRequest, ready: Prepared, *, is_metadata: bool) -> ServerAnswer:
         if is_metadata:
@@ -221,6 +207,32 @@ def _remember(values: dict[tuple[str, str], _T], key: tuple[str, str], value: _T
     values[key] = value
     if len(values) > _MOST_REMEMBERED:
         values.pop(next(iter(values)), None)
+
+
+def _environments(request: ClientRequest, named: str) -> Environments:
+    """Return the environments of a request, or those that its path names; raises VariantError."""
+    if not named:
+        return environments_of_agent(request.headers.get("user-agent", ""))
+    try:
+        return environments_named(named)
+    except VariantError as error:
+        problems = (problem._replace(code=NOT_FOUND) for problem in error.problems)
+        raise VariantError(*problems) from None
+
+
+def _projects_page(names: Sequence[str], kind: str) -> TaggedContent:
+    return TaggedContent.of(projects_to_json(names) if kind == JSON_TYPE else projects_to_html(names))
+
+
+def _ready_file(
+    place: FilePath, served: Served, upstream: Upstream, filename: str, *, streams: bool
+) -> Prepared:
+    """Return a file of a page that another process has served, or of a project that has changed."""
+    for offered in _offered_as(upstream.project(place.project), served, filename):
+        ready = prepared_file(offered, upstream, streams=streams)
+        if ready.key == place.key:
+            return ready
+    raise VariantError(f"{place.project} has no file {filename} with this hash", code=NOT_FOUND)
 
 
 def _headers_of(file: File) -> Mapping[str, str]:
