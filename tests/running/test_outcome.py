@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -9,10 +10,11 @@ import sys
 import venv
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import NamedTuple
 
 import pytest
-from helpers.offers import label_in, make_variants, offered_site
+from helpers.offers import MACHINES, label_in, make_variants, offered_site
 from helpers.programs import SCRIPTS, empty_cache, run
 from helpers.servers import served
 
@@ -171,3 +173,50 @@ def test_a_dry_run_plans_what_the_command_installs(session: Session, tmp_path: P
     }
     assert packages["visiony"].reason.startswith("no wheel of 1.0 fits; cu130: ")
     assert not session.site.offers
+
+
+def run_command(
+    session: Session, *arguments: object, ok: bool = True, machine: str = "new"
+) -> CompletedProcess[str]:
+    """Start ``run`` in the folder of the environment."""
+    folder = session.prefix.parent
+    options = ["--index-url", session.upstream, "--machine", MACHINES[machine]]
+    return run("variant-backend", "run", *options, *arguments, cwd=folder, ok=ok, XDG_CACHE_HOME=folder)
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_last_lines_and_reinstalls(session: Session) -> None:
+    install = ["uv", "pip", "install", "--quiet", "--python", session.prefix, *empty_cache(), "torchy"]
+    line = "torchy 1.0: cu{} (NVIDIA driver for CUDA {} or newer)"
+    done = run_command(session, *install, machine="old")
+    assert (done.stdout, done.stderr) == ("", f"{line.format('126', '12.6')}\n")
+    done = run_command(session, *install)
+    assert done.stderr.startswith(
+        "warning: torchy 1.0: the variant cu126 is installed, and the offer has cu128"
+    )
+    assert run_command(session, "--reinstall", *install).stderr == f"{line.format('128', '12.8')}\n"
+
+
+@pytest.mark.slow
+def test_a_dry_run_has_a_table_and_json(session: Session) -> None:
+    done = run_command(session, "--dry-run", "pip", "install", "torchy")
+    assert done.stdout.splitlines()[1].split()[:3] == ["torchy", "1.0", "cu128"]
+    document = json.loads(run_command(session, "-n", "--json", "pip", "install", "torchy").stdout)
+    assert document["packages"] == [
+        {
+            "name": "torchy",
+            "version": "1.0",
+            "label": "cu128",
+            "reason": "NVIDIA driver for CUDA 12.8 or newer",
+        }
+    ]
+    assert session.installed() == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments", [("--json", "pip", "--version"), ("--reinstall", "tox"), ("--reinstall", "pip", "list")]
+)
+def test_options_without_effect_are_wrong_usage(session: Session, arguments: tuple[str, ...]) -> None:
+    done = run_command(session, *arguments, ok=False)
+    assert (done.returncode, done.stdout) == (2, "")

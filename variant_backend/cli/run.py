@@ -137,7 +137,6 @@ def _run(
     """Run the command, and return its exit code."""
     from ..lowlevel.foreground import NotStartedError, end_like, run_in_foreground
     from ..lowlevel.processes import temporary_folder
-    from ..running.outcome import outcome
     from ..running.snapshot import before
     from ..running.stale import with_reinstall
     from ..running.start import caches
@@ -164,5 +163,7 @@ def _run(
         except NotStartedError as error:
             printer.fail(error)
             return error.code
+    from ..running.outcome import outcome  # the command is not to wait for it
+
     print_outcome(printer, outcome(offer.site, machine, tool, start, os.environ, current))
     return end_like(code)
