@@ -87,11 +87,20 @@ def offered(
     index_url: str, machines: Mapping[str, str] = MACHINES, *, policy: Policy | None = None
 ) -> Iterator[str]:
     """Offer an index to machines on this machine; yield the URL of the site."""
+    with offered_site(index_url, machines, policy=policy) as (_, url):
+        yield url
+
+
+@contextmanager
+def offered_site(
+    index_url: str, machines: Mapping[str, str] = MACHINES, *, policy: Policy | None = None
+) -> Iterator[tuple[Site, str]]:
+    """Offer an index to machines on this machine; yield the site and its URL."""
     served = {name: Served(name, machine(spec), policy or Policy()) for name, spec in machines.items()}
     with tempfile.TemporaryDirectory() as cache:
         site = Site(Upstream(Sources.of([], [index_url]), Path(cache)), served)
         with loopback_server(site.respond, count(0)) as port:
-            yield f"http://127.0.0.1:{port}/"
+            yield site, f"http://127.0.0.1:{port}/"
 
 
 @contextmanager
