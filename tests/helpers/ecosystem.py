@@ -7,7 +7,9 @@ has content of its own, so an installed distribution shows which wheel it came f
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,9 +32,16 @@ _LEVELS = {"gpu13": ("v4", "v3", "v2", "v1"), "gpu12": ("v3", "v2", "v1"), "cpu"
 # Installing these installs a wheel of every project.
 ROOTS = ("scispeech", "scitune", "sciboost", "scigrid", "scilegacy", "scisource", "scikernel")
 
-_CPYTHONS = ("cp311-cp311-manylinux_2_17_x86_64", "cp312-cp312-manylinux_2_17_x86_64")
-_STABLE = ("cp311-abi3-manylinux_2_17_x86_64",)
-_NATIVE = ("py3-none-manylinux_2_17_x86_64",)
+# The tags of compiled wheels; on other systems, their wheels are installed without being compiled for these.
+_IS_MANYLINUX = sys.platform == "linux" and platform.machine() == "x86_64"
+_PLATFORM = "manylinux_2_17_x86_64" if _IS_MANYLINUX else "any"
+_RUNNING = f"cp3{sys.version_info.minor}"
+_CPYTHONS = tuple(
+    f"{python}-{python if _IS_MANYLINUX else 'none'}-{_PLATFORM}"
+    for python in dict.fromkeys(["cp311", "cp312", _RUNNING])
+)
+_STABLE = (f"cp310-abi3-{_PLATFORM}" if _IS_MANYLINUX else "py3-none-any",)
+_NATIVE = (f"py3-none-{_PLATFORM}",)
 _PURE = ("py3-none-any",)
 _STATIC: Mapping[str, Provider] = {
     "blas": StaticProvider((("library", ("mkl", "openblas")),)),

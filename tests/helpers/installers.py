@@ -110,7 +110,7 @@ def start(command: Sequence[object], folder: Path, env: Mapping[str, str]) -> st
 def clean_environment(home: Path) -> dict[str, str]:
     """Return the variables of this process without the settings of installers, with another home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIXES)}
-    paths = os.pathsep.join([str(SCRIPTS), "/usr/local/bin", "/usr/bin", "/bin"])
+    paths = os.pathsep.join([str(SCRIPTS), "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin"])
     return {**kept, "HOME": str(home), "PATH": paths, "PIP_CONFIG_FILE": os.devnull, "NO_COLOR": "1"}
 
 
