@@ -54,6 +54,7 @@ RESERVED = {
     "tomlkit": {"formats.toml_edit"},
     "build": {"building._build_one", "machine._install_plugin"},
     "subprocess": {
+        "lowlevel.foreground",
         "lowlevel.processes",
         "lowlevel._watched",
         "building.matrix",
@@ -90,10 +91,14 @@ PURE = {
     "project.recipe",
     "project.recipe_reading",
     "publishing.html_pages",
+    "publishing.page_parts",
     "publishing.page_style",
     "selection.unknown_names",
     "serving.environments",
+    "serving.listed_wheels",
     "serving.offer",
+    "serving.people",
+    "serving.reasons",
     "serving.respond",
     "wheels.repairs",
 }

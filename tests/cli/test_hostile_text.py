@@ -362,6 +362,7 @@ SOUND_ARGUMENTS = {
     "providers new": "speech",
     "providers query": "x",
     "providers validate": "x",
+    "run": "true",
     "schema": "",
     "state": "--path site",
     "stub": "release --base-url https://example.org -o out",

@@ -23,13 +23,14 @@ from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine import user_config
 from variant_backend.machine.installed import Installed, aligned, disagreements
-from variant_backend.machine.support import FAILED, GIVEN, Machine, Policy, machine_support
+from variant_backend.machine.support import GIVEN, Machine, Policy, machine_support
 from variant_backend.machine.trusted_plugins import TrustedPackage, objection, trusting
 from variant_backend.machine.user_config import UserConfig
 from variant_backend.selection.target import Target
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import (
     DISABLED,
+    FAILED,
     NOT_ENABLED,
     STATIC,
     UNKNOWN,

@@ -16,7 +16,7 @@ from helpers.redirection import Redirection
 
 from variant_backend.errors import Problem, VariantError
 from variant_backend.machine import plugins, trusted_plugins
-from variant_backend.machine.support import FAILED, Machine, Policy, machine_support
+from variant_backend.machine.support import Machine, Policy, machine_support
 from variant_backend.machine.trusted_plugins import (
     INSTALLERS,
     Installer,
@@ -26,7 +26,7 @@ from variant_backend.machine.trusted_plugins import (
     trusting,
 )
 from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.namespace_support import Origin, Support
+from variant_backend.variants.namespace_support import FAILED, Origin, Support
 from variant_backend.variants.providers import PluginProvider
 
 pytestmark = pytest.mark.slow  # makes an environment for each plugin

@@ -12,6 +12,7 @@ from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import (
     DISABLED,
+    FAILED,
     UNKNOWN,
     Lazy,
     Origin,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 GIVEN = Origin("given", "--supported")
-FAILED = Origin("failed", "its plugin failed")
 _HARDWARE = Origin("hardware", "hardware")
 
 

@@ -12,16 +12,21 @@ from itertools import groupby
 from typing import NamedTuple
 from urllib.parse import urljoin
 
-from ..formats.html_writing import Child, Html, block, element, whole_page
+from ..formats.html_writing import Child, Html, block, element
 from ..lowlevel.terminal import readable_size
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.uv_behaviour import UV_FLAG
 from ..variants.words import in_words
-from .page_style import STYLE
-
-# The placeholder for the address of the index in commands, if no base URL is given.
-_ADDRESS = "https://ADDRESS"
+from .page_parts import (
+    ADDRESS,
+    command_block,
+    command_list,
+    counted,
+    note_about_address,
+    stacking_table,
+    styled_page,
+)
 
 
 class Link(NamedTuple):
@@ -75,7 +80,7 @@ def project_page(project: ProjectPage, base_url: str | None = None) -> bytes:
     )
     main = block("main", *(_release(name, release, base_url) for release in project.releases))
     footer = _footer(f"../../simple/{name}/index.html")
-    return _page(f"{name}: wheel variants", header, main, footer)
+    return styled_page(f"{name}: wheel variants", header, main, footer)
 
 
 def projects_page(projects: Sequence[ProjectPage]) -> bytes:
@@ -86,7 +91,7 @@ def projects_page(projects: Sequence[ProjectPage]) -> bytes:
         element("p", "The projects of this index and their newest releases.", class_="summary"),
     )
     main = element("main", block("ul", *map(_card, projects), class_="cards"))
-    return _page("Packages", header, main, _footer("simple/index.html"))
+    return styled_page("Packages", header, main, _footer("simple/index.html"))
 
 
 def _card(project: ProjectPage) -> Html:
@@ -175,14 +180,10 @@ def _release(name: str, release: ReleaseSection, base_url: str | None) -> Html:
 
 def _facts(release: ReleaseSection) -> str:
     labels = {wheel.label for wheel in release.wheels} - {None}
-    facts = [_count(len(labels), "variant"), _count(len(release.wheels), "wheel")]
+    facts = [counted(len(labels), "variant"), counted(len(release.wheels), "wheel")]
     if release.requires_python:
         facts.append(f"Python {release.requires_python}")
     return " · ".join(facts)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _commands(name: str, release: ReleaseSection, base_url: str | None) -> Html:
@@ -199,10 +200,9 @@ def _commands(name: str, release: ReleaseSection, base_url: str | None) -> Html:
     if None in labels or is_source:
         subject = "The plain wheel" if None in labels else "Built from source"
         rows.append((f"{subject}, with any installer", f"pip install --index-url {index} {wanted}"))
-    listed = (Html(element("dt", title), element("dd", _code(command))) for title, command in rows)
     lacking = "Installers without variant support find no wheel of this release."
     return Html(
-        element("dl", *listed, class_="commands"),
+        command_list(rows),
         "" if None in labels else element("p", lacking),
         "" if base_url else _about_address(name),
     )
@@ -210,18 +210,12 @@ def _commands(name: str, release: ReleaseSection, base_url: str | None) -> Html:
 
 def _about_address(name: str) -> Html:
     """Return the note about the placeholder in commands."""
-    address, rest = element("code", _ADDRESS), element("code", f"/project/{name}/")
-    text = (" with the part of this page's address before ", rest, ".")
-    return element("p", "Replace ", address, *text, class_="note")
+    return note_about_address("the part of this page's address before ", element("code", f"/project/{name}/"))
 
 
 def _url(base_url: str | None, path: str) -> str:
     """Return the URL of a *path* that is relative to the index's folder."""
-    return urljoin(f"{base_url}/", path) if base_url else f"{_ADDRESS}/{path}"
-
-
-def _code(command: str) -> Html:
-    return element("pre", element("code", command))
+    return urljoin(f"{base_url}/", path) if base_url else f"{ADDRESS}/{path}"
 
 
 def _table(name: str, release: ReleaseSection, base_url: str | None) -> Html:
@@ -229,23 +223,11 @@ def _table(name: str, release: ReleaseSection, base_url: str | None) -> Html:
     by_label = _by_label(release.wheels)
     differing = _differing(by_label)
     headings = ["Variant", "Properties", "Wheels", *(["Also requires"] if any(differing.values()) else [])]
-    columns = (element("th", heading, scope="col", role="columnheader") for heading in headings)
     rows = []
     for label, wheels in by_label.items():
         cells = [_properties(release, label), _wheels(label, wheels, base_url), _list(differing[label])]
-        listed = (
-            element("td", cell, role="cell", data_label=heading)
-            for heading, cell in zip(headings[1:], cells, strict=False)
-        )
-        head = element("th", _label(label), scope="row", role="rowheader")
-        rows.append(element("tr", head, *listed, role="row"))
-    return block(
-        "table",
-        element("caption", f"Variants of {name} {release.version}"),
-        element("thead", element("tr", *columns, role="row"), role="rowgroup"),
-        block("tbody", *rows, role="rowgroup"),
-        role="table",
-    )
+        rows.append((_label(label), cells))
+    return stacking_table(f"Variants of {name} {release.version}", headings, rows)
 
 
 def _by_label(wheels: Iterable[WheelLink]) -> dict[str | None, list[WheelLink]]:
@@ -320,7 +302,7 @@ def _wheels(label: str | None, wheels: Iterable[WheelLink], base_url: str | None
     for wheel in wheels:
         system, interpreters = readable_tags(wheel.tags)
         by_system.setdefault(system, []).append(element("li", _linked(wheel.link, interpreters)))
-        commands.append(_code(f"{program} {shlex.quote(_url(base_url, wheel.link.path))}"))
+        commands.append(command_block(f"{program} {shlex.quote(_url(base_url, wheel.link.path))}"))
     links = (
         Html(element("p", system), element("ul", *items, class_="wheels"))
         for system, items in by_system.items()
@@ -357,8 +339,3 @@ def _versions(project: ProjectPage) -> Html:
     versions = [release.version for release in project.releases]
     links = (element("li", element("a", version, href=f"#v{version}")) for version in versions)
     return element("nav", element("ul", *links, class_="versions"), aria_label="Versions")
-
-
-def _page(title: str, *body: Html) -> bytes:
-    scale = element("meta", name="viewport", content="width=device-width, initial-scale=1")
-    return whole_page(title, *body, head=scale, style=STYLE)

@@ -14,7 +14,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Support
 from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
-from ..variants.ranking import Verdict, ordered_labels, rank
+from ..variants.ranking import Verdict, ordered_labels, rank, why_label_better
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -94,6 +94,14 @@ def labels_in_order(release: Release, support: Support, rules: Rules = NO_RULES)
     if release.metadata is None or rules.objection(release.name):
         return []
     return ordered_labels(_in_order(release.metadata, rules), support.supported)
+
+
+def why_label(release: Release, support: Support, rules: Rules, better: str, other: str) -> str:
+    """Return why a label of a release ranks before another one; the machine supports both."""
+    metadata = _in_order(release.metadata, rules)
+    if metadata is None:
+        return ""
+    return why_label_better(metadata, support.supported, better, other, rules.preferred_namespaces())
 
 
 _Metadata = TypeVar("_Metadata", VariantMetadata, VariantMetadata | None)

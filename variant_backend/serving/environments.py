@@ -8,43 +8,82 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import VariantError
 from ..selection.evaluate import allows_python
 from ..selection.target import Target
-from ..variants.ranking import TagPlaces
 
 if TYPE_CHECKING:
-    from ..formats.release import Candidate
+    from packaging.tags import Tag
+    from packaging.version import Version
 
 # CPython, free-threaded with `t`. The newest is not released everywhere, but its wheels are.
 _PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t")
+# For each system a new and an old version: users download for the old ones, too.
 _PLATFORMS = (
-    *("manylinux_2_41_x86_64", "manylinux_2_41_aarch64", "musllinux_1_2_x86_64", "musllinux_1_2_aarch64"),
-    *("macosx_15_0_arm64", "macosx_15_0_x86_64", "win_amd64", "win_arm64"),
+    *("manylinux_2_41_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "musllinux_1_2_x86_64"),
+    *("manylinux_2_41_aarch64", "manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "musllinux_1_2_aarch64"),
+    *("macosx_15_0_arm64", "macosx_11_0_arm64", "macosx_15_0_x86_64", "macosx_10_13_x86_64"),
+    *("win_amd64", "win_arm64", "win32"),
 )
+# A patch release that Requires-Python rarely excludes.
+_NEWEST_PATCH = 99
 # The subcommands of uv that install into the environment that they describe.
 _INSTALLING = (["pip", "install"], ["pip", "sync"])
 _LONGEST_AGENT = 4000
+# Clients name environments, so that only some are remembered.
+_MOST_REMEMBERED = 256
+
+# The group of tags with the same Python and ABI, and the platform in it; lower is better.
+Place: TypeAlias = "tuple[int, int]"
+
+
+class Fit(NamedTuple):
+    """The position of a wheel's best tag in an environment.
+
+    *place* is that of uv and PEP 825. *earliest* is the best one among installers: some put ``linux_ARCH``
+    first, others last.
+    """
+
+    place: Place
+    earliest: Place
 
 
 class Slot:
-    """An environment, with the positions of its tags: they are looked up for each wheel of a project."""
+    """An environment: its *name* as in URLs, its version of Python, and the positions of its tags."""
 
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self._places = TagPlaces(target.tags)
+    def __init__(self, name: str, python: Version, tags: Iterable[Tag], platforms: Iterable[str]) -> None:
+        self.name = name
+        self._python = python
+        groups = dict.fromkeys((tag.interpreter, tag.abi, tag.platform == "any") for tag in tags)
+        self._groups = {group: place for place, group in enumerate(groups)}
+        self._platforms = {platform: place for place, platform in enumerate(platforms)}
 
-    def place(self, wheel: Candidate) -> int | None:
-        """Return the position of a wheel's best tag, None if the wheel cannot be installed here."""
-        place = self._places.of(wheel.name.tags)
-        text = wheel.file.requires_python
-        if place is None or (text and not allows_python(text, self.target.python)):
+    @classmethod
+    def of(cls, target: Target) -> Slot:
+        """Return the environment of a target."""
+        return cls(f"{target.python}-{target.platform}", target.python, target.tags, _platforms_of(target))
+
+    def fit(self, tags: str, requires_python: str | None) -> Fit | None:
+        """Return the positions of a wheel with these tags, None if it cannot be installed here."""
+        if requires_python and not allows_python(requires_python, self._python):
             return None
-        return place
+        parts = [part.lower().split(".") for part in tags.split("-")]
+        fits = [fit for tag in product(*parts) if (fit := self._fit(*tag))]
+        if not fits:
+            return None
+        return Fit(min(fit.place for fit in fits), min(fit.earliest for fit in fits))
+
+    def _fit(self, python: str, abi: str, platform: str) -> Fit | None:
+        group = self._groups.get((python, abi, platform == "any"))
+        place = 0 if platform == "any" else self._platforms.get(platform)
+        if group is None or place is None:
+            return None
+        return Fit((group, place), (group, 0 if platform.startswith("linux_") else place))
 
 
 class Environments(NamedTuple):
@@ -63,11 +102,34 @@ class Environments(NamedTuple):
         """Whether a URL or an option names the environment."""
         return not self.others
 
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """All environments; *asking* come first."""
+        return self.asking + self.others
+
 
 @cache
 def common_environments() -> tuple[Slot, ...]:
     """Return the environments that are served if an installer does not describe its own."""
-    return tuple(Slot(_target(python, platform)) for platform in _PLATFORMS for python in _PYTHONS)
+    # Tags of a Python are in the same order on all platforms, so few lists of tags need to be made.
+    pythons = {python: _target(_newest(python), "win_amd64") for python in _PYTHONS}
+    platforms = {platform: _platforms_of(_target("3.12", platform)) for platform in _PLATFORMS}
+    return tuple(
+        Slot(f"{python}-{platform}", target.python, target.tags, listed)
+        for platform, listed in platforms.items()
+        for python, target in pythons.items()
+    )
+
+
+def _newest(python: str) -> str:
+    """Return the newest patch release: ``3.13.99t`` for ``3.13t``."""
+    version = python.removesuffix("t")
+    return f"{version}.{_NEWEST_PATCH}{python[len(version) :]}"
+
+
+def _platforms_of(target: Target) -> tuple[str, ...]:
+    """Return the platforms of a target, best first."""
+    return tuple(dict.fromkeys(tag.platform for tag in target.tags if tag.platform != "any"))
 
 
 def unknown_environments() -> Environments:
@@ -75,27 +137,25 @@ def unknown_environments() -> Environments:
     return Environments("", (), common_environments())
 
 
+@lru_cache(_MOST_REMEMBERED)
 def environments_named(text: str) -> Environments:
     """Read ``PYTHON-PLATFORM``, such as ``3.12-manylinux_2_28_x86_64``; raises VariantError.
 
-    >>> environments_named("3.13t-musllinux_1_2_aarch64").asking[0].target.platform
-    'musllinux_1_2_aarch64'
+    >>> environments_named("3.13t-musllinux_1_2_aarch64").asking[0].name
+    '3.13t-musllinux_1_2_aarch64'
     """
     python, dash, platform = text.partition("-")
     if not dash:
         hint = "write PYTHON-PLATFORM, such as 3.12-manylinux_2_28_x86_64"
         raise VariantError(f"unknown environment {text!r}", hint=hint)
-    return _named(python, platform)
-
-
-@cache
-def _named(python: str, platform: str) -> Environments:
-    return Environments(f"{python}-{platform}", (Slot(_target(python, platform)),))
+    target = _target(python, platform)
+    return Environments(text, (Slot(text, target.python, target.tags, _platforms_of(target)),))
 
 
 def environment_of_target(target: Target) -> Environments:
     """Return the environments of a target that an option names."""
-    return Environments(f"{target.python}-{target.tags[0]}", (Slot(target),))
+    slot = Slot.of(target)
+    return Environments(slot.name, (slot,))
 
 
 def environments_of_agent(agent: str) -> Environments:
@@ -104,17 +164,14 @@ def environments_of_agent(agent: str) -> Environments:
     A free-threaded Python is described as the usual build, so both get their best wheels.
     """
     described = _described(agent)
-    if described is None:
-        return unknown_environments()
-    python, platform = described
-    return _described_environments(python, platform)
+    return _described_environments(*described) if described else unknown_environments()
 
 
-@cache
+@lru_cache(_MOST_REMEMBERED)
 def _described_environments(python: str, platform: str) -> Environments:
     pythons = [python, *([f"{python}t"] if int(python.split(".")[1]) >= 13 else [])]
     try:
-        asking = tuple(Slot(_target(one, platform)) for one in pythons)
+        asking = tuple(Slot.of(_target(one, platform)) for one in pythons)
     except VariantError:  # a platform or a Python that is too old or too new to be known
         return unknown_environments()
     return Environments(f"~{python}-{platform}", asking, common_environments())
@@ -133,7 +190,7 @@ def _described(agent: str) -> tuple[str, str] | None:
         return None
     if _at(described, "implementation", "name") != "CPython":
         return None
-    version = re.match(r"3\.([0-9]{1,2})(?![0-9])", str(_at(described, "python")))
+    version = re.match(r"3\.[0-9]{1,2}(\.[0-9]{1,3})?(?![0-9])", str(_at(described, "python")))
     platform = _platform(described)
     return (version[0], platform) if version and platform else None
 
@@ -166,9 +223,3 @@ def _target(python: str, platform: str) -> Target:
     from packaging.version import Version
 
     return Target.of(python, platform, running=Version("3.10"), tags=())
-
-
-def fitting(wheels: Iterable[Candidate], slot: Slot) -> Sequence[tuple[int, Candidate]]:
-    """Return the wheels that can be installed in an environment, with the positions of their best tags."""
-    placed = ((slot.place(wheel), wheel) for wheel in wheels)
-    return [(place, wheel) for place, wheel in placed if place is not None]

@@ -9,16 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem
+from ..errors import Problem, shortened
 from ..formats.release import Candidate, File, Release
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import labels_in_order, release_support
 from ..selection.releases import Listing
 from ..variants.filename import WheelFilename
 from ..variants.namespace_support import Support
+from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
+from ..variants.ranking import build_order
+from ..variants.tag_order import tag_order
 from ..wheels.plain import tagged_name
-from .environments import Environments, Slot, fitting
+from .environments import Environments
+from .listed_wheels import Form, listed_forms
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -65,7 +69,7 @@ class Choice(NamedTuple):
 
     *labels* is empty if no wheel fits. *supported_labels* are all labels that the machine supports, best
     first, also those without a wheel that fits. *conflicts* are about environments that may get another wheel
-    than their best one.
+    than their best one. *rules* are those of the policy.
     """
 
     release: Release
@@ -74,6 +78,7 @@ class Choice(NamedTuple):
     supported_labels: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
     conflicts: tuple[Problem, ...] = ()
+    rules: Rules = NO_RULES
 
     @property
     def version(self) -> Version:
@@ -138,89 +143,35 @@ def _chosen(
 ) -> tuple[Choice, list[Candidate]]:
     """Return what is offered of a release, and its wheels."""
     support, problems = release_support(release, machine, policy)
-    labels = labels_in_order(release, support, policy.rules)
-    wheels = _Wheels(release, labels)
-    listed, conflicts = wheels.offered(environments)
-    order = [*labels, None]
-    have = {wheel.label for wheel in listed if _fits_any(wheel, environments)}
-    offered_labels = tuple(label for label in order if label in have)
-    choice = Choice(release, support, offered_labels, tuple(labels), problems, tuple(conflicts))
-    return choice, listed
+    supported = tuple(labels_in_order(release, support, policy.rules))
+    labels = (*supported, None)
+    wheels = _in_order(release, labels)
+    listed = listed_forms(tuple(_form(wheel, labels) for wheel in wheels), environments)
+    offered_labels = tuple(labels[place] for place in listed.labels)
+    conflicts = tuple(_conflict(wheels[place], names) for place, names in listed.conflicts)
+    choice = Choice(release, support, offered_labels, supported, problems, conflicts, policy.rules)
+    return choice, [wheels[place] for place in listed.wheels]
 
 
-def _fits_any(wheel: Candidate, environments: Environments) -> bool:
-    return any(slot.place(wheel) is not None for slot in environments.asking or environments.others)
+def _in_order(release: Release, labels: Sequence[str | None]) -> list[Candidate]:
+    """Return the wheels of labels in their order; for equal tags, the order is that of PEP 825 and uv."""
+    by_label: dict[str | None, list[Candidate]] = {label: [] for label in labels}
+    for wheel in release.candidates:
+        if wheel.label in by_label and not wheel.problems:
+            by_label[wheel.label].append(wheel)
+    for label, wheels in by_label.items():
+        if len(wheels) > 1:
+            wheels.sort(key=lambda wheel: tag_order(wheel.name), reverse=label is not None)
+            wheels.sort(key=lambda wheel: build_order(wheel.name.build), reverse=True)
+    return [wheel for wheels in by_label.values() for wheel in wheels]
 
 
-class _Wheels:
-    """The wheels of a release by label; the labels that the machine supports come first, then None."""
-
-    def __init__(self, release: Release, labels: Sequence[str]) -> None:
-        self._by_label: dict[str | None, list[Candidate]] = {label: [] for label in (*labels, None)}
-        for wheel in release.candidates:
-            if wheel.label in self._by_label and not wheel.problems:
-                self._by_label[wheel.label].append(wheel)
-
-    def label_for(self, slot: Slot) -> tuple[str | None] | tuple[()]:
-        """Return the best label with a wheel for an environment; nothing if there is none.
-
-        Installers select yanked wheels only if nothing else is there, or if the version is pinned.
-        """
-        for is_wanted in (_is_not_yanked, lambda _: True):
-            for label, wheels in self._by_label.items():
-                if any(is_wanted(wheel) and slot.place(wheel) is not None for wheel in wheels):
-                    return (label,)
-        return ()
-
-    def offered(self, environments: Environments) -> tuple[list[Candidate], list[Problem]]:
-        """Return the wheels for some environments, and the conflicts between these."""
-        chosen = [(slot, self.label_for(slot)) for slot in environments.asking]
-        listed = self._of_labels(label for _, labels in chosen for label in labels)
-        others = [(slot, self.label_for(slot)) for slot in environments.others]
-        if environments.asking:
-            for slot, labels in others:
-                if labels and not fitting(listed, slot):
-                    listed += (wheel for _, wheel in fitting(self._by_label[labels[0]], slot))
-        else:
-            chosen = others
-            listed = self._of_labels(label for _, labels in others for label in labels)
-        listed, conflicts = _without_conflicts(listed, chosen, environments)
-        return listed or list(self._by_label[None]), conflicts
-
-    def _of_labels(self, labels: Iterable[str | None]) -> list[Candidate]:
-        return [wheel for label in dict.fromkeys(labels) for wheel in self._by_label[label]]
+def _form(wheel: Candidate, labels: Sequence[str | None]) -> Form:
+    file = wheel.file
+    return Form(labels.index(wheel.label), wheel.name.tags, file.requires_python, file.yanked is not None)
 
 
-def _is_not_yanked(wheel: Candidate) -> bool:
-    return wheel.file.yanked is None
-
-
-def _without_conflicts(
-    listed: list[Candidate],
-    chosen: Sequence[tuple[Slot, tuple[str | None] | tuple[()]]],
-    environments: Environments,
-) -> tuple[list[Candidate], list[Problem]]:
-    """Leave out wheels that an environment would prefer to those of its best label.
-
-    A wheel that is the only one for another environment stays; that is a conflict.
-    """
-    if len({wheel.label for wheel in listed}) < 2:
-        return listed, []
-    everyone = [*environments.asking, *environments.others]
-    conflicts: list[Problem] = []
-    for slot, labels in chosen:
-        while (best := _first(listed, slot)) and labels and best.label != labels[0]:
-            without = [wheel for wheel in listed if wheel is not best]
-            if any(fitting([best], other) and not fitting(without, other) for other in everyone):
-                text = f"{slot.target.python}-{slot.target.platform} may get {best.file.filename}"
-                remedy = "use the URL of that environment"
-                conflicts.append(Problem("offer-conflict", "", text, remedy))
-                break
-            listed = without
-    return listed, conflicts
-
-
-def _first(wheels: Iterable[Candidate], slot: Slot) -> Candidate | None:
-    """Return the wheel that installers without variant support select, None if none fits."""
-    placed = fitting(wheels, slot)
-    return min(placed, key=lambda pair: pair[0])[1] if placed else None
+def _conflict(wheel: Candidate, names: Sequence[str]) -> Problem:
+    """Return the problem that environments may get a wheel that is not of their best label."""
+    text = f"{shortened(names)} may get {wheel.file.filename}, which is not of the best label there"
+    return Problem("offer-conflict", "", text, "use the URL of that environment")

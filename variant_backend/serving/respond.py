@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 from urllib.parse import unquote
 
@@ -102,8 +102,8 @@ def route(path: str) -> Route:
             return PersonPath("")
         case ["health"]:
             return HealthPath()
-        case ["project", project, ""]:
-            return PersonPath(project)
+        case ["project", project, *end] if end in ([], [""]):
+            return _normalized(project, has_slash=bool(end)) or PersonPath(project)
         case [machine, "files", project, key, filename] if filename:
             return FilePath(machine, project, key, filename)
         case [machine, "simple", ""]:
@@ -118,26 +118,57 @@ def route(path: str) -> Route:
 
 
 def _project_path(parts: list[str], project: str) -> Route:
-    """Return the page of a project, or where it is if its name is not normalized or has no slash."""
+    """Return the page of a project for installers, or where it is."""
+    has_slash = parts[-1] == ""
+    place = len(parts) - (3 if has_slash else 2)  # of `simple`
+    page = ProjectPath(parts[0], parts[1] if place == 2 else "", project)
+    return _normalized(project, has_slash=has_slash) or page
+
+
+def _normalized(project: str, *, has_slash: bool) -> OtherPath | None:
+    """Return where a page is if its project is not normalized or its path has no slash at the end."""
     if not re.fullmatch(r"[A-Za-z0-9._-]+", project):
         return OtherPath()
-    has_slash = parts[-1] == ""
     if not has_slash or project != normalize(project):
         return OtherPath(f"{'../' if has_slash else ''}{normalize(project)}/")
-    place = len(parts) - (3 if has_slash else 2)  # of `simple`
-    return ProjectPath(parts[0], parts[1] if place == 2 else "", project)
+    return None
 
 
-def page_response(request: ClientRequest, html: bytes, json: bytes) -> ServerAnswer:
-    """Return a page for installers in the media type that a request prefers."""
+class TaggedContent(NamedTuple):
+    """A content with its ETag."""
+
+    content: bytes
+    tag: str
+
+    @classmethod
+    def of(cls, content: bytes) -> TaggedContent:
+        """Return a content with the ETag of its bytes."""
+        return cls(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+def page_response(request: ClientRequest, page_in: Callable[[str], TaggedContent]) -> ServerAnswer:
+    """Return a page for installers in the media type that a request prefers; *page_in* renders it."""
     kind = preferred_type(request.headers.get("accept", ""))
-    headers = {"Content-Type": kind, "Vary": "Accept, User-Agent"}
-    return content_response(request, json if kind == JSON_TYPE else html, headers)
+    return tagged_response(request, page_in(kind), {"Content-Type": kind, "Vary": "Accept, User-Agent"})
+
+
+def html_response(request: ClientRequest, status: int, page: bytes) -> ServerAnswer:
+    """Return a page for people."""
+    headers = {"Content-Type": _TEXT_TYPE}
+    if status == 200:
+        return content_response(request, page, headers)
+    more = {"Cache-Control": "no-store", "Content-Length": str(len(page))}
+    return ServerAnswer(status, {**headers, **more}, page)
 
 
 def content_response(request: ClientRequest, content: bytes, headers: Mapping[str, str]) -> ServerAnswer:
     """Return a content with the ETag of its bytes; without the bytes if the client has them."""
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    return tagged_response(request, TaggedContent.of(content), headers)
+
+
+def tagged_response(request: ClientRequest, page: TaggedContent, headers: Mapping[str, str]) -> ServerAnswer:
+    """Return a content with its ETag; without the bytes if the client has them."""
+    content, tag = page
     common = {**headers, "ETag": tag, "Cache-Control": "no-cache"}
     if _matches(request.headers.get("if-none-match", ""), tag):
         return ServerAnswer(304, common)

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
-from ..errors import VariantError, one_of
+from ..errors import Problem, VariantError, one_of
 from ..formats.release import File
-from ..formats.simple_api import to_html, to_json
+from ..formats.simple_api import JSON_TYPE, of_content, projects_to_html, projects_to_json
 from ..lowlevel.http import NOT_FOUND
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import release_support
+from ..variants.filename import normalize
 from ..wheels.plain import tagged_name
-from .environments import Environments, environments_named, environments_of_agent
+from .environments import Environments, environments_named, environments_of_agent, unknown_environments
 from .offer import Offer, Offered, UpstreamProject, offer, offered_wheel
-from .page import Prepared, ReadyProject, simple_page
+from .page import Prepared
 from .prepare import prepared_file, prepared_project
+from .rendered import RenderedPages, RenderedProject
 from .respond import (
     ClientRequest,
     FilePath,
     HealthPath,
     OtherPath,
+    PersonPath,
     ProjectPath,
+    ProjectsPath,
     ServerAnswer,
+    TaggedContent,
     content_response,
     error_response,
     has_token,
+    html_response,
     page_response,
     redirect_response,
     route,
 )
+from .streaming import Delivery
 from .upstream import Upstream
 
 _METADATA = ".metadata"
+_MOST_REMEMBERED = 2000
+_T = TypeVar("_T")
 
 
 class Served(NamedTuple):
@@ -61,8 +71,11 @@ class Site:
         self._machines = machines
         self._token = token
         self._streams = streams
+        self._pages = RenderedPages()
         # The last offer of each project, by machine and project: `run` reports them in the end.
         self.offers: dict[tuple[str, str], Offer] = {}
+        # The problems of the last pages for installers, also of files that could not be prepared.
+        self.problems: dict[tuple[str, str], tuple[Problem, ...]] = {}
 
     def respond(self, request: ClientRequest) -> ServerAnswer:
         """Return the answer to a request."""
@@ -86,6 +99,10 @@ class Site:
             return self._page(request, place)
         if isinstance(place, FilePath):
             return self._file(request, place)
+        if isinstance(place, ProjectsPath):
+            return self._projects(request, place)
+        if isinstance(place, PersonPath):
+            return html_response(request, *self._page_for_people(place.project))
         return error_response(404, "not matching")
 
     def _served(self, name: str) -> Served:
@@ -98,9 +115,53 @@ class Site:
     def _page(self, request: ClientRequest, place: ProjectPath) -> ServerAnswer:
         served = self._served(place.machine)
         environments = self._environments(request, place.environment)
-        ready = self.ready(self._upstream.project(place.project), served, environments)
-        page = simple_page(ready, depth=1 if place.environment else 0)
-        return page_response(request, to_html(page), to_json(page))
+        project = self._upstream.project(place.project)
+        rendered = self._pages.get(
+            project, served.name, environments.key, lambda: self._rendered(project, served, environments)
+        )
+        _remember(self.offers, (served.name, project.name), rendered.offer)
+        _remember(self.problems, (served.name, project.name), rendered.ready.problems)
+        return page_response(request, partial(rendered.page, depth=1 if place.environment else 0))
+
+    def _rendered(
+        self, project: UpstreamProject, served: Served, environments: Environments
+    ) -> RenderedProject:
+        offered = offer(project, served.machine, served.policy, environments)
+        return RenderedProject(offered, prepared_project(offered, self._upstream, streams=self._streams))
+
+    def _projects(self, request: ClientRequest, place: ProjectsPath) -> ServerAnswer:
+        """Return the list of all projects."""
+        self._served(place.machine)
+        self._environments(request, place.environment)
+        names = self._upstream.projects()
+
+        def page_in(kind: str) -> TaggedContent:
+            return TaggedContent.of(projects_to_json(names) if kind == JSON_TYPE else projects_to_html(names))
+
+        return page_response(request, page_in)
+
+    def _page_for_people(self, name: str) -> tuple[int, bytes]:
+        """Return the status and the content of a page for people."""
+        from .people import MachineOffer, machines_page, offered_project_page, unknown_project_page
+
+        if not name:
+            return 200, machines_page((name, served.machine) for name, served in self._machines.items())
+        try:
+            project = self._upstream.project(name)
+        except VariantError as error:
+            if any(problem.code != NOT_FOUND for problem in error.problems):
+                raise
+            return 404, unknown_project_page(name, error.problems)
+        environments = unknown_environments()
+        offers = [
+            MachineOffer(
+                served.name,
+                offer(project, served.machine, served.policy, environments),
+                self.problems.get((served.name, project.name), ()),
+            )
+            for served in self._machines.values()
+        ]
+        return 200, offered_project_page(project.name, offers)
 
     def _environments(self, request: ClientRequest, named: str) -> Environments:
         if not named:
@@ -111,30 +172,38 @@ class Site:
             problems = (problem._replace(code=NOT_FOUND) for problem in error.problems)
             raise VariantError(*problems) from None
 
-    def ready(self, project: UpstreamProject, served: Served, environments: Environments) -> ReadyProject:
-        """Return the files of a project for a machine and some environments."""
-        offered = offer(project, served.machine, served.policy, environments)
-        self.offers[served.name, project.name] = offered
-        return prepared_project(offered, self._upstream, streams=self._streams)
-
     def _file(self, request: ClientRequest, place: FilePath) -> ServerAnswer:
         """Return a file, or where the upstream has it."""
         served = self._served(place.machine)
         filename = place.filename.removesuffix(_METADATA)
-        project = self._upstream.project(place.project)
-        for offered in _offered_as(project, served, filename):
+        is_metadata = filename != place.filename
+        if known := self._pages.file(served.name, normalize(place.project), place.key, filename):
+            return self._content(request, known, is_metadata=is_metadata)
+        # Another process has served the page, or its project has changed.
+        for offered in _offered_as(self._upstream.project(place.project), served, filename):
             ready = prepared_file(offered, self._upstream, streams=self._streams)
             if ready.key == place.key:
-                return self._content(request, ready, is_metadata=filename != place.filename)
+                return self._content(request, ready, is_metadata=is_metadata)
         raise VariantError(f"{place.project} has no file {filename} with this hash", code=NOT_FOUND)
 
     def _content(self, request: ClientRequest, ready: Prepared, *, is_metadata: bool) -> ServerAnswer:
         if is_metadata:
-            content = ready.core_metadata or self._upstream.metadata_of(ready.file)
+            content = ready.core_metadata or self._upstream.metadata_of(ready.offered.file)
+            if [*of_content("", ready.file.core_metadata or {}, content)]:
+                raise VariantError("METADATA has changed", place=ready.file.filename, hint="try again")
             return content_response(request, content, {"Content-Type": "text/plain; charset=utf-8"})
-        if isinstance(ready.file.location, str) and not self._streams:
-            return redirect_response(302, ready.file.location)
+        url = ready.file.url
+        if url is not None and not Delivery(streams=self._streams).is_streamed(ready.file):
+            return redirect_response(302, url)
         return ServerAnswer(200, _headers_of(ready.file), file=ready.file)
+
+
+def _remember(values: dict[tuple[str, str], _T], key: tuple[str, str], value: _T) -> None:
+    """Set the value of a machine and a project; the oldest of very many is removed."""
+    values.pop(key, None)
+    values[key] = value
+    if len(values) > _MOST_REMEMBERED:
+        values.pop(next(iter(values)), None)
 
 
 def _headers_of(file: File) -> Mapping[str, str]:

@@ -36,6 +36,7 @@ DISABLED = Origin("disabled", "disabled")
 NOT_ENABLED = Origin("optional", "optional and not enabled")
 UNUSABLE = Origin("unusable", "its provider is invalid")
 UNKNOWN = Origin("unknown", "unknown")
+FAILED = Origin("failed", "its plugin failed")
 
 _Value = TypeVar("_Value")
 

@@ -204,6 +204,15 @@ def why_better(one: Key, other: Key, preferred: Collection[str] = ()) -> str:
     return f"all else is equal, and its name sorts {side} the name of the other wheel"
 
 
+def why_label_better(
+    metadata: VariantMetadata, supported: Supported, one: str, other: str, preferred: Collection[str] = ()
+) -> str:
+    """Return why *one* label ranks before the *other*, as `why_better` compares their wheels."""
+    ranks = _Ranks(metadata, supported)
+    first, second = (Key(ranks.of(label)[0], label, 0, (-1, ""), ()) for label in (one, other))
+    return why_better(first, second, preferred)
+
+
 def _first_difference(one: FeatureRank, other: FeatureRank, preferred: Collection[str]) -> str:
     if one.namespace != other.namespace:
         if one.best.namespace in preferred:
@@ -242,7 +251,7 @@ def _verdict(
         )
     if reasons or tag is None:
         return Verdict(filename, None, reasons)
-    build = _build(filename.build)
+    build = build_order(filename.build)
     return Verdict(filename, Key(features, filename.label, tag, build, name_order(filename)))
 
 
@@ -264,7 +273,7 @@ class TagPlaces:
         return self._known[text]
 
 
-def _build(text: str) -> tuple[int, str]:
+def build_order(text: str) -> tuple[int, str]:
     """Return a build tag for comparison: its number, then the rest; no build tag sorts first."""
     match = re.match(r"\d+", text, re.ASCII)
     return (int(match[0].lstrip("0")[:_MOST_DIGITS] or 0), text[match.end() :]) if match else (-1, "")
