@@ -6,6 +6,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ..errors import VariantError
 from .deadlines import ServerFailedError
 from .terminal import print_detail
 from .urls import shown_reason
