@@ -183,4 +183,4 @@ def _form(wheel: Candidate, labels: Sequence[str | None]) -> Form:
 def _conflict(wheel: Candidate, names: Sequence[str]) -> Problem:
     """Return the problem that environments may get a wheel that is not of their best label."""
     text = f"{shortened(names)} may get {wheel.file.filename}, which is not of the best label there"
-    return Problem("offer-conflict", "", text, "use the URL of that environment")
+    return Problem("warning", "", text, f"use the index URL that ends in /{names[0]}/simple/ there")
