@@ -32,7 +32,7 @@ class RenderedProject:
         if known is None:
             page = simple_page(self.ready, depth=depth)
             known = self._pages[is_json, depth] = TaggedContent.of(
-                to_json(page) if is_json else to_html(page)
+                to_json(page, compact=True) if is_json else to_html(page)
             )
         return known
 
