@@ -201,3 +201,14 @@ def test_with_streams_no_file_links_to_the_upstream(
     upstream = upstream_of(tmp_path, index.url)
     assert [*is_direct(prepared(upstream).files)] == [True]
     assert [*is_direct(prepared(upstream, streams=True).files)] == [False]
+
+
+def test_what_a_killed_process_has_left_is_removed(index: Server, tmp_path: Path) -> None:
+    new = tmp_path / "cache" / "wheels" / "new"
+    left = new / ".variant-backend-0123456789ab"
+    left.mkdir(parents=True)
+    (left / "wheel.whl").write_bytes(b"part")
+    left.with_suffix(".lock").touch()
+    publish_page(index.folder, [variant_wheel(tmp_path, "v3", requires=[MARKED])])
+    assert only_file(upstream_of(tmp_path, index.url)).file.path
+    assert [*new.iterdir()] == []

@@ -8,12 +8,10 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from multiprocessing.connection import wait
-from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
@@ -24,6 +22,7 @@ from ..lowlevel.credentials import use_keyring
 from ..lowlevel.terminal import print_warning, set_volume
 from ..selection.releases import Sources
 from .asgi import SiteApplication
+from .disk_cache import offer_cache
 from .site import Served, Site
 from .upstream import Upstream
 
@@ -114,8 +113,8 @@ def _run_worker(service: Service, listener: socket.socket) -> None:
 def _serve(service: Service, listener: socket.socket, *, is_worker: bool = False) -> None:
     gc.enable()  # the scripts of this project turn it off, because other commands end soon
     report = lru_cache(_MOST_REMEMBERED)(_print_problem)
-    with tempfile.TemporaryDirectory(prefix="variant-backend-") as cache:
-        upstream = Upstream(service.sources, Path(cache))
+    with offer_cache() as cache:
+        upstream = Upstream(service.sources, cache)
         site = Site(upstream, service.machines, token=service.token, streams=service.streams, report=report)
         server = Server(_config(SiteApplication(site.respond, logs=service.logs)))
         if is_worker:
