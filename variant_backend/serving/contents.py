@@ -43,7 +43,7 @@ _MOST_REQUESTS = 32
 
 
 class DistInfo(NamedTuple):
-    """METADATA of a wheel, and its variant.json, which is empty if the wheel is no variant."""
+    """METADATA of a wheel, and its variant.json, which is empty for a plain wheel."""
 
     core_metadata: bytes
     variants: bytes
