@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,6 +37,8 @@ def offer_cache() -> Iterator[Path]:
     try:
         prepare_folder(folder)
     except (OSError, ValueError) as error:
+        import tempfile  # rarely needed
+
         print_detail(f"{folder} is not used: {error}")
         with tempfile.TemporaryDirectory(prefix="variant-backend-") as temporary:
             yield Path(temporary)
@@ -151,7 +151,7 @@ class KeptWheels:
             about = {"sha256": file_digest(path), "size": path.stat().st_size}
             (new / "done" / "about.json").write_text(json.dumps(about), encoding="utf-8")
             if folder.exists() and not _kept_in(folder):  # after a power failure
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove_folder(folder)
             with suppress(OSError):  # another process was faster
                 (new / "done").rename(folder)
         self._remove_oldest(folder)
@@ -168,7 +168,13 @@ class KeptWheels:
                 with suppress(OSError):
                     total += (folder / "wheel.whl").stat().st_size
                 if total > _LARGEST_WHEELS and folder != newest:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove_folder(folder)
+
+
+def _remove_folder(folder: Path) -> None:
+    import shutil  # rarely needed
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
