@@ -124,7 +124,7 @@ class UpstreamContents:
         """
         if not hashes:
             with self._requests:
-                return http.get(url, limit=LARGEST).content
+                return http.get(url, limit=LARGEST, other_hosts=True).content
         key = "content " + _joined(hashes)
         return self._running.result(key, partial(self._verified_once, key, url, hashes))
 
