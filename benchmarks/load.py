@@ -28,7 +28,12 @@ WHEELS = _RELEASES * len(_TAGS)
 # As pip sends it.
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
 _WHEEL_FILE = "Wheel-Version: 1.0\nGenerator: made\nRoot-Is-Purelib: false\nTag: py3-none-any\n"
+# Seconds until a server must listen, and until it must answer; then the request is sent again.
 _START = 60
+_PATIENCE = 300
+_TRIES = 100
+# The least bytes of a link.
+_LEAST_LINK = 50
 
 
 def write_upstream(folder: Path) -> None:
@@ -128,19 +133,35 @@ def _answered(url: str, requests: int) -> Run:
 
 
 def _client(url: str, requests: int, sizes: list[int]) -> None:
-    """Request a page several times, over one connection if the server keeps it."""
+    """Request a page several times, over one connection if the server keeps it.
+
+    A request is sent again if the server does not accept the connection: one of the peers has a short queue.
+    """
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
-    buffer = bytearray(1 << 20)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE)
     for _ in range(requests):
-        connection.request("GET", parts.path, headers={"Accept": _ACCEPT})
-        response = connection.getresponse()
-        size = 0
-        while part := response.readinto(buffer):
-            size += part
-        if response.status == 200 and size > WHEELS * 50:
-            sizes.append(size)
+        for _ in range(_TRIES):
+            try:
+                connection.request("GET", parts.path, headers={"Accept": _ACCEPT})
+                response = connection.getresponse()
+                size = _read(response)
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                time.sleep(0.1)
+                continue
+            if response.status == 200 and size > WHEELS * _LEAST_LINK:
+                sizes.append(size)
+            break
     connection.close()
+
+
+def _read(response: http.client.HTTPResponse) -> int:
+    """Read the body of a response, and return its size."""
+    buffer = bytearray(1 << 20)
+    size = 0
+    while part := response.readinto(buffer):
+        size += part
+    return size
 
 
 def _main(url: str, requests: int) -> None:
