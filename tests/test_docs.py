@@ -6,10 +6,14 @@ import json
 import re
 import shlex
 import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from helpers.programs import check_options, run, run_here
+from helpers.programs import check_options, run, run_here, start
 
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
@@ -62,7 +66,8 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
     if program == "grep":
         lines = paths[1].read_text(encoding="utf-8").splitlines(keepends=True)
         return 0, "".join(line for line in lines if arguments[0] in line), ""
-    if program in OURS and arguments[:1] != ["build"]:  # that one starts processes, which print too
+    # These two start processes, which print, too.
+    if program in OURS and arguments[:1] not in (["build"], ["run"]):
         here = run_here(OURS[program], *arguments, cwd=folder, ok=False, **variables)
         code, stdout, stderr = here.exit_code, here.stdout, here.stderr
     else:
@@ -85,18 +90,44 @@ def test_commands_of_a_page_print_what_it_shows(
     config.write_text("allow-root = true\n", encoding="utf-8")  # tests may run as root
     monkeypatch.setenv("XDG_CONFIG_HOME", str(config.parents[1]))
     ran, messages = 0, ""
-    for language, name, text in BLOCK.findall(page.read_text(encoding="utf-8")):
-        if name:
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        for command, expected in steps(text) if language == "console" else ():
-            code, stdout, stderr = perform(command, tmp_path)
-            check(command, expected, code, stdout, stderr)
-            ran, messages = ran + 1, messages + stderr
-        if language == "text" and not name and page.stem not in OTHER_MACHINES:
-            assert re.search(pattern_of(text.splitlines()), messages), messages
+    with ExitStack() as servers:
+        for language, name, text in BLOCK.findall(with_free_port(page.read_text(encoding="utf-8"))):
+            if name:
+                path = tmp_path / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            for command, expected in steps(text) if language == "console" else ():
+                if command.endswith(" &"):
+                    servers.enter_context(running(command.removesuffix(" &"), expected, tmp_path))
+                    continue
+                code, stdout, stderr = perform(command, tmp_path)
+                check(command, expected, code, stdout, stderr)
+                ran, messages = ran + 1, messages + stderr
+            if language == "text" and not name and page.stem not in OTHER_MACHINES:
+                assert re.search(pattern_of(text.splitlines()), messages), messages
     assert ran or page.stem == "glossary"
+
+
+def with_free_port(text: str) -> str:
+    """Return a page whose server on port 8000 uses a free port, as other tests may use that one."""
+    if " --port 8000 &" not in text:
+        return text
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return text.replace("8000", str(server.getsockname()[1]))
+
+
+@contextmanager
+def running(command: str, expected: list[str], folder: Path) -> Iterator[None]:
+    """Run a server in the background, once it has printed its lines."""
+    program, *arguments = shlex.split(command)
+    assert program == "variant-backend"
+    with start(sys.executable, "-m", "variant_backend", *arguments, cwd=folder) as server:
+        try:
+            printed = [server.stdout.readline().rstrip() for _ in expected] if server.stdout else []
+            assert printed == expected
+            yield
+        finally:
+            server.terminate()
 
 
 def check(command: str, expected: list[str], code: int, stdout: str, stderr: str) -> None:

@@ -54,6 +54,7 @@ RESERVED = {
     "tomlkit": {"formats.toml_edit"},
     "build": {"building._build_one", "machine._install_plugin"},
     "subprocess": {
+        "lowlevel.foreground",
         "lowlevel.processes",
         "lowlevel._watched",
         "building.matrix",

@@ -362,6 +362,7 @@ SOUND_ARGUMENTS = {
     "providers new": "speech",
     "providers query": "x",
     "providers validate": "x",
+    "run": "true",
     "schema": "",
     "state": "--path site",
     "serve": "--index-url release --host 192.0.2.1",  # it cannot listen there, so it ends

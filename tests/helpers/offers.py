@@ -9,15 +9,31 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from packaging.version import Version
+
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
+from variant_backend.errors import Problem
+from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.formats.machine_spec import parse_machine
+from variant_backend.formats.release import Candidate, File, Release
 from variant_backend.machine.detect import hardware_of
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.loopback import loopback_server
+from variant_backend.serving.offer import Choice
+from variant_backend.serving.people import (
+    MachineOffer,
+    machines_page,
+    offered_project_page,
+    unknown_project_page,
+)
 from variant_backend.serving.site import Served, Site
 from variant_backend.serving.upstream import Upstream
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.namespace_support import Origin, Support
+from variant_backend.variants.policy import PolicyRule, Rules
+from variant_backend.variants.properties import Property, Variant
 
 # Three machines: two with CUDA, one without.
 MACHINES = {"new": "cuda:12.8,sm:9.0,x86_64:v4", "old": "cuda:12.6,sm:8.0,x86_64:v3", "cpu": "x86_64:v2"}
@@ -71,11 +87,59 @@ def offered(
     index_url: str, machines: Mapping[str, str] = MACHINES, *, policy: Policy | None = None
 ) -> Iterator[str]:
     """Offer an index to machines on this machine; yield the URL of the site."""
+    with offered_site(index_url, machines, policy=policy) as (_, url):
+        yield url
+
+
+@contextmanager
+def offered_site(
+    index_url: str, machines: Mapping[str, str] = MACHINES, *, policy: Policy | None = None
+) -> Iterator[tuple[Site, str]]:
+    """Offer an index to machines on this machine; yield the site and its URL."""
     served = {name: Served(name, machine(spec), policy or Policy()) for name, spec in machines.items()}
     with tempfile.TemporaryDirectory() as cache:
         site = Site(Upstream(Sources.of([], [index_url]), Path(cache)), served)
         with loopback_server(site.respond, count(0)) as port:
-            yield f"http://127.0.0.1:{port}/"
+            yield site, f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def offered_to(machine: Machine, index_url: str) -> Iterator[tuple[str, Site]]:
+    """Offer an index to one machine; yield the URL of its pages, and the site."""
+    with tempfile.TemporaryDirectory() as cache:
+        site = Site(Upstream(Sources.of([], [index_url]), Path(cache)), {"m": Served("m", machine, Policy())})
+        with loopback_server(site.respond, count(0)) as port:
+            yield f"http://127.0.0.1:{port}/m/", site
+
+
+def hostile_pages(texts: Sequence[str]) -> dict[str, bytes]:
+    """Return pages of an offer for people by path, with these texts wherever they could stand."""
+    text = " ".join(texts)
+    hardware = Hardware({text: Detected({text: (text, "1")}, text)})
+    rules = Rules(plain={"demo": text}, limit=(PolicyRule((text, text, text), text),))
+    names = ("demo-1-py3-none-any.whl", f"demo-1-py3-none-any{'1' * 200}-any-fast.whl")
+    problem = Problem("error", text, text, text)
+    wheels = tuple(
+        wheel._replace(problems=(problem,) if wheel.label else ())
+        for wheel in map(Candidate.of, [File(name, "", {}, yanked=text) for name in names])
+        if wheel
+    )
+    variants = {"fast": Variant("fast", frozenset({Property(text, text, text)}))}
+    release = Release(text, Version("1"), wheels, VariantMetadata((text,), {}, variants))
+    support = Support({text: {text: ("1",)}}, {text: Origin(text, text)})
+    choices = tuple(
+        Choice(release, support, labels, ("fast",), (), (problem,), rules)
+        for labels in ((None,), ("fast", None), ())
+    )
+    offers = [
+        MachineOffer(name, names, (choice, choice), (problem,))
+        for name, choice in zip(("gpu", text, "m" * 300), choices, strict=True)
+    ]
+    return {
+        "index.html": machines_page([("gpu", Machine(hardware)), ("m" * 300, Machine())]),
+        "project/demo/index.html": offered_project_page(text, offers),
+        "project/none/index.html": unknown_project_page(text, [problem]),
+    }
 
 
 def label_in(target: Path, name: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from helpers.made_wheels import make_wheel
+from helpers.offers import hostile_pages
 from helpers.programs import run, run_here
 from helpers.servers import served
 
@@ -107,11 +108,12 @@ onload = () => document.title = JSON.stringify([...document.querySelectorAll('if
 FRAME = """<iframe src="{page}" style="width: {width}px; height: 900px; border: 0; color-scheme: {scheme}">
 </iframe>"""
 
-PROJECT_PAGE, PROJECTS, SIMPLE, LINKS, BROKEN = (
+PROJECT_PAGE, PROJECTS, SIMPLE, LINKS, OFFER, BROKEN = (
     "project/demo/index.html",
     "index.html",
     "simple/index.html",
     "simple/demo/index.html",
+    "offer/project/demo/index.html",
     "broken.html",
 )
 VIEWS = [
@@ -122,6 +124,10 @@ VIEWS = [
     (PROJECTS, 390, "light"),
     (SIMPLE, 390, "light"),
     (LINKS, 1280, "light"),
+    ("offer/index.html", 390, "light"),
+    (OFFER, 390, "light"),
+    (OFFER, 1280, "dark"),
+    ("offer/project/none/index.html", 390, "light"),
     (BROKEN, 1280, "light"),
 ]
 
@@ -150,6 +156,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if sys.platform != "win32":
         shutil.copy(wheel, folder / "<img src=x onerror=evil=1>-1.0.tar.gz")
     run_here(main, "index", "--simple", "--base-url", BASE_URL, folder)
+    for path, content in hostile_pages((*SCRIPTS, *MISFITS)).items():
+        (folder / "offer" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "offer" / path).write_bytes(content)
     page = (folder / PROJECT_PAGE).read_text(encoding="utf-8")
     (folder / BROKEN).write_text(page.replace("</body>", f"{INJECTED}</body>"), encoding="utf-8")
     return folder
@@ -202,6 +211,15 @@ def test_all_variants_are_visible_without_horizontal_scrolling(
 def test_the_list_of_projects_fits_a_phone(looks: Looks) -> None:
     report = looks.reports[PROJECTS, 390, "light"]
     assert (report["scrolls"], report["beyond"]) == (False, [])
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS if view[0].startswith("offer/")])
+def test_pages_of_an_offer_never_scroll_horizontally(looks: Looks, view: tuple[str, int, str]) -> None:
+    report = looks.reports[view]
+    assert (report["scrolls"], report["beyond"]) == (False, [])
+    if view[0] == OFFER:
+        assert len(report["labels"]) == 2 * 3
+        assert report["stacked"] == (view[1] < 1280)
 
 
 def test_pages_are_dark_if_the_user_prefers_that(looks: Looks) -> None:

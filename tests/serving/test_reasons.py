@@ -78,7 +78,7 @@ def test_a_newer_driver_is_the_remedy_for_a_newer_cuda() -> None:
     )
 
 
-def test_a_driver_is_no_remedy_without_a_gpu() -> None:
+def test_machines_without_gpus_need_more_than_a_driver() -> None:
     lines = would_fit(choice(CUDA, "x86_64:v2"))
     assert len(lines) == 3
     assert all(line.endswith("; source: no fact given") for line in lines)

@@ -306,6 +306,8 @@ def _termination_is_an_exit() -> Iterator[None]:
         sys.exit(128 + number)
 
     signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # `nohup` ignores SIGHUP for a command and all that it starts.
+    signals = [number for number in signals if signal.getsignal(number) != signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
         signals = []  # Python allows this in the main thread only
     former = {number: signal.signal(number, leave) for number in signals}

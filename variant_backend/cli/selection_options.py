@@ -108,7 +108,7 @@ platform_option = click.option(
     metavar="TAG",
     help="The platform, such as manylinux_2_28_x86_64 or windows, instead of this one.",
 )
-_OPTIONS = (
+_MACHINE_OPTIONS = (
     supported_option,
     machine_option(),
     click.option(
@@ -141,6 +141,9 @@ _OPTIONS = (
         is_flag=True,
         help="Ask trusted plugins again, instead of using their answers of the last day.",
     ),
+)
+_OPTIONS = (
+    *_MACHINE_OPTIONS,
     click.option(
         "--align",
         multiple=True,
@@ -212,6 +215,43 @@ def selection_options(command: _Function) -> Callable[..., object]:
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def this_machine_options(command: _Function) -> Callable[..., object]:
+    """Add the options of a machine and its policy; the command gets ``machine`` and ``policy``.
+
+    The environment is unknown: installers describe their own.
+    """
+
+    @functools.wraps(command)
+    def with_machine(*args: Any, no_policy: bool, **kwargs: Any) -> object:
+        del no_policy  # `configuration` reads it from the context
+        from ..selection.unknown_names import contradictions
+
+        names = ("given", "machine", "enabled", "disabled", "trusted", "allow_root", "refresh")
+        values = {name: kwargs.pop(name) for name in names}
+        environment = environment_finder((), None, announce=False)
+        machine, values["machine"] = _machine_under_policy(
+            _any_target(), values["machine"], environment, aligns=False
+        )
+        policy = _policy(_any_target(), **values, align=(), pinned={})
+        if problems := contradictions(policy):
+            raise WrongUsage([*map(str, problems)])
+        return command(*args, machine=machine, policy=policy, **kwargs)
+
+    function: Callable[..., object] = with_machine
+    for option in reversed((*_MACHINE_OPTIONS, no_policy_option)):
+        function = option(function)
+    return function
+
+
+def _any_target() -> Target:
+    """Return a target on this machine for facts that do not depend on the environment; tags take long."""
+    from packaging.version import Version
+
+    from ..selection.target import Target
+
+    return Target(Version("3"), (), here=True)
 
 
 def _machine_under_policy(

@@ -27,6 +27,15 @@ _MOST_FRAMING = 256 << 10
 _MOST_PER_BYTE = 16
 
 
+_proxies: dict[str, str] | None = None
+
+
+def use_proxy(url: str) -> None:
+    """Let later requests use a proxy instead of those of the environment; an empty URL: as at the start."""
+    global _proxies
+    _proxies = {"http": url, "https": url} if url else None
+
+
 def send(
     request: urllib.request.Request, context: SSLContext, deadline: Deadline, *, use_proxies: bool
 ) -> HTTPResponse:
@@ -36,7 +45,7 @@ def send(
     """
     # The default opener would follow redirects, and raise errors for statuses.
     opener = urllib.request.OpenerDirector()
-    opener.add_handler(urllib.request.ProxyHandler(None if use_proxies else {}))
+    opener.add_handler(urllib.request.ProxyHandler(_proxies if use_proxies else {}))
     handler = _Handler(context, deadline)
     opener.add_handler(handler)
     try:

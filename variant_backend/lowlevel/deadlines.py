@@ -64,13 +64,17 @@ class Deadline:
     def error(self, hint: str | None = None) -> VariantError:
         """Return the error for the end of the time."""
         if monotonic() >= self._last:
-            return VariantError(f"no complete answer in {self._total:g} seconds", hint=hint)
+            return ServerFailedError(f"no complete answer in {self._total:g} seconds", hint=hint)
         if not self.received:
             return TransientError(f"no answer in {PATIENCE:g} seconds", hint=hint)
         return TransientError(f"too slow: less than {LEAST} bytes in {PATIENCE:g} seconds", hint=hint)
 
 
-class TransientError(VariantError):
+class ServerFailedError(VariantError):
+    """A server does not answer, or refuses to: what it has is unknown."""
+
+
+class TransientError(ServerFailedError):
     """A failure that may pass: the request is sent again, after *pause* seconds if the server says so."""
 
     pause: float | None = None

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from .. import __version__
 from ..errors import VariantError, ascii_unless_printable
 from .certificates import not_verified, verifying_context
 from .credentials import authorization, where_credentials_are
-from .deadlines import Deadline, TransientError
+from .deadlines import Deadline, ServerFailedError, TransientError
 from .regular_files import joined, too_large
 from .terminal import print_detail, print_status
 from .urls import (
@@ -61,6 +62,25 @@ class HttpContent(NamedTuple):
     url: str
 
 
+class KnownPage(NamedTuple):
+    """A page, and what is needed to request it again.
+
+    *tag* and *modified* are its ETag and Last-Modified, empty if the server does not say them. It need not be
+    requested again for *max_age* seconds. *is_known*: the server says that it has not changed.
+    """
+
+    page: HttpContent
+    tag: str = ""
+    modified: str = ""
+    max_age: float = 0.0
+    is_known: bool = False
+
+    def conditions(self) -> dict[str, str]:
+        """Return the headers that request the page only if it has changed (RFC 9110, section 13.1)."""
+        known = {"If-None-Match": self.tag, "If-Modified-Since": self.modified}
+        return {name: value for name, value in known.items() if value and value.isprintable()}
+
+
 class FileVersion(NamedTuple):
     """The version of a file: ETag, Last-Modified and size, each falsy if the server does not say it."""
 
@@ -92,9 +112,10 @@ class Response(NamedTuple):
         if self.status == 404:
             raise VariantError("not found", code=NOT_FOUND)
         if self.status in _DENIED:
-            raise VariantError(f"access denied: {self.status} {self.reason}", hint=where_credentials_are())
+            hint = where_credentials_are()
+            raise ServerFailedError(f"access denied: {self.status} {self.reason}", hint=hint)
         if self.status != expected:
-            raise VariantError(f"the server answers {self.status} {self.reason}".rstrip())
+            raise ServerFailedError(f"the server answers {self.status} {self.reason}".rstrip())
         encoding = self.headers.get("Content-Encoding", "identity")
         if encoding.lower() != "identity":
             raise VariantError(
@@ -135,14 +156,27 @@ def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = 
     Redirects to another host are followed only if *other_hosts* allows it, because the page is trusted as a
     page of the first host. Raises VariantError, with the URL as its place.
     """
+    return get_changed(url, None, accept=accept, limit=limit, other_hosts=other_hosts).page
 
-    def read(response: Response) -> HttpContent:
+
+def get_changed(
+    url: str, known: KnownPage | None, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = False
+) -> KnownPage:
+    """Return a page as `get` does; the *known* one if the server says that it has not changed."""
+
+    def read(response: Response) -> KnownPage:
+        headers, max_age = response.headers, _max_age(response.headers)
+        if known is not None and response.status == 304:
+            return known._replace(max_age=max_age, is_known=True)
         response.check_status(200)
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return HttpContent(response.read(limit), kind, response.url)
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        tag, modified = headers.get("ETag", ""), headers.get("Last-Modified", "")
+        page = HttpContent(response.read(limit), kind, response.url)
+        return KnownPage(page, tag, modified, max_age)
 
+    sent = {"Accept": accept, **(known.conditions() if known else {})}
     try:
-        return request(url, read, headers=lambda: {"Accept": accept}, other_hosts=other_hosts)
+        return request(url, read, headers=lambda: sent, other_hosts=other_hosts)
     except VariantError as error:
         raise error.within(shown_url(url)) from None
 
@@ -177,6 +211,28 @@ def request(
 
 
 @contextmanager
+def streamed(url: str, *, other_hosts: OtherHosts = False) -> Iterator[Response]:
+    """Yield the answer to a request for a file, which is sent again only until its headers have come.
+
+    Raises VariantError, without the URL, as `request` does.
+    """
+    deadline = Deadline(inf)
+    tries = 1
+    while True:
+        deadline.begin_try()
+        with ExitStack() as stack:
+            try:
+                response = stack.enter_context(_answer(url, "GET", {}, other_hosts, deadline))
+                _check_is_not_overloaded(response)
+            except TransientError as error:
+                _pause(error, tries, deadline)
+                tries += 1
+                continue
+            yield response
+            return
+
+
+@contextmanager
 def _answer(
     url: str, method: str, headers: Mapping[str, str], other_hosts: OtherHosts, deadline: Deadline
 ) -> Iterator[Response]:
@@ -203,13 +259,23 @@ def _check_is_not_overloaded(response: Response) -> None:
     text = f"the server answers {response.status} {response.reason}".rstrip()
     pause = _retry_after(response.headers)
     if pause is not None and pause > _LONGEST_PAUSE:
-        raise VariantError(
+        raise ServerFailedError(
             f"{text}, and asks to wait {pause:.0f} seconds (limit: {_LONGEST_PAUSE})",
             hint="try again after that time",
         )
     error = TransientError(text)
     error.pause = pause
     raise error
+
+
+def _max_age(headers: HTTPMessage) -> float:
+    """Return for how many seconds an answer may be used again without a request (RFC 9111, section 4.2)."""
+    control = headers.get("Cache-Control", "").lower()
+    match = re.search(r"\bmax-age=\"?([0-9]{1,9})\b", control)
+    if not match or re.search(r"\bno-(cache|store)\b", control):
+        return 0.0
+    age = headers.get("Age", "").strip()
+    return max(float(match[1]) - (float(age) if re.fullmatch(r"[0-9]{1,9}", age) else 0.0), 0.0)
 
 
 def _retry_after(headers: HTTPMessage) -> float | None:
@@ -243,7 +309,7 @@ def _pause(error: TransientError, tries: int, deadline: Deadline) -> None:
     pause = max(_PAUSE * 2 ** (tries - 1) * uniform(0.5, 1), error.pause or 0.0)
     if tries >= _MOST_TRIES or not deadline.allows_try_in(pause):
         given_up = f" (given up after {tries} tries)" if tries > 1 else ""
-        raise VariantError(
+        raise ServerFailedError(
             *(problem._replace(text=f"{problem.text}{given_up}") for problem in error.problems)
         ) from None
     text = f"{error.problems[0].text}; try {tries + 1} of {_MOST_TRIES} in {pause:.1f} seconds"
@@ -318,7 +384,7 @@ def _body(raw: HTTPResponse, size: int | None, deadline: Deadline) -> Iterator[b
         except (OSError, IncompleteRead) as error:
             raise TransientError(f"the connection broke: {shown_reason(error)}") from None
         except HTTPException as error:
-            raise VariantError(f"invalid answer: {shown_reason(error)}") from None
+            raise ServerFailedError(f"invalid answer: {shown_reason(error)}") from None
         if not data:
             break
         deadline.count(len(data))
@@ -350,7 +416,7 @@ def _clear_errors(url: str, deadline: Deadline) -> Iterator[None]:
         if isinstance(cause, broken) and not isinstance(cause, ConnectionRefusedError):
             raise TransientError(f"the connection broke: {shown_reason(cause)}") from None
         if isinstance(cause, HTTPException) and not isinstance(cause, InvalidURL):
-            raise VariantError(f"the server does not speak HTTP: {shown_reason(cause)}") from None
+            raise ServerFailedError(f"the server does not speak HTTP: {shown_reason(cause)}") from None
         if not isinstance(cause, OSError):
             raise VariantError(f"invalid URL: {invalid_url(cause, url)}") from None
         raise _unreachable(cause, url) from None
@@ -364,9 +430,9 @@ def _unreachable(error: OSError, url: str) -> VariantError:
     if isinstance(error, SSLCertVerificationError):
         return not_verified(error)
     if isinstance(error, gaierror):
-        kind = TransientError if error.errno == EAI_AGAIN else VariantError
+        kind = TransientError if error.errno == EAI_AGAIN else ServerFailedError
         return kind(f"unknown host: {shown_reason(error)}", hint=_proxy(url))
-    return VariantError(f"cannot connect to the server: {shown_reason(error)}", hint=_proxy(url))
+    return ServerFailedError(f"cannot connect to the server: {shown_reason(error)}", hint=_proxy(url))
 
 
 def _proxy(url: str) -> str | None:

@@ -18,8 +18,19 @@ def cache_path(name: str) -> Path:
 
 def prepare(path: Path) -> None:
     """Create an empty file, and its folder; raises OSError or ValueError if others could change them."""
-    folder = path.parent
-    if not path.is_absolute():  # without a home folder
+    user = prepare_folder(path.parent)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    if problem := ownership_problem(path.lstat(), user, stat.S_ISREG):
+        raise ValueError(problem)
+
+
+def prepare_folder(folder: Path) -> int | None:
+    """Create a folder, and return its user, None on Windows.
+
+    Raises OSError or ValueError if others could change it.
+    """
+    if not folder.is_absolute():  # without a home folder
         raise ValueError("the user has no cache folder")
     user = os.geteuid() if hasattr(os, "geteuid") else None
     if not folder.exists():
@@ -30,10 +41,7 @@ def prepare(path: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if problem := ownership_problem(folder.lstat(), user, stat.S_ISDIR):
         raise ValueError(f"the folder {problem}")
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    if problem := ownership_problem(path.lstat(), user, stat.S_ISREG):
-        raise ValueError(problem)
+    return user
 
 
 def ownership_problem(status: os.stat_result, user: int | None, is_kind: Callable[[int], bool]) -> str | None:

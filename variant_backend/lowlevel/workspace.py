@@ -14,6 +14,11 @@ from ..errors import VariantError
 # The names of private folders have it; the comparison of built files looks for it.
 PREFIX = "variant-backend-"
 
+
+class NotWritableError(VariantError):
+    """A folder of this machine cannot be written."""
+
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -100,9 +105,9 @@ def already_exists(target: Path) -> VariantError:
 def folder_error(folder: Path, error: OSError) -> VariantError:
     """Return the error for an output folder that cannot be created or written."""
     if isinstance(error, FileExistsError | NotADirectoryError):
-        return VariantError("expected a folder, got a file", place=folder, hint="use another folder")
+        return NotWritableError("expected a folder, got a file", place=folder, hint="use another folder")
     hint = "use a writable folder" if isinstance(error, PermissionError) else "use another folder"
-    return VariantError(str(error.strerror), place=folder, hint=hint)
+    return NotWritableError(str(error.strerror), place=folder, hint=hint)
 
 
 def _create_lock(folder: Path, prefix: str) -> tuple[Path, IO[bytes]]:

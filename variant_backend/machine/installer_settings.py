@@ -13,7 +13,7 @@ import configparser
 import io
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import reduce
 from pathlib import Path
@@ -64,36 +64,54 @@ def _redirects(variable: str) -> bool:
     return option in {"pip": _OF_PIP, "uv": _VARIABLES_OF_UV}.get(tool, ())
 
 
-class _PipConfig(configparser.RawConfigParser):
+class PipConfig(configparser.RawConfigParser):
+    """The settings in a file of pip, by section and normalized name."""
+
     def optionxform(self, optionstr: str) -> str:
         """Return the name of an option as pip normalizes it."""
         return optionstr.lower().replace("_", "-").removeprefix("--")
 
 
 def _pip_config() -> str | None:
-    """Return the settings of the user's files, with empty values that hide those of other files.
+    return pip_config_without(os.environ, _OF_PIP)
+
+
+def pip_config_without(environ: Mapping[str, str], keys: Collection[str]) -> str | None:
+    """Return the settings of the user's files, with empty values for *keys* that hide those of other files.
 
     None if pip reads no file, or if a file is invalid.
     """
-    named = os.environ.get("PIP_CONFIG_FILE")
+    named = environ.get("PIP_CONFIG_FILE")
     if named == os.devnull:
         return None
-    config = _PipConfig()
+    config = PipConfig()
     try:
-        config.read([named] if named and Path(named).exists() else _user_files_of_pip())
+        config.read([named] if named and Path(named).exists() else user_files_of_pip())
     except (configparser.Error, UnicodeDecodeError):
         return None
     for section in _SECTIONS:
         if not config.has_section(section):
             config.add_section(section)
-        for key in sorted(_OF_PIP):
+        for key in sorted(keys):
             config.set(section, key, "")
     text = io.StringIO()
     config.write(text)
     return text.getvalue()
 
 
-def _user_files_of_pip() -> list[Path]:
+def global_files_of_pip() -> list[Path]:
+    """Return the possible files that pip reads for all users, the one with the highest priority last."""
+    from platformdirs import site_config_dir
+
+    if sys.platform == "win32":
+        return [Path(site_config_dir("pip", appauthor=False), "pip.ini")]
+    if sys.platform == "darwin":
+        return [Path("/Library/Application Support/pip/pip.conf")]
+    folders = site_config_dir("pip", appauthor=False, multipath=True).split(os.pathsep)
+    return [Path(folder, "pip.conf") for folder in [*folders, "/etc"]]
+
+
+def user_files_of_pip() -> list[Path]:
     """Return the files that pip reads for a user, the one with the highest priority last."""
     from platformdirs import user_config_dir
 
@@ -104,13 +122,24 @@ def _user_files_of_pip() -> list[Path]:
     return [Path(old).expanduser() / name, new / name]
 
 
+def pdm_settings(environ: Mapping[str, str]) -> Settings:
+    """Return the settings in the user's file of PDM; an invalid file is left to PDM, which reports it."""
+    from platformdirs import user_config_path
+
+    named = environ.get("PDM_CONFIG_FILE")
+    path = Path(named) if named else user_config_path("pdm", appauthor=False) / "config.toml"
+    with suppress(VariantError, OSError):
+        return parse_toml(read_regular(path), path)
+    return {}
+
+
 def _uv_config() -> str | None:
     """Return the settings of all files of uv without redirection.
 
     None if there is nothing to remove, or if a file is invalid.
     """
     try:
-        settings: Settings = reduce(_combine, map(_settings, _files_of_uv()), {})
+        settings = uv_settings(os.environ, Path.cwd())
     except (VariantError, OSError):
         return None
     kept = {key: value for key, value in settings.items() if key not in _OF_UV}
@@ -123,10 +152,17 @@ def _uv_config() -> str | None:
     return from_dict(kept)
 
 
-def _files_of_uv() -> list[Path]:
+def uv_settings(environ: Mapping[str, str], folder: Path) -> Settings:
+    """Return the settings in all files that uv reads if it is started in a folder, with absolute paths.
+
+    Raises VariantError or OSError if a file cannot be read.
+    """
+    return reduce(_combine, map(_settings, _files_of_uv(environ, folder)), {})
+
+
+def _files_of_uv(environ: Mapping[str, str], folder: Path) -> list[Path]:
     """Return the files that uv reads, the one with the highest priority first."""
-    environ = os.environ
-    current = Path.cwd() / environ.get("UV_WORKING_DIR", "")
+    current = folder / environ.get("UV_WORKING_DIR", "")
     if named := environ.get("UV_CONFIG_FILE"):
         return [current / named]
     if environ.get("UV_NO_CONFIG", "").lower() in _TRUE:

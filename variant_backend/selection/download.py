@@ -19,7 +19,7 @@ from ..lowlevel.deadlines import TransientError
 from ..lowlevel.http import FileVersion, Response, http_date, request
 from ..lowlevel.ranges import Advance, opened_file, write_all
 from ..lowlevel.regular_files import too_large
-from ..lowlevel.workspace import workspace
+from ..lowlevel.workspace import NotWritableError, workspace
 
 _STEP = 1 << 20
 # The limit in bytes for a file whose source gives no size; no wheel is larger.
@@ -53,7 +53,7 @@ def download(
         except VariantError as error:
             raise error.within(shown_location(file)) from None
         except OSError as error:
-            raise VariantError(f"cannot write {file.filename}: {error.strerror}") from None
+            raise NotWritableError(f"cannot write {file.filename}: {error.strerror}") from None
         return part.proven
 
 

@@ -411,12 +411,22 @@ def _sdists(name: str, files: Iterable[File]) -> dict[Version, list[File]]:
 
 def read_index_file(file: File) -> IndexDocument:
     """Read an index file; its problems are returned, not raised."""
-    place, document = shown_location(file), Document()
     try:
         content = _content(file)
     except VariantError as error:
-        problems = (problem._replace(code=UNREADABLE, place="") for problem in error.problems)
-        return IndexDocument(place, None, tuple(problems))
+        return unreadable_index_file(file, error)
+    return parsed_index_file(file, content)
+
+
+def unreadable_index_file(file: File, error: VariantError) -> IndexDocument:
+    """Return an index file that cannot be read."""
+    problems = (problem._replace(code=UNREADABLE, place="") for problem in error.problems)
+    return IndexDocument(shown_location(file), None, tuple(problems))
+
+
+def parsed_index_file(file: File, content: bytes) -> IndexDocument:
+    """Read the content of an index file, and compare it with the hashes of its source."""
+    place, document = shown_location(file), Document()
     if wrong := tuple(simple_api.of_content("", file.hashes, content)):
         return IndexDocument(place, None, wrong)
     try:

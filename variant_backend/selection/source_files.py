@@ -137,14 +137,28 @@ def files_on_index(url: str, name: str, problems: list[Problem]) -> tuple[str, l
     """
     if _scheme(url) == "file":
         return _on_disk(path_of(url), name, problems)
-    content, kind, url = http.get(f"{url.rstrip('/')}/{name}/", accept=simple_api.ACCEPT, limit=LARGEST)
+    return files_on_page(page_on_server(url, name).page, problems)
+
+
+def page_on_server(index_url: str, name: str, known: http.KnownPage | None = None) -> http.KnownPage:
+    """Return the page of a project on an index over HTTP, or the *known* one if it has not changed.
+
+    An empty *name* is the list of all projects. Raises VariantError.
+    """
+    url = f"{index_url.rstrip('/')}/{name}/" if name else f"{index_url.rstrip('/')}/"
+    return http.get_changed(url, known, accept=simple_api.ACCEPT, limit=LARGEST)
+
+
+def files_on_page(answer: http.HttpContent, problems: list[Problem]) -> tuple[str, list[File]]:
+    """Return what `files_on_index` does from the page that a server sent."""
+    url = answer.url
     place = shown_url(url)
     skipped: list[VariantError] = []
     try:
-        if "json" in kind:
-            page = simple_api.from_json(content, place, skipped=skipped)
+        if "json" in answer.kind:
+            page = simple_api.from_json(answer.content, place, skipped=skipped)
         else:
-            page = simple_api.from_html(content, place)
+            page = simple_api.from_html(answer.content, place)
     except VariantError as error:
         raise error.within(place) from None
     problems += (problem.within(place) for problem in problems_of(skipped))

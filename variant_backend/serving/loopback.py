@@ -11,7 +11,7 @@ from threading import Thread
 from .. import __version__
 from ..errors import VariantError
 from .respond import ClientRequest, ServerAnswer
-from .streaming import verified_content
+from .streaming import begun
 
 Respond = Callable[[ClientRequest], ServerAnswer]
 
@@ -41,25 +41,27 @@ class _LoopbackHandler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
-        response = self.server.respond(ClientRequest(self.command, self.path, headers))
-        self.send_response(response.status)
-        for name, value in response.headers.items():
-            self.send_header(name, value)
-        if response.file is not None and "Content-Length" not in response.headers:
-            self.send_header("Connection", "close")
-        self.end_headers()
+        answer = self.server.respond(ClientRequest(self.command, self.path, headers))
+        parts: Iterator[bytes] = iter(())
         if self.command != "HEAD":
-            self._send_body(response)
-
-    def _send_body(self, response: ServerAnswer) -> None:
-        if response.file is None:
-            self.wfile.write(response.body)
-            return
+            answer, parts = begun(answer)
+        is_chunked = answer.file is not None and "Content-Length" not in answer.headers
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if is_chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
         try:
-            for part in verified_content(response.file):
-                self.wfile.write(part)
+            self._send_body(parts, is_chunked=is_chunked and self.command != "HEAD")
         except VariantError:
             self.close_connection = True  # the client sees that the content is not complete
+
+    def _send_body(self, parts: Iterator[bytes], *, is_chunked: bool) -> None:
+        for part in filter(None, parts):
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part) if is_chunked else part)
+        if is_chunked:
+            self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name of the base class
         """Print nothing: the site logs."""

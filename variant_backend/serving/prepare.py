@@ -2,62 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import partial
+from functools import lru_cache, partial
 
-from ..errors import Problem, VariantError
+from ..errors import VariantError, problems_of
 from ..formats.release import File, shown_location
 from ..wheels.plain import has_variant_markers, resolved_metadata
-from ..wheels.remote import map_in_threads
+from .contents import FAILURES
 from .offer import Offer, Offered
 from .page import Prepared, ReadyProject, hashes_of
+from .project_reading import in_threads
+from .streaming import Delivery, digest_on_disk
 from .upstream import Upstream
 
 
 def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False) -> ReadyProject:
     """Return the files of an offer with their hashes and METADATA, and the problems of those left out.
 
-    With *streams*, no file links to the upstream. Raises VariantError if the upstream fails.
+    With *streams*, no file links to the upstream. Raises an error of FAILURES if the upstream fails.
     """
-    results = map_in_threads(partial(_prepared_or_problem, upstream=upstream, streams=streams), offer.files)
+    prepare = partial(_prepared_or_problem, upstream=upstream, delivery=Delivery(streams=streams))
+    slow = iter(in_threads(prepare, filter(_is_read, offer.files)))
+    results = [next(slow) if _is_read(offered) else prepare(offered) for offered in offer.files]
     ready = tuple(result for result in results if isinstance(result, Prepared))
-    problems = _problems(result for result in results if isinstance(result, VariantError))
+    problems = problems_of(result for result in results if isinstance(result, VariantError))
     return ReadyProject(offer.name, ready, (*offer.problems, *problems))
 
 
-def _problems(errors: Iterable[VariantError]) -> tuple[Problem, ...]:
-    return tuple(problem for error in errors for problem in error.problems)
+def _is_read(offered: Offered) -> bool:
+    """Return whether a file is read before it is listed."""
+    return offered.wheel is not None or _needs_hash(offered.file)
 
 
-def _prepared_or_problem(offered: Offered, upstream: Upstream, *, streams: bool) -> Prepared | VariantError:
+def _needs_hash(file: File) -> bool:
+    return file.path is not None and not file.proofs
+
+
+def _prepared_or_problem(offered: Offered, upstream: Upstream, delivery: Delivery) -> Prepared | VariantError:
     try:
-        return prepared_file(offered, upstream, streams=streams)
+        return _prepared(offered, upstream, delivery)
+    except FAILURES:
+        raise
     except VariantError as error:
-        return error.within(shown_location(offered.file))
+        return error
 
 
 def prepared_file(offered: Offered, upstream: Upstream, *, streams: bool = False) -> Prepared:
     """Return a file with its hashes and METADATA; raises VariantError if it cannot be read."""
+    return _prepared(offered, upstream, Delivery(streams=streams))
+
+
+def _prepared(offered: Offered, upstream: Upstream, delivery: Delivery) -> Prepared:
     file = offered.file._replace(filename=offered.filename)
+    if file.path is not None and _needs_hash(file):
+        digest, size = digest_on_disk(file.path)
+        file = file._replace(hashes={**file.hashes, "sha256": digest}, size=size)
     if offered.wheel is None:
-        return _unchanged(offered, file, streams=streams)
+        return _unchanged(offered, file, is_direct=not delivery.is_streamed(file))
     name, variant, support = offered.wheel
     metadata = upstream.core_metadata(offered.file, name)
-    if not has_variant_markers(metadata):
-        return Prepared(offered, file._replace(core_metadata=hashes_of(metadata)), metadata)
+    if not _has_markers(metadata):
+        return Prepared(offered, file._replace(core_metadata=hashes_of(metadata)))
     properties = support.of_variant(variant) if variant else ()
-    decided = resolved_metadata(metadata, variant.label if variant else "", properties)
+    try:
+        decided = resolved_metadata(metadata, variant.label if variant else "", properties)
+    except VariantError as error:
+        raise error.within(shown_location(file)) from None
     file = upstream.rewritten(offered.file, name, decided)._replace(filename=offered.filename)
     return Prepared(offered, file, decided)
 
 
-def _unchanged(offered: Offered, file: File, *, streams: bool) -> Prepared:
+@lru_cache(maxsize=500)  # wheels of one release mostly have the same METADATA
+def _has_markers(metadata: bytes) -> bool:
+    return has_variant_markers(metadata)
+
+
+def _unchanged(offered: Offered, file: File, *, is_direct: bool) -> Prepared:
     """Return a file that is served as the upstream has it.
 
     A wheel without a metadata file beside it gets one, which is read when an installer requests it.
     """
-    is_wheel = file.filename.endswith(".whl")
-    has_metadata = file.core_metadata is not None or not is_wheel
-    if file.url is not None and has_metadata and not streams:
+    has_metadata = file.core_metadata is not None or not file.filename.endswith(".whl")
+    if is_direct and has_metadata:
         return Prepared(offered, file, is_direct=True)
     return Prepared(offered, file if has_metadata else file._replace(core_metadata={}))

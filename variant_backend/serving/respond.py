@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 from urllib.parse import unquote
 
@@ -134,11 +134,22 @@ def _normalized(project: str, *, has_slash: bool) -> OtherPath | None:
     return None
 
 
-def page_response(request: ClientRequest, html: bytes, json: bytes) -> ServerAnswer:
-    """Return a page for installers in the media type that a request prefers."""
+class TaggedContent(NamedTuple):
+    """A content with its ETag."""
+
+    content: bytes
+    tag: str
+
+    @classmethod
+    def of(cls, content: bytes) -> TaggedContent:
+        """Return a content with the ETag of its bytes."""
+        return cls(content, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+def page_response(request: ClientRequest, page_in: Callable[[str], TaggedContent]) -> ServerAnswer:
+    """Return a page for installers in the media type that a request prefers; *page_in* renders it."""
     kind = preferred_type(request.headers.get("accept", ""))
-    headers = {"Content-Type": kind, "Vary": "Accept, User-Agent"}
-    return content_response(request, json if kind == JSON_TYPE else html, headers)
+    return tagged_response(request, page_in(kind), {"Content-Type": kind, "Vary": "Accept, User-Agent"})
 
 
 def html_response(request: ClientRequest, status: int, page: bytes) -> ServerAnswer:
@@ -152,7 +163,12 @@ def html_response(request: ClientRequest, status: int, page: bytes) -> ServerAns
 
 def content_response(request: ClientRequest, content: bytes, headers: Mapping[str, str]) -> ServerAnswer:
     """Return a content with the ETag of its bytes; without the bytes if the client has them."""
-    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    return tagged_response(request, TaggedContent.of(content), headers)
+
+
+def tagged_response(request: ClientRequest, page: TaggedContent, headers: Mapping[str, str]) -> ServerAnswer:
+    """Return a content with its ETag; without the bytes if the client has them."""
+    content, tag = page
     common = {**headers, "ETag": tag, "Cache-Control": "no-cache"}
     if _matches(request.headers.get("if-none-match", ""), tag):
         return ServerAnswer(304, common)

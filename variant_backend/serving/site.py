@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from ..errors import Problem, VariantError, one_of
 from ..formats.release import File
-from ..formats.simple_api import to_html, to_json
+from ..formats.simple_api import JSON_TYPE, of_content, projects_to_html, projects_to_json
 from ..lowlevel.http import NOT_FOUND
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import release_support
+from ..variants.filename import check_project_name, normalize
 from ..wheels.plain import tagged_name
 from .environments import Environments, environments_named, environments_of_agent, unknown_environments
 from .offer import Offer, Offered, UpstreamProject, offer, offered_wheel
-from .page import Prepared, ReadyProject, simple_page
+from .page import Prepared
 from .prepare import prepared_file, prepared_project
+from .rendered import RenderedPages, RenderedProject
 from .respond import (
     ClientRequest,
     FilePath,
@@ -23,7 +26,9 @@ from .respond import (
     OtherPath,
     PersonPath,
     ProjectPath,
+    ProjectsPath,
     ServerAnswer,
+    TaggedContent,
     content_response,
     error_response,
     has_token,
@@ -32,9 +37,12 @@ from .respond import (
     redirect_response,
     route,
 )
+from .streaming import Delivery
 from .upstream import Upstream
 
 _METADATA = ".metadata"
+_MOST_REMEMBERED = 2000
+_T = TypeVar("_T")
 
 
 class Served(NamedTuple):
@@ -65,10 +73,13 @@ class Site:
         self._machines = machines
         self._token = token
         self._streams = streams
+        self._pages = RenderedPages()
         # The last offer of each project, by machine and project: `run` reports them in the end.
         self.offers: dict[tuple[str, str], Offer] = {}
         # The problems of the last pages for installers, also of files that could not be prepared.
         self.problems: dict[tuple[str, str], tuple[Problem, ...]] = {}
+        # The files that were sent or redirected to, by machine and project.
+        self.requested: dict[tuple[str, str], dict[str, Offered]] = {}
 
     def respond(self, request: ClientRequest) -> ServerAnswer:
         """Return the answer to a request."""
@@ -94,9 +105,11 @@ class Site:
             return self._page(request, place)
         if isinstance(place, FilePath):
             return self._file(request, place)
+        if isinstance(place, ProjectsPath):
+            return self._projects(request, place)
         if isinstance(place, PersonPath):
             return html_response(request, *self._page_for_people(place.project))
-        return error_response(404, "not matching")
+        return error_response(404, "not found")
 
     def _served(self, name: str) -> Served:
         """Return a machine by its name; raises VariantError with the code NOT_FOUND."""
@@ -107,10 +120,30 @@ class Site:
 
     def _page(self, request: ClientRequest, place: ProjectPath) -> ServerAnswer:
         served = self._served(place.machine)
-        environments = self._environments(request, place.environment)
-        ready = self.ready(self._upstream.project(place.project), served, environments)
-        page = simple_page(ready, depth=1 if place.environment else 0)
-        return page_response(request, to_html(page), to_json(page))
+        environments = _environments(request, place.environment)
+        project = self._upstream.project(place.project)
+        rendered = self._pages.get(
+            project, served.name, environments.key, lambda: self._rendered(project, served, environments)
+        )
+        _remember(self.offers, (served.name, project.name), rendered.offer)
+        _remember(self.problems, (served.name, project.name), rendered.ready.problems)
+        return page_response(request, partial(rendered.page, depth=1 if place.environment else 0))
+
+    def _rendered(
+        self, project: UpstreamProject, served: Served, environments: Environments
+    ) -> RenderedProject:
+        offered = offer(project, served.machine, served.policy, environments)
+        ready = prepared_project(offered, self._upstream, streams=self._streams)
+        for problem in ready.problems:
+            self._report(problem)
+        return RenderedProject(offered, ready)
+
+    def _projects(self, request: ClientRequest, place: ProjectsPath) -> ServerAnswer:
+        """Return the list of all projects."""
+        self._served(place.machine)
+        _environments(request, place.environment)
+        names = self._upstream.projects()
+        return page_response(request, partial(_projects_page, names))
 
     def _page_for_people(self, name: str) -> tuple[int, bytes]:
         """Return the status and the content of a page for people."""
@@ -126,7 +159,7 @@ class Site:
             return 404, unknown_project_page(name, error.problems)
         environments = unknown_environments()
         offers = [
-            MachineOffer(
+            MachineOffer.of(
                 served.name,
                 offer(project, served.machine, served.policy, environments),
                 self.problems.get((served.name, project.name), ()),
@@ -135,43 +168,71 @@ class Site:
         ]
         return 200, offered_project_page(project.name, offers)
 
-    def _environments(self, request: ClientRequest, named: str) -> Environments:
-        if not named:
-            return environments_of_agent(request.headers.get("user-agent", ""))
-        try:
-            return environments_named(named)
-        except VariantError as error:
-            problems = (problem._replace(code=NOT_FOUND) for problem in error.problems)
-            raise VariantError(*problems) from None
+    def offer_to(self, machine: str, project: str, environments: Environments) -> Offer:
+        """Return what a machine would see of a project, without counting it as requested.
 
-    def ready(self, project: UpstreamProject, served: Served, environments: Environments) -> ReadyProject:
-        """Return the files of a project for a machine and some environments."""
-        offered = offer(project, served.machine, served.policy, environments)
-        self.offers[served.name, project.name] = offered
-        ready = prepared_project(offered, self._upstream, streams=self._streams)
-        self.problems[served.name, project.name] = ready.problems
-        for problem in ready.problems:
-            self._report(problem)
-        return ready
+        Raises VariantError if the upstream lacks the project, or fails, or if the name is invalid.
+        """
+        served = self._served(machine)
+        check_project_name(project)
+        return offer(self._upstream.project(project), served.machine, served.policy, environments)
 
     def _file(self, request: ClientRequest, place: FilePath) -> ServerAnswer:
         """Return a file, or where the upstream has it."""
         served = self._served(place.machine)
         filename = place.filename.removesuffix(_METADATA)
-        project = self._upstream.project(place.project)
-        for offered in _offered_as(project, served, filename):
-            ready = prepared_file(offered, self._upstream, streams=self._streams)
-            if ready.key == place.key:
-                return self._content(request, ready, is_metadata=filename != place.filename)
-        raise VariantError(f"{place.project} has no file {filename} with this hash", code=NOT_FOUND)
+        is_metadata = filename != place.filename
+        ready = self._pages.file(served.name, normalize(place.project), place.key, filename)
+        ready = ready or _ready_file(place, served, self._upstream, filename, streams=self._streams)
+        if not is_metadata:
+            key = served.name, normalize(place.project)
+            _remember(self.requested, key, {**self.requested.get(key, {}), filename: ready.offered})
+        return self._content(request, ready, is_metadata=is_metadata)
 
     def _content(self, request: ClientRequest, ready: Prepared, *, is_metadata: bool) -> ServerAnswer:
         if is_metadata:
-            content = ready.core_metadata or self._upstream.metadata_of(ready.file)
+            content = ready.core_metadata or self._upstream.metadata_of(ready.offered.file)
+            if [*of_content("", ready.file.core_metadata or {}, content)]:
+                raise VariantError("METADATA has changed", place=ready.file.filename, hint="try again")
             return content_response(request, content, {"Content-Type": "text/plain; charset=utf-8"})
-        if isinstance(ready.file.location, str) and not self._streams:
-            return redirect_response(302, ready.file.location)
+        url = ready.file.url
+        if url is not None and not Delivery(streams=self._streams).is_streamed(ready.file):
+            return redirect_response(302, url)
         return ServerAnswer(200, _headers_of(ready.file), file=ready.file)
+
+
+def _remember(values: dict[tuple[str, str], _T], key: tuple[str, str], value: _T) -> None:
+    """Set the value of a machine and a project; the oldest of very many is removed."""
+    values.pop(key, None)
+    values[key] = value
+    if len(values) > _MOST_REMEMBERED:
+        values.pop(next(iter(values)), None)
+
+
+def _environments(request: ClientRequest, named: str) -> Environments:
+    """Return the environments of a request, or those that its path names; raises VariantError."""
+    if not named:
+        return environments_of_agent(request.headers.get("user-agent", ""))
+    try:
+        return environments_named(named)
+    except VariantError as error:
+        problems = (problem._replace(code=NOT_FOUND) for problem in error.problems)
+        raise VariantError(*problems) from None
+
+
+def _projects_page(names: Sequence[str], kind: str) -> TaggedContent:
+    return TaggedContent.of(projects_to_json(names) if kind == JSON_TYPE else projects_to_html(names))
+
+
+def _ready_file(
+    place: FilePath, served: Served, upstream: Upstream, filename: str, *, streams: bool
+) -> Prepared:
+    """Return a file of a page that another process has served, or of a project that has changed."""
+    for offered in _offered_as(upstream.project(place.project), served, filename):
+        ready = prepared_file(offered, upstream, streams=streams)
+        if ready.key == place.key:
+            return ready
+    raise VariantError(f"{place.project} has no file {filename} with this hash", code=NOT_FOUND)
 
 
 def _headers_of(file: File) -> Mapping[str, str]:

@@ -1,79 +1,108 @@
-"""The upstream of the offer: pages, index files and wheels of other indexes and folders."""
+"""The upstream of the offer: projects, METADATA and wheels of other indexes and folders."""
 
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
-from ..errors import Problem, VariantError, problems_of
+from ..errors import VariantError
 from ..formats.release import Candidate, File, shown_location
-from ..formats.simple_api import of_content
-from ..lowlevel import http
 from ..lowlevel.http import NOT_FOUND
-from ..lowlevel.ranges import file_digest
-from ..lowlevel.regular_files import LARGEST
-from ..lowlevel.workspace import workspace
 from ..selection.download import download
-from ..selection.releases import Listing, Sources, listings_of, read_release
-from ..selection.source_files import Folders, files_on_index
+from ..selection.releases import Sources
 from ..variants.filename import WheelFilename, normalize
+from ..variants.merging import conflicts_with_index
 from ..wheels.plain import replace_metadata
-from ..wheels.reading import Wheel, WheelFile, open_wheel
-from ..wheels.remote import NoRangesError, on_server, read_dist_info
+from ..wheels.reading import WheelFile
+from .contents import DistInfo, UpstreamContents
+from .disk_cache import KeptWheel, KeptWheels
 from .offer import UpstreamProject
 from .page import hashes_of
+from .project_reading import Snapshot, read_snapshot
+from .recent import RecentlyUsed, SharedWork
+from .sources import FolderSource, IndexSource, SourceFiles
+
+# Files of all projects that are kept in memory, each of about 1 kB; unknown projects are not kept.
+_MOST_FILES = 300_000
 
 
 class Upstream:
     """The sources of the offer. A project is taken from the first index that has it, and from all folders.
 
     Indexes are never mixed: a project on a later index could have the name of one on an earlier index.
+    Pages are kept in memory, and requested again only if they may have changed. Several threads may use it:
+    those that need the same project at the same time wait for one of them.
     """
 
     def __init__(self, sources: Sources, cache: Path) -> None:
-        self._sources = sources
-        self._cache = cache
+        self._folders = [FolderSource(folder) for folder in sources.find_links]
+        self._indexes = [IndexSource(url) for url in sources.index_urls]
+        self._contents = UpstreamContents(cache)
+        self._wheels = KeptWheels(cache / "wheels")
+        self._snapshots: RecentlyUsed[str, Snapshot] = RecentlyUsed(_MOST_FILES)
+        self._reading: SharedWork[str, Snapshot] = SharedWork()
+        self._rewriting: SharedWork[str, KeptWheel] = SharedWork()
 
     def project(self, name: str) -> UpstreamProject:
-        """Return a project; raises VariantError, with the code NOT_FOUND if no source has it.
+        """Return a project; the same object as before if nothing has changed.
 
-        An index that fails is an error, even if a later index has the project.
+        An index that fails is an error, even if a later index has the project. Raises VariantError, with the
+        code NOT_FOUND if no source has the project.
         """
         name = normalize(name)
-        problems: list[Problem] = []
-        read = self._read(name, problems)
-        listings = listings_of(name, read, problems, with_sdists=True)
-        varied = [listing for listing in listings if _has_variants(listing)]
-        releases = tuple((listing, read_release(listing, pinned=True)) for listing in varied)
-        problems += (problem for _, release in releases for problem in release.problems)
-        files = tuple(file for _, listed in read for file in listed)
-        return UpstreamProject(name, files, releases, tuple(problems))
+        known = self._snapshots.find(name)
+        if known and known.is_fresh:
+            return known.project
+        return self._reading.result(name, partial(self._renewed, name)).project
 
-    def _read(self, name: str, problems: list[Problem]) -> list[tuple[str, list[File]]]:
-        """Return the files of each source that has the project, each with its place."""
-        folders = Folders()
-        read = [folders.files(folder, name) for folder in self._sources.find_links]
-        read = [(place, files) for place, files in read if files]
-        missing: list[VariantError] = []
-        for url in self._sources.index_urls:
-            try:
-                return [*read, files_on_index(url, name, problems)]
-            except VariantError as error:
-                if any(problem.code != NOT_FOUND for problem in error.problems):
-                    raise
-                missing.append(error)
-        if not read:
-            raise VariantError(*problems_of(missing) or [Problem(NOT_FOUND, name, "unknown project")])
+    def last_project(self, name: str) -> UpstreamProject:
+        """Return a project as it was read last; raises VariantError as `project` does."""
+        known = self._snapshots.find(normalize(name))
+        return known.project if known else self.project(name)
+
+    def projects(self) -> list[str]:
+        """Return the normalized names of all projects; raises VariantError if a source cannot list them."""
+        listed = [source.projects() for source in self._folders]
+        listed += [source.projects() for source in self._indexes]
+        names = {name for names in listed for name in names}
+        return sorted(map(normalize, names))
+
+    def _renewed(self, name: str) -> Snapshot:
+        known = self._snapshots.find(name)
+        sources = self._read(name, {source.origin: source for source in known.sources} if known else {})
+        if not sources:
+            raise VariantError("unknown project", code=NOT_FOUND, place=name)
+        snapshot = read_snapshot(name, sources, known, self._contents)
+        self._snapshots.put(name, snapshot, snapshot.weight)
+        return snapshot
+
+    def _read(self, name: str, known: dict[str, SourceFiles]) -> list[SourceFiles]:
+        """Return the files of each source that has the project."""
+        folders = [folder.read(name, known.get(folder.origin)) for folder in self._folders]
+        read = [source for source in folders if source]
+        for index in self._indexes:
+            if source := index.read(name, known.get(index.origin)):
+                return [*read, source]
         return read
 
     def core_metadata(self, file: File, name: WheelFilename) -> bytes:
         """Return METADATA of a wheel: the file beside it, else a member of it; raises VariantError."""
-        if isinstance(file.location, str) and file.core_metadata is not None:
-            content = http.get(f"{file.location}.metadata", limit=LARGEST, other_hosts=True).content
-            if wrong := [*of_content("", file.core_metadata, content)]:
-                raise VariantError(*wrong).within(f"{shown_location(file)}.metadata")
+        if (content := self._contents.metadata_beside(file)) is not None:
             return content
-        return self.opened(file, name).core_metadata
+        contents = self._contents.dist_info(file, name)
+        self._check_variants(file, name, contents)
+        return contents.core_metadata
+
+    def _check_variants(self, file: File, name: WheelFilename, contents: DistInfo) -> None:
+        """Compare a wheel with the wheels that decide about its release; raises VariantError."""
+        snapshot = self._snapshots.find(normalize(name.distribution))
+        deciding = snapshot.deciding.get(file.location) if snapshot and name.label is not None else None
+        if deciding is None:
+            return
+        own = contents.variant_metadata(name.label)
+        if conflicts := conflicts_with_index(deciding, own, shown_location(file)):
+            raise VariantError(*(conflict.problem for conflict in conflicts)).within(shown_location(file))
 
     def metadata_of(self, file: File) -> bytes:
         """Return the metadata file beside a wheel that is offered unchanged; raises VariantError."""
@@ -84,38 +113,21 @@ class Upstream:
 
     def rewritten(self, file: File, name: WheelFilename, metadata: bytes) -> File:
         """Return a wheel with another METADATA, in the cache; raises VariantError if it cannot be written."""
-        key = hashlib.sha256(f"{sorted(file.hashes.items())} {file.location}".encode() + metadata).hexdigest()
-        target = self._cache / key / str(name)
-        if not target.exists():
-            with workspace(self._cache) as folder:
-                download(file, folder / str(name))
-                replace_metadata(WheelFile(folder / str(name), name), metadata, target)
-        hashes = {"sha256": file_digest(target)}
-        size = target.stat().st_size
-        return file._replace(location=target, hashes=hashes, size=size, core_metadata=hashes_of(metadata))
 
-    def opened(self, file: File, name: WheelFilename) -> Wheel:
-        """Return a wheel, of which only the dist-info directory is read; raises VariantError."""
-        if file.path is not None:
-            with open_wheel(file.path, whole=False) as wheel:
-                return wheel
-        remote = on_server(name, str(file.location), size=file.size)
-        try:
-            source = remote.source()
-            read_dist_info(source, name, ("METADATA", "WHEEL", "variant.json"))
-            return Wheel.read(name, source)
-        except NoRangesError:
-            with workspace(self._cache) as folder:
-                download(file, folder / str(name))
-                with open_wheel(folder / str(name), whole=False) as wheel:
-                    return wheel
-        except VariantError as error:
-            raise error.within(shown_location(file)) from None
+        def make(path: Path, folder: Path) -> None:
+            wheel = WheelFile(folder / "original.whl", name)
+            download(file, wheel.path)
+            replace_metadata(wheel, metadata, path)
+
+        key = _rewriting_key(file, metadata)
+        kept = self._rewriting.result(key, partial(self._wheels.get, key, make))
+        hashes = {"sha256": kept.sha256}
+        return file._replace(
+            location=kept.path, hashes=hashes, size=kept.size, core_metadata=hashes_of(metadata)
+        )
 
 
-def _has_variants(listing: Listing) -> bool:
-    return bool(listing.index_files) or any(_is_variant(wheel) for wheel in listing.wheels)
-
-
-def _is_variant(wheel: Candidate) -> bool:
-    return wheel.label is not None
+def _rewriting_key(file: File, metadata: bytes) -> str:
+    """Return the key of a rewritten wheel: its content, or else where it is."""
+    content = str(sorted(file.proofs.items())) if file.proofs else f"{file.location} {file.upload_time}"
+    return hashlib.sha256(f"{content}\n".encode() + metadata).hexdigest()

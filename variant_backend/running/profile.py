@@ -1,0 +1,47 @@
+"""The place of an offer on this machine, which is the same for the same sources, machine and policy.
+
+uv keeps downloaded wheels by the URL of their index, so a random port or path would empty its cache. Ports
+are below those that systems give to connections: 32768 and above on Linux, 49152 and above elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..lowlevel.urls import shown_url
+from ..machine.support import Machine, Policy
+
+if TYPE_CHECKING:
+    from ..selection.releases import Sources
+
+_FIRST, _END = 20_000, 32_768
+_MOST_PORTS = 8
+
+
+def profile_of(sources: Sources, machine: Machine, policy: Policy) -> str:
+    """Return the name of a profile in URLs; it reads what the machine supports.
+
+    Passwords in URLs may change, and are no part of it.
+    """
+    hardware = machine.hardware.namespaces if machine.hardware else {}
+    parts = (
+        [str(path.absolute()) for path in sources.find_links],
+        [shown_url(url) for url in sources.index_urls],
+        {name: {**known.to_dict(), "source": ""} for name, known in hardware.items()},
+        {name: {**features} for name, features in policy.given.items()},
+        sorted(map(str, policy.trusted.values())),
+        sorted(policy.enabled),
+        sorted(policy.disabled),
+        [effect[:2] for effect in policy.rules.effects()],
+    )
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def ports_of(profile: str) -> Iterator[int]:
+    """Yield the possible ports of a profile, always in the same order."""
+    for number in range(_MOST_PORTS):
+        digest = hashlib.sha256(f"{profile} {number}".encode()).digest()
+        yield _FIRST + int.from_bytes(digest[:4], "big") % (_END - _FIRST)

@@ -1,0 +1,138 @@
+"""The variables by which installers, and tools that start them, get their packages from the offer.
+
+All tools get all variables, because one may start another. What each variable is for was measured with pip
+23 to 26, uv 0.13, PDM 2.29, pipenv 2026.10, tox 4, nox, hatch 1.18 and build; `docs/run.md` has the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from ..machine.installer_settings import Settings, pdm_settings
+from .uv_indexes import SOURCE_KEYS
+
+# Variables that name another source.
+_REMOVED = ("PIP_PYPI_URL", "PIP_PROXY", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX")
+_HOST = "127.0.0.1"
+
+
+class OfferPlace(NamedTuple):
+    """Where tools find the offer: the URL of its index with the token, and the *profile* that it is for."""
+
+    url: str
+    profile: str
+
+    @property
+    def host(self) -> str:
+        """The host with its port."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+
+class ToolFiles(NamedTuple):
+    """Folders that tools use: an empty one, one for temporary files, and one for the caches of profiles."""
+
+    empty: Path
+    temporary: Path
+    caches: Path
+
+
+def tool_environ(
+    environ: Mapping[str, str],
+    offer: OfferPlace,
+    files: ToolFiles,
+    *,
+    trusted_hosts: tuple[str, ...] = (),
+    uv: Settings | None = None,
+    proxy: str = "",
+) -> dict[str, str]:
+    """Return the environment variables of a command whose tools get their packages from an offer.
+
+    *trusted_hosts* and *proxy* are the user's settings of pip. *uv* are those of uv: if they name sources,
+    uv reads the others from another file.
+    """
+    kept = {name: value for name, value in environ.items() if name.upper() not in _REMOVED}
+    variables = {
+        **kept,
+        **_of_pip(offer, files, trusted_hosts),
+        **_of_uv(offer, files, uv or {}),
+        **_of_pdm(environ, offer, files),
+        "PIPENV_PYPI_MIRROR": offer.url,
+        **_without_proxy(environ),
+    }
+    return variables | _with_proxy_of_pip(variables, files, proxy) if proxy else variables
+
+
+def _of_pip(offer: OfferPlace, files: ToolFiles, trusted_hosts: tuple[str, ...]) -> dict[str, str]:
+    """Return the variables of pip: it ignores an empty one, and then obeys its files."""
+    return {
+        "PIP_INDEX_URL": offer.url,
+        "PIP_EXTRA_INDEX_URL": offer.url,
+        "PIP_FIND_LINKS": files.empty.as_uri(),
+        "PIP_NO_INDEX": "0",
+        # pip caches nothing that comes over http from other hosts.
+        "PIP_TRUSTED_HOST": " ".join([*trusted_hosts, offer.host]),
+    }
+
+
+def _of_uv(offer: OfferPlace, files: ToolFiles, settings: Settings) -> dict[str, str]:
+    """Return the variables of uv: indexes in files are above UV_DEFAULT_INDEX, but below UV_INDEX."""
+    variables = {
+        "UV_DEFAULT_INDEX": offer.url,
+        "UV_INDEX": offer.url,
+        "UV_INDEX_STRATEGY": "first-index",
+    }
+    kept = _without_sources(settings)
+    if kept != settings:
+        variables["UV_CONFIG_FILE"] = _written(files.temporary / "uv.toml", kept)
+    return variables
+
+
+def _of_pdm(environ: Mapping[str, str], offer: OfferPlace, files: ToolFiles) -> dict[str, str]:
+    """Return the variables of PDM; its cache mixes files of profiles, and its file may add indexes."""
+    variables = {"PDM_PYPI_URL": offer.url, "PDM_CACHE_DIR": str(files.caches / "pdm" / offer.profile)}
+    settings = pdm_settings(environ)
+    of_index = settings.get("pypi")
+    if isinstance(of_index, dict):
+        kept = {key: value for key, value in of_index.items() if not isinstance(value, dict)}
+        if kept != of_index:
+            variables["PDM_CONFIG_FILE"] = _written(files.temporary / "pdm.toml", {**settings, "pypi": kept})
+    return variables
+
+
+def _written(path: Path, settings: Settings) -> str:
+    from ..formats.toml_edit import from_dict  # rarely needed, and slow to import
+
+    path.write_text(from_dict(settings), encoding="utf-8")
+    return str(path)
+
+
+def _without_sources(settings: Settings) -> Settings:
+    return {
+        key: _without_sources(value) if key == "pip" and isinstance(value, dict) else value
+        for key, value in settings.items()
+        if key not in SOURCE_KEYS
+    }
+
+
+def _without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with which requests to this machine use no proxy."""
+    names = ("no_proxy", "NO_PROXY")
+    hosts = next((value for name in names if (value := environ.get(name))), "")
+    return dict.fromkeys(names, f"{hosts},{_HOST}" if hosts else _HOST)
+
+
+def _with_proxy_of_pip(environ: Mapping[str, str], files: ToolFiles, proxy: str) -> dict[str, str]:
+    """Return variables that replace pip's own setting of a proxy: pip would use it for this machine, too.
+
+    The file of PIP_CONFIG_FILE has the highest priority, and an empty value hides others.
+    """
+    from ..machine.installer_settings import pip_config_without
+
+    path = files.temporary / "pip.conf"
+    path.write_text(pip_config_without(environ, {"proxy"}) or "")
+    url = proxy if "://" in proxy else f"http://{proxy}"
+    names = ("http_proxy", "https_proxy", "HTTPS_PROXY")
+    return {**dict.fromkeys(names, url), "PIP_CONFIG_FILE": str(path)}

@@ -1,0 +1,144 @@
+"""The user's own package indexes: where the offer of `run` gets its packages.
+
+They are those of the tool that is started. For a tool that starts pip or uv, they are those of pip, or else
+of uv. Their certificates and proxies are used for the requests of the offer, too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from ..errors import Problem, VariantError
+from ..formats.toml_read import read_toml, value_at
+from ..lowlevel.urls import is_http, is_safe_line, shown_url
+from ..machine.installer_settings import Settings, pdm_settings
+from .command import ToolCommand
+from .pip_settings import pip_settings
+from .uv_indexes import PYPI, uv_sources
+
+
+class UserIndexes(NamedTuple):
+    """What a tool is configured to use, as the user wrote it; *owner* names the tool.
+
+    A project is taken from the first of the *index_urls* that has it. *certificates* is a file or
+    folder of authorities, *client_certificate* a file, and *proxy* a URL; each is empty if it is not set.
+    *trusted_hosts* need no https. *uses_keyring*: the program `keyring` is asked for passwords.
+    """
+
+    owner: str
+    index_urls: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
+    certificates: str = ""
+    client_certificate: str = ""
+    proxy: str = ""
+    trusted_hosts: tuple[str, ...] = ()
+    uses_keyring: bool = False
+    # All settings of uv: `tool_variables` writes those that name no source into another file.
+    uv: Settings = {}  # noqa: RUF012  # no code changes this default
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no source is configured."""
+        return not (self.index_urls or self.find_links or self.no_index)
+
+
+def user_indexes(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> UserIndexes:
+    """Return the user's indexes for the tool that a command starts in a folder."""
+    pip, uv = _of_pip(command, environ), _of_uv(command, environ, folder)
+    if command.tool == "uv":
+        return uv
+    for reads in (_of_pdm, _of_pipenv):
+        own = reads(command, environ, folder)
+        if own is not None and not own.is_empty:
+            return _with_network(own, pip, uv)
+    return _with_network(uv if pip.is_empty and not uv.is_empty else pip, pip, uv)
+
+
+def _with_network(own: UserIndexes, pip: UserIndexes, uv: UserIndexes) -> UserIndexes:
+    """Return indexes with the certificates and the proxy of pip, and the settings of uv."""
+    own = own._replace(certificates=pip.certificates, client_certificate=pip.client_certificate)
+    return own._replace(proxy=pip.proxy, trusted_hosts=own.trusted_hosts or pip.trusted_hosts, uv=uv.uv)
+
+
+def _of_pip(command: ToolCommand, environ: Mapping[str, str]) -> UserIndexes:
+    settings = pip_settings(command, environ)
+    urls = [settings.get("index-url") or settings.get("pypi-url") or ""]
+    extra = settings.get("extra-index-url", "").split()
+    if extra and not urls[0]:
+        urls = [PYPI]
+    no_index = settings.get("no-index", "").lower() in ("1", "true", "yes", "on", "y", "t")
+    return UserIndexes(
+        "pip",
+        () if no_index else tuple(dict.fromkeys(filter(None, [*urls, *extra]))),
+        tuple(settings.get("find-links", "").split()),
+        no_index,
+        settings.get("cert") or environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or "",
+        settings.get("client-cert", ""),
+        settings.get("proxy", ""),
+        tuple(settings.get("trusted-host", "").split()),
+        settings.get("keyring-provider") in ("subprocess", "import"),
+    )
+
+
+def _of_uv(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> UserIndexes:
+    sources = uv_sources(command, environ, folder)
+    urls = () if sources.no_index else sources.index_urls
+    return UserIndexes(
+        "uv",
+        urls,
+        sources.find_links,
+        sources.no_index,
+        client_certificate=environ.get("SSL_CLIENT_CERT", ""),
+        trusted_hosts=sources.trusted_hosts,
+        uses_keyring=sources.uses_keyring,
+        uv=sources.settings,
+    )
+
+
+def _of_pdm(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> UserIndexes | None:
+    """Return the index in PDM_PYPI_URL, ``pdm.toml`` or the user's file, None for other tools than PDM."""
+    if command.tool != "pdm":
+        return None
+    project = folder / (command.values("-p", "--project")[-1:] or [""])[0]
+    of_project: object = None
+    with suppress(VariantError, OSError):
+        of_project = value_at(read_toml(project / "pdm.toml"), "pypi", "url")
+    named = (environ.get("PDM_PYPI_URL"), of_project, value_at(pdm_settings(environ), "pypi", "url"))
+    return UserIndexes("PDM", tuple(url for url in named if isinstance(url, str) and url)[:1])
+
+
+def _of_pipenv(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> UserIndexes | None:
+    """Return what PIPENV_PYPI_MIRROR or the Pipfile names, None for other tools."""
+    if command.tool != "pipenv":
+        return None
+    if mirror := environ.get("PIPENV_PYPI_MIRROR"):
+        return UserIndexes("pipenv", (mirror,))
+    listed: object = None
+    with suppress(VariantError, OSError):
+        listed = read_toml(folder / environ.get("PIPENV_PIPFILE", "Pipfile")).get("source")
+    tables = [table for table in listed if isinstance(table, dict)] if isinstance(listed, list) else []
+    urls = (os.path.expandvars(str(table.get("url", ""))) for table in tables)
+    return UserIndexes("pipenv", tuple(filter(None, urls)))
+
+
+def check_is_safe(urls: tuple[str, ...], trusted_hosts: tuple[str, ...]) -> None:
+    """Raise VariantError if a connection to an index is not encrypted, and no setting trusts its host."""
+    trusted = {host.partition(":")[0] for host in trusted_hosts}
+    problems = [
+        Problem(
+            "error",
+            shown_url(url),
+            "not encrypted",
+            "use https, or --allow-insecure if you trust the network",
+        )
+        for url in urls
+        if is_http(url) and not is_safe_line(url) and urlsplit(url).hostname not in trusted
+    ]
+    if problems:
+        raise VariantError(*problems)

@@ -1,0 +1,218 @@
+"""Read METADATA and variant.json of upstream wheels, and index files, and keep them.
+
+A file that the upstream names by a secure hash is read once: it is kept on disk, for all processes. METADATA
+and variant.json of a wheel that is read in ranges are not verified by the wheel's hash. So they are kept for
+its hash and its URL: no other server can change what is known of a wheel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from ..errors import Problem, VariantError
+from ..formats.release import File, shown_location
+from ..formats.simple_api import of_content
+from ..lowlevel import http
+from ..lowlevel.deadlines import ServerFailedError
+from ..lowlevel.http import NOT_FOUND
+from ..lowlevel.regular_files import LARGEST, read_regular
+from ..lowlevel.urls import without_user
+from ..lowlevel.workspace import NotWritableError, workspace
+from ..selection.download import download
+from ..selection.releases import IndexDocument, parsed_index_file, unreadable_index_file
+from ..variants.filename import WheelFilename
+from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import usable_from_json
+from ..variants.wheel_metadata import label_problem
+from ..wheels.reading import Wheel, WheelFile
+from ..wheels.remote import NoRangesError, RequestFailedError, on_server, read_dist_info
+from .disk_cache import KeptContents
+from .recent import RecentlyUsed
+
+# Errors after which the content of the upstream is unknown. After others, only one file is not usable.
+FAILURES = (ServerFailedError, RequestFailedError, NotWritableError)
+# The limit in bytes for a wheel that is downloaded whole, because its server does not support ranges.
+LARGEST_WHOLE = 2 << 30
+_MOST_IN_MEMORY = 64 << 20  # bytes
+_MOST_REQUESTS = 32
+
+
+class DistInfo(NamedTuple):
+    """METADATA of a wheel, and its variant.json, which is empty if the wheel is no variant."""
+
+    core_metadata: bytes
+    variants: bytes
+
+    def variant_metadata(self, label: str | None) -> VariantMetadata:
+        """Return the content of variant.json; raises VariantError unless its only label is *label*."""
+        if not self.variants:
+            raise VariantError("variant.json is missing")
+        metadata, _ = usable_from_json(self.variants, "variant.json")
+        if problem := label_problem(metadata.variants, label):
+            raise VariantError(problem.within("variant.json"))
+        return metadata
+
+
+class KnownIndexFile(NamedTuple):
+    """An index file as it was read under the *hashes* of its source, with its page if it may change."""
+
+    document: IndexDocument
+    hashes: Mapping[str, str]
+    page: http.KnownPage | None = None
+
+
+class UpstreamContents:
+    """Reads small contents of the upstream. Several threads may use it."""
+
+    def __init__(self, cache: Path) -> None:
+        self._downloads = cache / "downloads"
+        self._disk = KeptContents(cache / "contents")
+        self._memory: RecentlyUsed[str, bytes] = RecentlyUsed(_MOST_IN_MEMORY)
+        self._requests = BoundedSemaphore(_MOST_REQUESTS)
+
+    def index_file(self, file: File, known: KnownIndexFile | None) -> KnownIndexFile:
+        """Return an index file; the *known* one if it has not changed.
+
+        If its content is wrong, the document has the problem. Raises an error of FAILURES.
+        """
+        try:
+            if not isinstance(file.location, str):
+                return KnownIndexFile(parsed_index_file(file, _local(file.location)), file.hashes)
+            if file.proofs:
+                content = self._verified(file.location, file.proofs)
+                return KnownIndexFile(parsed_index_file(file, content), file.hashes)
+            with self._requests:
+                page = http.get_changed(file.location, known.page if known else None, limit=LARGEST)
+        except FAILURES as error:
+            raise error.within(shown_location(file)) from None
+        except VariantError as error:
+            return KnownIndexFile(unreadable_index_file(file, error), file.hashes)
+        if known and page.is_known:
+            return known
+        document = parsed_index_file(file, page.page.content)
+        return KnownIndexFile(document, file.hashes, without_content(page))
+
+    def metadata_beside(self, file: File) -> bytes | None:
+        """Return the metadata file beside a wheel, verified by its hash; None if there is none.
+
+        Raises VariantError.
+        """
+        if not isinstance(file.location, str) or file.core_metadata is None:
+            return None
+        hashes = file._replace(hashes=file.core_metadata).proofs
+        url = f"{file.location}.metadata"
+        try:
+            content = self._verified(url, hashes)
+        except VariantError as error:
+            if all(problem.code == NOT_FOUND for problem in error.problems):
+                return None
+            raise
+        if wrong := [*of_content("", file.core_metadata, content)]:
+            raise VariantError(*wrong).within(f"{shown_location(file)}.metadata")
+        return content
+
+    def _verified(self, url: str, hashes: dict[str, str]) -> bytes:
+        """Return the content at a URL; it is kept if secure *hashes* verify it. Raises VariantError.
+
+        The content need not match the hashes.
+        """
+        key = "content " + " ".join(f"{name}={digest}" for name, digest in sorted(hashes.items()))
+        if hashes and (kept := self._kept(key)) is not None:
+            return kept
+        with self._requests:
+            content = http.get(url, limit=LARGEST, other_hosts=bool(hashes)).content
+        if hashes and not [*of_content("", hashes, content)]:
+            self._keep(key, content)
+        return content
+
+    def dist_info(self, file: File, name: WheelFilename) -> DistInfo:
+        """Return METADATA and variant.json of a wheel; raises VariantError."""
+        key = _wheel_key(file)
+        if key and (kept := self._kept(key)) is not None:
+            size, _, rest = kept.partition(b"\n")
+            return DistInfo(rest[: int(size)], rest[int(size) :])
+        try:
+            contents = self._read(file, name)
+        except VariantError as error:
+            raise error.within(shown_location(file)) from None
+        if key:
+            self._keep(
+                key, b"%d\n%b%b" % (len(contents.core_metadata), contents.core_metadata, contents.variants)
+            )
+        return contents
+
+    def _read(self, file: File, name: WheelFilename) -> DistInfo:
+        if file.path is not None:
+            return _in_file(WheelFile(file.path, name))
+        with self._requests:
+            try:
+                source = on_server(name, str(file.location), size=file.size).source()
+                read_dist_info(source, name, ("METADATA", "WHEEL", "variant.json"))
+                return _in_wheel(Wheel.read(name, source))
+            except NoRangesError:
+                return self._in_whole_file(file, name)
+
+    def _in_whole_file(self, file: File, name: WheelFilename) -> DistInfo:
+        """Return the contents of a wheel whose server does not support ranges."""
+        received = 0
+
+        def advance(count: int) -> None:
+            nonlocal received
+            received += count
+            if max(received, file.size or 0) > LARGEST_WHOLE:
+                text = f"no ranges on the server, and the wheel has more than {LARGEST_WHOLE} bytes"
+                raise VariantError(text)
+
+        advance(0)
+        with workspace(self._downloads) as folder:
+            wheel = WheelFile(folder / "wheel.whl", name)
+            download(file, wheel.path, advance=advance)
+            return _in_file(wheel)
+
+    def _kept(self, key: str) -> bytes | None:
+        content = self._memory.find(key)
+        if content is None and (content := self._disk.find(key)) is not None:
+            self._memory.put(key, content, len(content))
+        return content
+
+    def _keep(self, key: str, content: bytes) -> None:
+        self._memory.put(key, content, len(content))
+        self._disk.add(key, content)
+
+
+def without_content(known: http.KnownPage) -> http.KnownPage:
+    """Return a page without its content, which is kept in another form."""
+    return known._replace(page=known.page._replace(content=b""))
+
+
+def _local(path: Path) -> bytes:
+    try:
+        return read_regular(path)
+    except OSError as error:
+        raise VariantError(error.strerror or str(error)) from None
+
+
+def _in_file(file: WheelFile) -> DistInfo:
+    with file.open(whole=False) as wheel:
+        return _in_wheel(wheel)
+
+
+def _in_wheel(wheel: Wheel) -> DistInfo:
+    return DistInfo(wheel.core_metadata, wheel.read_file("variant.json") if wheel.is_variant() else b"")
+
+
+def _wheel_key(file: File) -> str:
+    """Return the key of a wheel with a secure hash at a URL, empty for others."""
+    if not isinstance(file.location, str) or not file.proofs:
+        return ""
+    place = urlsplit(without_user(file.location))._replace(query="", fragment="").geturl()
+    return f"wheel {place} " + " ".join(f"{name}={digest}" for name, digest in sorted(file.proofs.items()))
+
+
+def unreadable_wheel(error: VariantError) -> Problem:
+    """Return the reason that excludes a wheel whose content is wrong."""
+    return error.problems[0]._replace(code="unreadable")

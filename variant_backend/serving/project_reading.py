@@ -1,0 +1,167 @@
+"""Read a project from the files of its sources: its releases with variants, and their index files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
+from typing import NamedTuple, TypeVar
+
+from ..errors import Problem, VariantError
+from ..formats.release import Candidate, File, Location, Release
+from ..selection.read_ahead import read_ahead
+from ..selection.releases import IndexDocument, Listed, Listing, listings_of, read_release
+from ..variants.metadata import VariantMetadata
+from .contents import FAILURES, KnownIndexFile, UpstreamContents
+from .in_wheels import SourceVariants, deciding_wheels, lacks_index_file, variants_of_source
+from .offer import UpstreamProject
+from .sources import SourceFiles
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+_AT_ONCE = 16
+_IndexFiles = Mapping[Location, KnownIndexFile]
+
+
+class Snapshot(NamedTuple):
+    """A project as it was read: the files of each source, and its index files by their locations.
+
+    *deciding* has the metadata of the release for each labelled wheel whose source has no index file.
+    """
+
+    sources: tuple[SourceFiles, ...]
+    index_files: _IndexFiles
+    project: UpstreamProject
+    deciding: Mapping[Location, VariantMetadata]
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no source need be asked again."""
+        return all(monotonic() < source.fresh_until for source in self.sources)
+
+    @property
+    def weight(self) -> int:
+        """The number of files."""
+        return 1 + len(self.project.files)
+
+
+def in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+    """Call *function* for each item, several at a time; return the results in order.
+
+    The threads do not keep the program from ending. If one raises an error, later items are not started.
+    """
+    return [result() for _, result in read_ahead(function, items, _AT_ONCE)]
+
+
+def read_snapshot(
+    name: str, sources: Sequence[SourceFiles], known: Snapshot | None, contents: UpstreamContents
+) -> Snapshot:
+    """Return a project; the *known* one if its files and index files are the same.
+
+    Raises an error of FAILURES if the upstream fails.
+    """
+    if known and [id(source.files) for source in sources] == [id(source.files) for source in known.sources]:
+        listings = [listing for listing, _ in known.project.releases]
+        index_files = _index_files(listings, known.index_files, contents, is_same=True)
+        if all(index_files[place] is known.index_files[place] for place in index_files):
+            return known._replace(sources=tuple(sources))
+    problems = [problem for source in sources for problem in source.problems]
+    read = [(source.place, [*source.files]) for source in sources]
+    listings = [
+        listing for listing in listings_of(name, read, problems, with_sdists=True) if _has_variants(listing)
+    ]
+    index_files = _index_files(listings, known.index_files if known else {}, contents)
+    releases, deciding = _releases(listings, index_files, contents, problems)
+    files = tuple(file for source in sources for file in source.files)
+    project = UpstreamProject(name, files, tuple(releases), tuple(problems))
+    return Snapshot(tuple(sources), index_files, project, deciding)
+
+
+def _has_variants(listing: Listing) -> bool:
+    return bool(listing.index_files) or any(wheel.label is not None for wheel in listing.wheels)
+
+
+def _index_files(
+    listings: Iterable[Listing], known: _IndexFiles, contents: UpstreamContents, *, is_same: bool = False
+) -> _IndexFiles:
+    """Read index files; if the listed files *is_same* as before, only those that the list does not verify."""
+    files = [file for listing in listings for file in listing.index_files]
+
+    def needs_reading(file: File) -> bool:
+        if file.location not in known:
+            return True
+        return not file.proofs and (isinstance(file.location, str) or not is_same)
+
+    def read(file: File) -> KnownIndexFile:
+        return contents.index_file(file, None if file.proofs else known.get(file.location))
+
+    unread = [file for file in files if needs_reading(file) or not _is_of(known[file.location], file)]
+    new = dict(zip((file.location for file in unread), in_threads(read, unread), strict=True))
+    return {file.location: new.get(file.location) or known[file.location] for file in files}
+
+
+def _is_of(known: KnownIndexFile, file: File) -> bool:
+    """Return whether an index file was read under the same hashes."""
+    return known.hashes == file.hashes
+
+
+def _releases(
+    listings: Iterable[Listing], index_files: _IndexFiles, contents: UpstreamContents, problems: list[Problem]
+) -> tuple[list[tuple[Listing, Release]], dict[Location, VariantMetadata]]:
+    """Return the releases with their listings, and what `Snapshot.deciding` has; add their *problems*."""
+    variants = _variants_in_wheels(listings, contents)
+    releases: list[tuple[Listing, Release]] = []
+    deciding: dict[Location, VariantMetadata] = {}
+    for listing in listings:
+        read: list[SourceVariants] = []
+        for source in listing.sources:
+            if lacks_index_file(source):
+                read.append(variants_of_source(source, variants))
+                problems += read[-1].problems
+            else:
+                listed = tuple(index_files[file.location].document for file in source.index_files)
+                read.append(SourceVariants(source, listed))
+        listing = listing._replace(sources=tuple(source.source for source in read))
+        release = _release(listing, read)
+        problems += release.problems
+        releases.append((listing, release))
+        if release.metadata:
+            unlisted = [source for source in listing.sources if lacks_index_file(source)]
+            wheels = (wheel for source in unlisted for wheel in source.wheels)
+            deciding |= {wheel.file.location: release.metadata for wheel in wheels}
+    return releases, deciding
+
+
+def _release(listing: Listing, read: Iterable[SourceVariants]) -> Release:
+    documents = {source.source.place: [*source.documents] for source in read}
+
+    def documents_of(source: Listed) -> list[IndexDocument]:
+        return documents[source.place]
+
+    return read_release(listing, pinned=True, documents_of=documents_of)
+
+
+def _variants_in_wheels(
+    listings: Iterable[Listing], contents: UpstreamContents
+) -> Callable[[Candidate], VariantMetadata]:
+    """Return a function that reads variant.json of a wheel; one wheel of each label is read at once."""
+
+    def read(wheel: Candidate) -> VariantMetadata | VariantError:
+        try:
+            return contents.dist_info(wheel.file, wheel.name).variant_metadata(wheel.label)
+        except FAILURES:
+            raise
+        except VariantError as error:
+            return error
+
+    wheels = deciding_wheels(listings)
+    known = dict(zip((wheel.file.location for wheel in wheels), in_threads(read, wheels), strict=True))
+
+    def variants_of(wheel: Candidate) -> VariantMetadata:
+        place = wheel.file.location
+        result = known[place] if place in known else read(wheel)
+        if isinstance(result, VariantError):
+            raise result
+        return result
+
+    return variants_of

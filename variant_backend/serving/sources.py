@@ -1,0 +1,153 @@
+"""The files of a project in the sources of the upstream; each source is read again only if it has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import Problem, VariantError
+from ..formats import simple_api
+from ..formats.release import File
+from ..lowlevel.http import NOT_FOUND, KnownPage
+from ..lowlevel.ranges import path_of
+from ..lowlevel.remembered_digests import is_settled
+from ..lowlevel.urls import shown_url
+from ..selection.source_files import (
+    Folders,
+    files_on_index,
+    files_on_page,
+    page_on_server,
+    projects_in_folder,
+    projects_on_index,
+)
+from .contents import without_content
+
+# A page is used for this many seconds at most, whatever its server says.
+_LONGEST_USE = 600.0
+_FILE_URL = "file:"
+
+
+class SourceFiles(NamedTuple):
+    """The files of a project in one source, with its *place* in messages, and the problems of its page.
+
+    *origin* is the folder or the URL of the index.
+    *page* is the answer of a server, without its content. *stamp* is a value that changes with the files.
+    Until the moment *fresh_until*, the source need not be asked again.
+    """
+
+    origin: str
+    place: str
+    files: tuple[File, ...]
+    problems: tuple[Problem, ...]
+    stamp: object
+    page: KnownPage | None = None
+    fresh_until: float = 0.0
+
+
+class FolderSource:
+    """A folder of wheels."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.origin = str(folder)
+        self._listed: tuple[object, Folders] = (None, Folders())
+
+    def read(self, name: str, known: SourceFiles | None) -> SourceFiles | None:
+        """Return the files of a project, the *known* ones if they have not changed; None without files.
+
+        Raises VariantError if the folder cannot be read.
+        """
+        stamp = _stamp([self._folder])
+        if stamp is None or self._listed[0] != stamp:
+            self._listed = stamp, Folders()
+        place, files = self._listed[1].files(self._folder, name)
+        if not files:
+            return None
+        own = _stamp(_paths(files))
+        if known and stamp and own and known.stamp == (stamp, own):
+            return known
+        return SourceFiles(self.origin, place, tuple(files), (), (stamp, own))
+
+    def projects(self) -> list[str]:
+        """Return the names of the projects with wheels in the folder; raises VariantError."""
+        return [*projects_in_folder(self._folder)]
+
+
+class IndexSource:
+    """A package index, on a server or on disk."""
+
+    def __init__(self, url: str) -> None:
+        self._url = self.origin = url
+
+    def read(self, name: str, known: SourceFiles | None) -> SourceFiles | None:
+        """Return the files of a project, the *known* ones if its page has not changed.
+
+        None if the index does not have the project. Raises VariantError if the index fails.
+        """
+        try:
+            return self._on_disk(name, known) if self._is_on_disk else self._on_server(name, known)
+        except VariantError as error:
+            if all(problem.code == NOT_FOUND for problem in error.problems):
+                return None
+            raise
+
+    @property
+    def _is_on_disk(self) -> bool:
+        return self._url.startswith(_FILE_URL)
+
+    def _on_disk(self, name: str, known: SourceFiles | None) -> SourceFiles:
+        page = path_of(self._url) / name / "index.html"
+        if known and (stamp := _stamp([page, *_paths(known.files)])) and stamp == known.stamp:
+            return known
+        problems: list[Problem] = []
+        place, files = files_on_index(self._url, name, problems)
+        stamp = _stamp([page, *_paths(files)])
+        return SourceFiles(self.origin, place, tuple(files), tuple(problems), stamp)
+
+    def _on_server(self, name: str, known: SourceFiles | None) -> SourceFiles:
+        answer = page_on_server(self._url, name, known.page if known else None)
+        fresh_until = time.monotonic() + min(answer.max_age, _LONGEST_USE)
+        page = without_content(answer)
+        if known and answer.is_known:
+            return known._replace(page=page, fresh_until=fresh_until)
+        stamp = (hashlib.sha256(answer.page.content).digest(), answer.page.kind, answer.page.url)
+        if known and known.stamp == stamp:
+            return known._replace(page=page, fresh_until=fresh_until)
+        problems: list[Problem] = []
+        place, files = files_on_page(answer.page, problems)
+        return SourceFiles(self.origin, place, tuple(files), tuple(problems), stamp, page, fresh_until)
+
+    def projects(self) -> list[str]:
+        """Return the names of all projects; raises VariantError if the index cannot list them."""
+        if self._is_on_disk:
+            return projects_on_index(self._url)
+        answer = page_on_server(self._url, "").page
+        place = shown_url(answer.url)
+        try:
+            if "json" in answer.kind:
+                return [*(simple_api.projects_from_json(answer.content, place) or ())]
+            return [*simple_api.projects_from_html(answer.content, place)]
+        except VariantError as error:
+            raise error.within(place) from None
+
+
+def _paths(files: Iterable[File]) -> list[Path]:
+    return [file.location for file in files if isinstance(file.location, Path)]
+
+
+def _stamp(paths: Iterable[Path]) -> object:
+    """Return a value that changes with the files; None if a file has just changed, or does not exist."""
+    now, facts = time.time_ns(), []
+    for path in paths:
+        try:
+            status = os.stat(path)  # noqa: PTH116  # twice as fast as Path.stat
+        except (OSError, ValueError):
+            return None
+        if not is_settled(status, now):
+            return None
+        facts.append((path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+    return tuple(facts)
