@@ -7,13 +7,10 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from multiprocessing.connection import wait
-from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
@@ -22,6 +19,7 @@ from uvicorn import Config, Server
 from ..errors import Problem, VariantError
 from ..lowlevel.credentials import use_keyring
 from ..lowlevel.terminal import print_warning, set_volume
+from ..lowlevel.user_cache import cache_path
 from ..selection.releases import Sources
 from .asgi import SiteApplication
 from .site import Served, Site
@@ -106,7 +104,6 @@ def _run_worker(service: Service, listener: socket.socket) -> None:
     """Serve in a process of its own, which ends with the process that started it."""
     set_volume(service.volume)
     use_keyring(service.keyring)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the default would leave the temporary folder
     with suppress(KeyboardInterrupt):  # the terminal sends it to all processes
         _serve(service, listener, is_worker=True)
 
@@ -114,13 +111,17 @@ def _run_worker(service: Service, listener: socket.socket) -> None:
 def _serve(service: Service, listener: socket.socket, *, is_worker: bool = False) -> None:
     gc.enable()  # the scripts of this project turn it off, because other commands end soon
     report = lru_cache(_MOST_REMEMBERED)(_print_problem)
-    with tempfile.TemporaryDirectory(prefix="variant-backend-") as cache:
-        upstream = Upstream(service.sources, Path(cache))
-        site = Site(upstream, service.machines, token=service.token, streams=service.streams, report=report)
-        server = Server(_config(SiteApplication(site.respond, logs=service.logs)))
-        if is_worker:
-            Thread(target=_end_with_parent, args=(server,), daemon=True).start()
-        server.run(sockets=[listener])
+    site = Site(
+        Upstream(service.sources, cache_path("offer")),
+        service.machines,
+        token=service.token,
+        streams=service.streams,
+        report=report,
+    )
+    server = Server(_config(SiteApplication(site.respond, logs=service.logs)))
+    if is_worker:
+        Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+    server.run(sockets=[listener])
 
 
 def _print_problem(problem: Problem) -> None:
