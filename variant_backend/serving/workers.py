@@ -53,7 +53,7 @@ class Service(NamedTuple):
 @contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """Yield a socket that listens at an address; raises VariantError if it cannot."""
-    place = f"{host}:{port}"
+    place = authority(host, port)
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError):
@@ -66,6 +66,11 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         raise VariantError(f"cannot listen: {reason}", place=place, hint=hint) from None
     with listener:
         yield listener
+
+
+def authority(host: str, port: int) -> str:
+    """Return host and port as they are in URLs."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def serve_until_signal(service: Service, listener: socket.socket, workers: int) -> None:
