@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -54,7 +53,7 @@ class Service(NamedTuple):
 @contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """Yield a socket that listens at an address; raises VariantError if it cannot."""
-    place = f"{host}:{port}"
+    place = authority(host, port)
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError):
@@ -67,6 +66,11 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         raise VariantError(f"cannot listen: {reason}", place=place, hint=hint) from None
     with listener:
         yield listener
+
+
+def authority(host: str, port: int) -> str:
+    """Return host and port as they are in URLs."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def serve_until_signal(service: Service, listener: socket.socket, workers: int) -> None:
@@ -105,7 +109,6 @@ def _run_worker(service: Service, listener: socket.socket) -> None:
     """Serve in a process of its own, which ends with the process that started it."""
     set_volume(service.volume)
     use_keyring(service.keyring)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the default would leave the temporary folder
     with suppress(KeyboardInterrupt):  # the terminal sends it to all processes
         _serve(service, listener, is_worker=True)
 
