@@ -9,6 +9,7 @@ from ..errors import Problem
 from .command import ToolCommand
 from .index_options import refused_options
 from .lock_commands import lock_problems
+from .pinned_hashes import PinnedHashes, pins_of_files, pins_of_lock
 from .project_sources import refused_sources, script_problems, text_of
 from .requirement_files import lines_of_files, named_files, place_of_file, refused_lines
 from .started import started_commands
@@ -34,6 +35,14 @@ def refusals(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> 
         remedy = "unset the variable: the offer has the variant for this machine"
         problems.append(Problem("error", "UV_TORCH_BACKEND", text, remedy))
     return list(dict.fromkeys(problems))
+
+
+def pins(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[PinnedHashes]:
+    """Yield the hashes that files of a command pin; `hash_problems` compares them with those of the offer."""
+    for one in started_commands(command):
+        working = _working_folder(one, folder, environ)
+        yield from pins_of_files(_requirement_paths(one, working, environ), environ)
+        yield from pins_of_lock(one, _project_folder(one, working, environ))
 
 
 def _problems(

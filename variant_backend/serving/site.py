@@ -120,12 +120,24 @@ class Site:
         served = self._served(place.machine)
         environments = self._environments(request, place.environment)
         project = self._upstream.project(place.project)
-        rendered = self._pages.get(
-            project, served.name, environments.key, lambda: self._rendered(project, served, environments)
-        )
+        rendered = self._listed(project, served, environments)
         _remember(self.offers, (served.name, project.name), rendered.offer)
         _remember(self.problems, (served.name, project.name), rendered.ready.problems)
         return page_response(request, partial(rendered.page, depth=1 if place.environment else 0))
+
+    def listed(self, machine: str, project: str) -> RenderedProject:
+        """Return what a machine can see of a project in unknown environments; raises VariantError.
+
+        The project counts as not requested.
+        """
+        return self._listed(self._upstream.project(project), self._served(machine), unknown_environments())
+
+    def _listed(
+        self, project: UpstreamProject, served: Served, environments: Environments
+    ) -> RenderedProject:
+        return self._pages.get(
+            project, served.name, environments.key, lambda: self._rendered(project, served, environments)
+        )
 
     def _rendered(
         self, project: UpstreamProject, served: Served, environments: Environments
