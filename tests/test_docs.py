@@ -66,10 +66,8 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
     if program == "grep":
         lines = paths[1].read_text(encoding="utf-8").splitlines(keepends=True)
         return 0, "".join(line for line in lines if arguments[0] in line), ""
-    if program in OURS and arguments[:1] not in (
-        ["build"],
-        ["run"],
-    ):  # these start processes
+    # These two start processes, which print, too.
+    if program in OURS and arguments[:1] not in (["build"], ["run"]):
         here = run_here(OURS[program], *arguments, cwd=folder, ok=False, **variables)
         code, stdout, stderr = here.exit_code, here.stdout, here.stderr
     else:

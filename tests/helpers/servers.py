@@ -77,5 +77,11 @@ class _RecordingHandler(http.server.SimpleHTTPRequestHandler):
             self.path += "index.json"
         return super().send_head()
 
+    def end_headers(self) -> None:
+        """Let clients keep wheels, as PyPI does."""
+        if self.path.endswith(".whl"):
+            self.send_header("Cache-Control", "max-age=31536000, immutable")
+        super().end_headers()
+
     def log_message(self, *_: object) -> None:
         """Log nothing."""

@@ -122,11 +122,15 @@ def user_files_of_pip() -> list[Path]:
     return [Path(old).expanduser() / name, new / name]
 
 
-def user_file_of_pdm() -> Path:
-    """Return the possible file of PDM for the user."""
+def pdm_settings(environ: Mapping[str, str]) -> Settings:
+    """Return the settings in the user's file of PDM; an invalid file is left to PDM, which reports it."""
     from platformdirs import user_config_path
 
-    return user_config_path("pdm", appauthor=False) / "config.toml"
+    named = environ.get("PDM_CONFIG_FILE")
+    path = Path(named) if named else user_config_path("pdm", appauthor=False) / "config.toml"
+    with suppress(VariantError, OSError):
+        return parse_toml(read_regular(path), path)
+    return {}
 
 
 def _uv_config() -> str | None:

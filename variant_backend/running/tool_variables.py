@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ..machine.installer_settings import Settings
+from ..machine.installer_settings import Settings, pdm_settings
 from .uv_indexes import SOURCE_KEYS
 
 # Variables that name another source.
@@ -58,9 +58,7 @@ def tool_environ(
         **kept,
         **_of_pip(offer, files, trusted_hosts),
         **_of_uv(offer, files, uv or {}),
-        "PDM_PYPI_URL": offer.url,
-        "PDM_IGNORE_STORED_INDEX": "1",
-        "PDM_CACHE_DIR": str(files.caches / "pdm" / offer.profile),
+        **_of_pdm(environ, offer, files),
         "PIPENV_PYPI_MIRROR": offer.url,
         **_without_proxy(environ),
     }
@@ -88,12 +86,27 @@ def _of_uv(offer: OfferPlace, files: ToolFiles, settings: Settings) -> dict[str,
     }
     kept = _without_sources(settings)
     if kept != settings:
-        from ..formats.toml_edit import from_dict  # rarely needed, and slow to import
-
-        path = files.temporary / "uv.toml"
-        path.write_text(from_dict(kept), encoding="utf-8")
-        variables["UV_CONFIG_FILE"] = str(path)
+        variables["UV_CONFIG_FILE"] = _written(files.temporary / "uv.toml", kept)
     return variables
+
+
+def _of_pdm(environ: Mapping[str, str], offer: OfferPlace, files: ToolFiles) -> dict[str, str]:
+    """Return the variables of PDM; its cache mixes files of profiles, and its file may add indexes."""
+    variables = {"PDM_PYPI_URL": offer.url, "PDM_CACHE_DIR": str(files.caches / "pdm" / offer.profile)}
+    settings = pdm_settings(environ)
+    of_index = settings.get("pypi")
+    if isinstance(of_index, dict):
+        kept = {key: value for key, value in of_index.items() if not isinstance(value, dict)}
+        if kept != of_index:
+            variables["PDM_CONFIG_FILE"] = _written(files.temporary / "pdm.toml", {**settings, "pypi": kept})
+    return variables
+
+
+def _written(path: Path, settings: Settings) -> str:
+    from ..formats.toml_edit import from_dict  # rarely needed, and slow to import
+
+    path.write_text(from_dict(settings), encoding="utf-8")
+    return str(path)
 
 
 def _without_sources(settings: Settings) -> Settings:

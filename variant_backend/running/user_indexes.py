@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ..errors import Problem, VariantError
 from ..formats.toml_read import read_toml, value_at
 from ..lowlevel.urls import is_http, is_safe_line, shown_url
-from ..machine.installer_settings import Settings, user_file_of_pdm
+from ..machine.installer_settings import Settings, pdm_settings
 from .command import ToolCommand
 from .pip_settings import pip_settings
 from .uv_indexes import PYPI, uv_sources
@@ -106,18 +106,11 @@ def _of_pdm(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> U
     if command.tool != "pdm":
         return None
     project = folder / (command.values("-p", "--project")[-1:] or [""])[0]
-    user = Path(environ.get("PDM_CONFIG_FILE") or user_file_of_pdm())
-    named = [environ.get("PDM_PYPI_URL")]
-    named += [_in_toml(path, "pypi", "url") for path in (project / "pdm.toml", user)]
-    return UserIndexes("PDM", tuple(filter(None, named))[:1])
-
-
-def _in_toml(path: Path, *keys: str) -> str | None:
-    """Return a text in a file, None if there is none; an invalid file is left to its tool."""
+    of_project: object = None
     with suppress(VariantError, OSError):
-        value = value_at(read_toml(path), *keys)
-        return value if isinstance(value, str) else None
-    return None
+        of_project = value_at(read_toml(project / "pdm.toml"), "pypi", "url")
+    named = (environ.get("PDM_PYPI_URL"), of_project, value_at(pdm_settings(environ), "pypi", "url"))
+    return UserIndexes("PDM", tuple(url for url in named if isinstance(url, str) and url)[:1])
 
 
 def _of_pipenv(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> UserIndexes | None:

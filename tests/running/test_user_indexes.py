@@ -1,0 +1,142 @@
+"""`run` takes packages from the indexes that the user has configured for the tool."""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.programs import SCRIPTS, run
+
+from variant_backend.errors import VariantError
+from variant_backend.running.command import read_command
+from variant_backend.running.pip_settings import pip_settings
+from variant_backend.running.start import run_sources
+from variant_backend.running.user_indexes import UserIndexes, check_is_safe, user_indexes
+from variant_backend.selection.releases import Sources
+
+PYPI = "https://pypi.org/simple"
+A, B, C = (f"https://{name}.example/simple" for name in "abc")
+
+
+@pytest.fixture(autouse=True)
+def _no_files_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    for name in ("XDG_CONFIG_DIRS", "PROGRAMDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "site"))
+
+
+def indexes(folder: Path, line: str, **environ: str) -> UserIndexes:
+    return user_indexes(read_command(line.split()), environ, folder)
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, ()),
+        ({"PIP_INDEX_URL": A}, (A,)),
+        ({"PIP_EXTRA_INDEX_URL": f"{A} {B}"}, (PYPI, A, B)),
+        ({"PIP_INDEX_URL": A, "PIP_EXTRA_INDEX_URL": f"{B}\n{A}"}, (A, B)),
+        ({"PIP_INDEX_URL": A, "PIP_NO_INDEX": "on"}, ()),
+        ({"UV_INDEX": A}, (A, PYPI)),
+        ({"PIP_INDEX_URL": A, "UV_INDEX": B}, (A,)),
+    ],
+)
+def test_tools_that_start_pip_have_its_indexes(
+    environ: dict[str, str], expected: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert indexes(tmp_path, "tox", **environ).index_urls == expected
+
+
+@pytest.mark.parametrize(
+    ("environ", "toml", "expected"),
+    [
+        ({"UV_DEFAULT_INDEX": A}, "", (A,)),
+        ({"UV_DEFAULT_INDEX": f"own={A}", "UV_INDEX": f"x={B} {C}"}, "", (B, C, A)),
+        ({"UV_INDEX_URL": A, "UV_EXTRA_INDEX_URL": B}, "", (B, A)),
+        ({"PIP_INDEX_URL": A}, "", ()),
+        ({}, f"index = [{{url = '{A}', default = true}}, {{url = '{B}'}}]", (B, A)),
+        ({}, f"index = [{{url = '{A}', explicit = true, name = 'a'}}]", ()),
+        ({"UV_INDEX": C}, f"index-url = '{A}'\nextra-index-url = ['{B}']", (C, B, A)),
+        ({}, f"pip.index-url = '{A}'", (A,)),
+        ({"UV_NO_INDEX": "1"}, f"index-url = '{A}'", ()),
+        (
+            {"UV_INDEX_MY_ONE_USERNAME": "me", "UV_INDEX_MY_ONE_PASSWORD": "a/b"},
+            f"index = [{{url = '{A}', name = 'my-one', default = true}}]",
+            ("https://me:a%2Fb@a.example/simple",),
+        ),
+        ({"UV_NO_CONFIG": "1"}, f"index-url = '{A}'", ()),
+        ({}, "index = 3\n[pip]\nindex-url = 3", ()),
+        ({}, "not toml", ()),
+    ],
+)
+def test_uv_has_its_own_indexes(
+    environ: dict[str, str], toml: str, expected: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "uv.toml").write_text(toml)
+    assert indexes(tmp_path, "uv --directory x pip install demo", **environ).index_urls == expected
+
+
+def test_pdm_and_pipenv_have_their_own_indexes(tmp_path: Path) -> None:
+    (tmp_path / "pdm.toml").write_text(f"[pypi]\nurl = '{A}'\n")
+    (tmp_path / "Pipfile").write_text(f"[[source]]\nurl = '{B}'\n[[source]]\nurl = '{C}'\n")
+    assert indexes(tmp_path, "pdm install").index_urls == (A,)
+    assert indexes(tmp_path, "pdm install", PDM_PYPI_URL=C).index_urls == (C,)
+    assert indexes(tmp_path, "pipenv install").index_urls == (B, C)
+    assert indexes(tmp_path, "pipenv install", PIPENV_PYPI_MIRROR=A).index_urls == (A,)
+    assert indexes(tmp_path, "pip install", PIP_CERT="/ca.pem").certificates == "/ca.pem"
+
+
+@pytest.mark.agreement
+@pytest.mark.parametrize("is_named", [False, True])
+def test_settings_of_pip_are_those_that_pip_lists(is_named: bool, tmp_path: Path) -> None:
+    home, named = tmp_path / "home" / "pip" / "pip.conf", tmp_path / "named.conf"
+    home.parent.mkdir(parents=True)
+    home.write_text(
+        f"[global]\nindex-url = {A}\nproxy = p\nextra_index_url =\n  {B}\n  {C}\n[list]\nretries = 1\n"
+    )
+    named.write_text(f"[global]\nproxy =\n[install]\nindex-url = {B}\n")
+    environ: dict[str, Any] = {"PIP_TRUSTED_HOST": "h", "PIP_TIMEOUT": ""}
+    environ |= {"PIP_CONFIG_FILE": str(named)} if is_named else {}
+    lines = run("pip", "config", "list", cwd=tmp_path, **environ).stdout.splitlines()
+    listed = {name: ast.literal_eval(value) for name, _, value in (line.partition("=") for line in lines)}
+    expected: dict[str, str] = {}
+    for section in ("global.", "install.", ":env:."):
+        own = {
+            name.removeprefix(section): value for name, value in listed.items() if name.startswith(section)
+        }
+        expected |= {name: value for name, value in own.items() if value}
+    command = read_command([str(SCRIPTS / "pip"), "install"])
+    assert pip_settings(command, {**os.environ, **environ}) == expected
+    assert (expected["index-url"], "proxy" in expected) == ((B, False) if is_named else (A, True))
+
+
+def test_configured_sources_are_used_if_the_tool_has_none() -> None:
+    configured = Sources.of([], [A])
+    assert run_sources(UserIndexes("pip"), configured).sources == configured
+    assert run_sources(UserIndexes("pip", (B,)), configured).sources.index_urls == (B,)
+    assert run_sources(UserIndexes("pip"), Sources()).sources.index_urls == (PYPI,)
+    assert run_sources(UserIndexes("pip", no_index=True), Sources()).sources.index_urls == ()
+
+
+def test_a_page_in_find_links_is_a_warning(tmp_path: Path) -> None:
+    known = run_sources(UserIndexes("pip", (), (f"{A}/x.html", str(tmp_path))), Sources())
+    assert known.sources.find_links == (tmp_path,)
+    (problem,) = known.problems
+    assert problem.place == "find-links of pip: --find-links"
+
+
+@pytest.mark.parametrize(
+    "url", [A, "http://127.0.0.1:1/simple", "http://trusted.example/simple", "file:///x"]
+)
+def test_an_encrypted_local_or_trusted_index_is_safe(url: str) -> None:
+    check_is_safe((url,), ("trusted.example:80",))
+
+
+def test_an_index_without_encryption_is_not_safe() -> None:
+    with pytest.raises(VariantError, match=r"http://a\.example/simple: not encrypted"):
+        check_is_safe(("http://me:secret@a.example/simple",), ())
