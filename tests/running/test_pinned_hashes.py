@@ -17,6 +17,7 @@ from variant_backend.running.command import read_command
 from variant_backend.running.guard import pins
 from variant_backend.running.pinned_hashes import hash_problems
 from variant_backend.selection.releases import Sources
+from variant_backend.serving.environments import unknown_environments
 from variant_backend.serving.loopback import loopback_server
 from variant_backend.serving.site import Served, Site
 from variant_backend.serving.upstream import Upstream
@@ -48,7 +49,8 @@ def digest(wheels: Path, label: str | None) -> str:
 
 def problems(line: str, folder: Path, site: Site, name: str) -> list[str]:
     environ = {"HOME": str(folder)}
-    return [*map(str, hash_problems(pins(read_command(line.split()), folder, environ), site, name))]
+    pinned = pins(read_command(line.split()), folder, environ)
+    return [*map(str, hash_problems(pinned, site, name, unknown_environments()))]
 
 
 @pytest.mark.parametrize(

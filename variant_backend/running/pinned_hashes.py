@@ -16,12 +16,14 @@ from ..errors import Problem, VariantError, shortened
 from ..formats.toml_read import value_at
 from ..lowlevel.ranges import file_digest
 from ..variants.filename import is_same_version, normalize
+from ..wheels.remote import map_in_threads
 from .command import ToolCommand
 from .project_sources import file_above, text_of, toml_of
 from .requirement_files import lines_of_files, place_of_file
 
 if TYPE_CHECKING:
     from ..formats.release import File
+    from ..serving.environments import Environments
     from ..serving.offer import Choice
     from ..serving.rendered import RenderedProject
     from ..serving.site import Site
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 _PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([^\s;,]+)")
 _HASH = re.compile(r"--hash[\s=]+(\w+:[0-9A-Fa-f]+)")
 _MARKER = re.compile(r";\s*(.*?)\s*(?=--hash|$)")
-_AT_ONCE = 8
 _RELOCK = "lock with an index of `variant-backend serve`, whose address stays"
 
 
@@ -100,37 +101,36 @@ def _pins_of_pipenv(path: Path) -> Iterator[PinnedHashes]:
                 yield PinnedHashes(place, normalize(name), version.lstrip("="), pinned, _RELOCK)
 
 
-def hash_problems(pins: Iterable[PinnedHashes], site: Site, machine: str) -> list[Problem]:
-    """Return the problems of hashes that no wheel has which a machine of a site gets.
+def hash_problems(
+    pins: Iterable[PinnedHashes], site: Site, machine: str, environments: Environments
+) -> list[Problem]:
+    """Return the problems of hashes that no wheel has which a machine of a site gets in some environments.
 
     Only releases with variants have some. A project that cannot be read is left to the installer.
     """
     by_name: dict[str, list[PinnedHashes]] = {}
     for pin in pins:
         by_name.setdefault(pin.name, []).append(pin)
-    if not by_name:
-        return []
-    from concurrent.futures import ThreadPoolExecutor
 
     def read(name: str) -> RenderedProject | None:
         with suppress(VariantError):
-            return site.listed(machine, name)
+            return site.listed(machine, name, environments)
         return None
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        listed = dict(zip(by_name, pool.map(read, by_name), strict=True))
+    listed = zip(by_name, map_in_threads(read, by_name) if by_name else (), strict=True)
     return [
         problem
-        for name, project in listed.items()
-        for pin in (by_name[name] if project else ())
+        for name, project in listed
+        if project
+        for pin in by_name[name]
         for problem in _problems_of_pin(pin, project)
     ]
 
 
-def _problems_of_pin(pin: PinnedHashes, project: RenderedProject | None) -> Iterator[Problem]:
-    choices = project.offer.choices if project else ()
-    choice = next((one for one in choices if is_same_version(str(one.version), pin.version)), None)
-    if project is None or choice is None:
+def _problems_of_pin(pin: PinnedHashes, project: RenderedProject) -> Iterator[Problem]:
+    choices = (one for one in project.offer.choices if is_same_version(str(one.version), pin.version))
+    choice = next(choices, None)
+    if choice is None:
         return
     offered = [
         _texts_of(ready.file.hashes)
@@ -140,7 +140,7 @@ def _problems_of_pin(pin: PinnedHashes, project: RenderedProject | None) -> Iter
     if offered and not any(hashes & pin.hashes for hashes in offered):
         labels = ", ".join(map(_label_text, choice.labels)) or "no wheel"
         text = f"the hashes of {pin.name} {pin.version} are those of {_pinned_text(pin, choice)}"
-        wanted = shortened([f"--hash={text}" for hashes in offered for text in sorted(hashes)][:20])
+        wanted = " ".join(f"--hash={text}" for hashes in offered for text in sorted(hashes))
         yield Problem(
             "error", pin.place, f"{text}; this machine gets {labels}", pin.remedy.format(hashes=wanted)
         )
@@ -161,5 +161,5 @@ def _label_text(label: str | None) -> str:
 
 def _pinned_text(pin: PinnedHashes, choice: Choice) -> str:
     """Return which wheels of a release have the pinned hashes."""
-    labels = {wheel.label for wheel in choice.release.candidates if _texts_of(wheel.file.hashes) & pin.hashes}
+    labels = {wheel.label for wheel in choice.release.candidates if _all_hashes(wheel.file) & pin.hashes}
     return shortened(sorted(map(_label_text, labels))) if labels else "other files"
