@@ -22,7 +22,7 @@ def test_changed_and_new_locks_are_named(tmp_path: Path) -> None:
     (folder / "uv.lock").write_text('url = "http://127.0.0.1:20000/x/simple"')
     texts = [*map(str, watch.problems("127.0.0.1:20000"))]
     remedy = "and lock with an index of `variant-backend serve`, whose address stays"
-    changed = "the command changed this lock file, which has only files for this machine"
+    changed = "the command changed this lock file, which may fit this machine only"
     new = "the command wrote this lock file, which names the offer of this run, which has ended"
     assert texts == [
         f"{tmp_path / 'pdm.lock'}: {changed}; restore it, {remedy}",

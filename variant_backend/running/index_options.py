@@ -78,7 +78,13 @@ def option_problem(place: str, name: str, value: str) -> Problem:
         text = "the offer is an index, and would not be used"
         remedy = "remove --no-index, and name the folder: variant-backend run --find-links DIR COMMAND"
     else:
-        kind = "--find-links" if name in _FOLDERS else "--index-url"
         text = f"names {shown or 'a source'}, not the offer"
-        remedy = f"remove it, and name all sources: variant-backend run {kind} {shown or 'SOURCE'} COMMAND"
+        remedy = f"remove it, and name all sources: variant-backend run {_option_of_run(name, shown)} COMMAND"
     return Problem("error", place, text, remedy)
+
+
+def _option_of_run(name: str, shown: str) -> str:
+    """Return the option of `run` for a source that an option or variable of an installer names."""
+    if name not in _FOLDERS:
+        return f"--index-url {shown or 'URL'}"
+    return f"--find-links {shown if shown and '://' not in shown else 'DIR'}"
