@@ -16,6 +16,9 @@ from helpers.offers import label_in, make_variants
 from helpers.programs import run
 from helpers.servers import served
 
+from variant_backend.running.command import read_command
+from variant_backend.running.guard import refusals
+
 CUDA = "nvidia :: cuda_version_lower_bound :: 12.8"
 RUN = ("variant-backend", "run", "--machine", "cuda:12.8")
 
@@ -80,6 +83,36 @@ def test_the_remedy_for_a_source_in_a_file_installs_the_variant(
     file.write_text("torchy\n")
     run(*RUN, "--index-url", index, *install, cwd=tmp_path, **home(tmp_path))
     assert label_in(tmp_path / "target", "torchy") == "cu128"
+
+
+@pytest.mark.slow
+@pytest.mark.agreement
+@pytest.mark.parametrize(
+    "line",
+    [
+        "uv pip install --index {decoy} torchy",
+        "uv pip install -r links.txt",
+        "uv pip install -r pyproject.toml",
+        "pip download --no-deps --extra {decoy} torchy",
+        "pip download --no-deps -c constraints.txt torchy",
+    ],
+)
+def test_refused_commands_would_go_around(line: str, index: str, decoy: str, tmp_path: Path) -> None:
+    (wheel := tmp_path / "wheels").mkdir()
+    make_wheel(wheel, "torchy", "9.0")
+    (tmp_path / "links.txt").write_text("-f wheels\ntorchy\n")
+    (tmp_path / "constraints.txt").write_text(f"-i {decoy}\n")
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "app"\nversion = "1"\ndependencies = ["torchy"]\n[tool.uv]\n'
+        f'index = [{{ name = "corp", url = "{decoy}", explicit = true }}]\n'
+        'sources.torchy.index = "corp"\n'
+    )
+    command = shlex.split(line.format(decoy=decoy))
+    sources = dict.fromkeys(("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_DEFAULT_INDEX"), index)
+    options = ["--dry-run", "--target", "target"] if command[0] == "uv" else ["--no-cache-dir"]
+    done = run(*command, *options, cwd=tmp_path, **sources, **home(tmp_path))
+    assert "torchy==9.0" in done.stderr or [*tmp_path.glob("torchy-9.0-*.whl")]
+    assert refusals(read_command(command), tmp_path, {})
 
 
 @pytest.mark.slow

@@ -141,6 +141,7 @@ def _run(
     from ..lowlevel.processes import temporary_folder
     from ..running.guard import check_pins
     from ..running.lock_watch import LockWatch
+    from ..running.project_sources import replaced_indexes
     from ..running.snapshot import before
     from ..running.stale import with_reinstall
     from ..running.start import caches
@@ -163,6 +164,7 @@ def _run(
             uv=user.uv,
             proxy=user.proxy,
         )
+        environ |= replaced_indexes(tool, current, offer.place.url)
         try:
             code = run_in_foreground(arguments, environ)
         except NotStartedError as error:
