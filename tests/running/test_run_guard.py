@@ -108,7 +108,9 @@ def test_refused_commands_would_go_around(line: str, index: str, decoy: str, tmp
         'sources.torchy.index = "corp"\n'
     )
     command = shlex.split(line.format(decoy=decoy))
-    sources = dict.fromkeys(("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_DEFAULT_INDEX"), index)
+    sources: dict[str, Any] = dict.fromkeys(
+        ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "UV_INDEX", "UV_DEFAULT_INDEX"), index
+    )
     options = ["--dry-run", "--target", "target"] if command[0] == "uv" else ["--no-cache-dir"]
     done = run(*command, *options, cwd=tmp_path, **sources, **home(tmp_path))
     assert "torchy==9.0" in done.stderr or [*tmp_path.glob("torchy-9.0-*.whl")]
