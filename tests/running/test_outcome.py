@@ -161,7 +161,7 @@ def test_a_dry_run_plans_what_the_command_installs(session: Session, tmp_path: P
     (tmp_path / "more.txt").write_text("runtime <12.8 \\\n  --hash=sha256:00  # comment\n./folder\n")
     (tmp_path / "all.txt").write_text("--pre\n-r more.txt\nunknown-name\nabsent; python_version < '3'\n")
     command = read_command(["pip", "install", "-q", "-r", "all.txt", "torchy", "visiony>=1", "runtime~=12.0"])
-    requirements = named_requirements(command, tmp_path)
+    requirements = named_requirements(command, {}, tmp_path)
     plan = planned_packages(session.site, "old", requirements, environments_of(None))
     packages = {package.name: package for package in plan if isinstance(package, PlannedPackage)}
     (error,) = (package for package in plan if isinstance(package, VariantError))

@@ -105,7 +105,7 @@ def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
 
     printer.say("dry run: the command is not started")
     folder = Path.cwd()
-    requirements = named_requirements(tool, folder)
+    requirements = named_requirements(tool, os.environ, folder)
     environments = environments_of(destination(tool, os.environ, folder))
     print_planned(printer, planned_packages(offer.site, offer.place.profile, requirements, environments))
 
@@ -146,7 +146,7 @@ def _run(
     start = before(tool, os.environ, current)
     arguments = tool.arguments
     if reinstall:
-        arguments = with_reinstall(offer.site, machine, tool, start, current)
+        arguments = with_reinstall(offer.site, machine, tool, start, os.environ, current)
     with temporary_folder() as folder:
         files = ToolFiles(folder / "empty", folder, caches())
         files.empty.mkdir()
