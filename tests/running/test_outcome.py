@@ -42,9 +42,12 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         requires={"cu128": ["runtime==12.8"], "cu126": ["runtime==12.6"]},
     )
     make_variants(folder, "visiony", {"cu130": [CUDA.format("13.0")]})
+    make_variants(folder, "broken", {"cu128": [CUDA.format("12.8")], None: []})
     for version in ("12.8", "12.6"):
         make_variants(folder, "runtime", {None: []}, version=version)
     run("variant-backend", "index", "--simple", folder, cwd=folder)
+    for index_file in folder.rglob("broken-1.0-variants.json"):
+        index_file.write_text("{}")
     with served(folder) as url:
         yield f"{url}simple/"
 
@@ -146,6 +149,14 @@ def test_a_release_that_does_not_fit_is_listed_with_its_reason(session: Session)
     done = session.run(session.command("pip", "install", "visiony"), "new", ok=False)
     assert done.lines[0] == "visiony 1.0: no wheel fits this machine"
     assert "needs 13.0 (NVIDIA driver" in done.lines[1]
+
+
+@pytest.mark.slow
+def test_a_broken_index_file_is_a_warning_at_the_end(session: Session) -> None:
+    done = session.run(session.command("uv", "install", "broken"), "new")
+    assert session.installed() == {"broken-1.0"}
+    assert done.lines[0] == "broken 1.0: the plain wheel"
+    assert any("broken-1.0-variants.json" in str(problem) for problem in done.warnings)
 
 
 @pytest.mark.slow
