@@ -36,9 +36,14 @@ The promises:
 - detect: on a machine without libraries of GPU drivers, detecting what it supports takes at most half as long
   as ``python -c pass``, and ``variant-backend hardware`` at most 1.4 times as long as ``variant-backend
   --version``. The time for imports counts only for the second one.
+- start: starting a command through ``variant-backend run`` takes at most 5 times as long as
+  ``variant-backend --version``; that is a fifth of a second where an empty Python process takes 15 ms.
 - dispatch: downloading a small wheel from a server on this machine, by the hook of a dispatching sdist, takes
   at most 3 times as long as Python takes to compute its tags and to import the modules for lock files and
   HTTP.
+- load: 50 clients get the page of a project with 10,000 wheels from ``variant-backend serve`` with 4 workers
+  at least 4 times faster than from pypiserver and from simple-repository-server, which serve as many plain
+  wheels. The workers have read the upstream before.
 
 Whole processes are timed, in turn with their peer, after a warm-up that fills the disk cache and compiles
 the imports. For the hook, only the time after the wrapped backend counts, for a ranking, only the time after
@@ -73,6 +78,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from growth import CASES, Case
+from load import CLIENTS, WHEELS, load, servers, write_plain, write_upstream
 from made_wheel import make_wheel
 from timing import MEGABYTE, Figure, MeasuringError, Run, at_most, faster, in_turn, run, smaller
 
@@ -140,6 +146,10 @@ class Bench(NamedTuple):
     def output(self) -> Path:
         """The folder that commands write to; it is empty when a command starts."""
         return self.folder / "output"
+
+    def beside_peer(self, name: str) -> Path:
+        """Return the path of another program in the environment of the peers."""
+        return self.variantlib.with_name(name + self.variantlib.suffix)
 
     def run(self, command: Sequence[str | Path]) -> Run:
         """Run a command with an empty output folder; raises MeasuringError if it fails."""
@@ -566,6 +576,27 @@ def benchmark_detect(bench: Bench) -> Iterator[Figure]:
     yield at_most(1.4, "variant-backend hardware", *in_turn(bench.runs, commands))
 
 
+def benchmark_start(bench: Bench) -> Iterator[Figure]:
+    """Start a command that ends at once through the offer, against the start of the command line."""
+    ours = script("variant-backend")
+    run_nothing: list[str | Path] = [
+        ours,
+        "run",
+        "--find-links",
+        bench.folder,
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        "pass",
+    ]
+    commands: dict[str, Callable[[], Run]] = {
+        "run": functools.partial(bench.run, run_nothing),
+        "--version": functools.partial(bench.run, [ours, "--version"]),
+    }
+    yield at_most(5, "variant-backend run", *in_turn(bench.runs, commands))
+
+
 DISPATCH = "import sys; from variant_backend import dispatch; dispatch.build_wheel(sys.argv[1])"
 # Newer versions of Python warn without it, and older ones do not know it.
 UNPACKING: dict[str, Any] = {"filter": "data"} if sys.version_info >= (3, 12) else {}
@@ -611,6 +642,31 @@ def benchmark_dispatch(bench: Bench) -> Iterator[Figure]:
         yield at_most(3, "dispatch of a small wheel", *in_turn(bench.runs, commands))
 
 
+def benchmark_load(bench: Bench) -> Iterator[Figure]:
+    """Let 50 clients request a page of 10,000 wheels from our server, and from two peers."""
+    upstream, plain = bench.folder / "upstream", bench.folder / "plain"
+    write_upstream(upstream)
+    write_plain(plain)
+    bench.run([script("variant-backend"), "index", "--quiet", "--simple", upstream])
+    serve: list[str | Path] = [script("variant-backend"), "serve", "--no-access-log", "--port", "PORT"]
+    serve += ["--workers", "4", "--machine", "gpu=cuda:12.8", "--index-url", upstream / "simple"]
+    pypiserver: list[str | Path] = [bench.beside_peer("pypi-server"), "run", "-i", "127.0.0.1", "-p", "PORT"]
+    commands: dict[str, tuple[Sequence[str | Path], str]] = {
+        "serve": (serve, "/gpu/simple/made/"),
+        "pypiserver": ([*pypiserver, plain], "/simple/made/"),
+        "simple-repository-server": (
+            [bench.beside_peer("simple-repository-server"), plain, "--port", "PORT"],
+            "/simple/made/",
+        ),
+    }
+    with servers(commands, bench.folder) as urls:
+        timed = load(
+            urls, {"serve": 8, "pypiserver": 1, "simple-repository-server": 1}, (bench.runs + 2) // 3
+        )
+    for name in ("pypiserver", "simple-repository-server"):
+        yield faster(4, f"page of {WHEELS:,} wheels, {CLIENTS} clients", timed["serve"], timed[name])
+
+
 BENCHMARKS = {
     "torch": benchmark_torch,
     "payload": benchmark_payload,
@@ -625,7 +681,9 @@ BENCHMARKS = {
     "growth": benchmark_growth,
     "import": benchmark_import,
     "detect": benchmark_detect,
+    "start": benchmark_start,
     "dispatch": benchmark_dispatch,
+    "load": benchmark_load,
 }
 
 

@@ -69,6 +69,8 @@ RESERVED = {
     "wheel": set(),
     "fsspec": {"wheels.remote"},
     "truststore": {"lowlevel.certificates"},
+    "starlette": {"serving.asgi"},
+    "uvicorn": {"serving.workers"},
     "urllib.request": {"lowlevel.http", "lowlevel.connections"},
     "http.client": {"lowlevel.http", "lowlevel.connections"},
     "ctypes": {"machine._ask_libraries", "machine.boot", "machine.sysctl", "machine.x86_64"},

@@ -365,6 +365,7 @@ SOUND_ARGUMENTS = {
     "run": "true",
     "schema": "",
     "state": "--path site",
+    "serve": "--index-url release --host 192.0.2.1",  # it cannot listen there, so it ends
     "stub": "release --base-url https://example.org -o out",
     "mend": "release/demo-1.0-py3-none-any-fast.whl -o out",
     "unmake": "release/demo-1.0-py3-none-any-fast.whl -o out",

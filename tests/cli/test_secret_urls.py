@@ -27,6 +27,7 @@ NEEDED = {
     "fetch": ("demo", "-f", "dist", "-o", "out"),
     "stub": ("demo", "-f", "dist", "--base-url", "https://example.org", "-o", "out"),
     "check": ("dist",),
+    "serve": ("--host", "192.0.2.1"),  # it cannot listen there, so it ends
     "index": ("dist", "--check", "--simple"),
     "make-variant": ("demo-1.0-py3-none-any.whl", "--null", "-o", "out"),
     "upgrade": ("dist/demo-1.0-variants.json", "-o", "out"),

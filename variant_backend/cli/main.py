@@ -11,7 +11,8 @@ from .command import Commands, Group
 _SECTIONS = {
     "Make variants": ("init", "build", "make-variant", "unmake", "mend"),
     "Publish them": ("index", "check", "stub", "upgrade"),
-    "Select wheels": ("explain", "fetch", "run", "hardware", "providers"),
+    "Offer them to any installer": ("serve", "run"),
+    "Select wheels": ("explain", "fetch", "hardware", "providers"),
     "Look inside": ("inspect", "installed", "state", "schema"),
 }
 

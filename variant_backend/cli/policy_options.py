@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -18,27 +19,38 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 _PARAMETER = "no_policy"
+_FILE = "policy_file"
 # Where a command keeps the configuration that it has read.
 _READ = "variant_backend.configuration"
 
 no_policy_option = click.option(
     "--no-policy", is_flag=True, help="Ignore the configuration files of site, user and project."
 )
+policy_file_option = click.option(
+    "--policy",
+    _FILE,
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="A configuration file, instead of those of site and user.",
+)
 
 
 def configuration() -> UserConfig:
     """Return the configuration in force for this command; raises VariantError.
 
-    Commands with --no-policy obey the policy of the project in the current folder, too.
+    Commands with --no-policy obey the policy of the project in the current folder, too. The file of --policy
+    replaces all others.
     """
     from ..machine import user_config
 
     context = click.get_current_context()
     if _READ not in context.meta:
-        selects = _PARAMETER in context.params
-        context.meta[_READ] = user_config.configured(
-            os.environ, ignored=bool(context.params.get(_PARAMETER)), project=selects
-        )
+        if (path := context.params.get(_FILE)) is not None:
+            read = user_config.configuration_in(path)
+        else:
+            selects, ignored = _PARAMETER in context.params, bool(context.params.get(_PARAMETER))
+            read = user_config.configured(os.environ, ignored=ignored, project=selects)
+        context.meta[_READ] = read
     return cast("UserConfig", context.meta[_READ])
 
 
@@ -54,7 +66,8 @@ def say_policy(effects: Sequence[Effect]) -> None:
     known += (effect._asdict() for effect in effects)
     if effects:
         option = "--no-policy" if _PARAMETER in context.params else f"{NO_POLICY}=1"
-        printer.say(f"policy: {policy_text(effects)}; {option} ignores it")
+        way = "" if context.params.get(_FILE) else f"; {option} ignores it"
+        printer.say(f"policy: {policy_text(effects)}{way}")
 
 
 def or_configured(sources: Sources) -> Sources:

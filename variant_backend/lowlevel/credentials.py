@@ -41,7 +41,7 @@ class _Keyring:
     """The program `keyring`, and its answers by host and user; the user *named* URLs as sources."""
 
     def __init__(self, named: Sequence[str]) -> None:
-        self._named = named
+        self.named = named
         self._answers: dict[tuple[str, str | None], Login | None] = {}
         self._lock = Lock()  # many downloads at once must not start many programs
 
@@ -61,7 +61,7 @@ class _Keyring:
     def _services(self, url: str) -> list[str]:
         """Return the names under which credentials may be stored: the URL that the user named, the host."""
         host = host_of(url)
-        named = [one for one in self._named if _has_host(one, host)]
+        named = [one for one in self.named if _has_host(one, host)]
         above = [one for one in named if url.startswith(one)] or named or [url]
         return [shown_url(without_user(above[0])), host]
 
@@ -73,6 +73,11 @@ def use_keyring(named: Sequence[str] | None) -> None:
     """Let requests ask `keyring`; the user *named* these URLs. None: no request asks it, as at the start."""
     global _keyring
     _keyring = None if named is None else _Keyring(named)
+
+
+def keyring_urls() -> Sequence[str] | None:
+    """Return what `use_keyring` got last, for other processes of the same command."""
+    return None if _keyring is None else _keyring.named
 
 
 def authorization(parts: SplitResult, *, denied: bool = False) -> str | None:

@@ -42,6 +42,11 @@ def set_volume(volume: int) -> int:
     return before
 
 
+def current_volume() -> int:
+    """Return how much is printed on stderr, for other processes of the same command."""
+    return _volume
+
+
 def shows_progress() -> bool:
     """Return whether progress may be shown: stderr is a terminal, and the volume is not quiet."""
     return _volume > QUIET and is_terminal(sys.stderr)

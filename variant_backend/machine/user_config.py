@@ -172,6 +172,13 @@ def configured(environ: Mapping[str, str], *, ignored: bool = False, project: bo
         raise VariantError(*error.problems[:-1], problem._replace(remedy=remedy)) from None
 
 
+def configuration_in(path: Path) -> UserConfig:
+    """Return the configuration in a file that the user names, in place of the others; raises VariantError."""
+    if not os.path.lexists(path):
+        raise VariantError("no such file", place=path, hint="write the path of a configuration file")
+    return UserConfig.load(path)
+
+
 def configured_machine(config: UserConfig) -> MachineSpec | None:
     """Return the machine in the configuration files, or None; raises VariantError."""
     if config.machine is None:

@@ -17,6 +17,7 @@ LABEL = f"{VARIABLES}LABEL"
 HARDWARE = f"{VARIABLES}HARDWARE"
 INDEX_URL = f"{VARIABLES}INDEX_URL"
 NO_POLICY = f"{VARIABLES}NO_POLICY"
+TOKEN = f"{VARIABLES}TOKEN"
 
 # The variable requests the plain wheel by this name.
 PLAIN = "(plain)"
@@ -26,7 +27,7 @@ _ONE_LABEL = "write one label, or NAME#LABEL for each project"
 
 def check_variables(environ: Mapping[str, str]) -> None:
     """Raise VariantError if the name of a variable is misspelt. Later versions may add other variables."""
-    known = {name.removeprefix(VARIABLES): name for name in (LABEL, HARDWARE, INDEX_URL, NO_POLICY)}
+    known = {name.removeprefix(VARIABLES): name for name in (LABEL, HARDWARE, INDEX_URL, NO_POLICY, TOKEN)}
     # The options of the command line are `--machine` and `--index-url`.
     near = {**known, "MACHINE": HARDWARE, "INDEX": INDEX_URL, "POLICY": NO_POLICY}
     for name in sorted(name for name in environ if name.startswith(VARIABLES)):

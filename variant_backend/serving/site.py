@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -56,7 +56,7 @@ class Served(NamedTuple):
 class Site:
     """The offer of an upstream. *token* is the password of each request, None if there is none.
 
-    *streams*: no file is a redirect to the upstream.
+    *streams*: no file is a redirect to the upstream. *report* gets the problems of projects.
     """
 
     def __init__(
@@ -66,7 +66,9 @@ class Site:
         *,
         token: str | None = None,
         streams: bool = False,
+        report: Callable[[Problem], object] = lambda _: None,
     ) -> None:
+        self._report = report
         self._upstream = upstream
         self._machines = machines
         self._token = token
@@ -90,6 +92,8 @@ class Site:
             return self._answer(request, place)
         except VariantError as error:
             is_unknown = all(problem.code == NOT_FOUND for problem in error.problems)
+            for problem in () if is_unknown else error.problems:
+                self._report(problem)
             return error_response(404 if is_unknown else 502, "\n".join(error.lines()))
 
     def _answer(self, request: ClientRequest, place: object) -> ServerAnswer:
@@ -103,7 +107,7 @@ class Site:
             return self._projects(request, place)
         if isinstance(place, PersonPath):
             return html_response(request, *self._page_for_people(place.project))
-        return error_response(404, "not matching")
+        return error_response(404, "not found")
 
     def _served(self, name: str) -> Served:
         """Return a machine by its name; raises VariantError with the code NOT_FOUND."""
@@ -127,7 +131,10 @@ class Site:
         self, project: UpstreamProject, served: Served, environments: Environments
     ) -> RenderedProject:
         offered = offer(project, served.machine, served.policy, environments)
-        return RenderedProject(offered, prepared_project(offered, self._upstream, streams=self._streams))
+        ready = prepared_project(offered, self._upstream, streams=self._streams)
+        for problem in ready.problems:
+            self._report(problem)
+        return RenderedProject(offered, ready)
 
     def _projects(self, request: ClientRequest, place: ProjectsPath) -> ServerAnswer:
         """Return the list of all projects."""

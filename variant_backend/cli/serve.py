@@ -1,0 +1,214 @@
+"""``variant-backend serve``."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from ..errors import Problem, RequestError, UnknownNameError, VariantError
+from ..lowlevel.credentials import keyring_urls
+from ..lowlevel.ranges import path_of
+from ..lowlevel.terminal import current_volume
+from ..lowlevel.urls import is_safe_line, is_this_machine, shown_url
+from ..project.user_variables import TOKEN
+from .command import Command
+from .machine_options import described_hardware, machines_option
+from .options import reading
+from .output import Printer
+from .policy_options import configuration, or_configured, policy_file_option, say_policy
+from .selection_options import sources_options
+
+if TYPE_CHECKING:
+    from ..formats.hardware_file import Hardware
+    from ..formats.machine_spec import MachineSpec
+    from ..machine.support import Machine, Policy
+    from ..selection.releases import Sources
+    from ..serving.site import Served
+
+# The name of this machine in URLs, and names that other pages have.
+_HERE = "this"
+_RESERVED = ("health", "project")
+
+
+def _token(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"[A-Za-z0-9._~-]+", text):
+        hint = "use letters, digits and . _ ~ -, so that it can be the password in a URL"
+        raise VariantError("invalid token", hint=hint)
+    return text
+
+
+@click.command(
+    "serve",
+    cls=Command,
+    json=False,
+    example="variant-backend serve -i URL --machine gpu=cuda:12.8",
+    page="docs/offer.md",
+)
+@sources_options
+@machines_option("A machine to serve; may be repeated.  [default: this machine, named `this`]")
+@policy_file_option
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="The address to use.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    metavar="PORT",
+    help="The port to use; 0 selects a free one.",
+)
+@click.option(
+    "--token",
+    envvar=TOKEN,
+    callback=reading(_token),
+    metavar="TOKEN",
+    help=f"The password of all requests but /health.  [default: the variable {TOKEN}]",
+)
+@click.option("--stream", is_flag=True, help="Send files, instead of links to the upstream.")
+@click.option("--allow-insecure", is_flag=True, help="Allow an upstream without https.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that answer requests.",
+)
+@click.option(
+    "--access-log/--no-access-log",
+    default=True,
+    help="Whether each request is a line on stderr.  [default: --access-log]",
+)
+@click.pass_obj
+def serve_command(
+    printer: Printer,
+    sources: Sources,
+    machines: tuple[MachineSpec, ...],
+    policy_file: Path | None,  # noqa: ARG001  # `configuration` reads it from the context
+    host: str,
+    port: int,
+    token: str | None,
+    stream: bool,
+    allow_insecure: bool,
+    workers: int,
+    access_log: bool,
+) -> None:
+    """Serve package indexes on which any installer selects variants.
+
+    Each machine has its own URL, and gets from there the variants that it supports, as wheels that all
+    installers can read. The wheels come from other indexes, the upstream: a project from the first one that
+    has it. The command prints the URL of each machine, and serves until Ctrl-C. It is experimental.
+    """
+    with _extra():
+        from ..serving.workers import Service, listening, serve_until_signal
+    sources = or_configured(sources)
+    _check_sources(sources, allow_insecure=allow_insecure)
+    served = _served(machines)
+    say_policy(configuration().effects())
+    service = Service(sources, served, token, stream, access_log, keyring_urls(), current_volume())
+    with listening(host, port) as listener:
+        authority = f"{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+        if token is None and not is_this_machine(f"http://{authority}"):
+            text = f"everyone who can reach {authority} can read all projects of the upstream"
+            printer.warn(Problem("warning", "--host", text, "set a password with --token TOKEN"))
+        for name in served:
+            printer.line(f"http://{authority}/{name}/simple/")
+        printer.say(f"serving {sources}; http://{authority}/ is for people; Ctrl-C ends the server")
+        serve_until_signal(service, listener, workers)
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Raise a VariantError with a remedy if the libraries of the extra are missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("starlette", "uvicorn"):
+            raise
+        raise VariantError(str(error), hint="run pip install 'variant-backend[serve]'") from None
+
+
+def _check_sources(sources: Sources, *, allow_insecure: bool) -> None:
+    """Raise RequestError if a source is missing, is not a folder, or can be changed on its way."""
+    if not any(sources):
+        raise RequestError("missing upstream", hint="add --index-url URL or --find-links DIR")
+    problems: list[Problem] = []
+    for url in sources.index_urls:
+        if urlsplit(url).scheme == "file":
+            if not path_of(url).is_dir():
+                problems.append(Problem("error", "--index-url", f"{path_of(url)} is not a folder"))
+        elif not (allow_insecure or is_safe_line(url)):
+            text = f"{shown_url(url)} is neither https nor on this machine"
+            remedy = "use its https URL, or add --allow-insecure"
+            problems.append(Problem("error", "--index-url", text, remedy))
+    for folder in sources.find_links:
+        if not folder.is_dir():
+            problems.append(Problem("error", "--find-links", f"{folder} is not a folder"))
+    if problems:
+        raise RequestError(*problems)
+
+
+def _served(machines: tuple[MachineSpec, ...]) -> Mapping[str, Served]:
+    """Return the machines by their names in URLs; raises VariantError, RequestError for unusable names."""
+    from ..serving.site import Served
+
+    if configuration().warnings and click.get_current_context().params["policy_file"] is not None:
+        raise UnknownNameError(*configuration().warnings)
+    policy = _policy(is_here=not machines)
+    if not machines:
+        return {_HERE: Served(_HERE, _machine(_hardware_here(), configuration().undetected), policy)}
+    for machine in machines:
+        _check_name(machine)
+    return {
+        machine.name: Served(machine.name, _machine(described_hardware(machine)), policy)
+        for machine in machines
+    }
+
+
+def _check_name(machine: MachineSpec) -> None:
+    """Raise RequestError if the name of a machine cannot be a part of URLs."""
+    if not re.fullmatch("[a-z0-9_-]+", machine.name):
+        text, remedy = f"{machine.name!r} cannot be part of a URL", f"write NAME={machine.text}"
+        raise RequestError(Problem("error", "--machine", text, remedy))
+    if machine.name in _RESERVED:
+        text, remedy = f"the name {machine.name!r} is used by other pages", "use another name"
+        raise RequestError(Problem("error", "--machine", text, remedy))
+
+
+def _hardware_here() -> Hardware:
+    """Return what this machine supports, or the machine in the configuration files."""
+    from ..machine.detect import hardware_of
+    from ..machine.user_config import configured_machine
+
+    return hardware_of(configured_machine(configuration()), os.environ, configuration().detected)
+
+
+def _machine(hardware: Hardware, undetected: str = "") -> Machine:
+    """Return a machine whose facts are all known, as the configuration wants them."""
+    from ..formats.hardware_file import Hardware
+    from ..machine.support import Machine
+
+    if configuration().least:
+        hardware = hardware.of_least_devices()
+    return Machine(Hardware(dict(hardware.namespaces)), undetected=undetected)
+
+
+def _policy(*, is_here: bool) -> Policy:
+    """Return the configured policy; plugins run only for this machine."""
+    from ..machine.support import Policy
+    from ..machine.trusted_plugins import is_root
+
+    config = configuration()
+    asks = is_here and config.machine is None and config.detected != ()  # `detect = false`
+    return Policy(
+        trusted=config.trusted if asks else {},
+        installer=config.installer,
+        refuses_root=is_root() and not config.allow_root,
+        rules=config.rules,
+    )
