@@ -7,6 +7,8 @@
     python3 dev.py bench    run the benchmarks
     python3 dev.py agree    check that the newest uv, pip, packaging and variantlib behave as measured
     python3 dev.py projects build ten real projects, and compare the run times of their variants
+    python3 dev.py installers
+                            compare what each installer gets from the offer, with each server of packages
 
 Each creates the virtual environment `.venv` if it is missing, and installs the required packages there. The
 peer of the benchmarks has an environment of its own, `.venv-bench`, as it needs other versions. `agree` uses
@@ -26,24 +28,27 @@ ROOT = Path(__file__).resolve().parent
 # Checked for misspelled words.
 TEXTS = ["variant_backend", "tests", "docs", "benchmarks", "examples", "dev.py"]
 
+# The groups of pyproject.toml that each chore needs; `agree` has its own environment.
+GROUPS = {
+    "demo": ["demo"],
+    "test": ["test"],
+    "lint": ["lint", "test"],
+    "prepare": ["lint", "test"],
+    "bench": [],
+    "projects": ["demo"],
+    "installers": ["test"],
+}
+
 
 def main(arguments: list[str]) -> int:
     """Run one chore; return its exit code."""
-    if not arguments or arguments[0] not in ("demo", "test", "lint", "prepare", "bench", "agree", "projects"):
+    if not arguments or arguments[0] not in (*GROUPS, "agree"):
         print(__doc__)
         return 2
     chore, *more = arguments
     if chore == "agree":
         return agree(more)
-    groups = {
-        "demo": ["demo"],
-        "test": ["test"],
-        "lint": ["lint", "test"],
-        "prepare": ["lint", "test"],
-        "bench": [],
-        "projects": ["demo"],
-    }[chore]
-    python = prepare(ROOT / ".venv", ["--editable", "."], groups)
+    python = prepare(ROOT / ".venv", ["--editable", "."], GROUPS[chore])
     if chore == "bench":
         peer = Path(prepare(ROOT / ".venv-bench", [], ["bench"]))
         more = ["--variantlib", str(peer.with_name(f"variantlib{peer.suffix}")), *more]
@@ -60,6 +65,7 @@ def main(arguments: list[str]) -> int:
         ],
         "prepare": [],
         "bench": [[python, "benchmarks/run.py", *more]],
+        "installers": [[python, "tests/any_installer.py", *more]],
         "projects": [[python, "benchmarks/real_projects.py", *more]],
     }[chore]
     # All commands run: an error of style does not hide one of types.

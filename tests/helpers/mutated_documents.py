@@ -45,7 +45,7 @@ WITH_PLUGIN: dict[str, Any] = {
     },
 }
 # What uv is made to detect for WITH_PLUGIN.
-HARDWARE = {
+HARDWARE: dict[str, Any] = {
     "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.8",
     "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
 }

@@ -21,7 +21,7 @@ from variant_backend.machine.detect import hardware_of
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.loopback import loopback_server
-from variant_backend.serving.offer import Choice, Offer
+from variant_backend.serving.offer import Choice
 from variant_backend.serving.people import (
     MachineOffer,
     machines_page,
@@ -87,11 +87,29 @@ def offered(
     index_url: str, machines: Mapping[str, str] = MACHINES, *, policy: Policy | None = None
 ) -> Iterator[str]:
     """Offer an index to machines on this machine; yield the URL of the site."""
+    with offered_site(index_url, machines, policy=policy) as (_, url):
+        yield url
+
+
+@contextmanager
+def offered_site(
+    index_url: str, machines: Mapping[str, str] = MACHINES, *, policy: Policy | None = None
+) -> Iterator[tuple[Site, str]]:
+    """Offer an index to machines on this machine; yield the site and its URL."""
     served = {name: Served(name, machine(spec), policy or Policy()) for name, spec in machines.items()}
     with tempfile.TemporaryDirectory() as cache:
         site = Site(Upstream(Sources.of([], [index_url]), Path(cache)), served)
         with loopback_server(site.respond, count(0)) as port:
-            yield f"http://127.0.0.1:{port}/"
+            yield site, f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def offered_to(machine: Machine, index_url: str) -> Iterator[tuple[str, Site]]:
+    """Offer an index to one machine; yield the URL of its pages, and the site."""
+    with tempfile.TemporaryDirectory() as cache:
+        site = Site(Upstream(Sources.of([], [index_url]), Path(cache)), {"m": Served("m", machine, Policy())})
+        with loopback_server(site.respond, count(0)) as port:
+            yield f"http://127.0.0.1:{port}/m/", site
 
 
 def hostile_pages(texts: Sequence[str]) -> dict[str, bytes]:
@@ -114,7 +132,7 @@ def hostile_pages(texts: Sequence[str]) -> dict[str, bytes]:
         for labels in ((None,), ("fast", None), ())
     )
     offers = [
-        MachineOffer(name, Offer(text, (), (choice, choice), (problem,)), (problem,))
+        MachineOffer(name, names, (choice, choice), (problem,))
         for name, choice in zip(("gpu", text, "m" * 300), choices, strict=True)
     ]
     return {

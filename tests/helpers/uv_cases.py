@@ -354,7 +354,8 @@ def sdists(random: Random, case: Case) -> None:
     place = random.choice(case.places)
     for version in VERSIONS:
         if random.random() < 0.5:
-            case.others.append(_sdist(random, case, version, place))
+            python = random.choice(["", "", ">=3.90"])
+            case.others.append(made_sdist_that_builds(case, version, place, python))
         if random.random() < 0.3:
             case.wheels = [wheel for wheel in case.wheels if wheel.name.version != version]
     for wheel in case.newer:
@@ -362,9 +363,10 @@ def sdists(random: Random, case: Case) -> None:
             wheel.name = wheel.name._replace(tags="cp310-cp310-win_amd64")
 
 
-def _sdist(random: Random, case: Case, version: str, place: str) -> Other:
+def made_sdist_that_builds(case: Case, version: str, place: str, requires_python: str = "") -> Other:
+    """Return an sdist with its own build backend."""
     stem = f"{case.name}-{version}"
-    python = random.choice(["", "", "Requires-Python: >=3.90\n"])
+    python = f"Requires-Python: {requires_python}\n" if requires_python else ""
     info = CORE_METADATA.replace("2.1", "2.2").format(name=case.name, version=version) + python
     # The backend is in the sdist, so that nothing else is needed.
     files = {
@@ -379,7 +381,7 @@ def _sdist(random: Random, case: Case, version: str, place: str) -> Other:
             member.size = len(text.encode())
             archive.addfile(member, io.BytesIO(text.encode()))
     # A page always says it, because `explain` reads no sdists on servers.
-    attributes = {"requires-python": ">=3.90"} if python else {}
+    attributes = {"requires-python": requires_python} if requires_python else {}
     return Other(f"{stem}.tar.gz", stream.getvalue(), place=place, attributes=attributes)
 
 

@@ -13,9 +13,16 @@ from helpers.programs import empty_cache, run
 
 
 def uv_installs(
-    names: Sequence[str], target: Path, *sources: object, failing: Collection[str] = (), **env: Any
+    names: Sequence[str],
+    target: Path,
+    *sources: object,
+    failing: Collection[str] = (),
+    flag: bool = True,
+    **env: Any,
 ) -> dict[str, str | None]:
     """Return the filename that uv installs of each project, None if it fails. *env* are its variables.
+
+    Without its *flag*, uv sees plain wheels only.
 
     A project with which uv fails ends the call, which is repeated without it. This takes less time if
     projects that are likely to fail are *failing*: each is asked about alone.
@@ -28,7 +35,7 @@ def uv_installs(
         if not groups:
             return answers
         group = groups.pop()
-        answer, error = _call(group, target / str(number), (*cache, *sources), env)
+        answer, error = _call(group, target / str(number), (*cache, *sources), flag, env)
         if answer is not None:
             answers |= answer
             continue
@@ -43,10 +50,11 @@ def uv_installs(
 
 
 def _call(
-    names: Sequence[str], target: Path, more: Sequence[object], env: Mapping[str, Any]
+    names: Sequence[str], target: Path, more: Sequence[object], flag: bool, env: Mapping[str, Any]
 ) -> tuple[dict[str, str] | None, str]:
     """Return uv's answers, or None and the error."""
-    options = ("--no-config", "--preview-features", "wheel-variants", "--link-mode", "copy", "-v")
+    preview = ("--preview-features", "wheel-variants") if flag else ()
+    options = ("--no-config", *preview, "--link-mode", "copy", "-v")
     where = ("--python", sys.executable, "--target", target, "--no-build-isolation")
     done = run("uv", "pip", "install", *options, *where, *more, *names, ok=False, **env)
     if done.returncode:

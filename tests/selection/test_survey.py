@@ -148,6 +148,9 @@ def test_better_wheels_are_found_for_each_machine_and_for_all() -> None:
         old.format("bare"),
         {"better": new.format("bare")},
     )
+    checked = run_here(main, "installed", "--path", "site", *both(), "-f", "dist", "--check", ok=False)
+    assert "error: bare 1.0: a plain wheel is installed, and a source has" in checked.stderr
+    assert "elsewhere" not in checked.stderr
 
 
 @pytest.mark.parametrize("name", MACHINES)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 # The name of the machine without --machine.
 _HERE = "this machine"
+_PLAIN = "a plain wheel is installed, and a source has a supported variant of this version"
+_AGAIN = "install it again with `variant-backend run`, and --force-reinstall (pip) or --reinstall (uv)"
 
 
 def _namespace(text: str | None) -> str | None:
@@ -82,7 +84,7 @@ def _namespace(text: str | None) -> str | None:
     "--check",
     is_flag=True,
     help="Exit with 1 if a variant is not supported, disagrees, or is not the one that"
-    " VARIANT_BACKEND_LABEL requests.",
+    " VARIANT_BACKEND_LABEL requests, or if a source has a variant of a plain package.",
 )
 @click.pass_obj
 def installed_command(
@@ -223,7 +225,7 @@ def _print_problems(printer: Printer, survey: Survey) -> None:
 
 
 def _fail(printer: Printer, surveys: Sequence[Survey], disagreements: Iterable[Problem | str]) -> None:
-    """Print as errors why variants are not supported, are not as requested, or disagree."""
+    """Print as errors why variants are not supported, not as requested, or missing, or disagree."""
     from ..machine.installed import not_as_requested
     from ..project.user_variables import labels_of
 
@@ -239,5 +241,7 @@ def _fail(printer: Printer, surveys: Sequence[Survey], disagreements: Iterable[P
             () if survey.errors else not_as_requested(installed, labels_of(os.environ), survey.versions)
         ):
             printer.error(problem)
+        for plain in survey.plain:
+            printer.error(Problem("error", f"{plain.name} {plain.version}", _PLAIN, _AGAIN))
     for text in disagreements:
         printer.error(text)

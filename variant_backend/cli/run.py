@@ -15,10 +15,13 @@ from .command import Command, WrongUsage
 from .options import find_links_option, index_url_option
 from .output import Printer
 from .policy_options import configuration, or_configured
+from .run_report import print_outcome, print_planned
 from .selection_options import this_machine_options
 
 if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
+    from ..running.command import ToolCommand
+    from ..running.start import RunningOffer
     from ..running.user_indexes import UserIndexes
     from ..selection.releases import Sources
 
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 @click.command(
     "run",
     cls=Command,
-    json=False,
     context_settings={"allow_interspersed_args": False},
     example="variant-backend run pip install demo",
     page="docs/run.md",
@@ -34,6 +36,18 @@ if TYPE_CHECKING:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND [ARGUMENT]...")
 @index_url_option
 @find_links_option
+@click.option(
+    "--reinstall",
+    is_flag=True,
+    help="Replace installed wheels if the offer has another one of their version (pip and uv pip).",
+)
+@click.option(
+    "-n",
+    "--dry-run",
+    "plans",
+    is_flag=True,
+    help="Show what the packages that COMMAND names would get, and do not start it.",
+)
 @click.option("--allow-insecure", is_flag=True, help="Use indexes without https, too.")
 @click.option(
     "--keyring-provider",
@@ -47,6 +61,8 @@ def run_command(
     command: tuple[str, ...],
     index_url: tuple[str, ...],
     find_links: tuple[str, ...],
+    reinstall: bool,
+    plans: bool,
     allow_insecure: bool,
     keyring_provider: str | None,
     machine: Machine,
@@ -57,10 +73,17 @@ def run_command(
     pip, uv and tools that start them get their packages from an offer on this machine. It has the best wheels
     for this machine, from the user's own indexes. The exit code is that of COMMAND.
     """
+    from ..lowlevel.foreground import end_like
     from ..running.command import read_command
+    from ..running.guard import refusals
+    from ..running.start import network_of, running_offer
     from ..running.user_indexes import check_is_safe, user_indexes
 
+    if printer.as_json and not plans:
+        raise click.UsageError("--json is only for --dry-run; add --dry-run")
     tool = read_command(command)
+    if problems := refusals(tool, Path.cwd(), os.environ):
+        raise VariantError(*problems)
     user = user_indexes(tool, os.environ, Path.cwd())
     sources = _sources(printer, user, find_links, index_url)
     if not allow_insecure:
@@ -68,10 +91,27 @@ def run_command(
     provider = keyring_provider or ("subprocess" if user.uses_keyring else configuration().keyring_provider)
     use_keyring(sources.index_urls if provider == "subprocess" else None)
     try:
-        code = _run(printer, command, user, sources, machine, policy)
+        with network_of(user), running_offer(sources, machine, policy) as offer:
+            if plans:
+                _plan(printer, tool, offer)
+                return
+            code = _run(printer, tool, user, offer, reinstall=reinstall)
     finally:
         use_keyring(None)
-    click.get_current_context().exit(code)
+    click.get_current_context().exit(end_like(code))
+
+
+def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
+    """Print what the packages that a command names would get."""
+    from ..running.destination import destination, environments_of
+    from ..running.dry_run import planned_packages
+    from ..running.named import named_requirements
+
+    printer.say("dry run: the command is not started")
+    folder = Path.cwd()
+    requirements = named_requirements(tool, folder)
+    environments = environments_of(destination(tool, os.environ, folder))
+    print_planned(printer, planned_packages(offer.site, offer.place.profile, requirements, environments))
 
 
 def _sources(
@@ -96,20 +136,24 @@ def _sources(
 
 
 def _run(
-    printer: Printer,
-    command: tuple[str, ...],
-    user: UserIndexes,
-    sources: Sources,
-    machine: Machine,
-    policy: Policy,
+    printer: Printer, tool: ToolCommand, user: UserIndexes, offer: RunningOffer, *, reinstall: bool
 ) -> int:
-    """Run the command, and return its exit code."""
-    from ..lowlevel.foreground import NotStartedError, end_like, run_in_foreground
+    """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
+    from ..lowlevel.foreground import NotStartedError, run_in_foreground
     from ..lowlevel.processes import temporary_folder
-    from ..running.start import caches, network_of, running_offer
+    from ..running.lock_watch import LockWatch
+    from ..running.snapshot import before
+    from ..running.stale import with_reinstall
+    from ..running.start import caches
     from ..running.tool_variables import ToolFiles, tool_environ
 
-    with network_of(user), running_offer(sources, machine, policy) as offer, temporary_folder() as folder:
+    current, machine = Path.cwd(), offer.place.profile
+    locks = LockWatch(current)
+    start = before(tool, os.environ, current)
+    arguments = tool.arguments
+    if reinstall:
+        arguments = with_reinstall(offer.site, machine, tool, start, current)
+    with temporary_folder() as folder:
         files = ToolFiles(folder / "empty", folder, caches())
         files.empty.mkdir()
         environ = tool_environ(
@@ -121,8 +165,14 @@ def _run(
             proxy=user.proxy,
         )
         try:
-            code = run_in_foreground(command, environ)
+            code = run_in_foreground(arguments, environ)
         except NotStartedError as error:
             printer.fail(error)
             return error.code
-    return end_like(code)
+    from ..running.outcome import outcome  # the command is not to wait for it
+
+    print_outcome(printer, outcome(offer.site, machine, tool, start, os.environ, current))
+    changed = locks.problems(offer.place.host)
+    for problem in changed:
+        printer.error(problem)
+    return code or int(bool(changed))

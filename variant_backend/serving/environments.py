@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 # CPython, free-threaded with `t`. The newest is not released everywhere, but its wheels are.
 _PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t", "3.15", "3.15t")
-# For each system a new and an old version: users download for the old ones, too.
 _PLATFORMS = (
-    *("manylinux_2_41_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "musllinux_1_2_x86_64"),
-    *("manylinux_2_41_aarch64", "manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "musllinux_1_2_aarch64"),
-    *("macosx_15_0_arm64", "macosx_11_0_arm64", "macosx_15_0_x86_64", "macosx_10_13_x86_64"),
-    *("win_amd64", "win_arm64", "win32"),
+    *("manylinux_2_41_x86_64", "manylinux_2_41_aarch64", "musllinux_1_2_x86_64", "musllinux_1_2_aarch64"),
+    *("macosx_15_0_arm64", "macosx_15_0_x86_64", "win_amd64", "win_arm64", "win32"),
+)
+# Older versions of these systems, which accept fewer wheels.
+_OLDER = (
+    *("manylinux_2_28_x86_64", "manylinux_2_28_aarch64", "manylinux_2_17_x86_64", "manylinux_2_17_aarch64"),
+    *("macosx_11_0_arm64", "macosx_10_13_x86_64"),
 )
 # A patch release that Requires-Python rarely excludes.
 _NEWEST_PATCH = 99
@@ -90,12 +92,14 @@ class Environments(NamedTuple):
     """The environments of a request: *asking* certainly get their best wheels.
 
     Unless they are *named* by a URL or an option, *others* stay installable: each gets the best wheels that
-    do not change what *asking* install. *key* is the same for equal environments.
+    do not change what *asking* install. *older* versions of their systems get wheels that change nothing
+    there. *key* is the same for equal environments.
     """
 
     key: str
     asking: tuple[Slot, ...]
     others: tuple[Slot, ...] = ()
+    older: tuple[Slot, ...] = ()
 
     @property
     def named(self) -> bool:
@@ -105,15 +109,26 @@ class Environments(NamedTuple):
     @property
     def slots(self) -> tuple[Slot, ...]:
         """All environments; *asking* come first."""
-        return self.asking + self.others
+        return self.asking + self.others + self.older
 
 
 @cache
 def common_environments() -> tuple[Slot, ...]:
     """Return the environments that are served if an installer does not describe its own."""
+    return _on_each(_PLATFORMS)
+
+
+@cache
+def older_environments() -> tuple[Slot, ...]:
+    """Return the environments of older systems."""
+    return _on_each(_OLDER)
+
+
+def _on_each(names: Iterable[str]) -> tuple[Slot, ...]:
+    """Return the environments of each Python on platforms."""
     # Tags of a Python are in the same order on all platforms, so few lists of tags need to be made.
     pythons = {python: _target(_newest(python), "win_amd64") for python in _PYTHONS}
-    platforms = {platform: _platforms_of(_target("3.12", platform)) for platform in _PLATFORMS}
+    platforms = {platform: _platforms_of(_target("3.12", platform)) for platform in names}
     return tuple(
         Slot(f"{python}-{platform}", target.python, target.tags, listed)
         for platform, listed in platforms.items()
@@ -134,7 +149,7 @@ def _platforms_of(target: Target) -> tuple[str, ...]:
 
 def unknown_environments() -> Environments:
     """Return the environments of an installer that describes none."""
-    return Environments("", (), common_environments())
+    return Environments("", (), common_environments(), older_environments())
 
 
 @lru_cache(_MOST_REMEMBERED)
@@ -174,7 +189,7 @@ def _described_environments(python: str, platform: str) -> Environments:
         asking = tuple(Slot.of(_target(one, platform)) for one in pythons)
     except VariantError:  # a platform or a Python that is too old or too new to be known
         return unknown_environments()
-    return Environments(f"~{python}-{platform}", asking, common_environments())
+    return unknown_environments()._replace(key=f"~{python}-{platform}", asking=asking)
 
 
 def _described(agent: str) -> tuple[str, str] | None:

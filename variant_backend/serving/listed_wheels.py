@@ -80,6 +80,9 @@ def listed_forms(forms: tuple[Form, ...], environments: Environments) -> ListedF
         return ListedForms(_positions(one for one in harmless if one.form.label in labels), labels)
     wanted = {**_best(options, environments.others), **_best(harmless, environments.others), **best}
     listed = _reduced({*wanted.values()}, wanted, fixed={*best.values()})
+    served = _best(listed, environments.asking + environments.others)
+    unseen = [option for option in harmless if option.is_harmless(served)]
+    listed |= {*_best(unseen, environments.older).values()}
     served = _best(listed, environments.slots)
     listed |= {option for option in harmless if option.is_harmless(served)}
     if not environments.asking:

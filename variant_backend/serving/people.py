@@ -5,7 +5,7 @@ Like the static pages of a package index, they have no scripts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..errors import Problem, shortened
@@ -22,7 +22,7 @@ from ..publishing.page_parts import (
     styled_page,
 )
 from ..variants.words import in_words
-from .offer import Choice, Offer, Offered
+from .offer import Choice, Offer
 from .reasons import BetterLabel, better_labels, label_text, why_selected
 
 # Releases that are open when the page is loaded, and labels that are listed with all of their problems.
@@ -32,11 +32,26 @@ _HEADINGS = ("Machine", "Gets", "Better variants that do not fit", "Wheels")
 
 
 class MachineOffer(NamedTuple):
-    """What a machine can see of a project, and the *problems* of files that could not be prepared."""
+    """What a machine can see of a project: the upstream's names of its files, and the choices.
+
+    *problems* are those of the project and of files that could not be prepared.
+    """
 
     machine: str
-    offer: Offer
-    problems: tuple[Problem, ...] = ()
+    filenames: Collection[str]
+    choices: tuple[Choice, ...]
+    problems: tuple[Problem, ...]
+    # How many files belong to releases without variants, or are sdists.
+    without_variants: int = 0
+
+    @classmethod
+    def of(cls, machine: str, offer: Offer, problems: Iterable[Problem] = ()) -> MachineOffer:
+        """Return an offer for people, with more *problems*."""
+        filenames = {file.file.filename for file in offer.files}
+        plain = sum(file.wheel is None for file in offer.files)
+        return cls(
+            machine, filenames, offer.choices, tuple(dict.fromkeys((*offer.problems, *problems))), plain
+        )
 
 
 def machines_page(machines: Iterable[tuple[str, Machine]]) -> bytes:
@@ -110,7 +125,7 @@ def offered_project_page(name: str, offers: Sequence[MachineOffer]) -> bytes:
         element("h1", name),
         element("p", "What each machine gets, and why.", class_="summary"),
     )
-    releases = [*zip(*(offered.offer.choices for offered in offers), strict=True)]
+    releases = [*zip(*(offered.choices for offered in offers), strict=True)]
     sections = [
         _release(offers, choices, is_open=place < _MOST_OPEN) for place, choices in enumerate(releases)
     ]
@@ -134,7 +149,8 @@ def _release(offers: Sequence[MachineOffer], choices: Sequence[Choice], *, is_op
     release = choices[0].release
     title, anchor = f"{release.name} {release.version}", f"v{release.version}"
     rows = [
-        (offered.machine, _cells(offered, choice)) for offered, choice in zip(offers, choices, strict=True)
+        (offered.machine, _cells(choice, offered.filenames))
+        for offered, choice in zip(offers, choices, strict=True)
     ]
     table = stacking_table(f"What each machine gets of {title}", _HEADINGS, rows)
     if not is_open:
@@ -147,15 +163,13 @@ def _short(choice: Choice) -> str:
     return " or ".join(label or "plain" for label in choice.labels) or "nothing"
 
 
-def _cells(offered: MachineOffer, choice: Choice) -> list[Child]:
-    """Return the cells about a machine."""
-    wheels = [
-        file for file in offered.offer.files if file.wheel and file.wheel.name.release()[1] == choice.version
-    ]
+def _cells(choice: Choice, offered: Collection[str]) -> list[Child]:
+    """Return the cells about what a machine gets; *offered* are the upstream's names of offered files."""
     better = [_better(item) for item in better_labels(choice)]
     more = len(better) - _MOST_LABELS
     if more > 0:
         better[_MOST_LABELS:] = [element("li", f"and {counted(more, 'other label')}")]
+    wheels = [wheel.name.tags for wheel in choice.release.candidates if wheel.file.filename in offered]
     left_out = len(choice.release.candidates) - len(wheels)
     return [_gets(choice), _list_of(better), _wheels(wheels, left_out)]
 
@@ -171,13 +185,12 @@ def _gets(choice: Choice) -> Html:
     return Html(*(labels or [nothing]), element("p", why, class_="words") if why else "", *conflicts)
 
 
-def _wheels(files: Iterable[Offered], left_out: int) -> Html:
+def _wheels(tags: Iterable[str], left_out: int) -> Html:
     """Return the platforms of offered wheels, each with its interpreters, and the number of other wheels."""
     systems: dict[str, list[str]] = {}
-    for file in files:
-        if file.wheel:
-            system, interpreters = readable_tags(file.wheel.name.tags)
-            systems.setdefault(system, []).append(interpreters)
+    for text in dict.fromkeys(tags):
+        system, interpreters = readable_tags(text)
+        systems.setdefault(system, []).append(interpreters)
     items = (
         element("li", f"{system}: {', '.join(dict.fromkeys(interpreters))}")
         for system, interpreters in systems.items()
@@ -198,7 +211,7 @@ def _list_of(items: Iterable[Html]) -> Html:
 
 def _others(name: str, offers: Sequence[MachineOffer], has_releases: bool) -> Html:
     """Return the section about the files of releases without variants, and links to the pages."""
-    plain = sum(file.wheel is None for file in offers[0].offer.files) if offers else 0
+    plain = offers[0].without_variants if offers else 0
     same = f"{counted(plain, 'file')} without variants: every machine gets the same."
     texts = ["" if has_releases else "No release has variants.", same if plain else ""]
     links = (
@@ -218,7 +231,7 @@ def _problems(offers: Sequence[MachineOffer]) -> Html:
     """Return the section with the problems of pages, index files and files; each problem once."""
     known: dict[Problem, list[str]] = {}
     for offered in offers:
-        for problem in dict.fromkeys((*offered.offer.problems, *offered.problems)):
+        for problem in offered.problems:
             known.setdefault(problem, []).append(offered.machine)
     if not known:
         return Html()

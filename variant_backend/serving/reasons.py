@@ -68,8 +68,13 @@ def label_text(choice: Choice, label: str | None) -> str:
     """Return a label with the meaning of its properties."""
     if label is None:
         return "the plain wheel"
-    words = "; ".join(properties_in_words(_properties(choice, label)))
+    words = label_meaning(choice, label)
     return f"{label} ({words})" if words else label
+
+
+def label_meaning(choice: Choice, label: str) -> str:
+    """Return the meaning of a label's properties, empty if it is unknown."""
+    return "; ".join(properties_in_words(_properties(choice, label)))
 
 
 def _properties(choice: Choice, label: str) -> Sequence[Property]:

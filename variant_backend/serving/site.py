@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -12,7 +12,7 @@ from ..formats.simple_api import JSON_TYPE, of_content, projects_to_html, projec
 from ..lowlevel.http import NOT_FOUND
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import release_support
-from ..variants.filename import normalize
+from ..variants.filename import check_project_name, normalize
 from ..wheels.plain import tagged_name
 from .environments import Environments, environments_named, environments_of_agent, unknown_environments
 from .offer import Offer, Offered, UpstreamProject, offer, offered_wheel
@@ -78,6 +78,8 @@ class Site:
         self.offers: dict[tuple[str, str], Offer] = {}
         # The problems of the last pages for installers, also of files that could not be prepared.
         self.problems: dict[tuple[str, str], tuple[Problem, ...]] = {}
+        # The files that were sent or redirected to, by machine and project.
+        self.requested: dict[tuple[str, str], dict[str, Offered]] = {}
 
     def respond(self, request: ClientRequest) -> ServerAnswer:
         """Return the answer to a request."""
@@ -118,7 +120,7 @@ class Site:
 
     def _page(self, request: ClientRequest, place: ProjectPath) -> ServerAnswer:
         served = self._served(place.machine)
-        environments = self._environments(request, place.environment)
+        environments = _environments(request, place.environment)
         project = self._upstream.project(place.project)
         rendered = self._pages.get(
             project, served.name, environments.key, lambda: self._rendered(project, served, environments)
@@ -139,13 +141,9 @@ class Site:
     def _projects(self, request: ClientRequest, place: ProjectsPath) -> ServerAnswer:
         """Return the list of all projects."""
         self._served(place.machine)
-        self._environments(request, place.environment)
+        _environments(request, place.environment)
         names = self._upstream.projects()
-
-        def page_in(kind: str) -> TaggedContent:
-            return TaggedContent.of(projects_to_json(names) if kind == JSON_TYPE else projects_to_html(names))
-
-        return page_response(request, page_in)
+        return page_response(request, partial(_projects_page, names))
 
     def _page_for_people(self, name: str) -> tuple[int, bytes]:
         """Return the status and the content of a page for people."""
@@ -161,7 +159,7 @@ class Site:
             return 404, unknown_project_page(name, error.problems)
         environments = unknown_environments()
         offers = [
-            MachineOffer(
+            MachineOffer.of(
                 served.name,
                 offer(project, served.machine, served.policy, environments),
                 self.problems.get((served.name, project.name), ()),
@@ -170,28 +168,26 @@ class Site:
         ]
         return 200, offered_project_page(project.name, offers)
 
-    def _environments(self, request: ClientRequest, named: str) -> Environments:
-        if not named:
-            return environments_of_agent(request.headers.get("user-agent", ""))
-        try:
-            return environments_named(named)
-        except VariantError as error:
-            problems = (problem._replace(code=NOT_FOUND) for problem in error.problems)
-            raise VariantError(*problems) from None
+    def offer_to(self, machine: str, project: str, environments: Environments) -> Offer:
+        """Return what a machine would see of a project, without counting it as requested.
+
+        Raises VariantError if the upstream lacks the project, or fails, or if the name is invalid.
+        """
+        served = self._served(machine)
+        check_project_name(project)
+        return offer(self._upstream.project(project), served.machine, served.policy, environments)
 
     def _file(self, request: ClientRequest, place: FilePath) -> ServerAnswer:
         """Return a file, or where the upstream has it."""
         served = self._served(place.machine)
         filename = place.filename.removesuffix(_METADATA)
         is_metadata = filename != place.filename
-        if known := self._pages.file(served.name, normalize(place.project), place.key, filename):
-            return self._content(request, known, is_metadata=is_metadata)
-        # Another process has served the page, or its project has changed.
-        for offered in _offered_as(self._upstream.project(place.project), served, filename):
-            ready = prepared_file(offered, self._upstream, streams=self._streams)
-            if ready.key == place.key:
-                return self._content(request, ready, is_metadata=is_metadata)
-        raise VariantError(f"{place.project} has no file {filename} with this hash", code=NOT_FOUND)
+        ready = self._pages.file(served.name, normalize(place.project), place.key, filename)
+        ready = ready or _ready_file(place, served, self._upstream, filename, streams=self._streams)
+        if not is_metadata:
+            key = served.name, normalize(place.project)
+            _remember(self.requested, key, {**self.requested.get(key, {}), filename: ready.offered})
+        return self._content(request, ready, is_metadata=is_metadata)
 
     def _content(self, request: ClientRequest, ready: Prepared, *, is_metadata: bool) -> ServerAnswer:
         if is_metadata:
@@ -211,6 +207,32 @@ def _remember(values: dict[tuple[str, str], _T], key: tuple[str, str], value: _T
     values[key] = value
     if len(values) > _MOST_REMEMBERED:
         values.pop(next(iter(values)), None)
+
+
+def _environments(request: ClientRequest, named: str) -> Environments:
+    """Return the environments of a request, or those that its path names; raises VariantError."""
+    if not named:
+        return environments_of_agent(request.headers.get("user-agent", ""))
+    try:
+        return environments_named(named)
+    except VariantError as error:
+        problems = (problem._replace(code=NOT_FOUND) for problem in error.problems)
+        raise VariantError(*problems) from None
+
+
+def _projects_page(names: Sequence[str], kind: str) -> TaggedContent:
+    return TaggedContent.of(projects_to_json(names) if kind == JSON_TYPE else projects_to_html(names))
+
+
+def _ready_file(
+    place: FilePath, served: Served, upstream: Upstream, filename: str, *, streams: bool
+) -> Prepared:
+    """Return a file of a page that another process has served, or of a project that has changed."""
+    for offered in _offered_as(upstream.project(place.project), served, filename):
+        ready = prepared_file(offered, upstream, streams=streams)
+        if ready.key == place.key:
+            return ready
+    raise VariantError(f"{place.project} has no file {filename} with this hash", code=NOT_FOUND)
 
 
 def _headers_of(file: File) -> Mapping[str, str]:

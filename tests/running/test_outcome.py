@@ -1,0 +1,222 @@
+"""The last lines of `run` agree with what real installers have installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import NamedTuple
+
+import pytest
+from helpers.offers import MACHINES, label_in, make_variants, offered_site
+from helpers.programs import SCRIPTS, empty_cache, run
+from helpers.servers import served
+
+from variant_backend.errors import VariantError
+from variant_backend.running.command import ToolCommand, read_command
+from variant_backend.running.destination import environments_of
+from variant_backend.running.dry_run import PlannedPackage, planned_packages
+from variant_backend.running.named import named_requirements
+from variant_backend.running.outcome import RunOutcome, outcome
+from variant_backend.running.snapshot import before
+from variant_backend.running.stale import reinstalling, stale_wheels
+from variant_backend.serving.site import Site
+
+CUDA = "nvidia :: cuda_version_lower_bound :: {}"
+TOOLS = ["pip", "uv"]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("index")
+    make_variants(
+        folder,
+        "torchy",
+        {"cu128": [CUDA.format("12.8")], "cu126": [CUDA.format("12.6")], None: []},
+        requires={"cu128": ["runtime==12.8"], "cu126": ["runtime==12.6"]},
+    )
+    make_variants(folder, "visiony", {"cu130": [CUDA.format("13.0")]})
+    for version in ("12.8", "12.6"):
+        make_variants(folder, "runtime", {None: []}, version=version)
+    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    with served(folder) as url:
+        yield f"{url}simple/"
+
+
+class Session(NamedTuple):
+    """A site, and an environment that commands of `run` install into."""
+
+    site: Site
+    upstream: str
+    url: str
+    prefix: Path
+
+    def command(self, tool: str, *arguments: str) -> ToolCommand:
+        start = ["pip", "--python", self.prefix] if tool == "pip" else ["uv", "pip"]
+        rest = [] if tool == "pip" else ["--python", self.prefix, *empty_cache()]
+        program, *options = map(str, [*start, *arguments, *rest])
+        return read_command([str(SCRIPTS / program), *options])
+
+    def run(
+        self, command: ToolCommand, machine: str, *, ok: bool = True, index_url: str | None = None
+    ) -> RunOutcome:
+        self.site.offers.clear()
+        self.site.requested.clear()
+        folder = self.prefix.parent
+        start = before(command, os.environ, folder)
+        url = index_url or f"{self.url}{machine}/simple/"
+        variables = {"PIP_INDEX_URL": url, "UV_DEFAULT_INDEX": url, "PIP_NO_CACHE_DIR": "1"}
+        run(*command.arguments, cwd=folder, ok=ok, **variables)
+        return outcome(self.site, machine, command, start, os.environ, folder)
+
+    def reinstalled(self, command: ToolCommand, machine: str) -> ToolCommand:
+        start = before(command, os.environ, self.prefix.parent)
+        environments = environments_of(start.environment)
+        return read_command(
+            reinstalling(command, stale_wheels(self.site, machine, start.installed, environments))
+        )
+
+    def label(self) -> str | None:
+        (site_packages,) = self.prefix.glob("[lL]ib/**/site-packages")
+        return label_in(site_packages, "torchy")
+
+    def installed(self) -> set[str]:
+        return {path.name.removesuffix(".dist-info") for path in self.prefix.glob("[lL]ib/**/*.dist-info")}
+
+
+@pytest.fixture
+def session(index: str, tmp_path: Path) -> Iterator[Session]:
+    venv.create(tmp_path / "env", symlinks=sys.platform != "win32")
+    with offered_site(index) as (site, url):
+        yield Session(site, index, url, tmp_path / "env")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_last_lines_name_the_installed_variant_and_its_meaning(session: Session, tool: str) -> None:
+    done = session.run(session.command(tool, "install", "torchy"), "new")
+    assert session.label() == "cu128"
+    assert [*done.lines] == ["torchy 1.0: cu128 (NVIDIA driver for CUDA 12.8 or newer)"]
+    assert [*done.warnings] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_changed_machine_is_noticed_and_its_remedy_follows_it(session: Session, tool: str) -> None:
+    command = session.command(tool, "install", "torchy")
+    session.run(command, "old")
+    assert session.reinstalled(command, "old").arguments == command.arguments  # nothing to replace
+    done = session.run(command, "new")
+    assert session.installed() == {"torchy-1.0", "runtime-12.6"}
+    assert [problem.place for problem in done.warnings] == ["torchy 1.0"]
+    (line,) = re.findall("start `(.*)` with the same options", str(done.warnings[0]))
+    program, *rest = shlex.split(line)
+    session.run(read_command([str(SCRIPTS / Path(program).name), *rest]), "new")
+    assert session.label() == "cu128"
+    assert session.installed() == {"torchy-1.0", "runtime-12.8"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLS)
+def test_reinstalling_replaces_the_variant_and_its_requirements(session: Session, tool: str) -> None:
+    command = session.command(tool, "install", "torchy")
+    session.run(command, "new")
+    done = session.run(session.reinstalled(command, "cpu"), "cpu")
+    assert session.label() is None
+    assert done.lines[0] == "torchy 1.0: the plain wheel"
+    assert [*done.warnings] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_plain_wheel_installed_around_the_offer_is_listed(session: Session, tool: str) -> None:
+    done = session.run(session.command(tool, "install", "torchy"), "new", index_url=session.upstream)
+    assert session.label() is None
+    assert [problem.place for problem in done.warnings] == ["torchy 1.0"]
+
+
+@pytest.mark.slow
+def test_a_release_that_does_not_fit_is_listed_with_its_reason(session: Session) -> None:
+    done = session.run(session.command("pip", "install", "visiony"), "new", ok=False)
+    assert done.lines[0] == "visiony 1.0: no wheel fits this machine"
+    assert "needs 13.0 (NVIDIA driver" in done.lines[1]
+
+
+@pytest.mark.slow
+def test_downloaded_wheels_are_named_without_an_environment(session: Session) -> None:
+    command = session.command("pip", "download", "--dest", str(session.prefix), "torchy")
+    assert [*session.run(command, "old").lines] == [
+        "torchy 1.0: cu126 (NVIDIA driver for CUDA 12.6 or newer)"
+    ]
+
+
+@pytest.mark.slow
+def test_a_dry_run_plans_what_the_command_installs(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("runtime <12.8 \\\n  --hash=sha256:00  # comment\n./folder\n")
+    (tmp_path / "all.txt").write_text("--pre\n-r more.txt\nunknown-name\nabsent; python_version < '3'\n")
+    command = read_command(["pip", "install", "-q", "-r", "all.txt", "torchy", "visiony>=1", "runtime~=12.0"])
+    requirements = named_requirements(command, tmp_path)
+    plan = planned_packages(session.site, "old", requirements, environments_of(None))
+    packages = {package.name: package for package in plan if isinstance(package, PlannedPackage)}
+    (error,) = (package for package in plan if isinstance(package, VariantError))
+    assert "unknown-name" in str(error)
+    assert {name: (str(one.version), one.label) for name, one in packages.items()} == {
+        "torchy": ("1.0", "cu126"),
+        "visiony": ("None", None),
+        "runtime": ("12.6", None),
+    }
+    assert packages["visiony"].reason.startswith("no wheel of 1.0 fits; cu130: ")
+    assert not session.site.offers
+
+
+def run_command(
+    session: Session, *arguments: object, ok: bool = True, machine: str = "new"
+) -> CompletedProcess[str]:
+    """Start ``run`` in the folder of the environment."""
+    folder = session.prefix.parent
+    options = ["--index-url", session.upstream, "--machine", MACHINES[machine]]
+    return run("variant-backend", "run", *options, *arguments, cwd=folder, ok=ok, XDG_CACHE_HOME=folder)
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_last_lines_and_reinstalls(session: Session) -> None:
+    install = ["uv", "pip", "install", "--quiet", "--python", session.prefix, *empty_cache(), "torchy"]
+    line = "torchy 1.0: cu{} (NVIDIA driver for CUDA {} or newer)"
+    done = run_command(session, *install, machine="old")
+    assert (done.stdout, done.stderr) == ("", f"{line.format('126', '12.6')}\n")
+    done = run_command(session, *install)
+    assert done.stderr.startswith(
+        "warning: torchy 1.0: the variant cu126 is installed, and the offer has cu128"
+    )
+    assert run_command(session, "--reinstall", *install).stderr == f"{line.format('128', '12.8')}\n"
+
+
+@pytest.mark.slow
+def test_a_dry_run_has_a_table_and_json(session: Session) -> None:
+    done = run_command(session, "--dry-run", "pip", "install", "torchy")
+    assert done.stdout.splitlines()[1].split()[:3] == ["torchy", "1.0", "cu128"]
+    document = json.loads(run_command(session, "-n", "--json", "pip", "install", "torchy").stdout)
+    assert document["packages"] == [
+        {
+            "name": "torchy",
+            "version": "1.0",
+            "label": "cu128",
+            "reason": "NVIDIA driver for CUDA 12.8 or newer",
+        }
+    ]
+    assert session.installed() == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments", [("--json", "pip", "--version"), ("--reinstall", "tox"), ("--reinstall", "pip", "list")]
+)
+def test_options_without_effect_are_wrong_usage(session: Session, arguments: tuple[str, ...]) -> None:
+    done = run_command(session, *arguments, ok=False)
+    assert (done.returncode, done.stdout) == (2, "")

@@ -1,0 +1,121 @@
+"""Installers without variant support install from the offer what uv with it installs from the upstream."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import pytest
+from helpers.mixed_releases import mixed_cases
+from helpers.mutated_documents import HARDWARE
+from helpers.offers import offered_to
+from helpers.programs import run
+from helpers.servers import serving
+from helpers.uv_cases import Case, write
+from helpers.uv_oracle import uv_installs
+
+from variant_backend.machine.detect import detect
+from variant_backend.machine.host import Host
+from variant_backend.machine.support import Machine
+from variant_backend.selection.target import running_target
+from variant_backend.serving.site import Site
+from variant_backend.variants.filename import WheelFilename
+from variant_backend.wheels.plain import tagged_name
+
+pytestmark = pytest.mark.slow
+
+# The quick one of two runs; the other one asks about as many releases as the documentation says.
+COUNTS = [40, pytest.param(300, marks=pytest.mark.agreement)]
+OPTIONS = ("--prerelease", "allow", "--dry-run")
+
+
+class Compared(NamedTuple):
+    """Projects by name, the folder of their index, and the file of each that uv selects with its flag.
+
+    The file has its name in the offer.
+    """
+
+    cases: Mapping[str, Case]
+    folder: Path
+    wanted: Mapping[str, str | None]
+
+    def differences(self, selected: Mapping[str, str | None]) -> dict[str, str]:
+        """Return the projects of which another file is selected, each with its files."""
+        return {
+            name: f"{self.cases[name]}\nwanted: {wanted}\nselected: {selected[name]}"
+            for name, wanted in self.wanted.items()
+            if selected[name] != wanted
+        }
+
+
+@contextmanager
+def offer_of(given: Compared) -> Iterator[tuple[str, Site]]:
+    """Offer the index to this machine; yield the URL of its pages, and the site."""
+    machine = Machine(detect(Host.here({**os.environ, **HARDWARE})))
+    with serving(given.folder, as_json=True) as (url, _), offered_to(machine, f"{url}simple/") as offered:
+        yield offered
+
+
+@pytest.fixture(scope="module", params=COUNTS)
+def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+    folder = tmp_path_factory.mktemp("index")
+    cases = {case.name: case for case in mixed_cases(request.param, request.param)}
+    write(folder, cases.values())
+    with serving(folder, as_json=True) as (url, _):
+        index = ("--default-index", f"{url}simple/")
+        selected = uv_installs([*cases], folder / "target", *index, *OPTIONS, **HARDWARE)
+    return Compared(cases, folder, {name: offered_name(file) for name, file in selected.items()})
+
+
+def offered_name(filename: str | None) -> str | None:
+    """Return the name of an upstream file in the offer."""
+    if filename is None or not filename.endswith(".whl"):
+        return filename
+    return str(tagged_name(WheelFilename.parse(filename)))
+
+
+def this_environment() -> str:
+    """Return the name of this environment in URLs."""
+    target = running_target()
+    return f"{target.python}-{target.platform}"
+
+
+def test_uv_without_its_flag_selects_the_same_in_a_named_environment(given: Compared, tmp_path: Path) -> None:
+    with offer_of(given) as (url, _):
+        index = ("--default-index", f"{url}{this_environment()}/simple/")
+        selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
+    assert given.differences(selected) == {}
+
+
+def test_uv_selects_the_same_in_its_own_environment_unless_a_conflict_is_reported(
+    given: Compared, tmp_path: Path
+) -> None:
+    with offer_of(given) as (url, site):
+        index = ("--default-index", f"{url}simple/")
+        selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
+    reported = {
+        name.replace("-", "_")
+        for (_, name), offer in site.offers.items()
+        if any(choice.conflicts for choice in offer.choices)
+    }
+    different = given.differences(selected)
+    assert {name: text for name, text in different.items() if name not in reported} == {}
+    assert len(reported) < len(given.cases) / 5
+
+
+def test_pip_selects_the_same_in_a_named_environment(given: Compared, tmp_path: Path) -> None:
+    names = [name for name, file in given.wanted.items() if file and file.endswith(".whl")]
+    with offer_of(given) as (url, _):
+        index = ("--index-url", f"{url}{this_environment()}/simple/")
+        options = ("--isolated", "--no-cache-dir", "--pre", "--no-deps", "--ignore-installed", "--dry-run")
+        report = ("--quiet", "--report", "-")
+        done = run("pip", "install", *options, *report, *index, "--target", tmp_path, *names)
+    urls = [item["download_info"]["url"] for item in json.loads(done.stdout)["install"]]
+    files = [unquote(url.rpartition("/")[2]) for url in urls]
+    selected = {WheelFilename.parse(file).distribution: file for file in files}
+    assert given.differences({**given.wanted, **selected}) == {}

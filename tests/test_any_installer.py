@@ -1,0 +1,74 @@
+"""Installers get from the offer what uv with its flag selects; `dev.py installers` tries many more."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from any_installer import PAGE, differences, oracle, write_index
+from helpers.ecosystem import MACHINES, ROOTS, origins
+from helpers.index_servers import INDEX_SERVERS
+from helpers.installers import INSTALLERS, Job
+from helpers.offers import offered
+from helpers.programs import SCRIPTS, run
+
+
+@pytest.fixture(scope="module")
+def ecosystem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ecosystem")
+    write_index(folder / "published")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("server", "machine"), [("http.server", "gpu13"), ("pypiserver", "cpu")], ids=["index files", "without"]
+)
+def test_pip_and_uv_install_what_uv_with_its_flag_does(
+    ecosystem: Path, server: str, machine: str, tmp_path: Path
+) -> None:
+    expected = oracle(ecosystem, Path(sys.executable), machine)
+    published, scratch = ecosystem / "published", tmp_path / "server"
+    scratch.mkdir()
+    with INDEX_SERVERS[server](published, scratch, SCRIPTS) as upstream, offered(upstream, MACHINES) as site:
+        url = f"{site}{machine}/simple/"
+        job = Job(tmp_path, Path(sys.executable), "", url, tmp_path)
+        (uv,) = (installer for installer in INSTALLERS if installer.name == "`uv pip`")
+        by_uv = origins(uv.install(job).site_packages, published)
+        options = ("--isolated", "--no-cache-dir", "--no-compile", "--target", tmp_path / "pip")
+        run("pip", "install", *options, "--index-url", url, *ROOTS)
+    assert differences(by_uv, expected) == []
+    assert differences(origins(tmp_path / "pip", published), expected) == []
+
+
+@pytest.mark.slow
+def test_the_oracle_follows_the_machine(ecosystem: Path) -> None:
+    selected = {
+        machine: {
+            name: origin.filename for name, origin in oracle(ecosystem, Path(sys.executable), machine).items()
+        }
+        for machine in MACHINES
+    }
+    assert [names["scitorch"].rpartition("-")[2] for names in selected.values()] == [
+        "cuda13.0.whl",
+        "cuda12.8.whl",
+        "null.whl",
+    ]
+    assert [names.get("scicudart", "").split("-")[1:2] for names in selected.values()] == [
+        ["13.0.48"],
+        ["12.8.90"],
+        [],
+    ]
+    assert [names["scilegacy"].split("-")[1] for names in selected.values()] == ["2.0", "1.0", "1.0"]
+
+
+def test_the_table_has_an_answer_of_each_installer_for_each_server() -> None:
+    rows = re.findall(
+        r"^\| (.*) \| `(?:run|serve)` \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [name for name, _ in rows] == [installer.name for installer in INSTALLERS]
+    cells = [cell for _, row in rows for cell in row.split(" | ")]
+    assert len(cells) == len(INSTALLERS) * len(INDEX_SERVERS)
+    assert [cell for cell in cells if not re.fullmatch(r"yes, \d+", cell)] == []

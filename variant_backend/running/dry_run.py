@@ -1,0 +1,112 @@
+"""What each package that a command names would get from the offer, without starting the command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import VariantError
+from ..formats.release import Candidate, File
+from ..serving.environments import Environments
+from ..serving.offer import Choice, Offer
+from ..serving.reasons import label_meaning, would_fit
+from ..serving.site import Site
+from ..variants.filename import normalize, release_of_sdist
+from ..wheels.remote import map_in_threads
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
+
+class PlannedPackage(NamedTuple):
+    """What a package would get: *version* is None if nothing fits, *label* is None without a variant.
+
+    *reason* says why, in words.
+    """
+
+    name: str
+    version: Version | None
+    label: str | None
+    reason: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the keys of the JSON object."""
+        version = None if self.version is None else str(self.version)
+        return {"name": self.name, "version": version, "label": self.label, "reason": self.reason}
+
+
+def planned_packages(
+    site: Site, machine: str, requirements: Sequence[Requirement], environments: Environments
+) -> list[PlannedPackage | VariantError]:
+    """Return what each required package would get: the newest version that its specifiers allow.
+
+    Requirements of the packages themselves are not considered. If the upstream lacks a project, or fails, an
+    error takes its place.
+    """
+    specifiers: dict[str, SpecifierSet] = {}
+    for requirement in requirements:
+        name = normalize(requirement.name)
+        known = specifiers.get(name)
+        specifiers[name] = requirement.specifier if known is None else known & requirement.specifier
+    plan = partial(_planned, site, machine, environments)
+    return map_in_threads(plan, specifiers.items()) if specifiers else []
+
+
+def _planned(
+    site: Site, machine: str, environments: Environments, wanted: tuple[str, SpecifierSet]
+) -> PlannedPackage | VariantError:
+    """Return what one package would get."""
+    name, specifiers = wanted
+    try:
+        offer = site.offer_to(machine, name, environments)
+    except VariantError as error:
+        return error
+    version = max(specifiers.filter(_installable(offer, environments)), default=None)
+    if version is None:
+        return PlannedPackage(name, None, None, _why_nothing(offer, specifiers))
+    choice = next((choice for choice in offer.choices if choice.version == version), None)
+    if choice is None:
+        return PlannedPackage(name, version, None, "the release has no variants")
+    label = choice.labels[0] if choice.labels else None
+    if label is None:
+        return PlannedPackage(name, version, None, f"the plain wheel{_first_reason(choice)}")
+    return PlannedPackage(name, version, label, label_meaning(choice, label) or "the best variant that fits")
+
+
+def _why_nothing(offer: Offer, specifiers: SpecifierSet) -> str:
+    """Return why no version of a package can be installed."""
+    choices = {choice.version: choice for choice in offer.choices}
+    newest = max(specifiers.filter(choices), default=None)
+    if newest is None:
+        return f"no version with a fitting file matches {str(specifiers)!r}"
+    return f"no wheel of {newest} fits{_first_reason(choices[newest])}"
+
+
+def _first_reason(choice: Choice) -> str:
+    """Return why the best variant of a release does not fit."""
+    return "".join(f"; {reason}" for reason in would_fit(choice)[:1])
+
+
+def _installable(offer: Offer, environments: Environments) -> set[Version]:
+    """Return the versions that have a file for an environment, and are not yanked."""
+    versions = (
+        _version(offered.file._replace(filename=offered.filename), environments)
+        for offered in offer.files
+        if offered.file.yanked is None
+    )
+    return {version for version in versions if version is not None}
+
+
+def _version(file: File, environments: Environments) -> Version | None:
+    """Return the version of a file, None if it cannot be installed in the environment."""
+    wheel = Candidate.of(file)
+    try:
+        if wheel is None:
+            return release_of_sdist(file.filename)[1]
+        is_fitting = any(slot.fit(wheel.name.tags, file.requires_python) for slot in environments.asking)
+        return wheel.name.release()[1] if is_fitting else None
+    except VariantError:  # another kind of file, or an invalid version
+        return None

@@ -1,0 +1,83 @@
+"""What would go around the offer, or write a lock that only this run can use: found before the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ..errors import Problem
+from .command import ToolCommand
+from .index_options import refused_options
+from .lock_commands import lock_problems
+from .project_sources import refused_sources, script_problems, text_of
+from .requirement_files import lines_of_files, named_files, place_of_file, refused_lines
+from .started import started_commands
+from .task_files import files_of_tasks, refused_tasks
+
+# The tools that start uv, or are uv.
+_STARTING_UV = ("uv", "tox", "nox", "hatch", "build")
+_FOLDER_OPTIONS = {"uv": ("--project",), "pdm": ("-p", "--project"), "tox": ("--root",), "hatch": ("-p",)}
+_FOLDER_VARIABLES = {"uv": "UV_PROJECT", "pdm": "PDM_PROJECT", "hatch": "HATCH_PROJECT"}
+
+
+def refusals(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> list[Problem]:
+    """Return all reasons why a command must not start in a folder with the user's variables.
+
+    It would use another source than the offer, or may write a project's lock.
+    """
+    commands = [*started_commands(command)]
+    problems: list[Problem] = []
+    for one, inner in zip(commands, [*commands[1:], None], strict=True):
+        problems += _problems(one, inner, _working_folder(one, folder, environ), environ)
+    if environ.get("UV_TORCH_BACKEND") and command.tool in _STARTING_UV:
+        text = "uv would take torch from another index than the offer"
+        remedy = "unset the variable: the offer has the variant for this machine"
+        problems.append(Problem("error", "UV_TORCH_BACKEND", text, remedy))
+    return list(dict.fromkeys(problems))
+
+
+def _problems(
+    command: ToolCommand, inner: ToolCommand | None, folder: Path, environ: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Yield the problems of one command; *inner* is the one that it starts."""
+    project = _project_folder(command, folder, environ)
+    yield from refused_options(command)
+    script = folder / inner.arguments[0] if inner and command.tool == "uv" else None
+    if script and "# /// script" in (text_of(script) if script.suffix == ".py" else ""):
+        yield from script_problems(script)
+        yield from _locked_script(script)
+    else:
+        locks = [*lock_problems(command, project, environ)]
+        yield from locks or refused_sources(command, project, environ)
+    yield from refused_tasks(command, project)
+    yield from refused_lines(lines_of_files(_requirement_paths(command, folder, environ), environ))
+
+
+def _requirement_paths(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Return the files with requirements of a command, and of the files of its tool."""
+    project = _project_folder(command, folder, environ)
+    paths = [folder / name for name in named_files(command, environ) if "://" not in name]
+    return paths + [project / name for name in files_of_tasks(command, project)]
+
+
+def _locked_script(script: Path) -> Iterator[Problem]:
+    """Yield the lock file of a script: uv would install from the indexes that it names."""
+    lock = script.with_name(f"{script.name}.lock")
+    if lock.is_file():
+        text = "uv would install from the indexes that the lock file names, not from the offer"
+        yield Problem("error", place_of_file(lock), text, f"remove it, or start {script.name} without `run`")
+
+
+def _working_folder(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Path:
+    """Return the folder that relative paths of a command are relative to."""
+    if command.tool != "uv":
+        return folder
+    named = command.values("--directory")[-1:] or [environ.get("UV_WORKING_DIR", "")]
+    return folder / named[0]
+
+
+def _project_folder(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Path:
+    """Return the folder where a tool looks for its project."""
+    named = command.values(*_FOLDER_OPTIONS.get(command.tool, ()))[-1:]
+    named = named or [environ.get(_FOLDER_VARIABLES.get(command.tool, ""), "")]
+    return folder / named[0]

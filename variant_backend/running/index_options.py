@@ -1,0 +1,84 @@
+"""The options of installers that name an index or a folder: they would win over the variables of the offer.
+
+uv ignores some of them beside its variables, so a user would get packages from another index than the named
+one. Source: measured with pip 26.3, uv 0.13.9, pip-tools 7.6.2 and pipenv 2026.10.3.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from ..errors import Problem
+from ..lowlevel.urls import shown_url
+from .command import ToolCommand, read_command
+
+_INDEXES = ("--index-url", "-i", "--extra-index-url")
+_FOLDERS = ("--find-links", "-f")
+_NONE = ("--no-index",)
+_BY_TOOL = {
+    "pip": (*_INDEXES, "--index", "--pypi-url", *_FOLDERS, *_NONE, "--isolated"),
+    "pip-tools": (*_INDEXES, *_FOLDERS, *_NONE),
+    "uv": (*_INDEXES, "--index", "--default-index", *_FOLDERS, *_NONE, "--torch-backend", "--config-file"),
+    "pipenv": ("--index", "-i", "--pypi-mirror"),
+}
+# The options that may be in files with requirements; pip reads them in the same way as its arguments.
+IN_FILES = (*_INDEXES, "--index", "--pypi-url", *_FOLDERS, *_NONE)
+# The options whose value has arguments for pip.
+_FOR_PIP = ("--pip-args", "--extra-pip-args")
+# These tools accept the beginning of an option.
+_ABBREVIATING = ("pip", "pipenv")
+
+
+def refused_options(command: ToolCommand) -> Iterator[Problem]:
+    """Yield the options of a command that go around the offer."""
+    for name, value in matching_options(command, _BY_TOOL.get(command.tool, ())):
+        yield option_problem(f"{command.tool} {name}", name, value)
+    for arguments in command.values(*_FOR_PIP):
+        yield from refused_options(read_command(["pip", *split_words(arguments)]))
+
+
+def matching_options(command: ToolCommand, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the options of a command among some *names*, with their values."""
+    for option, value in command.given:
+        if name := _meant(option, names, abbreviates=command.tool in _ABBREVIATING):
+            yield name, value
+
+
+def _meant(option: str, names: Sequence[str], *, abbreviates: bool) -> str:
+    """Return the name that an option means, empty if none."""
+    if option in names:
+        return option
+    if not abbreviates or not option.startswith("--") or len(option) < len("--ex"):
+        return ""
+    # pip looks for --isolated itself before it reads options.
+    return next((name for name in names if name.startswith(option) and name != "--isolated"), "")
+
+
+def split_words(text: str) -> list[str]:
+    """Split a text as a shell does, at spaces only if its quotes are not closed."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
+
+
+def option_problem(place: str, name: str, value: str) -> Problem:
+    """Return the problem of an option that goes around the offer."""
+    shown = shown_url(value)
+    if name == "--isolated":
+        text, remedy = "pip would ignore the variables that name the offer", "remove --isolated"
+    elif name == "--torch-backend":
+        text = "uv would take torch from another index than the offer"
+        remedy = "remove --torch-backend: the offer has the variant for this machine"
+    elif name == "--config-file":
+        text = "uv would use the sources in that file, not the offer"
+        remedy = f"remove --config-file, and set the variable UV_CONFIG_FILE={shown or 'FILE'}"
+    elif name in _NONE:
+        text = "the offer is an index, and would not be used"
+        remedy = "remove --no-index, and name the folder: variant-backend run --find-links DIR COMMAND"
+    else:
+        kind = "--find-links" if name in _FOLDERS else "--index-url"
+        text = f"names {shown or 'a source'}, not the offer"
+        remedy = f"remove it, and name all sources: variant-backend run {kind} {shown or 'SOURCE'} COMMAND"
+    return Problem("error", place, text, remedy)

@@ -1,0 +1,127 @@
+"""The last lines of `run`: which wheels were installed and why, and which variants would fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import Problem
+from ..serving.environments import Environments
+from ..serving.offer import Choice, Offer, Offered
+from ..serving.reasons import choice_text, label_text, would_fit
+from ..serving.site import Site
+from ..variants.filename import is_same_version
+from .command import ToolCommand
+from .destination import destination, environments_of
+from .snapshot import Before, InstalledWheel, changed, installed_wheels
+from .stale import choice_of_version, stale_wheels
+
+if TYPE_CHECKING:
+    pass
+
+# Messages call the machine so.
+_HERE = "this machine"
+# The last lines have at most so many reasons why the variants of a release do not fit.
+_MOST_REASONS = 3
+
+
+class RunOutcome(NamedTuple):
+    """The last lines of a command, and the problems to warn of."""
+
+    lines: Sequence[str]
+    warnings: Sequence[Problem]
+
+
+def outcome(
+    site: Site,
+    machine: str,
+    command: ToolCommand,
+    start: Before,
+    environ: Mapping[str, str],
+    folder: Path,
+) -> RunOutcome:
+    """Return what became of the projects with variants, after a command has ended.
+
+    *machine* is the name of the machine in the *site*.
+    """
+    place = start.environment
+    if place is None or not place.folders:  # the command may have made it
+        place = destination(command, environ, folder)
+    installed = installed_wheels(place.folders) if place else {}
+    offers = {name: offered for (owner, name), offered in site.offers.items() if owner == machine}
+    varied = {name: offered for name, offered in sorted(offers.items()) if offered.choices}
+    requested = {name: files for (owner, name), files in site.requested.items() if owner == machine}
+    lines: list[str] = []
+    for name, offered in varied.items():
+        lines += _lines(offered, installed.get(name), requested.get(name, {}), is_known=place is not None)
+    problems = [problem for name in varied for problem in site.problems.get((machine, name), ())]
+    if place is None:
+        return RunOutcome(lines, problems)
+    new = changed(start.installed, installed)
+    unasked = {name: one for name, one in new.items() if name not in offers and not one.is_direct}
+    problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
+    return RunOutcome(lines, problems)
+
+
+def _lines(
+    offer: Offer, installed: InstalledWheel | None, requested: Mapping[str, Offered], *, is_known: bool
+) -> Iterator[str]:
+    """Yield the lines about a project with variants: the wheel that was taken, and the release without one.
+
+    If the environment *is_known*, the installed wheel was taken, else those that were downloaded.
+    """
+    taken = [(installed.version, installed.label)] if installed else [*_downloaded(requested)]
+    for version, label in taken:
+        choice = choice_of_version(offer, version)
+        yield f"{offer.name} {version}: {_taken_text(choice, label)}"
+        yield from _reasons(choice) if choice and label is None else ()
+    newest = offer.choices[0]
+    if not newest.labels and not any(is_same_version(str(newest.version), version) for version, _ in taken):
+        yield choice_text(newest, _HERE)
+        yield from _reasons(newest)
+    elif not taken and not is_known and newest.labels:
+        yield f"{choice_text(newest, _HERE)}; its wheel was not downloaded"
+
+
+def _downloaded(requested: Mapping[str, Offered]) -> Iterator[tuple[str, str | None]]:
+    """Yield version and label of each requested wheel of a release with variants."""
+    for offered in requested.values():
+        if offered.wheel is not None:
+            yield offered.wheel.name.version, offered.wheel.name.label
+
+
+def _taken_text(choice: Choice | None, label: str | None) -> str:
+    """Return which wheel was taken, and why."""
+    if choice is None:
+        return "a plain wheel; the release has no variants" if label is None else label
+    return "a variant whose variant.json is invalid" if label == "" else label_text(choice, label)
+
+
+def _reasons(choice: Choice) -> Iterator[str]:
+    """Yield why variants of a release do not fit, best first."""
+    reasons = would_fit(choice)
+    yield from (f"  {reason}" for reason in reasons[:_MOST_REASONS])
+    if len(reasons) > _MOST_REASONS:
+        yield f"  and {len(reasons) - _MOST_REASONS} more reasons"
+
+
+def _warnings(
+    site: Site,
+    machine: str,
+    command: ToolCommand,
+    installed: Mapping[str, InstalledWheel],
+    unasked: Mapping[str, InstalledWheel],
+    environments: Environments,
+) -> Iterator[Problem]:
+    """Yield a problem for each installed wheel that is another one than the offer has.
+
+    *unasked* were installed without the offer, so all variants among them are reported.
+    """
+    asked = (name for (owner, name), offered in site.offers.items() if owner == machine and offered.choices)
+    stale = stale_wheels(site, machine, installed, environments, {*asked, *unasked})
+    yield from (one.problem(command) for one in stale)
+    known = {one.installed.name for one in stale}
+    for name, wheel in unasked.items():
+        if wheel.label is not None and name not in known:
+            yield Problem("warning", str(wheel), "this variant was installed without the offer")

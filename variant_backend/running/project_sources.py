@@ -1,0 +1,165 @@
+"""The sources in project files and scripts that win over the variables of the offer.
+
+Source: measured with uv 0.13.9, PDM 2.29.4 and pipenv 2026.10.3. uv obeys ``[tool.uv.sources]`` beside any
+variable. PDM merges its sources with that of its variable. pipenv replaces only the URL of PyPI.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import Problem, VariantError
+from ..formats.toml_read import parse_toml, value_at
+from ..lowlevel.regular_files import read_regular
+from ..lowlevel.urls import shown_url
+from .command import ToolCommand
+from .requirement_files import place_of_file
+
+_SCRIPT = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MULTILINE)
+_OF_PYPI = re.compile(r"https?://(www\.)?pypi(\.python)?\.org(/|$)")
+_TRUE = ("1", "true", "yes", "on", "y", "t")
+
+
+def is_on(environ: Mapping[str, str], *variables: str) -> bool:
+    """Return whether one of some variables of uv, PDM or pipenv is set to a true value."""
+    return any(environ.get(name, "").lower() in _TRUE for name in variables)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file, empty if it cannot be read: its tool reports that."""
+    with suppress(OSError, VariantError):
+        return read_regular(path).decode(errors="replace")
+    return ""
+
+
+def toml_of(text: str) -> dict[str, object]:
+    """Return a TOML document, empty if it is invalid: its tool reports that."""
+    with suppress(VariantError):
+        return parse_toml(text.encode(), "")
+    return {}
+
+
+def file_above(folder: Path, name: str) -> Path | None:
+    """Return the nearest file of a name in a folder or above it, None if there is none."""
+    return next((path for above in (folder, *folder.parents) if (path := above / name).is_file()), None)
+
+
+def _at_line(path: Path, text: str, *parts: str) -> str:
+    """Return the place of the first line, from the last line before, that has each part in turn."""
+    lines = text.splitlines()
+    start = 0
+    for part in parts:
+        start = next((number for number in range(start, len(lines)) if part in lines[number]), start)
+    return f"{place_of_file(path)}:{start + 1}"
+
+
+def refused_sources(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the sources of a project or script that a tool would use beside the offer."""
+    if command.tool == "uv":
+        yield from _of_uv(command, folder, environ)
+    elif command.tool == "pdm":
+        yield from _of_pdm(folder)
+    elif command.tool == "pipenv":
+        yield from _of_pipfile(file_above(folder, environ.get("PIPENV_PIPFILE", "Pipfile")) or folder)
+
+
+def _of_uv(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:
+    if command.values("--no-sources") or is_on(environ, "UV_NO_SOURCES"):
+        return
+    ignored = {*command.values("--no-sources-package"), *environ.get("UV_NO_SOURCES_PACKAGE", "").split()}
+    for path in _files_of_uv(command, folder):
+        yield from _explicit_sources(path, text_of(path), ignored)
+
+
+def _files_of_uv(command: ToolCommand, folder: Path) -> Iterator[Path]:
+    """Yield the project files whose sources a command of uv uses."""
+    if command.words[:1] == ("pip",):
+        names = [*command.words[2:], *command.values("-e", "--editable", "-r", "--requirement")]
+        names += command.values("--requirements")
+        names += ["."] if command.values("--group") else []
+        paths = [folder / name.partition("[")[0] for name in names if "://" not in name]
+        yield from (path for path in paths if path.name == "pyproject.toml")
+        yield from (path / "pyproject.toml" for path in paths if path.is_dir())
+    elif command.words[:1] in [("run",), ("sync",), ("build",)] and not command.values("--no-project"):
+        path = file_above(folder, "pyproject.toml")
+        yield from [path] if path else []
+
+
+def _explicit_sources(path: Path, text: str, ignored: set[str]) -> Iterator[Problem]:
+    if "sources" not in text:
+        return
+    sources = value_at(toml_of(text), "tool", "uv", "sources")
+    for name, listed in sources.items() if isinstance(sources, dict) else ():
+        tables = listed if isinstance(listed, list) else [listed]
+        index = next((table["index"] for table in tables if isinstance(table, dict) and "index" in table), "")
+        if index and name not in ignored:
+            yield Problem(
+                "error",
+                _at_line(path, text, "sources", name),
+                f"uv would take {name} from the index {index!r}, not from the offer",
+                f"add --no-sources-package {name}",
+            )
+
+
+def script_problems(path: Path) -> Iterator[Problem]:
+    """Yield the sources in the metadata of a script (PEP 723) that uv would use beside the offer."""
+    text = text_of(path)
+    if not (match := _SCRIPT.search(text)):
+        return
+    table = value_at(toml_of(re.sub(r"^# ?", "", match[1], flags=re.MULTILINE)), "tool", "uv")
+    settings = table if isinstance(table, dict) else {}
+    for key in ("sources", "find-links", "no-index", "index"):
+        if value := settings.get(key):
+            if key == "index" and not _has_explicit(value):
+                continue
+            remedy = f"remove {key} from the script"
+            place = _at_line(path, text, "# /// script", key)
+            yield Problem("error", place, "uv would use this source beside the offer", remedy)
+
+
+def _has_explicit(tables: object) -> bool:
+    return any(
+        isinstance(table, dict) and table.get("explicit")
+        for table in (tables if isinstance(tables, list) else ())
+    )
+
+
+def _of_pdm(folder: Path) -> Iterator[Problem]:
+    path = file_above(folder, "pyproject.toml") or folder
+    text = text_of(path)
+    for url, name in _urls(value_at(toml_of(text), "tool", "pdm", "source")):
+        yield Problem(
+            "error",
+            _at_line(path, text, "tool.pdm.source", f'"{name}"'),
+            f"PDM would use the source {name!r} beside the offer",
+            f"remove the source, and name it: variant-backend run --index-url {shown_url(url)} COMMAND",
+        )
+
+
+def _of_pipfile(path: Path) -> Iterator[Problem]:
+    """Yield the sources of a Pipfile that a mirror of PyPI does not replace, and that packages use."""
+    text = text_of(path)
+    document = toml_of(text)
+    sources = _urls(document.get("source"))
+    used = {name for _, name in sources[:1]}
+    for group in document.values():
+        for package in group.values() if isinstance(group, dict) else ():
+            used |= {str(package["index"])} if isinstance(package, dict) and "index" in package else set()
+    for url, name in sources:
+        if name in used and not _OF_PYPI.match(url):
+            yield Problem(
+                "error",
+                _at_line(path, text, "[[source]]", url),
+                f"pipenv would use the source {name!r}, not the offer",
+                "replace its url by https://pypi.org/simple, and name the index: "
+                f"variant-backend run --index-url {shown_url(url)} COMMAND",
+            )
+
+
+def _urls(tables: object) -> Sequence[tuple[str, str]]:
+    """Return URL and name of each source."""
+    listed = [table for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+    return [(str(table.get("url", "")), str(table.get("name", ""))) for table in listed]

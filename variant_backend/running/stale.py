@@ -1,0 +1,140 @@
+"""Installed wheels that the offer would replace: of the same version, for this machine.
+
+No installer replaces an installed wheel if the version stays, so a changed machine keeps its old variants.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import Problem, RequestError, VariantError
+from ..serving.environments import Environments
+from ..serving.offer import Choice, Offer
+from ..serving.reasons import label_text
+from ..serving.site import Site
+from ..variants.filename import is_same_version, normalize
+from ..wheels.remote import map_in_threads
+from .command import ToolCommand
+from .destination import environments_of
+from .named import named_requirements
+from .snapshot import Before, InstalledWheel
+
+
+class StaleWheel(NamedTuple):
+    """An installed wheel, and the *choice* of the offer for its version, which is another wheel."""
+
+    installed: InstalledWheel
+    choice: Choice
+
+    def problem(self, command: ToolCommand) -> Problem:
+        """Return the problem, with a command that replaces the wheel and its requirements."""
+        label = self.installed.label
+        has = "a plain wheel" if label is None else f"the variant {label or '(unreadable)'}"
+        if not self.choice.labels:
+            text = f"{has} is installed, and no wheel of this version fits this machine"
+            return Problem("warning", str(self.installed), text, "install another version")
+        text = f"{has} is installed, and the offer has {label_text(self.choice, self.choice.labels[0])}"
+        return Problem("warning", str(self.installed), text, _remedy(_replacing(self.installed, command)))
+
+
+def stale_wheels(
+    site: Site,
+    machine: str,
+    installed: Mapping[str, InstalledWheel],
+    environments: Environments,
+    named: Iterable[str] = (),
+) -> list[StaleWheel]:
+    """Return the installed wheels for whose version the offer has another wheel.
+
+    Installed variants and *named* projects are compared, but none that was installed from a file or a URL.
+    Projects that the upstream lacks are skipped.
+    """
+    wanted = {*named}
+    wheels = [
+        wheel
+        for name, wheel in sorted(installed.items())
+        if not wheel.is_direct and (wheel.label is not None or name in wanted)
+    ]
+
+    def choice_of(wheel: InstalledWheel) -> Choice | None:
+        try:
+            return choice_of_version(site.offer_to(machine, wheel.name, environments), wheel.version)
+        except VariantError:  # the command itself reports an upstream that fails
+            return None
+
+    pairs = zip(wheels, map_in_threads(choice_of, wheels) if wheels else (), strict=True)
+    return [
+        StaleWheel(wheel, choice)
+        for wheel, choice in pairs
+        if choice is not None and wheel.label not in choice.labels[:1]
+    ]
+
+
+def choice_of_version(offer: Offer, version: str) -> Choice | None:
+    """Return what is offered of a release, None if it has no variants."""
+    choices = (choice for choice in offer.choices if is_same_version(str(choice.version), version))
+    return next(choices, None)
+
+
+def _remedy(line: str) -> str:
+    return f"start `{line}` with the same options of `variant-backend run`"
+
+
+def _replacing(wheel: InstalledWheel, command: ToolCommand) -> str:
+    """Return a command that replaces an installed wheel."""
+    if command.tool == "pdm":
+        return "pdm sync --reinstall"
+    where = _given(command, "-t", "--target", "--prefix")
+    python = _given(command, "-p", "--python")
+    pinned = f"{wheel.name}=={wheel.version}"
+    if command.tool == "uv":
+        parts = ["uv", "pip", "install", *where, *python, "--reinstall-package", wheel.name, pinned]
+    else:
+        pip = command.arguments[: len(command.arguments) - len(command.options)]
+        program = pip if command.tool == "pip" else ("pip",)
+        parts = [*program, *python, "install", *where, "--force-reinstall", pinned]
+    return shlex.join(parts)
+
+
+def _given(command: ToolCommand, *names: str) -> list[str]:
+    """Return options of a command with their values."""
+    return [text for name, value in command.given if name in names for text in (name, value)]
+
+
+def with_reinstall(
+    site: Site,
+    machine: str,
+    command: ToolCommand,
+    start: Before,
+    folder: Path,
+) -> tuple[str, ...]:
+    """Return the arguments of a command that also replaces stale wheels: variants, and those it names.
+
+    Raises RequestError as `reinstalling` does, and VariantError or OSError as `named_requirements` does.
+    """
+    if not start.installed:
+        return reinstalling(command, ())
+    named = (normalize(requirement.name) for requirement in named_requirements(command, folder))
+    stale = stale_wheels(site, machine, start.installed, environments_of(start.environment), named)
+    return reinstalling(command, stale)
+
+
+def reinstalling(command: ToolCommand, stale: Sequence[StaleWheel]) -> tuple[str, ...]:
+    """Return the arguments of a command with the option that replaces stale wheels and their requirements.
+
+    Without stale wheels, they are unchanged. Raises RequestError if the command has no such option.
+    """
+    if command.tool == "pip" and command.words[:1] == ("install",):
+        options = ["--force-reinstall"] if stale else []
+    elif command.tool == "uv" and command.words[:2] in (("pip", "install"), ("pip", "sync")):
+        options = [part for one in stale for part in ("--reinstall-package", one.installed.name)]
+    else:
+        text = f"expected pip install, uv pip install or uv pip sync, got {shlex.join(command.arguments)}"
+        hint = "omit --reinstall; if the tool has such an option, use that, as in `pdm sync --reinstall`"
+        raise RequestError(text, place="--reinstall", hint=hint)
+    arguments = command.arguments
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return (*arguments[:end], *options, *arguments[end:])
