@@ -229,7 +229,8 @@ def test_requests_to_this_machine_use_no_proxy(tmp_path: Path) -> None:
 def test_an_upstream_without_https_is_an_error(tmp_path: Path) -> None:
     code, _, errors = through("http://user:secret@example.org/simple", "true", home=tmp_path, ok=False)
     assert code == 1
-    assert "http://example.org/simple: not encrypted; use https, or --allow-insecure" in errors
+    remedy = "use its https URL, or add --allow-insecure"
+    assert f"http://example.org/simple: is neither https nor on this machine; {remedy}" in errors
     assert "secret" not in errors
 
 
@@ -239,7 +240,8 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
 
     program = (
         "import signal, time\ncount = []\nsignal.signal(2, lambda *_: count.append(1))\n"
-        "print('ready', flush=True)\nsignal.pause()\n"
+        "print('ready', flush=True)\nend = time.monotonic() + 60\n"
+        "while not count and time.monotonic() < end: time.sleep(.01)\n"
         "time.sleep(.3)\nprint('count', len(count), flush=True)"
     )
     arguments = [str(SCRIPTS / "variant-backend"), "run", "-f", str(tmp_path), sys.executable, "-c", program]
