@@ -73,13 +73,16 @@ def run_command(
     pip, uv and tools that start them get their packages from an offer on this machine. It has the best wheels
     for this machine, from the user's own indexes. The exit code is that of COMMAND.
     """
+    from ..lowlevel.foreground import end_like
     from ..running.command import read_command
+    from ..running.guard import check_start
     from ..running.start import network_of, running_offer
     from ..running.user_indexes import check_is_safe, user_indexes
 
     if printer.as_json and not plans:
         raise click.UsageError("--json is only for --dry-run; add --dry-run")
     tool = read_command(command)
+    check_start(tool, Path.cwd(), os.environ)
     user = user_indexes(tool, os.environ, Path.cwd())
     sources = _sources(printer, user, find_links, index_url)
     if not allow_insecure:
@@ -94,7 +97,7 @@ def run_command(
             code = _run(printer, tool, user, offer, reinstall=reinstall)
     finally:
         use_keyring(None)
-    click.get_current_context().exit(code)
+    click.get_current_context().exit(end_like(code))
 
 
 def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
@@ -105,7 +108,7 @@ def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
 
     printer.say("dry run: the command is not started")
     folder = Path.cwd()
-    requirements = named_requirements(tool, folder)
+    requirements = named_requirements(tool, os.environ, folder)
     environments = environments_of(destination(tool, os.environ, folder))
     print_planned(printer, planned_packages(offer.site, offer.place.profile, requirements, environments))
 
@@ -134,19 +137,23 @@ def _sources(
 def _run(
     printer: Printer, tool: ToolCommand, user: UserIndexes, offer: RunningOffer, *, reinstall: bool
 ) -> int:
-    """Run the command, and return its exit code."""
-    from ..lowlevel.foreground import NotStartedError, end_like, run_in_foreground
+    """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
+    from ..lowlevel.foreground import NotStartedError, run_in_foreground
     from ..lowlevel.processes import temporary_folder
+    from ..running.guard import check_pins
+    from ..running.lock_watch import LockWatch
+    from ..running.project_sources import replaced_indexes
     from ..running.snapshot import before
     from ..running.stale import with_reinstall
     from ..running.start import caches
     from ..running.tool_variables import ToolFiles, tool_environ
 
     current, machine = Path.cwd(), offer.place.profile
-    start = before(tool, os.environ, current)
+    start, locks = before(tool, os.environ, current), LockWatch(current)
+    check_pins(tool, current, os.environ, offer, start.environment)
     arguments = tool.arguments
     if reinstall:
-        arguments = with_reinstall(offer.site, machine, tool, start, current)
+        arguments = with_reinstall(offer.site, machine, tool, start, os.environ, current)
     with temporary_folder() as folder:
         files = ToolFiles(folder / "empty", folder, caches())
         files.empty.mkdir()
@@ -158,6 +165,7 @@ def _run(
             uv=user.uv,
             proxy=user.proxy,
         )
+        environ |= replaced_indexes(tool, current, offer.place.url)
         try:
             code = run_in_foreground(arguments, environ)
         except NotStartedError as error:
@@ -166,4 +174,7 @@ def _run(
     from ..running.outcome import outcome  # the command is not to wait for it
 
     print_outcome(printer, outcome(offer.site, machine, tool, start, os.environ, current))
-    return end_like(code)
+    changed = locks.problems(offer.place.host)
+    for problem in changed:
+        printer.error(problem)
+    return code or int(bool(changed))
