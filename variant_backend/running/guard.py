@@ -114,5 +114,5 @@ def _working_folder(command: ToolCommand, folder: Path, environ: Mapping[str, st
 def _project_folder(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Path:
     """Return the folder where a tool looks for its project."""
     named = command.values(*_FOLDER_OPTIONS.get(command.tool, ()))[-1:]
-    named = named or [environ.get(_FOLDER_VARIABLES.get(command.tool, ""), "")]
-    return folder / named[0]
+    variable = _FOLDER_VARIABLES.get(command.tool, "")
+    return folder / (named or [environ.get(variable, "")])[0]
