@@ -150,8 +150,7 @@ class Site:
         """Return the list of all projects."""
         self._served(place.machine)
         _environments(request, place.environment)
-        names = self._upstream.projects()
-        return page_response(request, partial(_projects_page, names))
+        return page_response(request, partial(self._pages.projects, self._upstream.projects()))
 
     def _page_for_people(self, name: str) -> tuple[int, bytes]:
         """Return the status and the content of a page for people."""
