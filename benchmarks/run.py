@@ -36,6 +36,8 @@ The promises:
 - detect: on a machine without libraries of GPU drivers, detecting what it supports takes at most half as long
   as ``python -c pass``, and ``variant-backend hardware`` at most 1.4 times as long as ``variant-backend
   --version``. The time for imports counts only for the second one.
+- start: starting a command through ``variant-backend run`` takes at most 5 times as long as
+  ``variant-backend --version``; that is a fifth of a second where an empty Python process takes 15 ms.
 - dispatch: downloading a small wheel from a server on this machine, by the hook of a dispatching sdist, takes
   at most 3 times as long as Python takes to compute its tags and to import the modules for lock files and
   HTTP.
@@ -574,6 +576,27 @@ def benchmark_detect(bench: Bench) -> Iterator[Figure]:
     yield at_most(1.4, "variant-backend hardware", *in_turn(bench.runs, commands))
 
 
+def benchmark_start(bench: Bench) -> Iterator[Figure]:
+    """Start a command that ends at once through the offer, against the start of the command line."""
+    ours = script("variant-backend")
+    run_nothing: list[str | Path] = [
+        ours,
+        "run",
+        "--find-links",
+        bench.folder,
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        "pass",
+    ]
+    commands: dict[str, Callable[[], Run]] = {
+        "run": functools.partial(bench.run, run_nothing),
+        "--version": functools.partial(bench.run, [ours, "--version"]),
+    }
+    yield at_most(5, "variant-backend run", *in_turn(bench.runs, commands))
+
+
 DISPATCH = "import sys; from variant_backend import dispatch; dispatch.build_wheel(sys.argv[1])"
 # Newer versions of Python warn without it, and older ones do not know it.
 UNPACKING: dict[str, Any] = {"filter": "data"} if sys.version_info >= (3, 12) else {}
@@ -658,6 +681,7 @@ BENCHMARKS = {
     "growth": benchmark_growth,
     "import": benchmark_import,
     "detect": benchmark_detect,
+    "start": benchmark_start,
     "dispatch": benchmark_dispatch,
     "load": benchmark_load,
 }

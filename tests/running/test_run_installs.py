@@ -151,6 +151,21 @@ def test_a_missing_command_is_127(tmp_path: Path) -> None:
     assert "'no-such-command': command not found; check its name and PATH" in errors
 
 
+def test_a_refused_command_is_not_started(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'demo'\nversion = '1'\n")
+    code, output, errors = through("", "uv", "lock", home=tmp_path, ok=False)
+    assert (code, output) == (1, "")
+    assert "uv.lock" in errors
+    assert not (tmp_path / "uv.lock").exists()
+
+
+def test_a_changed_lock_is_an_error_at_the_end(tmp_path: Path) -> None:
+    program = "open('uv.lock', 'w').write('x')"
+    code, _, errors = through("", sys.executable, "-c", program, home=tmp_path, ok=False)
+    assert code == 1
+    assert "uv.lock: the command wrote this lock file" in errors
+
+
 @NO_SIGNALS
 def test_a_file_that_is_no_program_is_126(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("text")
@@ -229,7 +244,8 @@ def test_requests_to_this_machine_use_no_proxy(tmp_path: Path) -> None:
 def test_an_upstream_without_https_is_an_error(tmp_path: Path) -> None:
     code, _, errors = through("http://user:secret@example.org/simple", "true", home=tmp_path, ok=False)
     assert code == 1
-    assert "http://example.org/simple: not encrypted; use https, or --allow-insecure" in errors
+    remedy = "use its https URL, or add --allow-insecure"
+    assert f"http://example.org/simple: is neither https nor on this machine; {remedy}" in errors
     assert "secret" not in errors
 
 
@@ -239,7 +255,8 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
 
     program = (
         "import signal, time\ncount = []\nsignal.signal(2, lambda *_: count.append(1))\n"
-        "print('ready', flush=True)\nsignal.pause()\n"
+        "print('ready', flush=True)\nend = time.monotonic() + 60\n"
+        "while not count and time.monotonic() < end: time.sleep(.01)\n"
         "time.sleep(.3)\nprint('count', len(count), flush=True)"
     )
     arguments = [str(SCRIPTS / "variant-backend"), "run", "-f", str(tmp_path), sys.executable, "-c", program]

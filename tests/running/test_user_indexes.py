@@ -138,5 +138,5 @@ def test_an_encrypted_local_or_trusted_index_is_safe(url: str) -> None:
 
 
 def test_an_index_without_encryption_is_not_safe() -> None:
-    with pytest.raises(VariantError, match=r"http://a\.example/simple: not encrypted"):
+    with pytest.raises(VariantError, match=r"http://a\.example/simple: is neither https"):
         check_is_safe(("http://me:secret@a.example/simple",), ())

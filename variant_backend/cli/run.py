@@ -73,6 +73,7 @@ def run_command(
     pip, uv and tools that start them get their packages from an offer on this machine. It has the best wheels
     for this machine, from the user's own indexes. The exit code is that of COMMAND.
     """
+    from ..lowlevel.foreground import end_like
     from ..running.command import read_command
     from ..running.guard import check_start
     from ..running.start import network_of, running_offer
@@ -96,7 +97,7 @@ def run_command(
             code = _run(printer, tool, user, offer, reinstall=reinstall)
     finally:
         use_keyring(None)
-    click.get_current_context().exit(code)
+    click.get_current_context().exit(end_like(code))
 
 
 def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
@@ -107,7 +108,7 @@ def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
 
     printer.say("dry run: the command is not started")
     folder = Path.cwd()
-    requirements = named_requirements(tool, folder)
+    requirements = named_requirements(tool, os.environ, folder)
     environments = environments_of(destination(tool, os.environ, folder))
     print_planned(printer, planned_packages(offer.site, offer.place.profile, requirements, environments))
 
@@ -136,8 +137,8 @@ def _sources(
 def _run(
     printer: Printer, tool: ToolCommand, user: UserIndexes, offer: RunningOffer, *, reinstall: bool
 ) -> int:
-    """Run the command, and return its exit code."""
-    from ..lowlevel.foreground import NotStartedError, end_like, run_in_foreground
+    """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
+    from ..lowlevel.foreground import NotStartedError, run_in_foreground
     from ..lowlevel.processes import temporary_folder
     from ..running.guard import check_pins
     from ..running.lock_watch import LockWatch
@@ -152,7 +153,7 @@ def _run(
     check_pins(tool, current, os.environ, offer, start.environment)
     arguments = tool.arguments
     if reinstall:
-        arguments = with_reinstall(offer.site, machine, tool, start, current)
+        arguments = with_reinstall(offer.site, machine, tool, start, os.environ, current)
     with temporary_folder() as folder:
         files = ToolFiles(folder / "empty", folder, caches())
         files.empty.mkdir()
@@ -176,4 +177,4 @@ def _run(
     changed = locks.problems(offer.place.host)
     for problem in changed:
         printer.error(problem)
-    return end_like(code or (1 if changed else 0))
+    return code or int(bool(changed))

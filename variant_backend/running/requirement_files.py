@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +18,9 @@ from .command import ToolCommand, read_command
 from .index_options import IN_FILES, matching_options, option_problem, split_words
 from .pip_settings import pip_settings
 
+REQUIREMENTS = ("-r", "--requirement", "--requirements")
 _OPTIONS = (
-    *("-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"),
+    *(*REQUIREMENTS, "-c", "--constraint", "--constraints"),
     *("--override", "--overrides", "-b", "--build-constraint", "--build-constraints"),
     "--with-requirements",
 )
@@ -56,8 +57,10 @@ def named_files(command: ToolCommand, environ: Mapping[str, str]) -> list[str]:
     return files + [path for value in values for path in value.split()]
 
 
-def lines_of_files(paths: Iterable[Path], environ: Mapping[str, str]) -> Iterator[RequirementLine]:
-    """Yield the lines of files, and of the files that these name, each file once.
+def lines_of_files(
+    paths: Iterable[Path], environ: Mapping[str, str], names: Sequence[str] = _OPTIONS
+) -> Iterator[RequirementLine]:
+    """Yield the lines of files, and of the files that options with these *names* add, each file once.
 
     Files at URLs and files that cannot be read are left to the installer.
     """
@@ -72,7 +75,7 @@ def lines_of_files(paths: Iterable[Path], environ: Mapping[str, str]) -> Iterato
             yield line
             if line.text.startswith("-"):
                 options = read_command(["pip", *split_words(line.text)])
-                files = [value for name, value in options.given if name in _OPTIONS and value]
+                files = [value for name, value in options.given if name in names and value]
                 waiting += [path.parent / name for name in files if "://" not in name]
 
 

@@ -130,13 +130,9 @@ def _of_pipenv(command: ToolCommand, environ: Mapping[str, str], folder: Path) -
 def check_is_safe(urls: tuple[str, ...], trusted_hosts: tuple[str, ...]) -> None:
     """Raise VariantError if a connection to an index is not encrypted, and no setting trusts its host."""
     trusted = {host.partition(":")[0] for host in trusted_hosts}
+    remedy = "use its https URL, or add --allow-insecure"
     problems = [
-        Problem(
-            "error",
-            shown_url(url),
-            "not encrypted",
-            "use https, or --allow-insecure if you trust the network",
-        )
+        Problem("error", shown_url(url), "is neither https nor on this machine", remedy)
         for url in urls
         if is_http(url) and not is_safe_line(url) and urlsplit(url).hostname not in trusted
     ]

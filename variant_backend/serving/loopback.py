@@ -79,8 +79,9 @@ class _LoopbackServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind without looking up the name of this machine, which may take seconds."""
-        if self.allow_reuse_address:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # On Windows, SO_REUSEADDR would let another program take the port, too.
+        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
+        self.socket.setsockopt(socket.SOL_SOCKET, exclusive or socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = _LOOPBACK, self.server_address[1]
@@ -106,6 +107,15 @@ def loopback_server(respond: Respond, ports: Iterator[int]) -> Iterator[int]:
     try:
         yield server.server_port
     finally:
-        server.shutdown()
-        server.server_close()
+        _stop(server)
         thread.join()
+
+
+def _stop(server: _LoopbackServer) -> None:
+    """Stop a server at once: a connection ends its wait for the next one."""
+    stopping = Thread(target=server.shutdown)
+    stopping.start()
+    with suppress(OSError):
+        socket.create_connection((_LOOPBACK, server.server_port), timeout=1).close()
+    stopping.join()
+    server.server_close()
