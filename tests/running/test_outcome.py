@@ -42,9 +42,12 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         requires={"cu128": ["runtime==12.8"], "cu126": ["runtime==12.6"]},
     )
     make_variants(folder, "visiony", {"cu130": [CUDA.format("13.0")]})
+    make_variants(folder, "broken", {"cu128": [CUDA.format("12.8")], None: []})
     for version in ("12.8", "12.6"):
         make_variants(folder, "runtime", {None: []}, version=version)
     run("variant-backend", "index", "--simple", folder, cwd=folder)
+    for index_file in folder.rglob("broken-1.0-variants.json"):
+        index_file.write_text("{}")
     with served(folder) as url:
         yield f"{url}simple/"
 
@@ -149,6 +152,14 @@ def test_a_release_that_does_not_fit_is_listed_with_its_reason(session: Session)
 
 
 @pytest.mark.slow
+def test_a_broken_index_file_is_a_warning_at_the_end(session: Session) -> None:
+    done = session.run(session.command("uv", "install", "broken"), "new")
+    assert session.installed() == {"broken-1.0"}
+    assert done.lines[0] == "broken 1.0: the plain wheel"
+    assert any("broken-1.0-variants.json" in str(problem) for problem in done.warnings)
+
+
+@pytest.mark.slow
 def test_downloaded_wheels_are_named_without_an_environment(session: Session) -> None:
     command = session.command("pip", "download", "--dest", str(session.prefix), "torchy")
     assert [*session.run(command, "old").lines] == [
@@ -161,7 +172,7 @@ def test_a_dry_run_plans_what_the_command_installs(session: Session, tmp_path: P
     (tmp_path / "more.txt").write_text("runtime <12.8 \\\n  --hash=sha256:00  # comment\n./folder\n")
     (tmp_path / "all.txt").write_text("--pre\n-r more.txt\nunknown-name\nabsent; python_version < '3'\n")
     command = read_command(["pip", "install", "-q", "-r", "all.txt", "torchy", "visiony>=1", "runtime~=12.0"])
-    requirements = named_requirements(command, tmp_path)
+    requirements = named_requirements(command, {}, tmp_path)
     plan = planned_packages(session.site, "old", requirements, environments_of(None))
     packages = {package.name: package for package in plan if isinstance(package, PlannedPackage)}
     (error,) = (package for package in plan if isinstance(package, VariantError))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +17,9 @@ from .command import ToolCommand, read_command
 from .index_options import IN_FILES, matching_options, option_problem, split_words
 from .pip_settings import pip_settings
 
+REQUIREMENTS = ("-r", "--requirement", "--requirements")
 _OPTIONS = (
-    *("-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"),
+    *(*REQUIREMENTS, "-c", "--constraint", "--constraints"),
     *("--override", "--overrides", "-b", "--build-constraint", "--build-constraints"),
     "--with-requirements",
 )
@@ -30,13 +31,14 @@ _MOST_FILES = 1000
 
 
 class RequirementLine(NamedTuple):
-    """A line of a file: *place* names file and line.
+    """A line of a file in a *folder*: *place* names file and line.
 
     *text* has no comment; lines that continue are joined.
     """
 
     place: str
     text: str
+    folder: Path
 
 
 def named_files(command: ToolCommand, environ: Mapping[str, str]) -> list[str]:
@@ -53,8 +55,10 @@ def named_files(command: ToolCommand, environ: Mapping[str, str]) -> list[str]:
     return files + [path for value in values for path in value.split()]
 
 
-def lines_of_files(paths: Iterable[Path], environ: Mapping[str, str]) -> Iterator[RequirementLine]:
-    """Yield the lines of files, and of the files that these name, each file once.
+def lines_of_files(
+    paths: Iterable[Path], environ: Mapping[str, str], names: Sequence[str] = _OPTIONS
+) -> Iterator[RequirementLine]:
+    """Yield the lines of files, and of the files that options with these *names* add, each file once.
 
     Files at URLs and files that cannot be read are left to the installer.
     """
@@ -69,7 +73,7 @@ def lines_of_files(paths: Iterable[Path], environ: Mapping[str, str]) -> Iterato
             yield line
             if line.text.startswith("-"):
                 options = read_command(["pip", *split_words(line.text)])
-                files = [value for name, value in options.given if name in _OPTIONS and value]
+                files = [value for name, value in options.given if name in names and value]
                 waiting += [path.parent / name for name in files if "://" not in name]
 
 
@@ -88,10 +92,10 @@ def _lines(path: Path, environ: Mapping[str, str]) -> Iterator[RequirementLine]:
         content = _COMMENT.sub("", joined if is_comment else joined + line).strip()
         content = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], content)
         if content:
-            yield RequirementLine(f"{place_of_file(path)}:{start}", content)
+            yield RequirementLine(f"{place_of_file(path)}:{start}", content, path.parent)
         start, joined = 0, ""
     if joined.strip():
-        yield RequirementLine(f"{place_of_file(path)}:{start}", joined.strip())
+        yield RequirementLine(f"{place_of_file(path)}:{start}", joined.strip(), path.parent)
 
 
 def place_of_file(path: Path) -> str:
@@ -108,4 +112,11 @@ def refused_lines(lines: Iterable[RequirementLine]) -> Iterator[Problem]:
         if line.text.startswith("-"):
             options = read_command(["pip", *split_words(line.text)])
             for name, value in matching_options(options, IN_FILES):
-                yield option_problem(line.place, name, value)
+                yield option_problem(line.place, name, _from_here(value, line.folder))
+
+
+def _from_here(value: str, folder: Path) -> str:
+    """Return a path that is relative to a file as one that is relative to the current folder."""
+    if value and "://" not in value and (folder / value).exists():
+        return place_of_file(Path(os.path.normpath(folder / value)))
+    return value

@@ -61,7 +61,7 @@ def stale_wheels(
 
     def choice_of(wheel: InstalledWheel) -> Choice | None:
         try:
-            return choice_of_version(site.offer_to(machine, wheel.name, environments), wheel.version)
+            return choice_of_version(site.listed(machine, wheel.name, environments).offer, wheel.version)
         except VariantError:  # the command itself reports an upstream that fails
             return None
 
@@ -109,15 +109,16 @@ def with_reinstall(
     machine: str,
     command: ToolCommand,
     start: Before,
+    environ: Mapping[str, str],
     folder: Path,
 ) -> tuple[str, ...]:
     """Return the arguments of a command that also replaces stale wheels: variants, and those it names.
 
-    Raises RequestError as `reinstalling` does, and VariantError or OSError as `named_requirements` does.
+    Raises RequestError as `reinstalling` does, and VariantError as `named_requirements` does.
     """
     if not start.installed:
         return reinstalling(command, ())
-    named = (normalize(requirement.name) for requirement in named_requirements(command, folder))
+    named = (normalize(requirement.name) for requirement in named_requirements(command, environ, folder))
     stale = stale_wheels(site, machine, start.installed, environments_of(start.environment), named)
     return reinstalling(command, stale)
 
