@@ -16,7 +16,7 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 from growth import document
-from timing import MEGABYTE, MeasuringError, Run, Timed, in_turn
+from timing import MeasuringError, Run, Timed, in_turn
 
 CLIENTS = 50
 _RELEASES = 100
@@ -28,7 +28,11 @@ WHEELS = _RELEASES * len(_TAGS)
 # As pip sends it.
 _ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"
 _WHEEL_FILE = "Wheel-Version: 1.0\nGenerator: made\nRoot-Is-Purelib: false\nTag: py3-none-any\n"
+# Seconds until a server must listen, and until it must answer.
 _START = 60
+_PATIENCE = 300
+# The least bytes of a link.
+_LEAST_LINK = 50
 
 
 def write_upstream(folder: Path) -> None:
@@ -84,7 +88,8 @@ def servers(
             port = _free_port()
             log = stack.enter_context((folder / f"{name.replace(' ', '-')}.log").open("wb"))
             arguments = [str(part).replace("PORT", str(port)) for part in command]
-            process = subprocess.Popen(arguments, stdout=log, stderr=log)
+            variables = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+            process = subprocess.Popen(arguments, env=variables, stdout=log, stderr=log)
             stack.callback(_end, process)
             urls[name] = f"http://127.0.0.1:{port}{path}"
             _wait_for(port, name)
@@ -114,50 +119,59 @@ def load(urls: Mapping[str, str], requests: Mapping[str, int], runs: int) -> dic
     """Return the time of each server for one request; each client sends *requests* of them in a turn."""
 
     def turn(name: str) -> Callable[[], Run]:
-        return lambda: _answered(urls[name], requests[name])
+        return lambda: _answered(urls[name], CLIENTS, requests[name])
 
-    timed = in_turn(runs, {name: turn(name) for name in urls})
+    for url in urls.values():
+        _answered(url, 1, 1)
+    timed = in_turn(runs, {name: turn(name) for name in urls}, warm_up=False)
     return {entry.name: entry for entry in timed}
 
 
-def _answered(url: str, requests: int) -> Run:
-    """Send requests by all clients at the same time; a process of its own leaves the servers more time."""
-    command = [sys.executable, __file__, url, str(requests)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return Run(float(printed), 0, printed)
+def _answered(url: str, clients: int, requests: int) -> Run:
+    """Send requests by clients at the same time; a process of its own leaves the servers more time."""
+    command = [sys.executable, __file__, url, str(clients), str(requests)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise MeasuringError(done.stderr)
+    return Run(float(done.stdout), 0, done.stdout)
 
 
 def _client(url: str, requests: int, sizes: list[int]) -> None:
     """Request a page several times, over one connection if the server keeps it."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
-    buffer = bytearray(1 << 20)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE)
     for _ in range(requests):
         connection.request("GET", parts.path, headers={"Accept": _ACCEPT})
         response = connection.getresponse()
-        size = 0
-        while part := response.readinto(buffer):
-            size += part
-        if response.status == 200 and size > WHEELS * 50:
+        size = _read(response)
+        if response.status == 200 and size > WHEELS * _LEAST_LINK:
             sizes.append(size)
     connection.close()
 
 
-def _main(url: str, requests: int) -> None:
-    """Print the seconds for one request; ends with an error if a page is not complete."""
+def _read(response: http.client.HTTPResponse) -> int:
+    """Read the body of a response, and return its size."""
+    buffer = bytearray(1 << 20)
+    size = 0
+    while part := response.readinto(buffer):
+        size += part
+    return size
+
+
+def _main(url: str, clients: int, requests: int) -> None:
+    """Print the seconds for one request; raises MeasuringError if a page is not complete."""
     sizes: list[int] = []
-    threads = [Thread(target=_client, args=(url, requests, sizes)) for _ in range(CLIENTS)]
+    threads = [Thread(target=_client, args=(url, requests, sizes)) for _ in range(clients)]
     start = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     seconds = time.perf_counter() - start
-    if len(sizes) != CLIENTS * requests:
-        raise MeasuringError(f"{CLIENTS * requests - len(sizes)} answers are not the page")
+    if len(sizes) != clients * requests:
+        raise MeasuringError(f"{clients * requests - len(sizes)} answers are not the page")
     print(seconds / len(sizes))
-    print(f"{sizes[0] / MEGABYTE:.1f} MB", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]))
+    _main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -4,6 +4,7 @@ It starts each server with the made projects, and each installer in an environme
 `variant-backend run` or with the index of `variant-backend serve`. The oracle is uv with its preview flag:
 for the same machine and the same Python, each installer must install the same wheels, by their hashes, with
 the same requirements. The table of results is docs/any-installer.md. The exit code is 1 if a cell is wrong.
+It runs on Linux, and requires nginx, Python 3.11 and Python 3.12.
 
     --folder FOLDER   for environments and results; results of the same code are not measured again
     --only TEXT       the installers and servers whose names contain it; the table is not written
@@ -289,7 +290,16 @@ def _started(place: Place, server: str) -> Iterator[tuple[str, str]]:
 def _offer(index_url: str) -> Iterator[str]:
     """Start `serve` for an index; yield its URL."""
     machines = [part for name, spec in MACHINES.items() for part in ("--machine", f"{name}={spec}")]
-    command = [SCRIPTS / "variant-backend", "serve", "--index-url", index_url, "--port", "0", *machines]
+    command = [
+        SCRIPTS / "variant-backend",
+        "serve",
+        "--quiet",
+        "--index-url",
+        index_url,
+        "--port",
+        "0",
+        *machines,
+    ]
     with subprocess.Popen(
         [*map(str, command), "--no-access-log"],
         stdout=subprocess.PIPE,

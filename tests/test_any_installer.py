@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 from any_installer import PAGE, differences, oracle, write_index
-from helpers.ecosystem import MACHINES, ROOTS, origins
+from helpers.ecosystem import MACHINES, ROOTS, Origin, origins, write_ecosystem
 from helpers.index_servers import INDEX_SERVERS
 from helpers.installers import INSTALLERS, Job
 from helpers.offers import offered
@@ -62,6 +64,32 @@ def test_the_oracle_follows_the_machine(ecosystem: Path) -> None:
         [],
     ]
     assert [names["scilegacy"].split("-")[1] for names in selected.values()] == ["2.0", "1.0", "1.0"]
+
+
+def test_another_wheel_or_another_requirement_is_a_difference() -> None:
+    wheel = Origin("scinum-2.1-py3-none-any-mkl.whl", "00", ("scimkl",))
+    others = (
+        wheel._replace(sha256="11"),
+        wheel._replace(requires=()),
+        wheel._replace(requires=("scimkl>1",)),
+    )
+    assert differences({"scinum": wheel}, {"scinum": wheel}) == []
+    for other in others:
+        assert len(differences({"scinum": other}, {"scinum": wheel})) == 1
+    assert len(differences({}, {"scinum": wheel})) == len(differences({"scinum": wheel}, {})) == 1
+
+
+def test_a_changed_file_of_an_installed_wheel_is_an_error(tmp_path: Path) -> None:
+    write_ecosystem(tmp_path / "wheels")
+    wheel = tmp_path / "wheels" / "scitools-2.1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "target")
+    (origin,) = origins(tmp_path / "target", wheel.parent).values()
+    assert (origin.filename, origin.sha256) == (wheel.name, hashlib.sha256(wheel.read_bytes()).hexdigest())
+    with (tmp_path / "target/scitools/__init__.py").open("a") as file:
+        file.write("changed = True")
+    with pytest.raises(ValueError, match=r"scitools/__init__.py: the installed file is not that"):
+        origins(tmp_path / "target", wheel.parent)
 
 
 def test_the_table_has_an_answer_of_each_installer_for_each_server() -> None:

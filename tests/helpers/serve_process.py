@@ -58,7 +58,7 @@ def served_by_command(
             [*map(str, command), "--port", "0", *map(str, options)],
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**os.environ, **variables},
+            env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), **variables},
             preexec_fn=reset,
             text=True,
         )

@@ -18,7 +18,7 @@ from helpers.range_server import Server
 
 import variant_backend
 from variant_backend.errors import VariantError
-from variant_backend.lowlevel.certificates import verifying_context
+from variant_backend.lowlevel.certificates import use_certificates, verifying_context
 from variant_backend.lowlevel.http import get
 from variant_backend.lowlevel.terminal import VERBOSE, set_volume
 
@@ -57,6 +57,22 @@ def encrypted(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         yield tls.url.replace("http:", "https:")
         tls.shutdown()
     verifying_context.cache_clear()
+
+
+def test_settings_of_an_installer_name_the_certificates(
+    server: Server, encrypted: str, tmp_path: Path
+) -> None:
+    server.misbehave = answer(200, b"x")
+    path = str(tmp_path / "cert.pem")
+    try:
+        use_certificates(path, path)
+        assert get(encrypted, limit=1).content == b"x"
+        for settings in ((str(tmp_path / "none"), ""), (path, str(tmp_path / "none"))):
+            use_certificates(*settings)
+            with pytest.raises(VariantError, match="none: invalid c"):
+                get(encrypted, limit=1)
+    finally:
+        use_certificates("", "")
 
 
 def test_ssl_cert_file_sets_the_certificate_authorities(

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
+from variant_backend.lowlevel.connections import use_proxy
 from variant_backend.lowlevel.http import get
 
 LIMIT = 1 << 20
@@ -132,6 +133,13 @@ def test_proxies_of_the_environment_are_used_and_named(
     with pytest.raises(VariantError, match=r"server: [^;]+; check the proxy http://127.0.0.1:9/$"):
         get("http://example.invalid/x", limit=0)
     get(server.url, limit=0)  # this machine is reached without a proxy
+    use_proxy(server.url.replace("://", "://u:p@"))
+    get("http://example.invalid/y", limit=0)
+    assert seen[-1] == ("http://example.invalid/y", "Basic dTpw", None)
+    use_proxy("http://127.0.0.1:9/x")
+    with pytest.raises(VariantError, match=r"check the proxy http://127\.0\.0\.1:9/x$"):
+        get("http://example.invalid/x", limit=0)
+    use_proxy("")
 
 
 @pytest.mark.parametrize(

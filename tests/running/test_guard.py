@@ -10,6 +10,7 @@ import pytest
 
 from variant_backend.running.command import read_command
 from variant_backend.running.guard import refusals
+from variant_backend.running.project_sources import replaced_indexes
 
 URL = "https://example.org/simple"
 
@@ -25,7 +26,8 @@ def refused(
     problems = refusals(read_command(shlex.split(line)), folder, {**(environ or {}), "HOME": str(folder)})
     assert all(problem.remedy for problem in problems)
     return [
-        (problem.place.replace(f"{folder}", "").lstrip("/\\"), str(problem.remedy)) for problem in problems
+        (problem.place.removeprefix(str(folder)).lstrip("/\\").replace("\\", "/"), str(problem.remedy))
+        for problem in problems
     ]
 
 
@@ -41,6 +43,7 @@ def places(*arguments: object) -> list[str]:
         (f"pip install --extra {URL} --pypi-url {URL} demo", ["pip --extra-index-url", "pip --pypi-url"]),
         ("pip install -qf../wheels --no-index demo", ["pip -f", "pip --no-index"]),
         ("pip --isolated install demo", ["pip --isolated"]),
+        ("pip install --proxy proxy.example.org:8080 demo", ["pip --proxy"]),
         ("pip-sync --pip-args '-q -i https://example.org'", ["pip -i"]),
         (f"uv pip install --index a={URL} --default-index {URL} demo", ["uv --index", "uv --default-index"]),
         (f"uv pip install --extra-index-url {URL} -f wheels x", ["uv --extra-index-url", "uv -f"]),
@@ -122,6 +125,20 @@ def test_explicit_sources_of_uv_are_refused(line: str, tmp_path: Path) -> None:
     assert places(line, tmp_path, {}, {"UV_NO_SOURCES": "1"}) == []
 
 
+def test_explicit_sources_are_replaced_for_uv_in_other_tools(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    offer = "http://127.0.0.1:20000/simple"
+    assert replaced_indexes(read_command(["tox"]), tmp_path, offer) == {"UV_INDEX": f"{offer} corp={offer}"}
+    assert replaced_indexes(read_command(["uv", "build"]), tmp_path, offer) == {}
+
+
+def test_options_for_folders_of_uv_are_obeyed(tmp_path: Path) -> None:
+    files = {"a/pyproject.toml": PROJECT, "a/r.txt": f"-i {URL}\n"}
+    assert places("uv --directory a pip install .", tmp_path, files) == ["a/pyproject.toml:5"]
+    assert places("uv build --project a", tmp_path) == ["a/pyproject.toml:5"]
+    assert places("uv --directory a pip install -r r.txt", tmp_path) == ["a/r.txt:1"]
+
+
 def test_sources_of_a_script_are_refused(tmp_path: Path) -> None:
     block = '# /// script\n# dependencies = ["demo"]\n# [tool.uv]\n# find-links = ["wheels"]\n# ///\n'
     assert places("uv run s.py", tmp_path, {"s.py": block, "s.py.lock": ""}) == ["s.py:4", "s.py.lock"]
@@ -129,7 +146,9 @@ def test_sources_of_a_script_are_refused(tmp_path: Path) -> None:
 
 def test_sources_of_pdm_are_refused(tmp_path: Path) -> None:
     text = f'[project]\nname = "app"\n[[tool.pdm.source]]\nname = "corp"\nurl = "{URL}"\n'
-    assert places("pdm sync", tmp_path, {"pyproject.toml": text}) == ["pyproject.toml:4"]
+    settings = f'[pypi]\nurl = "{URL}"\n[pypi.extra]\nurl = "{URL}"\n'
+    files = {"pyproject.toml": text, "pdm.toml": settings}
+    assert places("pdm sync", tmp_path, files) == ["pdm.toml:3", "pyproject.toml:4"]
 
 
 def test_only_used_sources_of_a_pipfile_are_refused(tmp_path: Path) -> None:

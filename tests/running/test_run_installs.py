@@ -151,6 +151,21 @@ def test_a_missing_command_is_127(tmp_path: Path) -> None:
     assert "'no-such-command': command not found; check its name and PATH" in errors
 
 
+def test_a_refused_command_is_not_started(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'demo'\nversion = '1'\n")
+    code, output, errors = through("", "uv", "lock", home=tmp_path, ok=False)
+    assert (code, output) == (1, "")
+    assert "uv.lock" in errors
+    assert not (tmp_path / "uv.lock").exists()
+
+
+def test_a_changed_lock_is_an_error_at_the_end(tmp_path: Path) -> None:
+    program = "open('uv.lock', 'w').write('x')"
+    code, _, errors = through("", sys.executable, "-c", program, home=tmp_path, ok=False)
+    assert code == 1
+    assert "uv.lock: the command wrote this lock file" in errors
+
+
 @NO_SIGNALS
 def test_a_file_that_is_no_program_is_126(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("text")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.behaviors import answer
-from helpers.range_server import Server
+from helpers.range_server import Handler, Server
 from helpers.servers import served
 from helpers.upstreams import METADATA, offer_of, publish_page, ranged, requested, upstream_of, variant_wheel
 
@@ -201,3 +202,31 @@ def test_with_streams_no_file_links_to_the_upstream(
     upstream = upstream_of(tmp_path, index.url)
     assert [*is_direct(prepared(upstream).files)] == [True]
     assert [*is_direct(prepared(upstream, streams=True).files)] == [False]
+
+
+def test_what_a_killed_process_has_left_is_removed(index: Server, tmp_path: Path) -> None:
+    new = tmp_path / "cache" / "wheels" / "new"
+    left = new / ".variant-backend-0123456789ab"
+    left.mkdir(parents=True)
+    (left / "wheel.whl").write_bytes(b"part")
+    left.with_suffix(".lock").touch()
+    publish_page(index.folder, [variant_wheel(tmp_path, "v3", requires=[MARKED])])
+    assert only_file(upstream_of(tmp_path, index.url)).file.path
+    assert [*new.iterdir()] == []
+
+
+def test_metadata_without_hash_may_be_on_another_host(
+    index: Server, wheels: list[Path], tmp_path: Path
+) -> None:
+    project = publish_page(index.folder, wheels, beside=True)
+    page = project / "index.html"
+    page.write_text(re.sub('data-core-metadata="[^"]*"', 'data-core-metadata="true"', page.read_text()))
+    with served(index.folder) as other:
+
+        def moved(handler: Handler, _: bytes | None) -> bool:
+            is_metadata = handler.path.endswith(".metadata")
+            return is_metadata and answer(302, Location=f"{other}{handler.path[1:]}")(handler, None)
+
+        index.misbehave = moved
+        file = only_file(upstream_of(tmp_path, index.url)).file
+    assert file.core_metadata == hashes(PLAIN_METADATA.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import http.server
 import json
@@ -22,9 +23,12 @@ from helpers.offers import label_in, make_variants
 from helpers.programs import empty_cache, run, run_here, start
 from helpers.serve_process import Serving, ask, served_by_command
 from helpers.servers import answering, publish
+from starlette.types import Message
 
 from variant_backend.cli.main import main
 from variant_backend.formats.simple_api import JSON_TYPE
+from variant_backend.serving.asgi import SiteApplication
+from variant_backend.serving.respond import ClientRequest, ServerAnswer
 
 MACHINES = ("--machine", "new=cuda:12.8,x86_64:v3", "--machine", "cpu=x86_64:v2")
 TOKEN = "s3cret-token"
@@ -146,15 +150,12 @@ def test_all_but_health_needs_the_token(index: Path, tmp_path: Path) -> None:
 def test_signals_end_the_server_without_an_error(
     index: Path, tmp_path: Path, workers: int, number: int
 ) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
     options = ("--index-url", index / "simple", "--workers", workers)
-    with served_by_command(tmp_path, *options, TMPDIR=str(temporary)) as serving:
+    with served_by_command(tmp_path, *options) as serving:
         assert ask(f"{serving.urls[0]}torchy/").status == 200
         assert serving.end(number) == 0
     assert "Traceback" not in serving.said()
     assert "error" not in serving.said()
-    assert sys.platform == "win32" or [*temporary.iterdir()] == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="finds child processes by /proc")
@@ -189,6 +190,46 @@ def test_files_are_sent_and_verified(tmp_path: Path) -> None:
         ask(f"{serving.site}health")
     assert "sha256" in serving.said()
     assert "Traceback" not in serving.said()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "new/files/torchy/{key}/..%2f..%2ftorchy-1.0-variants.json",
+        "new/files/torchy/{key}/torchy-1.0-variants.json",
+        "new/files/..%2fother/{key}/broken-1.0-py3-none-any.whl",
+        "new/simple/..%2fother/",
+        "project/..%2fother/",
+        "..%2fnew/simple/torchy/",
+        "%00/simple/torchy/",
+    ],
+)
+def test_clients_get_no_file_beside_the_sources(serving: Serving, path: str) -> None:
+    page = ask(f"{serving.urls[0]}torchy/").body.decode()
+    (key,) = re.findall(r"files/torchy/(\w+)/", page)
+    assert ask(serving.site + path.format(key=key)).status == 404
+
+
+def broken_site(_: ClientRequest) -> ServerAnswer:
+    raise RuntimeError("detail of the program")
+
+
+def test_a_defect_shows_no_details(capsys: pytest.CaptureFixture[str]) -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/a/", "raw_path": b"/a/", "headers": []}
+    asyncio.run(SiteApplication(broken_site, logs=True)(scope, receive, send))
+    assert sent[0]["status"] == 500
+    assert sent[1]["body"] == b"internal error\n"
+    printed = capsys.readouterr().err
+    assert "error: GET /a/: unexpected RuntimeError" in printed
+    assert "detail of the program" in printed
 
 
 ERRORS = {

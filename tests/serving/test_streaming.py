@@ -149,6 +149,20 @@ def test_a_file_that_the_upstream_does_not_have_is_an_error(
     assert caught.value.code == 502
 
 
+@pytest.mark.parametrize("as_listed", [True, False])
+def test_a_transfer_that_breaks_ends_the_connection(index: Server, tmp_path: Path, as_listed: bool) -> None:
+    sdist = tmp_path / "demo-1.0.tar.gz"
+    sdist.write_bytes(bytes(3 << 20))
+    publish_page(index.folder, [sdist])
+    content = sdist.read_bytes()
+    sent = content[: 2 << 20] if as_listed else content[:-1] + b"x"
+    index.misbehave = lambda handler, _: (
+        handler.path.endswith(".gz") and answer(200, sent, len(content))(handler, None)
+    )
+    with offered_by(tmp_path, index.url, streams=True) as page_url, pytest.raises(http.client.IncompleteRead):
+        read(file_url(page_url, sdist.name))
+
+
 def test_a_head_request_reads_no_file(index: Server, wheels: list[Path], tmp_path: Path) -> None:
     publish_page(index.folder, wheels)
     with offered_by(tmp_path, index.url, streams=True) as page_url:

@@ -287,7 +287,7 @@ def test_all_projects_of_all_sources_are_listed(index: Server, wheels: list[Path
     (index.folder / "index.html").write_text('<a href="Some_Thing/">Some_Thing</a><a href="//other/x/">x</a>')
     publish_page(tmp_path / "other", wheels)
     upstream = upstream_of(tmp_path, index.url, (tmp_path / "other").as_uri(), folders=[wheels[1].parent])
-    assert upstream.projects() == ["demo", "some-thing"]
+    assert upstream.projects() == ("demo", "some-thing")
 
 
 @pytest.mark.parametrize("name", ["..%2F..%2Fevil-1.0-py3-none-any.whl", "..%5Cevil-1.0-py3-none-any.whl"])

@@ -75,15 +75,14 @@ def run_command(
     """
     from ..lowlevel.foreground import end_like
     from ..running.command import read_command
-    from ..running.guard import refusals
+    from ..running.guard import check_start
     from ..running.start import network_of, running_offer
     from ..running.user_indexes import check_is_safe, user_indexes
 
     if printer.as_json and not plans:
         raise click.UsageError("--json is only for --dry-run; add --dry-run")
     tool = read_command(command)
-    if problems := refusals(tool, Path.cwd(), os.environ):
-        raise VariantError(*problems)
+    check_start(tool, Path.cwd(), os.environ)
     user = user_indexes(tool, os.environ, Path.cwd())
     sources = _sources(printer, user, find_links, index_url)
     if not allow_insecure:
@@ -141,15 +140,17 @@ def _run(
     """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
     from ..lowlevel.foreground import NotStartedError, run_in_foreground
     from ..lowlevel.processes import temporary_folder
+    from ..running.guard import check_pins
     from ..running.lock_watch import LockWatch
+    from ..running.project_sources import replaced_indexes
     from ..running.snapshot import before
     from ..running.stale import with_reinstall
     from ..running.start import caches
     from ..running.tool_variables import ToolFiles, tool_environ
 
     current, machine = Path.cwd(), offer.place.profile
-    locks = LockWatch(current)
-    start = before(tool, os.environ, current)
+    start, locks = before(tool, os.environ, current), LockWatch(current)
+    check_pins(tool, current, os.environ, offer, start.environment)
     arguments = tool.arguments
     if reinstall:
         arguments = with_reinstall(offer.site, machine, tool, start, os.environ, current)
@@ -164,6 +165,7 @@ def _run(
             uv=user.uv,
             proxy=user.proxy,
         )
+        environ |= replaced_indexes(tool, current, offer.place.url)
         try:
             code = run_in_foreground(arguments, environ)
         except NotStartedError as error:

@@ -106,20 +106,21 @@ def serve_command(
     has it. The command prints the URL of each machine, and serves until Ctrl-C. It is experimental.
     """
     with _extra():
-        from ..serving.workers import Service, listening, serve_until_signal
+        from ..serving.workers import Service, authority, listening, serve_until_signal
     sources = or_configured(sources)
     _check_sources(sources, allow_insecure=allow_insecure)
     served = _served(machines)
-    say_policy(configuration().effects())
+    used = ("devices",) if machines else ("machine", "detect", "devices")
+    say_policy([*configuration().settings(*used), *configuration().effects()])
     service = Service(sources, served, token, stream, access_log, keyring_urls(), current_volume())
     with listening(host, port) as listener:
-        authority = f"{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-        if token is None and not is_this_machine(f"http://{authority}"):
-            text = f"everyone who can reach {authority} can read all projects of the upstream"
+        address = authority(host, listener.getsockname()[1])
+        if token is None and not is_this_machine(f"http://{address}"):
+            text = f"everyone who can reach {address} can read all projects of the upstream"
             printer.warn(Problem("warning", "--host", text, "set a password with --token TOKEN"))
         for name in served:
-            printer.line(f"http://{authority}/{name}/simple/")
-        printer.say(f"serving {sources}; http://{authority}/ is for people; Ctrl-C ends the server")
+            printer.line(f"http://{address}/{name}/simple/")
+        printer.say(f"serving {sources}; http://{address}/ is for people; Ctrl-C ends the server")
         serve_until_signal(service, listener, workers)
 
 

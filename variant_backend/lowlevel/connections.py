@@ -36,6 +36,11 @@ def use_proxy(url: str) -> None:
     _proxies = {"http": url, "https": url} if url else None
 
 
+def used_proxies() -> dict[str, str]:
+    """Return the proxies that requests use, by scheme."""
+    return urllib.request.getproxies() if _proxies is None else _proxies
+
+
 def send(
     request: urllib.request.Request, context: SSLContext, deadline: Deadline, *, use_proxies: bool
 ) -> HTTPResponse:

@@ -437,8 +437,10 @@ def _unreachable(error: OSError, url: str) -> VariantError:
 
 def _proxy(url: str) -> str | None:
     """Return the remedy that names the proxy, or None if there is no proxy."""
-    from urllib.request import getproxies, proxy_bypass
+    from urllib.request import proxy_bypass
+
+    from .connections import used_proxies
 
     parts = urlsplit(url)
-    proxy = None if is_this_machine(url) else getproxies().get(parts.scheme)
+    proxy = None if is_this_machine(url) else used_proxies().get(parts.scheme)
     return f"check the proxy {shown_url(proxy)}" if proxy and not proxy_bypass(parts.hostname or "") else None

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..errors import Problem
+from ..errors import Problem, VariantError
 from .command import ToolCommand
+from .destination import environments_of
 from .index_options import refused_options
 from .lock_commands import lock_problems
+from .pinned_hashes import PinnedHashes, hash_problems, pins_of_files, pins_of_lock
 from .project_sources import refused_sources, script_problems, text_of
 from .requirement_files import lines_of_files, named_files, place_of_file, refused_lines
 from .started import started_commands
 from .task_files import files_of_tasks, refused_tasks
+
+if TYPE_CHECKING:
+    from ..machine.environment import Environment
+    from .start import RunningOffer
 
 # The tools that start uv, or are uv.
 _STARTING_UV = ("uv", "tox", "nox", "hatch", "build")
@@ -34,6 +41,34 @@ def refusals(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> 
         remedy = "unset the variable: the offer has the variant for this machine"
         problems.append(Problem("error", "UV_TORCH_BACKEND", text, remedy))
     return list(dict.fromkeys(problems))
+
+
+def check_start(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> None:
+    """Raise VariantError if a command must not start, with all reasons."""
+    if problems := refusals(command, folder, environ):
+        raise VariantError(*problems)
+
+
+def check_pins(
+    command: ToolCommand,
+    folder: Path,
+    environ: Mapping[str, str],
+    offer: RunningOffer,
+    environment: Environment | None,
+) -> None:
+    """Raise VariantError if files of a command pin hashes of wheels that this machine does not get."""
+    if known := [*pins(command, folder, environ)]:
+        environments = environments_of(environment)
+        if problems := hash_problems(known, offer.site, offer.place.profile, environments):
+            raise VariantError(*problems)
+
+
+def pins(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[PinnedHashes]:
+    """Yield the hashes that files of a command pin; `hash_problems` compares them with those of the offer."""
+    for one in started_commands(command):
+        working = _working_folder(one, folder, environ)
+        yield from pins_of_files(_requirement_paths(one, working, environ), environ)
+        yield from pins_of_lock(one, _project_folder(one, working, environ))
 
 
 def _problems(
@@ -79,5 +114,6 @@ def _working_folder(command: ToolCommand, folder: Path, environ: Mapping[str, st
 def _project_folder(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Path:
     """Return the folder where a tool looks for its project."""
     named = command.values(*_FOLDER_OPTIONS.get(command.tool, ()))[-1:]
-    named = named or [environ.get(_FOLDER_VARIABLES.get(command.tool, ""), "")]
+    variable = _FOLDER_VARIABLES.get(command.tool, "")
+    named = named or [environ.get(variable, "")]
     return folder / named[0]

@@ -17,7 +17,7 @@ _INDEXES = ("--index-url", "-i", "--extra-index-url")
 _FOLDERS = ("--find-links", "-f")
 _NONE = ("--no-index",)
 _BY_TOOL = {
-    "pip": (*_INDEXES, "--index", "--pypi-url", *_FOLDERS, *_NONE, "--isolated"),
+    "pip": (*_INDEXES, "--index", "--pypi-url", *_FOLDERS, *_NONE, "--isolated", "--proxy"),
     "pip-tools": (*_INDEXES, *_FOLDERS, *_NONE),
     "uv": (*_INDEXES, "--index", "--default-index", *_FOLDERS, *_NONE, "--torch-backend", "--config-file"),
     "pipenv": ("--index", "-i", "--pypi-mirror"),
@@ -68,6 +68,9 @@ def option_problem(place: str, name: str, value: str) -> Problem:
     shown = shown_url(value)
     if name == "--isolated":
         text, remedy = "pip would ignore the variables that name the offer", "remove --isolated"
+    elif name == "--proxy":
+        text = "pip would use this proxy for the offer on this machine, too"
+        remedy = f"remove it, and set the variables http_proxy and https_proxy to {shown or 'URL'}"
     elif name == "--torch-backend":
         text = "uv would take torch from another index than the offer"
         remedy = "remove --torch-backend: the offer has the variant for this machine"
@@ -78,7 +81,13 @@ def option_problem(place: str, name: str, value: str) -> Problem:
         text = "the offer is an index, and would not be used"
         remedy = "remove --no-index, and name the folder: variant-backend run --find-links DIR COMMAND"
     else:
-        kind = "--find-links" if name in _FOLDERS else "--index-url"
         text = f"names {shown or 'a source'}, not the offer"
-        remedy = f"remove it, and name all sources: variant-backend run {kind} {shown or 'SOURCE'} COMMAND"
+        remedy = f"remove it, and name all sources: variant-backend run {_option_of_run(name, shown)} COMMAND"
     return Problem("error", place, text, remedy)
+
+
+def _option_of_run(name: str, shown: str) -> str:
+    """Return the option of `run` for a source that an option or variable of an installer names."""
+    if name not in _FOLDERS:
+        return f"--index-url {shown or 'URL'}"
+    return f"--find-links {shown if shown and '://' not in shown else 'DIR'}"

@@ -56,9 +56,7 @@ def _content(path: Path) -> bytes:
 
 def _changed(path: Path, offer_host: str, *, is_new: bool) -> Problem:
     names_offer = offer_host.encode() in _content(path)
-    what = (
-        "names the offer of this run, which has ended" if names_offer else "has only files for this machine"
-    )
+    what = "names the offer of this run, which has ended" if names_offer else "may fit this machine only"
     undo = "remove it" if is_new else "restore it"
     text = f"the command {'wrote' if is_new else 'changed'} this lock file, which {what}"
     return Problem(

@@ -89,19 +89,38 @@ def _files_of_uv(command: ToolCommand, folder: Path) -> Iterator[Path]:
 
 
 def _explicit_sources(path: Path, text: str, ignored: set[str]) -> Iterator[Problem]:
-    if "sources" not in text:
-        return
-    sources = value_at(toml_of(text), "tool", "uv", "sources")
-    for name, listed in sources.items() if isinstance(sources, dict) else ():
-        tables = listed if isinstance(listed, list) else [listed]
-        index = next((table["index"] for table in tables if isinstance(table, dict) and "index" in table), "")
-        if index and name not in ignored:
+    for name, indexes in _indexes_by_package(text).items():
+        if name not in ignored:
             yield Problem(
                 "error",
                 _at_line(path, text, "sources", name),
-                f"uv would take {name} from the index {index!r}, not from the offer",
+                f"uv would take {name} from the index {indexes[0]!r}, not from the offer",
                 f"add --no-sources-package {name}",
             )
+
+
+def _indexes_by_package(text: str) -> dict[str, list[str]]:
+    """Return the names of the indexes from which uv takes packages of a project file."""
+    sources = value_at(toml_of(text), "tool", "uv", "sources") if "sources" in text else None
+    indexes: dict[str, list[str]] = {}
+    for name, listed in sources.items() if isinstance(sources, dict) else ():
+        for table in listed if isinstance(listed, list) else [listed]:
+            if index := value_at(table, "index"):
+                indexes.setdefault(name, []).append(str(index))
+    return indexes
+
+
+def replaced_indexes(command: ToolCommand, folder: Path, offer_url: str) -> dict[str, str]:
+    """Return the variable that replaces the indexes of a project by the offer, for uv that a tool starts.
+
+    uv itself is not started then: `refused_sources` names the option.
+    """
+    path = file_above(folder, "pyproject.toml")
+    if command.tool == "uv" or path is None:
+        return {}
+    names = {name for indexes in _indexes_by_package(text_of(path)).values() for name in indexes}
+    valid = sorted(name for name in names if re.fullmatch(r"[\w.-]+", name, re.ASCII))
+    return {"UV_INDEX": " ".join([offer_url, *(f"{name}={offer_url}" for name in valid)])} if valid else {}
 
 
 def script_problems(path: Path) -> Iterator[Problem]:
@@ -128,6 +147,7 @@ def _has_explicit(tables: object) -> bool:
 
 
 def _of_pdm(folder: Path) -> Iterator[Problem]:
+    yield from _of_pdm_settings(folder / "pdm.toml")
     path = file_above(folder, "pyproject.toml") or folder
     text = text_of(path)
     for url, name in _urls(value_at(toml_of(text), "tool", "pdm", "source")):
@@ -137,6 +157,21 @@ def _of_pdm(folder: Path) -> Iterator[Problem]:
             f"PDM would use the source {name!r} beside the offer",
             f"remove the source, and name it: variant-backend run --index-url {shown_url(url)} COMMAND",
         )
+
+
+def _of_pdm_settings(path: Path) -> Iterator[Problem]:
+    """Yield the further sources in the settings of a project: `run` replaces those of the user."""
+    text = text_of(path)
+    sources = toml_of(text).get("pypi")
+    for name, table in sources.items() if isinstance(sources, dict) else ():
+        if isinstance(table, dict):
+            yield Problem(
+                "error",
+                _at_line(path, text, name),
+                f"PDM would use the source {name!r} beside the offer",
+                "remove the source, and name it: variant-backend run --index-url "
+                f"{shown_url(str(table.get('url', 'URL')))} COMMAND",
+            )
 
 
 def _of_pipfile(path: Path) -> Iterator[Problem]:

@@ -31,13 +31,14 @@ _MOST_FILES = 1000
 
 
 class RequirementLine(NamedTuple):
-    """A line of a file: *place* names file and line.
+    """A line of a file in a *folder*: *place* names file and line.
 
     *text* has no comment; lines that continue are joined.
     """
 
     place: str
     text: str
+    folder: Path
 
 
 def named_files(command: ToolCommand, environ: Mapping[str, str]) -> list[str]:
@@ -91,10 +92,10 @@ def _lines(path: Path, environ: Mapping[str, str]) -> Iterator[RequirementLine]:
         content = _COMMENT.sub("", joined if is_comment else joined + line).strip()
         content = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], content)
         if content:
-            yield RequirementLine(f"{place_of_file(path)}:{start}", content)
+            yield RequirementLine(f"{place_of_file(path)}:{start}", content, path.parent)
         start, joined = 0, ""
     if joined.strip():
-        yield RequirementLine(f"{place_of_file(path)}:{start}", joined.strip())
+        yield RequirementLine(f"{place_of_file(path)}:{start}", joined.strip(), path.parent)
 
 
 def place_of_file(path: Path) -> str:
@@ -111,4 +112,11 @@ def refused_lines(lines: Iterable[RequirementLine]) -> Iterator[Problem]:
         if line.text.startswith("-"):
             options = read_command(["pip", *split_words(line.text)])
             for name, value in matching_options(options, IN_FILES):
-                yield option_problem(line.place, name, value)
+                yield option_problem(line.place, name, _from_here(value, line.folder))
+
+
+def _from_here(value: str, folder: Path) -> str:
+    """Return a path that is relative to a file as one that is relative to the current folder."""
+    if value and "://" not in value and (folder / value).exists():
+        return place_of_file(Path(os.path.normpath(folder / value)))
+    return value

@@ -61,7 +61,7 @@ def stale_wheels(
 
     def choice_of(wheel: InstalledWheel) -> Choice | None:
         try:
-            return choice_of_version(site.offer_to(machine, wheel.name, environments), wheel.version)
+            return choice_of_version(site.listed(machine, wheel.name, environments).offer, wheel.version)
         except VariantError:  # the command itself reports an upstream that fails
             return None
 

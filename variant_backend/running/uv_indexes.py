@@ -18,7 +18,7 @@ from .command import ToolCommand
 
 PYPI = "https://pypi.org/simple"
 # The keys of files, and of their table `pip`, that name sources.
-SOURCE_KEYS = frozenset({"index", "index-url", "extra-index-url", "find-links", "no-index"})
+SOURCE_KEYS = frozenset({"index", "index-url", "extra-index-url", "find-links", "no-index", "torch-backend"})
 
 
 class UvSources(NamedTuple):

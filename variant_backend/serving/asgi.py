@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from ..errors import MOST_SHOWN, VariantError
 from ..lowlevel.terminal import print_error, print_message, print_traceback
 from .respond import ClientRequest, ServerAnswer, error_response
-from .streaming import verified_content
+from .streaming import begun
 
 # Answered without a thread, so that a load balancer gets its answer while all threads wait for an upstream.
 _HEALTH = "/health"
@@ -44,7 +43,7 @@ class SiteApplication:
         try:
             await _response(request, answer, parts)(scope, receive, sent)
         except VariantError as error:  # the connection ends before the content does, so the client sees it
-            _print_failure(request, error)
+            _print_failure(request, error.lines())
         finally:
             if self._logs:
                 milliseconds = (time.perf_counter() - started) * 1000
@@ -59,11 +58,9 @@ class SiteApplication:
         try:
             answer = self._respond(request)
             if answer.file is not None and request.method == "GET":
-                parts = verified_content(answer.file)
-                parts = chain([next(parts, b"")], parts)
-        except VariantError as error:
-            _print_failure(request, error)
-            answer = error_response(502, str(error))
+                answer, parts = begun(answer)
+                if answer.file is None:
+                    _print_failure(request, answer.body.decode().splitlines())
         except Exception as error:  # a defect: the client gets no detail, the log gets all of them
             print_error(f"{request.method} {request.path[:MOST_SHOWN]}: unexpected {type(error).__name__}")
             print_traceback(type(error), error, sys.exc_info()[2])
@@ -101,8 +98,8 @@ def _response(request: ClientRequest, answer: ServerAnswer, parts: Iterator[byte
     return Response(b"" if request.method == "HEAD" else answer.body, answer.status, headers)
 
 
-def _print_failure(request: ClientRequest, error: VariantError) -> None:
-    for line in error.lines():
+def _print_failure(request: ClientRequest, lines: Iterable[str]) -> None:
+    for line in lines:
         print_error(f"{request.path[:MOST_SHOWN]}: {line}")
 
 

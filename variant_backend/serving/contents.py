@@ -8,6 +8,7 @@ its hash and its URL: no other server can change what is known of a wheel.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import NamedTuple
@@ -31,7 +32,7 @@ from ..variants.wheel_metadata import label_problem
 from ..wheels.reading import Wheel, WheelFile
 from ..wheels.remote import NoRangesError, RequestFailedError, on_server, read_dist_info
 from .disk_cache import KeptContents
-from .recent import RecentlyUsed
+from .recent import RecentlyUsed, SharedWork
 
 # Errors after which the content of the upstream is unknown. After others, only one file is not usable.
 FAILURES = (ServerFailedError, RequestFailedError, NotWritableError)
@@ -42,7 +43,7 @@ _MOST_REQUESTS = 32
 
 
 class DistInfo(NamedTuple):
-    """METADATA of a wheel, and its variant.json, which is empty if the wheel is no variant."""
+    """METADATA of a wheel, and its variant.json, which is empty for a plain wheel."""
 
     core_metadata: bytes
     variants: bytes
@@ -73,6 +74,7 @@ class UpstreamContents:
         self._disk = KeptContents(cache / "contents")
         self._memory: RecentlyUsed[str, bytes] = RecentlyUsed(_MOST_IN_MEMORY)
         self._requests = BoundedSemaphore(_MOST_REQUESTS)
+        self._running: SharedWork[str, bytes] = SharedWork()
 
     def index_file(self, file: File, known: KnownIndexFile | None) -> KnownIndexFile:
         """Return an index file; the *known* one if it has not changed.
@@ -120,12 +122,18 @@ class UpstreamContents:
 
         The content need not match the hashes.
         """
-        key = "content " + " ".join(f"{name}={digest}" for name, digest in sorted(hashes.items()))
-        if hashes and (kept := self._kept(key)) is not None:
+        if not hashes:
+            with self._requests:
+                return http.get(url, limit=LARGEST, other_hosts=True).content
+        key = "content " + _joined(hashes)
+        return self._running.result(key, partial(self._verified_once, key, url, hashes))
+
+    def _verified_once(self, key: str, url: str, hashes: dict[str, str]) -> bytes:
+        if (kept := self._kept(key)) is not None:
             return kept
         with self._requests:
-            content = http.get(url, limit=LARGEST, other_hosts=bool(hashes)).content
-        if hashes and not [*of_content("", hashes, content)]:
+            content = http.get(url, limit=LARGEST, other_hosts=True).content
+        if not [*of_content("", hashes, content)]:
             self._keep(key, content)
         return content
 
@@ -210,7 +218,11 @@ def _wheel_key(file: File) -> str:
     if not isinstance(file.location, str) or not file.proofs:
         return ""
     place = urlsplit(without_user(file.location))._replace(query="", fragment="").geturl()
-    return f"wheel {place} " + " ".join(f"{name}={digest}" for name, digest in sorted(file.proofs.items()))
+    return f"wheel {place} {_joined(file.proofs)}"
+
+
+def _joined(hashes: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={digest}" for name, digest in sorted(hashes.items()))
 
 
 def unreadable_wheel(error: VariantError) -> Problem:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,15 +18,32 @@ from ..errors import VariantError
 from ..lowlevel.ranges import file_digest
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_detail
-from ..lowlevel.user_cache import prepare_folder
+from ..lowlevel.user_cache import cache_path, prepare_folder
 from ..lowlevel.workspace import NotWritableError, workspace
 
+_FOLDER = "offer"
 # Contents are spread over 256 folders, each with this many at most.
 _MOST_IN_FOLDER = 64
 _LARGEST_KEPT = 256 << 10
 # The limit in bytes for all rewritten wheels together; the newest one is kept whatever its size.
 _LARGEST_WHEELS = 20 << 30
 _DIGEST_SIZE = 32
+
+
+@contextmanager
+def offer_cache() -> Iterator[Path]:
+    """Yield the folder of all offers of the user; a temporary one if the user has no safe cache folder."""
+    folder = cache_path(_FOLDER)
+    try:
+        prepare_folder(folder)
+    except (OSError, ValueError) as error:
+        import tempfile  # rarely needed
+
+        print_detail(f"{folder} is not used: {error}")
+        with tempfile.TemporaryDirectory(prefix="variant-backend-") as temporary:
+            yield Path(temporary)
+    else:
+        yield folder
 
 
 class KeptContents:
@@ -135,7 +151,7 @@ class KeptWheels:
             about = {"sha256": file_digest(path), "size": path.stat().st_size}
             (new / "done" / "about.json").write_text(json.dumps(about), encoding="utf-8")
             if folder.exists() and not _kept_in(folder):  # after a power failure
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove_folder(folder)
             with suppress(OSError):  # another process was faster
                 (new / "done").rename(folder)
         self._remove_oldest(folder)
@@ -152,7 +168,13 @@ class KeptWheels:
                 with suppress(OSError):
                     total += (folder / "wheel.whl").stat().st_size
                 if total > _LARGEST_WHEELS and folder != newest:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove_folder(folder)
+
+
+def _remove_folder(folder: Path) -> None:
+    import shutil  # rarely needed
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -92,8 +92,8 @@ class Environments(NamedTuple):
     """The environments of a request: *asking* certainly get their best wheels.
 
     Unless they are *named* by a URL or an option, *others* stay installable: each gets the best wheels that
-    do not change what *asking* install. *older* versions of their systems get wheels that change nothing
-    there. *key* is the same for equal environments.
+    do not change what *asking* install. *older* versions of their systems get wheels that change nothing for
+    *asking* and *others*. *key* is the same for equal environments.
     """
 
     key: str
@@ -149,7 +149,7 @@ def _platforms_of(target: Target) -> tuple[str, ...]:
 
 def unknown_environments() -> Environments:
     """Return the environments of an installer that describes none."""
-    return Environments("", (), common_environments(), older_environments())
+    return Environments("", (), common_environments() + older_environments())
 
 
 @lru_cache(_MOST_REMEMBERED)
@@ -189,7 +189,7 @@ def _described_environments(python: str, platform: str) -> Environments:
         asking = tuple(Slot.of(_target(one, platform)) for one in pythons)
     except VariantError:  # a platform or a Python that is too old or too new to be known
         return unknown_environments()
-    return unknown_environments()._replace(key=f"~{python}-{platform}", asking=asking)
+    return Environments(f"~{python}-{platform}", asking, common_environments(), older_environments())
 
 
 def _described(agent: str) -> tuple[str, str] | None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
+from ..variants.tag_coverage import Coverage
 from .environments import Environments, Fit, Slot
 
 
@@ -44,11 +46,10 @@ _Best: TypeAlias = "Mapping[Slot, _Option]"
 class _Option:
     """A wheel of a release: its position, its form, and where it can be installed."""
 
-    def __init__(self, position: int, form: Form, slots: Iterable[Slot]) -> None:
+    def __init__(self, position: int, form: Form, fits: Mapping[Slot, Fit]) -> None:
         self.position = position
         self.form = form
-        fits = ((slot, slot.fit(form.tags, form.requires_python)) for slot in slots)
-        self.fits: dict[Slot, Fit] = {slot: fit for slot, fit in fits if fit}
+        self.fits = fits
 
     def order(self, slot: Slot) -> tuple[object, ...]:
         """Return the sort key of PEP 825 in an environment."""
@@ -72,7 +73,7 @@ def listed_forms(forms: tuple[Form, ...], environments: Environments) -> ListedF
 
     In a named environment, these are the wheels of its best label. Otherwise, all environments keep a wheel.
     """
-    options = [_Option(position, form, environments.slots) for position, form in enumerate(forms)]
+    options = _options(forms, environments.slots)
     best = _best(options, environments.asking)
     harmless = [option for option in options if option.is_harmless(best)]
     labels = tuple(sorted({option.form.label for option in best.values()}))
@@ -84,11 +85,22 @@ def listed_forms(forms: tuple[Form, ...], environments: Environments) -> ListedF
     unseen = [option for option in harmless if option.is_harmless(served)]
     listed |= {*_best(unseen, environments.older).values()}
     served = _best(listed, environments.slots)
-    listed |= {option for option in harmless if option.is_harmless(served)}
+    listed |= _for_unknown([option for option in harmless if option.is_harmless(served)], listed)
     if not environments.asking:
         best = _best(options, environments.others)
         labels = tuple(sorted({option.form.label for option in best.values() if option in listed}))
     return ListedForms(_positions(listed), labels, tuple(_conflicts(listed, best)))
+
+
+def _options(forms: Iterable[Form], slots: Sequence[Slot]) -> list[_Option]:
+    fits: dict[tuple[str, str | None], dict[Slot, Fit]] = {}
+    for _, tags, requires_python, _ in forms:
+        if (tags, requires_python) not in fits:
+            tried = ((slot, slot.fit(tags, requires_python)) for slot in slots)
+            fits[tags, requires_python] = {slot: fit for slot, fit in tried if fit}
+    return [
+        _Option(position, form, fits[form.tags, form.requires_python]) for position, form in enumerate(forms)
+    ]
 
 
 def _positions(options: Iterable[_Option]) -> tuple[int, ...]:
@@ -135,6 +147,26 @@ def _gains(listed: Collection[_Option], wanted: _Best) -> dict[_Option, float]:
         if not rivals:
             gains[best] = gains.get(best, 0) - 1
     return gains
+
+
+def _for_unknown(options: Iterable[_Option], listed: Collection[_Option]) -> set[_Option]:
+    """Return the wheels for systems and Pythons for which no better label is listed."""
+    result = set[_Option]()
+    for (label, _), group in groupby(sorted(options, key=_label_and_python), key=_label_and_python):
+        same = [*group]
+        better = (
+            option.form.tags
+            for option in {*listed, *result}
+            if option.form.label < label
+            and option.form.requires_python in (None, same[0].form.requires_python)
+        )
+        coverage = Coverage(better)
+        result |= {option for option in same if not coverage.covers(option.form.tags)}
+    return result
+
+
+def _label_and_python(option: _Option) -> tuple[int, str]:
+    return option.form.label, option.form.requires_python or ""
 
 
 def _conflicts(listed: Collection[_Option], best: _Best) -> Iterable[tuple[int, tuple[str, ...]]]:

@@ -7,6 +7,7 @@ label, and no other wheel: an installer without variant support would compare th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, shortened
@@ -19,7 +20,7 @@ from ..variants.namespace_support import Support
 from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
 from ..variants.ranking import build_order
-from ..variants.tag_order import tag_order
+from ..variants.tag_order import Order, tag_order
 from ..wheels.plain import tagged_name
 from .environments import Environments
 from .listed_wheels import Form, listed_forms
@@ -161,9 +162,17 @@ def _in_order(release: Release, labels: Sequence[str | None]) -> list[Candidate]
             by_label[wheel.label].append(wheel)
     for label, wheels in by_label.items():
         if len(wheels) > 1:
-            wheels.sort(key=lambda wheel: tag_order(wheel.name), reverse=label is not None)
+            wheels.sort(key=_name_order, reverse=label is not None)
             wheels.sort(key=lambda wheel: build_order(wheel.name.build), reverse=True)
     return [wheel for wheels in by_label.values() for wheel in wheels]
+
+
+def _name_order(wheel: Candidate) -> tuple[Order, str]:
+    """Return the order of a wheel with equal tags, as `tag_order` does, but remember the slow part."""
+    return _unnamed_order(wheel.name._replace(distribution="", version="")), wheel.file.filename
+
+
+_unnamed_order = lru_cache(1000)(tag_order)
 
 
 def _form(wheel: Candidate, labels: Sequence[str | None]) -> Form:
@@ -174,4 +183,4 @@ def _form(wheel: Candidate, labels: Sequence[str | None]) -> Form:
 def _conflict(wheel: Candidate, names: Sequence[str]) -> Problem:
     """Return the problem that environments may get a wheel that is not of their best label."""
     text = f"{shortened(names)} may get {wheel.file.filename}, which is not of the best label there"
-    return Problem("offer-conflict", "", text, "use the URL of that environment")
+    return Problem("warning", "", text, f"use the index URL that ends in /{names[0]}/simple/ there")

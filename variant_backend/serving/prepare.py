@@ -21,16 +21,33 @@ def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False)
     With *streams*, no file links to the upstream. Raises an error of FAILURES if the upstream fails.
     """
     prepare = partial(_prepared_or_problem, upstream=upstream, delivery=Delivery(streams=streams))
-    slow = iter(in_threads(prepare, filter(_is_read, offer.files)))
-    results = [next(slow) if _is_read(offered) else prepare(offered) for offered in offer.files]
-    ready = tuple(result for result in results if isinstance(result, Prepared))
-    problems = problems_of(result for result in results if isinstance(result, VariantError))
+    # Wheels with the same METADATA follow the first one: they need no request, unless they are rewritten.
+    first = {key: offered for offered in reversed(offer.files) if (key := _content_key(offered))}
+    results = dict(zip(first, in_threads(prepare, first.values()), strict=True))
+    rewritten = {
+        key for key, result in results.items() if isinstance(result, Prepared) and result.core_metadata
+    }
+    others = [offered for offered in offer.files if offered is not first.get(_content_key(offered))]
+    slow = [offered for offered in others if _content_key(offered) in rewritten]
+    made = dict(zip((offered.file.filename for offered in slow), in_threads(prepare, slow), strict=True))
+    made |= {offered.file.filename: results[key] for key, offered in first.items()}
+    prepared = [made.get(offered.file.filename) or prepare(offered) for offered in offer.files]
+    ready = tuple(result for result in prepared if isinstance(result, Prepared))
+    problems = problems_of(result for result in prepared if isinstance(result, VariantError))
     return ReadyProject(offer.name, ready, (*offer.problems, *problems))
 
 
-def _is_read(offered: Offered) -> bool:
-    """Return whether a file is read before it is listed."""
-    return offered.wheel is not None or _needs_hash(offered.file)
+def _is_rewritten(result: Prepared | VariantError) -> bool:
+    return isinstance(result, Prepared) and result.core_metadata is not None
+
+
+def _content_key(offered: Offered) -> str:
+    """Return what is read before a file is listed, empty if nothing is."""
+    file = offered.file
+    if offered.wheel is None and not _needs_hash(file):
+        return ""
+    hashes = file._replace(hashes=file.core_metadata or {}).proofs
+    return str(sorted(hashes.items())) if hashes else file.filename
 
 
 def _needs_hash(file: File) -> bool:

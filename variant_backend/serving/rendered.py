@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..formats.simple_api import JSON_TYPE, to_html, to_json
+from ..formats.simple_api import JSON_TYPE, projects_to_html, projects_to_json, to_html, to_json
 from .offer import Offer, UpstreamProject
 from .page import Prepared, ReadyProject, simple_page
 from .recent import RecentlyUsed, SharedWork
 from .respond import TaggedContent
 
-# Files on all pages that are kept in memory, each of about 1 kB.
-_MOST_FILES = 300_000
+# Files on all pages that are kept in memory, each of about 2 kB.
+_MOST_FILES = 100_000
 # URLs and installers can name many environments.
 _MOST_ENVIRONMENTS = 32
 
@@ -32,7 +32,7 @@ class RenderedProject:
         if known is None:
             page = simple_page(self.ready, depth=depth)
             known = self._pages[is_json, depth] = TaggedContent.of(
-                to_json(page) if is_json else to_html(page)
+                to_json(page, compact=True) if is_json else to_html(page)
             )
         return known
 
@@ -65,6 +65,8 @@ class RenderedPages:
     def __init__(self) -> None:
         self._pages: RecentlyUsed[tuple[str, str], _MachinePages] = RecentlyUsed(_MOST_FILES)
         self._work: SharedWork[tuple[str, str, str, int], RenderedProject] = SharedWork()
+        self._names: tuple[str, ...] = ()
+        self._lists: Mapping[bool, TaggedContent] = {}
 
     def get(
         self, project: UpstreamProject, machine: str, environments: str, make: Callable[[], RenderedProject]
@@ -78,6 +80,16 @@ class RenderedPages:
         pages.add(environments, rendered)
         self._pages.put((machine, project.name), pages, pages.weight)
         return rendered
+
+    def projects(self, names: tuple[str, ...], kind: str) -> TaggedContent:
+        """Return the list of all projects in a media type."""
+        is_json = kind == JSON_TYPE
+        if self._names is not names:
+            self._names, self._lists = names, {}
+        if is_json not in self._lists:
+            content = projects_to_json(names) if is_json else projects_to_html(names)
+            self._lists = {**self._lists, is_json: TaggedContent.of(content)}
+        return self._lists[is_json]
 
     def _of(self, project: UpstreamProject, machine: str) -> _MachinePages:
         pages = self._pages.find((machine, project.name))

@@ -1,4 +1,4 @@
-"""ServerAnswer requests for the offer: which page or file a path names, and the answer as a value.
+"""Answer requests for the offer: which page or file a path names, and the answer as a value.
 
 Sources: the simple repository API (PEP 503, 691), RFC 9110 (conditional requests, content negotiation).
 """
@@ -22,7 +22,10 @@ _TEXT_TYPE = "text/html; charset=utf-8"
 # The media types of a page, and the types of `Accept` that they satisfy.
 _JSON_NAMES = {JSON_TYPE, "application/vnd.pypi.simple.latest+json"}
 _HTML_NAMES = {HTML_TYPE, "application/vnd.pypi.simple.latest+html"}
-_REALM = 'Basic realm="variant-backend"'
+# Other names would change the URL at the upstream, or exist nowhere: longer ones do not fit into filenames.
+_PROJECT_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?"
+# The headers that an error requires (RFC 9110, sections 10.2.1 and 11.6.1).
+_MORE_HEADERS = {401: {"WWW-Authenticate": 'Basic realm="variant-backend"'}, 405: {"Allow": "GET, HEAD"}}
 
 
 class ClientRequest(NamedTuple):
@@ -104,7 +107,7 @@ def route(path: str) -> Route:
             return HealthPath()
         case ["project", project, *end] if end in ([], [""]):
             return _normalized(project, has_slash=bool(end)) or PersonPath(project)
-        case [machine, "files", project, key, filename] if filename:
+        case [machine, "files", project, key, filename] if filename and _is_normalized(project):
             return FilePath(machine, project, key, filename)
         case [machine, "simple", ""]:
             return ProjectsPath(machine, "")
@@ -127,11 +130,15 @@ def _project_path(parts: list[str], project: str) -> Route:
 
 def _normalized(project: str, *, has_slash: bool) -> OtherPath | None:
     """Return where a page is if its project is not normalized or its path has no slash at the end."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]+", project):
+    if not re.fullmatch(_PROJECT_NAME, project):
         return OtherPath()
-    if not has_slash or project != normalize(project):
+    if not has_slash or not _is_normalized(project):
         return OtherPath(f"{'../' if has_slash else ''}{normalize(project)}/")
     return None
+
+
+def _is_normalized(project: str) -> bool:
+    return bool(re.fullmatch(_PROJECT_NAME, project)) and project == normalize(project)
 
 
 class TaggedContent(NamedTuple):
@@ -149,7 +156,10 @@ class TaggedContent(NamedTuple):
 def page_response(request: ClientRequest, page_in: Callable[[str], TaggedContent]) -> ServerAnswer:
     """Return a page for installers in the media type that a request prefers; *page_in* renders it."""
     kind = preferred_type(request.headers.get("accept", ""))
-    return tagged_response(request, page_in(kind), {"Content-Type": kind, "Vary": "Accept, User-Agent"})
+    page = page_in(kind)
+    if kind == HTML_TYPE:  # the same bytes as of text/html
+        page = page._replace(tag=f'"html-{page.tag[1:]}')
+    return tagged_response(request, page, {"Content-Type": kind, "Vary": "Accept, User-Agent"})
 
 
 def html_response(request: ClientRequest, status: int, page: bytes) -> ServerAnswer:
@@ -209,7 +219,7 @@ def error_response(status: int, text: str) -> ServerAnswer:
         "Cache-Control": "no-store",
         "Content-Length": str(len(body)),
     }
-    return ServerAnswer(status, {**headers, **({"WWW-Authenticate": _REALM} if status == 401 else {})}, body)
+    return ServerAnswer(status, headers | _MORE_HEADERS.get(status, {}), body)
 
 
 def redirect_response(status: int, location: str) -> ServerAnswer:

@@ -119,15 +119,23 @@ class Site:
         return self._machines[name]
 
     def _page(self, request: ClientRequest, place: ProjectPath) -> ServerAnswer:
-        served = self._served(place.machine)
-        environments = _environments(request, place.environment)
-        project = self._upstream.project(place.project)
-        rendered = self._pages.get(
-            project, served.name, environments.key, lambda: self._rendered(project, served, environments)
-        )
-        _remember(self.offers, (served.name, project.name), rendered.offer)
-        _remember(self.problems, (served.name, project.name), rendered.ready.problems)
+        rendered = self.listed(place.machine, place.project, _environments(request, place.environment))
+        key = place.machine, rendered.offer.name
+        _remember(self.offers, key, rendered.offer)
+        _remember(self.problems, key, rendered.ready.problems)
         return page_response(request, partial(rendered.page, depth=1 if place.environment else 0))
+
+    def listed(self, machine: str, project: str, environments: Environments) -> RenderedProject:
+        """Return what a machine sees of a project, without counting it as requested.
+
+        Raises VariantError if the upstream lacks the project, or fails, or if the name is invalid.
+        """
+        served = self._served(machine)
+        check_project_name(project)
+        read = self._upstream.project(project)
+        return self._pages.get(
+            read, served.name, environments.key, lambda: self._rendered(read, served, environments)
+        )
 
     def _rendered(
         self, project: UpstreamProject, served: Served, environments: Environments
@@ -142,8 +150,7 @@ class Site:
         """Return the list of all projects."""
         self._served(place.machine)
         _environments(request, place.environment)
-        names = self._upstream.projects()
-        return page_response(request, partial(_projects_page, names))
+        return page_response(request, partial(self._pages.projects, self._upstream.projects()))
 
     def _page_for_people(self, name: str) -> tuple[int, bytes]:
         """Return the status and the content of a page for people."""
@@ -167,15 +174,6 @@ class Site:
             for served in self._machines.values()
         ]
         return 200, offered_project_page(project.name, offers)
-
-    def offer_to(self, machine: str, project: str, environments: Environments) -> Offer:
-        """Return what a machine would see of a project, without counting it as requested.
-
-        Raises VariantError if the upstream lacks the project, or fails, or if the name is invalid.
-        """
-        served = self._served(machine)
-        check_project_name(project)
-        return offer(self._upstream.project(project), served.machine, served.policy, environments)
 
     def _file(self, request: ClientRequest, place: FilePath) -> ServerAnswer:
         """Return a file, or where the upstream has it."""

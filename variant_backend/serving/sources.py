@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..errors import Problem, VariantError
 from ..formats import simple_api
 from ..formats.release import File
-from ..lowlevel.http import NOT_FOUND, KnownPage
+from ..lowlevel.http import NOT_FOUND, HttpContent, KnownPage
 from ..lowlevel.ranges import path_of
 from ..lowlevel.remembered_digests import is_settled
 from ..lowlevel.urls import shown_url
@@ -48,6 +48,14 @@ class SourceFiles(NamedTuple):
     fresh_until: float = 0.0
 
 
+class ProjectList(NamedTuple):
+    """The names of all projects of an index, from a *page* that is used until *fresh_until*."""
+
+    names: tuple[str, ...]
+    page: KnownPage
+    fresh_until: float
+
+
 class FolderSource:
     """A folder of wheels."""
 
@@ -72,9 +80,9 @@ class FolderSource:
             return known
         return SourceFiles(self.origin, place, tuple(files), (), (stamp, own))
 
-    def projects(self) -> list[str]:
+    def projects(self) -> tuple[str, ...]:
         """Return the names of the projects with wheels in the folder; raises VariantError."""
-        return [*projects_in_folder(self._folder)]
+        return tuple(projects_in_folder(self._folder))
 
 
 class IndexSource:
@@ -82,6 +90,7 @@ class IndexSource:
 
     def __init__(self, url: str) -> None:
         self._url = self.origin = url
+        self._list: ProjectList | None = None
 
     def read(self, name: str, known: SourceFiles | None) -> SourceFiles | None:
         """Return the files of a project, the *known* ones if its page has not changed.
@@ -121,18 +130,35 @@ class IndexSource:
         place, files = files_on_page(answer.page, problems)
         return SourceFiles(self.origin, place, tuple(files), tuple(problems), stamp, page, fresh_until)
 
-    def projects(self) -> list[str]:
-        """Return the names of all projects; raises VariantError if the index cannot list them."""
+    def projects(self) -> tuple[str, ...] | None:
+        """Return the names of all projects; the same object as before if the list has not changed.
+
+        None if the server has no such list. Raises VariantError.
+        """
         if self._is_on_disk:
-            return projects_on_index(self._url)
-        answer = page_on_server(self._url, "").page
-        place = shown_url(answer.url)
+            return tuple(projects_on_index(self._url))
+        if self._list and time.monotonic() < self._list.fresh_until:
+            return self._list.names
         try:
-            if "json" in answer.kind:
-                return [*(simple_api.projects_from_json(answer.content, place) or ())]
-            return [*simple_api.projects_from_html(answer.content, place)]
+            answer = page_on_server(self._url, "", self._list.page if self._list else None)
         except VariantError as error:
-            raise error.within(place) from None
+            if all(problem.code == NOT_FOUND for problem in error.problems):
+                return None
+            raise
+        names = self._list.names if self._list and answer.is_known else _project_names(answer.page)
+        fresh_until = time.monotonic() + min(answer.max_age, _LONGEST_USE)
+        self._list = ProjectList(names, without_content(answer), fresh_until)
+        return names
+
+
+def _project_names(page: HttpContent) -> tuple[str, ...]:
+    place = shown_url(page.url)
+    try:
+        if "json" in page.kind:
+            return tuple(simple_api.projects_from_json(page.content, place) or ())
+        return tuple(simple_api.projects_from_html(page.content, place))
+    except VariantError as error:
+        raise error.within(place) from None
 
 
 def _paths(files: Iterable[File]) -> list[Path]:

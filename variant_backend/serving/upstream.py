@@ -23,8 +23,8 @@ from .project_reading import Snapshot, read_snapshot
 from .recent import RecentlyUsed, SharedWork
 from .sources import FolderSource, IndexSource, SourceFiles
 
-# Files of all projects that are kept in memory, each of about 1 kB; unknown projects are not kept.
-_MOST_FILES = 300_000
+# Files of all projects that are kept in memory, each of about 2 kB; unknown projects are not kept.
+_MOST_FILES = 100_000
 
 
 class Upstream:
@@ -42,6 +42,9 @@ class Upstream:
         self._wheels = KeptWheels(cache / "wheels")
         self._snapshots: RecentlyUsed[str, Snapshot] = RecentlyUsed(_MOST_FILES)
         self._reading: SharedWork[str, Snapshot] = SharedWork()
+        self._listing: SharedWork[str, tuple[str, ...]] = SharedWork()
+        self._lists: list[tuple[str, ...]] = []
+        self._names: tuple[str, ...] = ()
         self._rewriting: SharedWork[str, KeptWheel] = SharedWork()
 
     def project(self, name: str) -> UpstreamProject:
@@ -56,17 +59,23 @@ class Upstream:
             return known.project
         return self._reading.result(name, partial(self._renewed, name)).project
 
-    def last_project(self, name: str) -> UpstreamProject:
-        """Return a project as it was read last; raises VariantError as `project` does."""
-        known = self._snapshots.find(normalize(name))
-        return known.project if known else self.project(name)
+    def projects(self) -> tuple[str, ...]:
+        """Return the normalized names of all projects; the same object as before if nothing has changed.
 
-    def projects(self) -> list[str]:
-        """Return the normalized names of all projects; raises VariantError if a source cannot list them."""
-        listed = [source.projects() for source in self._folders]
-        listed += [source.projects() for source in self._indexes]
-        names = {name for names in listed for name in names}
-        return sorted(map(normalize, names))
+        Raises VariantError if a source fails, with the code NOT_FOUND if no index has such a list.
+        """
+        return self._listing.result("", self._listed_projects)
+
+    def _listed_projects(self) -> tuple[str, ...]:
+        folders = [source.projects() for source in self._folders]
+        indexes = [source.projects() for source in self._indexes]
+        lists = [*folders, *(names for names in indexes if names is not None)]
+        if not lists:
+            raise VariantError("the upstream has no list of projects", code=NOT_FOUND)
+        if [*map(id, lists)] != [*map(id, self._lists)]:
+            self._lists = lists
+            self._names = tuple(sorted({normalize(name) for names in lists for name in names}))
+        return self._names
 
     def _renewed(self, name: str) -> Snapshot:
         known = self._snapshots.find(name)

@@ -7,13 +7,10 @@ import multiprocessing
 import os
 import signal
 import socket
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from multiprocessing.connection import wait
-from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
@@ -24,6 +21,7 @@ from ..lowlevel.credentials import use_keyring
 from ..lowlevel.terminal import print_warning, set_volume
 from ..selection.releases import Sources
 from .asgi import SiteApplication
+from .disk_cache import offer_cache
 from .site import Served, Site
 from .upstream import Upstream
 
@@ -55,7 +53,7 @@ class Service(NamedTuple):
 @contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """Yield a socket that listens at an address; raises VariantError if it cannot."""
-    place = f"{host}:{port}"
+    place = authority(host, port)
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError):
@@ -68,6 +66,11 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         raise VariantError(f"cannot listen: {reason}", place=place, hint=hint) from None
     with listener:
         yield listener
+
+
+def authority(host: str, port: int) -> str:
+    """Return host and port as they are in URLs."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def serve_until_signal(service: Service, listener: socket.socket, workers: int) -> None:
@@ -106,7 +109,6 @@ def _run_worker(service: Service, listener: socket.socket) -> None:
     """Serve in a process of its own, which ends with the process that started it."""
     set_volume(service.volume)
     use_keyring(service.keyring)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # the default would leave the temporary folder
     with suppress(KeyboardInterrupt):  # the terminal sends it to all processes
         _serve(service, listener, is_worker=True)
 
@@ -114,8 +116,8 @@ def _run_worker(service: Service, listener: socket.socket) -> None:
 def _serve(service: Service, listener: socket.socket, *, is_worker: bool = False) -> None:
     gc.enable()  # the scripts of this project turn it off, because other commands end soon
     report = lru_cache(_MOST_REMEMBERED)(_print_problem)
-    with tempfile.TemporaryDirectory(prefix="variant-backend-") as cache:
-        upstream = Upstream(service.sources, Path(cache))
+    with offer_cache() as cache:
+        upstream = Upstream(service.sources, cache)
         site = Site(upstream, service.machines, token=service.token, streams=service.streams, report=report)
         server = Server(_config(SiteApplication(site.respond, logs=service.logs)))
         if is_worker:
