@@ -27,10 +27,10 @@ from variant_backend.serving.site import Site
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.wheels.plain import tagged_name
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.agreement]
 
-# The quick one of two runs; the other one asks about as many releases as the documentation says.
-COUNTS = [40, pytest.param(300, marks=pytest.mark.agreement)]
+# `python3 dev.py agree` asks about as many releases as the documentation says, other runs about some.
+ALL, SOME = 300, 40
 OPTIONS = ("--prerelease", "allow", "--dry-run")
 
 
@@ -61,10 +61,11 @@ def offer_of(given: Compared) -> Iterator[tuple[str, Site]]:
         yield offered
 
 
-@pytest.fixture(scope="module", params=COUNTS)
-def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+@pytest.fixture(scope="module")
+def given(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Compared:
     folder = tmp_path_factory.mktemp("index")
-    cases = {case.name: case for case in mixed_cases(request.param, request.param)}
+    count = ALL if pytestconfig.getoption("markexpr") == "agreement" else SOME
+    cases = {case.name: case for case in mixed_cases(count, count)}
     write(folder, cases.values())
     with serving(folder, as_json=True) as (url, _):
         index = ("--default-index", f"{url}simple/")
