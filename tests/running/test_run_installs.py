@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from helpers.made_wheels import make_wheel
 from helpers.offers import label_in, make_variants
-from helpers.programs import SCRIPTS, run, start
+from helpers.programs import SCRIPTS, run, run_here, start
 from helpers.servers import served, serving
 
+from variant_backend.cli.main import main
 from variant_backend.running.profile import ports_of
 
 MACHINE = "cuda:12.8,x86_64:v3"
@@ -247,6 +248,13 @@ def test_an_upstream_without_https_is_an_error(tmp_path: Path) -> None:
     remedy = "use its https URL, or add --allow-insecure"
     assert f"http://example.org/simple: is neither https nor on this machine; {remedy}" in errors
     assert "secret" not in errors
+
+
+def test_a_missing_folder_is_an_error_before_the_command_starts(tmp_path: Path) -> None:
+    arguments = ("-f", "nowhere", sys.executable, "-c", "print('started')")
+    done = run_here(main, "run", *arguments, cwd=tmp_path, ok=False)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--find-links: nowhere is not a folder; create it, or name another one" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")

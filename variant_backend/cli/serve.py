@@ -14,7 +14,6 @@ import click
 
 from ..errors import Problem, RequestError, UnknownNameError, VariantError
 from ..lowlevel.credentials import keyring_urls
-from ..lowlevel.ranges import path_of
 from ..lowlevel.terminal import current_volume
 from ..lowlevel.urls import is_safe_line, is_this_machine, shown_url
 from ..project.user_variables import TOKEN
@@ -140,20 +139,16 @@ def _extra() -> Iterator[None]:
 
 def _check_sources(sources: Sources, *, allow_insecure: bool) -> None:
     """Raise RequestError if a source is missing, is not a folder, or can be changed on its way."""
+    from ..serving.sources import missing_folders
+
     if not any(sources):
         raise RequestError("missing upstream", hint="add --index-url URL or --find-links DIR")
-    problems: list[Problem] = []
+    problems = missing_folders(sources)
     for url in sources.index_urls:
-        if urlsplit(url).scheme == "file":
-            if not path_of(url).is_dir():
-                problems.append(Problem("error", "--index-url", f"{path_of(url)} is not a folder"))
-        elif not (allow_insecure or is_safe_line(url)):
+        if urlsplit(url).scheme != "file" and not (allow_insecure or is_safe_line(url)):
             text = f"{shown_url(url)} is neither https nor on this machine"
             remedy = "use its https URL, or add --allow-insecure"
             problems.append(Problem("error", "--index-url", text, remedy))
-    for folder in sources.find_links:
-        if not folder.is_dir():
-            problems.append(Problem("error", "--find-links", f"{folder} is not a folder"))
     if problems:
         raise RequestError(*problems)
 
