@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..errors import Problem
 from ..serving.environments import Environments
@@ -17,9 +17,6 @@ from .destination import destination, environments_of
 from .named import requirements_in_words
 from .snapshot import Before, InstalledWheel, changed, installed_wheels
 from .stale import choice_of_version, stale_wheels
-
-if TYPE_CHECKING:
-    pass
 
 # Messages call the machine so.
 _HERE = "this machine"

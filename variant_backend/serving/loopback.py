@@ -32,11 +32,11 @@ class _LoopbackHandler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
     def do_GET(self) -> None:
-        """ServerAnswer GET."""
+        """Answer GET."""
         self._answer()
 
     def do_HEAD(self) -> None:
-        """ServerAnswer HEAD."""
+        """Answer HEAD."""
         self._answer()
 
     def _answer(self) -> None:
