@@ -64,7 +64,7 @@ RESERVED = {
         "machine.plugins",
         "machine.trusted_plugins",
     },
-    "platformdirs": {"lowlevel.user_cache", "machine.installer_settings", "machine.user_config"},
+    "platformdirs": {"lowlevel.user_cache", "machine.installer_files", "machine.user_config"},
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from ..errors import Problem
 from ..formats.toml_read import value_at
+from ..machine.installer_files import is_on
 from .command import ToolCommand
-from .project_sources import file_above, is_on, text_of, toml_of
+from .project_sources import file_above, text_of, toml_of
 from .requirement_files import place_of_file
 
 _SERVE = "lock with an index of `variant-backend serve`, whose address stays"

@@ -15,17 +15,12 @@ from ..errors import Problem, VariantError
 from ..formats.toml_read import parse_toml, value_at
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.urls import shown_url
+from ..machine.installer_files import is_on
 from .command import ToolCommand
 from .requirement_files import place_of_file
 
 _SCRIPT = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MULTILINE)
 _OF_PYPI = re.compile(r"https?://(www\.)?pypi(\.python)?\.org(/|$)")
-_TRUE = ("1", "true", "yes", "on", "y", "t")
-
-
-def is_on(environ: Mapping[str, str], *variables: str) -> bool:
-    """Return whether one of some variables of uv, PDM or pipenv is set to a true value."""
-    return any(environ.get(name, "").lower() in _TRUE for name in variables)
 
 
 def text_of(path: Path) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ..machine.installer_settings import Settings, pdm_settings
+from ..machine.installer_files import Settings, pdm_settings
+from ..machine.installer_settings import pip_config_without
 from .uv_indexes import SOURCE_KEYS
 
 # Variables that name another source.
@@ -129,8 +130,6 @@ def _with_proxy_of_pip(environ: Mapping[str, str], files: ToolFiles, proxy: str)
 
     The file of PIP_CONFIG_FILE has the highest priority, and an empty value hides others.
     """
-    from ..machine.installer_settings import pip_config_without
-
     path = files.temporary / "pip.conf"
     path.write_text(pip_config_without(environ, {"proxy"}) or "")
     url = proxy if "://" in proxy else f"http://{proxy}"

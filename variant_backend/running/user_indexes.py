@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ..errors import Problem, VariantError
 from ..formats.toml_read import read_toml, value_at
 from ..lowlevel.urls import is_http, is_safe_line, shown_url
-from ..machine.installer_settings import Settings, pdm_settings
+from ..machine.installer_files import Settings, is_on, pdm_settings
 from .command import ToolCommand
 from .pip_settings import pip_settings
 from .uv_indexes import PYPI, uv_sources
@@ -72,7 +72,7 @@ def _of_pip(command: ToolCommand, environ: Mapping[str, str]) -> UserIndexes:
     extra = settings.get("extra-index-url", "").split()
     if extra and not urls[0]:
         urls = [PYPI]
-    no_index = settings.get("no-index", "").lower() in ("1", "true", "yes", "on", "y", "t")
+    no_index = is_on(settings, "no-index")
     return UserIndexes(
         "pip",
         () if no_index else tuple(dict.fromkeys(filter(None, [*urls, *extra]))),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from ..errors import VariantError
-from ..machine.installer_settings import Settings, uv_settings
+from ..machine.installer_files import Settings, is_on, uv_settings
 from .command import ToolCommand
 
 PYPI = "https://pypi.org/simple"
@@ -84,7 +84,7 @@ def _of_variables(environ: Mapping[str, str]) -> Settings:
         "extra-index-url": environ.get("UV_EXTRA_INDEX_URL", "").split(),
         "index-url": environ.get("UV_INDEX_URL") or None,
         "find-links": [*filter(None, environ.get("UV_FIND_LINKS", "").split(","))],
-        "no-index": environ.get("UV_NO_INDEX", "").lower() in ("1", "true", "yes", "on", "y", "t"),
+        "no-index": is_on(environ, "UV_NO_INDEX"),
     }
 
 
