@@ -16,7 +16,7 @@ from .command import ToolCommand
 from .destination import destination, environments_of
 from .named import requirements_in_words
 from .snapshot import Before, InstalledWheel, changed, installed_wheels
-from .stale import choice_of_version, stale_wheels
+from .stale import stale_wheels
 
 # Messages call the machine so.
 _HERE = "this machine"
@@ -71,7 +71,7 @@ def _lines(
     """
     taken = [(installed.version, installed.label)] if installed else [*_downloaded(requested)]
     for version, label in taken:
-        choice = choice_of_version(offer, version)
+        choice = offer.choice_of(version)
         yield f"{offer.name} {version}: {_taken_text(choice, label)}"
         yield from _reasons(choice) if choice and label is None else ()
     newest = offer.choices[0]

@@ -8,38 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from ..errors import Problem, VariantError
-from ..formats.toml_read import parse_toml, value_at
-from ..lowlevel.regular_files import read_regular
+from ..errors import Problem
+from ..formats.toml_read import value_at
 from ..lowlevel.urls import shown_url
 from ..machine.installer_files import is_on
 from .command import ToolCommand
-from .requirement_files import place_of_file
+from .project_files import file_above, pipfile, place_of_file, text_of, toml_of
 
 _SCRIPT = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MULTILINE)
 _OF_PYPI = re.compile(r"https?://(www\.)?pypi(\.python)?\.org(/|$)")
-
-
-def text_of(path: Path) -> str:
-    """Return the text of a file, empty if it cannot be read: its tool reports that."""
-    with suppress(OSError, VariantError):
-        return read_regular(path).decode(errors="replace")
-    return ""
-
-
-def toml_of(text: str) -> dict[str, object]:
-    """Return a TOML document, empty if it is invalid: its tool reports that."""
-    with suppress(VariantError):
-        return parse_toml(text.encode(), "")
-    return {}
-
-
-def file_above(folder: Path, name: str) -> Path | None:
-    """Return the nearest file of a name in a folder or above it, None if there is none."""
-    return next((path for above in (folder, *folder.parents) if (path := above / name).is_file()), None)
 
 
 def _at_line(path: Path, text: str, *parts: str) -> str:
@@ -59,7 +38,7 @@ def refused_sources(command: ToolCommand, folder: Path, environ: Mapping[str, st
         yield from _of_pdm(folder)
         yield from _of_pdm_lock(command, folder)
     elif command.tool == "pipenv":
-        yield from _of_pipfile(file_above(folder, environ.get("PIPENV_PIPFILE", "Pipfile")) or folder)
+        yield from _of_pipfile(pipfile(folder, environ) or folder)
 
 
 def _of_uv(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
+from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
-from ..serving.offer import Choice, Offer
+from ..serving.offer import Choice
 from ..serving.reasons import label_text
 from ..serving.site import Site
-from ..variants.filename import is_same_version, normalize
-from ..wheels.remote import map_in_threads
+from ..variants.filename import normalize
 from .command import ToolCommand
 from .destination import environments_of
 from .named import named_requirements
@@ -61,22 +61,16 @@ def stale_wheels(
 
     def choice_of(wheel: InstalledWheel) -> Choice | None:
         try:
-            return choice_of_version(site.listed(machine, wheel.name, environments).offer, wheel.version)
+            return site.listed(machine, wheel.name, environments).offer.choice_of(wheel.version)
         except VariantError:  # the command itself reports an upstream that fails
             return None
 
-    pairs = zip(wheels, map_in_threads(choice_of, wheels) if wheels else (), strict=True)
+    pairs = zip(wheels, map_in_threads(choice_of, wheels), strict=True)
     return [
         StaleWheel(wheel, choice)
         for wheel, choice in pairs
         if choice is not None and wheel.label not in choice.labels[:1]
     ]
-
-
-def choice_of_version(offer: Offer, version: str) -> Choice | None:
-    """Return what is offered of a release, None if it has no variants."""
-    choices = (choice for choice in offer.choices if is_same_version(str(choice.version), version))
-    return next(choices, None)
 
 
 def _remedy(line: str) -> str:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError
-from ..formats.toml_read import read_toml, value_at
+from ..formats.toml_read import value_at
 from ..lowlevel.urls import is_http, is_safe_line, shown_url
 from ..machine.installer_files import Settings, is_on, pdm_settings
 from .command import ToolCommand
 from .pip_settings import pip_settings
+from .project_files import pipfile, project_folder, text_of, toml_of
 from .uv_indexes import PYPI, uv_sources
 
 
@@ -105,11 +105,9 @@ def _of_pdm(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> U
     """Return the index in PDM_PYPI_URL, ``pdm.toml`` or the user's file, None for other tools than PDM."""
     if command.tool != "pdm":
         return None
-    project = folder / (command.values("-p", "--project")[-1:] or [""])[0]
-    of_project: object = None
-    with suppress(VariantError, OSError):
-        of_project = value_at(read_toml(project / "pdm.toml"), "pypi", "url")
-    named = (environ.get("PDM_PYPI_URL"), of_project, value_at(pdm_settings(environ), "pypi", "url"))
+    project = toml_of(text_of(project_folder(command, folder, environ) / "pdm.toml"))
+    tables = ({"pypi": {"url": environ.get("PDM_PYPI_URL")}}, project, pdm_settings(environ))
+    named = (value_at(table, "pypi", "url") for table in tables)
     return UserIndexes("PDM", tuple(url for url in named if isinstance(url, str) and url)[:1])
 
 
@@ -119,9 +117,8 @@ def _of_pipenv(command: ToolCommand, environ: Mapping[str, str], folder: Path) -
         return None
     if mirror := environ.get("PIPENV_PYPI_MIRROR"):
         return UserIndexes("pipenv", (mirror,))
-    listed: object = None
-    with suppress(VariantError, OSError):
-        listed = read_toml(folder / environ.get("PIPENV_PIPFILE", "Pipfile")).get("source")
+    path = pipfile(folder, environ)
+    listed = toml_of(text_of(path)).get("source") if path else None
     tables = [table for table in listed if isinstance(table, dict)] if isinstance(listed, list) else []
     urls = (os.path.expandvars(str(table.get("url", ""))) for table in tables)
     return UserIndexes("pipenv", tuple(filter(None, urls)))
