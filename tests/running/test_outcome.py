@@ -23,10 +23,10 @@ from variant_backend.errors import VariantError
 from variant_backend.running.command import ToolCommand, read_command
 from variant_backend.running.destination import environments_of
 from variant_backend.running.dry_run import PlannedPackage, planned_packages
-from variant_backend.running.named import named_requirements
+from variant_backend.running.named_packages import named_requirements
 from variant_backend.running.outcome import RunOutcome, outcome
-from variant_backend.running.snapshot import before
-from variant_backend.running.stale import reinstalling, stale_wheels
+from variant_backend.running.site_packages import before
+from variant_backend.running.stale_wheels import reinstalling, stale_wheels
 from variant_backend.serving.site import Site
 
 CUDA = "nvidia :: cuda_version_lower_bound :: {}"

@@ -21,7 +21,7 @@ from .selection_options import this_machine_options
 if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
     from ..running.command import ToolCommand
-    from ..running.start import RunningOffer
+    from ..running.running_offer import RunningOffer
     from ..running.user_indexes import UserIndexes
     from ..selection.releases import Sources
 
@@ -76,7 +76,7 @@ def run_command(
     from ..lowlevel.foreground import end_like
     from ..running.command import read_command
     from ..running.guard import check_start
-    from ..running.start import network_of, running_offer
+    from ..running.running_offer import network_of, running_offer
     from ..running.user_indexes import check_is_safe, user_indexes
 
     if printer.as_json and not plans:
@@ -104,7 +104,7 @@ def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
     """Print what the packages that a command names would get."""
     from ..running.destination import destination, environments_of
     from ..running.dry_run import planned_packages
-    from ..running.named import named_requirements
+    from ..running.named_packages import named_requirements
 
     printer.say("dry run: the command is not started")
     folder = Path.cwd()
@@ -117,7 +117,7 @@ def _sources(
     printer: Printer, user: UserIndexes, find_links: tuple[str, ...], index_url: tuple[str, ...]
 ) -> Sources:
     """Return the sources that options name, or else the user's own."""
-    from ..running.start import run_sources
+    from ..running.running_offer import run_sources
     from ..selection.releases import Sources
 
     try:
@@ -143,9 +143,9 @@ def _run(
     from ..running.guard import check_pins
     from ..running.lock_watch import LockWatch
     from ..running.project_sources import replaced_indexes
-    from ..running.snapshot import before
-    from ..running.stale import with_reinstall
-    from ..running.start import caches
+    from ..running.running_offer import caches
+    from ..running.site_packages import before
+    from ..running.stale_wheels import with_reinstall
     from ..running.tool_variables import ToolFiles, tool_environ
 
     current, machine = Path.cwd(), offer.place.profile

@@ -16,12 +16,12 @@ from .pinned_hashes import PinnedHashes, hash_problems, pins_of_files, pins_of_l
 from .project_files import place_of_file, project_folder, text_of, working_folder
 from .project_sources import refused_sources, script_problems
 from .requirement_files import direct_texts, lines_of_files, named_files, refused_lines
-from .started import started_commands
+from .started_commands import started_commands
 from .task_files import files_of_tasks, refused_tasks
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
-    from .start import RunningOffer
+    from .running_offer import RunningOffer
 
 # The tools that start uv, or are uv.
 _STARTING_UV = ("uv", "tox", "nox", "hatch", "build")

@@ -14,9 +14,9 @@ from ..serving.site import Site
 from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
 from .destination import destination, environments_of
-from .named import requirements_in_words
-from .snapshot import Before, InstalledWheel, changed, installed_wheels
-from .stale import stale_wheels
+from .named_packages import requirements_in_words
+from .site_packages import Before, InstalledWheel, changed, installed_wheels
+from .stale_wheels import stale_wheels
 
 # Messages call the machine so.
 _HERE = "this machine"

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ..machine.installer_files import Settings, pdm_settings
 from ..machine.installer_settings import pip_config_without
-from .uv_indexes import SOURCE_KEYS
+from .user_indexes import SOURCE_KEYS
 
 # Variables that name another source.
 _REMOVED = ("PIP_PYPI_URL", "PIP_PROXY", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX")

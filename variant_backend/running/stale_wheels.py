@@ -19,8 +19,8 @@ from ..serving.site import Site
 from ..variants.filename import normalize
 from .command import ToolCommand
 from .destination import environments_of
-from .named import named_requirements
-from .snapshot import Before, InstalledWheel
+from .named_packages import named_requirements
+from .site_packages import Before, InstalledWheel
 
 
 class StaleWheel(NamedTuple):

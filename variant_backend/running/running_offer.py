@@ -19,10 +19,9 @@ from ..selection.releases import Sources
 from ..serving.loopback import loopback_server
 from ..serving.site import Served, Site
 from ..serving.upstream import Upstream
-from .profile import ports_of, profile_of
+from .offer_place import ports_of, profile_of
 from .tool_variables import OfferPlace
-from .user_indexes import UserIndexes
-from .uv_indexes import PYPI
+from .user_indexes import PYPI, UserIndexes
 
 
 class RunSources(NamedTuple):
