@@ -245,7 +245,7 @@ def test_an_upstream_without_https_is_an_error(tmp_path: Path) -> None:
     code, _, errors = through("http://user:secret@example.org/simple", "true", home=tmp_path, ok=False)
     assert code == 1
     remedy = "use its https URL, or add --allow-insecure"
-    assert f"http://example.org/simple: is neither https nor on this machine; {remedy}" in errors
+    assert f"http://example.org/simple: is neither https nor http on this machine; {remedy}" in errors
     assert "secret" not in errors
 
 

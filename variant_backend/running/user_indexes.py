@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from ..errors import Problem, VariantError
+from ..errors import VariantError
 from ..formats.toml_read import value_at
-from ..lowlevel.urls import is_http, is_safe_line, shown_url
+from ..lowlevel.urls import insecure_indexes
 from ..machine.installer_files import Settings, is_on, pdm_settings, uv_settings
 from .command import ToolCommand
+from .found_files import pipfile, project_folder, text_of, toml_of
 from .pip_settings import pip_settings
-from .project_files import pipfile, project_folder, text_of, toml_of
 
 PYPI = "https://pypi.org/simple"
 # The keys of files of uv, and of their table `pip`, that name sources.
@@ -209,11 +209,6 @@ def _of_pipenv(command: ToolCommand, environ: Mapping[str, str], folder: Path) -
 def check_is_safe(urls: tuple[str, ...], trusted_hosts: tuple[str, ...]) -> None:
     """Raise VariantError if a connection to an index is not encrypted, and no setting trusts its host."""
     trusted = {host.partition(":")[0] for host in trusted_hosts}
-    remedy = "use its https URL, or add --allow-insecure"
-    problems = [
-        Problem("error", shown_url(url), "is neither https nor on this machine", remedy)
-        for url in urls
-        if is_http(url) and not is_safe_line(url) and urlsplit(url).hostname not in trusted
-    ]
+    problems = insecure_indexes(url for url in urls if urlsplit(url).hostname not in trusted)
     if problems:
         raise VariantError(*problems)
