@@ -138,43 +138,15 @@ def _run(
     printer: Printer, tool: ToolCommand, user: UserIndexes, offer: RunningOffer, *, reinstall: bool
 ) -> int:
     """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
-    from ..lowlevel.foreground import NotStartedError, run_in_foreground
-    from ..lowlevel.processes import temporary_folder
-    from ..running.guard import check_pins
-    from ..running.lock_watch import LockWatch
-    from ..running.project_sources import replaced_indexes
-    from ..running.running_offer import caches
-    from ..running.site_packages import before
-    from ..running.stale_wheels import with_reinstall
-    from ..running.tool_variables import ToolFiles, tool_environ
+    from ..lowlevel.foreground import NotStartedError
+    from ..running.through_offer import run_through_offer
 
-    current, machine = Path.cwd(), offer.place.profile
-    start, locks = before(tool, os.environ, current), LockWatch(current)
-    check_pins(tool, current, os.environ, offer, start.environment)
-    arguments = tool.arguments
-    if reinstall:
-        arguments = with_reinstall(offer.site, machine, tool, start, os.environ, current)
-    with temporary_folder() as folder:
-        files = ToolFiles(folder / "empty", folder, caches())
-        files.empty.mkdir()
-        environ = tool_environ(
-            os.environ,
-            offer.place,
-            files,
-            trusted_hosts=user.trusted_hosts,
-            uv=user.uv,
-            proxy=user.proxy,
-        )
-        environ |= replaced_indexes(tool, current, offer.place.url)
-        try:
-            code = run_in_foreground(arguments, environ)
-        except NotStartedError as error:
-            printer.fail(error)
-            return error.code
-    from ..running.outcome import outcome  # the command is not to wait for it
-
-    print_outcome(printer, outcome(offer.site, machine, tool, start, os.environ, current))
-    changed = locks.problems(offer.place.host)
-    for problem in changed:
+    try:
+        ended = run_through_offer(tool, user, offer, os.environ, Path.cwd(), reinstall=reinstall)
+    except NotStartedError as error:
+        printer.fail(error)
+        return error.code
+    print_outcome(printer, ended.outcome)
+    for problem in ended.changed_locks:
         printer.error(problem)
-    return code or int(bool(changed))
+    return ended.code or int(bool(ended.changed_locks))

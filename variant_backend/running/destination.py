@@ -11,7 +11,7 @@ from ..errors import VariantError
 from ..machine.environment import Environment, active_environment, base_site_packages, named_environment
 from ..serving.environments import Environments, environment_of_target
 from .command import ToolCommand
-from .project_files import project_folder, working_folder
+from .found_files import project_folder, working_folder
 
 # The subcommands that install into one environment, by tool.
 _INSTALLING = {

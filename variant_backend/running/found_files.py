@@ -66,3 +66,12 @@ def place_of_file(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return os.fspath(path)
+
+
+def place_of_line(path: Path, text: str, *parts: str) -> str:
+    """Return the place of the first line, from the last line before, that has each part in turn."""
+    lines = text.splitlines()
+    start = 0
+    for part in parts:
+        start = next((number for number in range(start, len(lines)) if part in lines[number]), start)
+    return f"{place_of_file(path)}:{start + 1}"

@@ -10,10 +10,10 @@ from ..errors import Problem, VariantError
 from ..lowlevel.terminal import print_detail
 from .command import ToolCommand
 from .destination import environments_of
+from .found_files import place_of_file, project_folder, text_of, working_folder
 from .index_options import refused_options
 from .lock_commands import lock_problems
 from .pinned_hashes import PinnedHashes, hash_problems, pins_of_files, pins_of_lock
-from .project_files import place_of_file, project_folder, text_of, working_folder
 from .project_sources import refused_sources, script_problems
 from .requirement_files import direct_texts, lines_of_files, named_files, refused_lines
 from .started_commands import started_commands

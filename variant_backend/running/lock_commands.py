@@ -13,7 +13,7 @@ from ..errors import Problem
 from ..formats.toml_read import value_at
 from ..machine.installer_files import is_on
 from .command import ToolCommand
-from .project_files import file_above, lock_of_pipenv, place_of_file, text_of, toml_of
+from .found_files import file_above, lock_of_pipenv, place_of_file, text_of, toml_of
 
 # The remedy for locks that name one run, or fit one machine.
 LOCK_WITH_SERVE = "lock with an index of `variant-backend serve`, whose address stays"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..errors import Problem, VariantError
 from ..lowlevel.regular_files import read_regular
+from .found_files import place_of_file
 from .lock_commands import LOCK_WITH_SERVE
-from .project_files import place_of_file
 
 _NAMES = (
     *("uv.lock", "pdm.lock", "Pipfile.lock", "poetry.lock", "pylock*.toml", "*.py.lock"),

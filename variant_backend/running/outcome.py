@@ -15,7 +15,7 @@ from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
 from .destination import destination, environments_of
 from .named_packages import requirements_in_words
-from .site_packages import Before, InstalledWheel, changed, installed_wheels
+from .site_packages import InstalledBefore, InstalledWheel, changed, installed_wheels
 from .stale_wheels import stale_wheels
 
 # Messages call the machine so.
@@ -35,7 +35,7 @@ def outcome(
     site: Site,
     machine: str,
     command: ToolCommand,
-    start: Before,
+    before: InstalledBefore,
     environ: Mapping[str, str],
     folder: Path,
 ) -> RunOutcome:
@@ -43,7 +43,7 @@ def outcome(
 
     *machine* is the name of the machine in the *site*.
     """
-    place = start.environment
+    place = before.environment
     if place is None or not place.folders:  # the command may have made it
         place = destination(command, environ, folder)
     installed = installed_wheels(place.folders) if place else {}
@@ -56,7 +56,7 @@ def outcome(
     problems = [problem for name in varied for problem in site.problems.get((machine, name), ())]
     if place is None:
         return RunOutcome(lines, problems)
-    new = changed(start.installed, installed)
+    new = changed(before.installed, installed)
     unasked = {name: one for name, one in new.items() if name not in offers and not one.is_direct}
     problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
     return RunOutcome(lines, problems)

@@ -18,8 +18,8 @@ from ..lowlevel.ranges import file_digest
 from ..lowlevel.threads import map_in_threads
 from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
+from .found_files import file_above, lock_of_pipenv, place_of_file, text_of, toml_of
 from .lock_commands import LOCK_WITH_SERVE
-from .project_files import file_above, lock_of_pipenv, place_of_file, text_of, toml_of
 from .requirement_files import lines_of_files
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from ..errors import Problem, VariantError
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.urls import shown_url
 from .command import ToolCommand, read_command
+from .found_files import place_of_file
 from .index_options import IN_FILES, matching_options, option_problem, split_words
 from .pip_settings import pip_settings
-from .project_files import place_of_file
 
 REQUIREMENTS = ("-r", "--requirement", "--requirements")
 _OPTIONS = (

@@ -20,7 +20,7 @@ from ..variants.filename import normalize
 from .command import ToolCommand
 from .destination import environments_of
 from .named_packages import named_requirements
-from .site_packages import Before, InstalledWheel
+from .site_packages import InstalledBefore, InstalledWheel
 
 
 class StaleWheel(NamedTuple):
@@ -102,7 +102,7 @@ def with_reinstall(
     site: Site,
     machine: str,
     command: ToolCommand,
-    start: Before,
+    before: InstalledBefore,
     environ: Mapping[str, str],
     folder: Path,
 ) -> tuple[str, ...]:
@@ -110,10 +110,10 @@ def with_reinstall(
 
     Raises RequestError as `reinstalling` does, and VariantError as `named_requirements` does.
     """
-    if not start.installed:
+    if not before.installed:
         return reinstalling(command, ())
     named = (normalize(requirement.name) for requirement in named_requirements(command, environ, folder))
-    stale = stale_wheels(site, machine, start.installed, environments_of(start.environment), named)
+    stale = stale_wheels(site, machine, before.installed, environments_of(before.environment), named)
     return reinstalling(command, stale)
 
 
