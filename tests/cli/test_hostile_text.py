@@ -161,6 +161,8 @@ def ran(*command: str, is_terminal: bool = False) -> Ran:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**streams, "argv": [*command], "excepthook": sys.excepthook}.items():
             patch.setattr(sys, name, value)
+        for name in ("disable", "freeze"):  # the script does both, as its process ends soon
+            patch.setattr(gc, name, lambda: None)
         patch.setattr(warnings, "showwarning", warnings.showwarning)
         patch.setattr(logging, "lastResort", logging.lastResort)
         try:
@@ -173,9 +175,6 @@ def ran(*command: str, is_terminal: bool = False) -> Ran:
             own = [each for each in frames if "variant_backend" in each.filename]
             err.by[f"the traceback from {Path(own[-1].filename).name}:{own[-1].lineno}"] = None
             sys.excepthook(type(error), error, error.__traceback__)
-        finally:
-            gc.enable()
-            gc.unfreeze()
     return Ran(out.content.getvalue(), err.content.getvalue(), [*out.by, *err.by], crash)
 
 
