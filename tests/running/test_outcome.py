@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import pytest
 from helpers.offers import MACHINES, label_in, make_variants, offered_site
-from helpers.programs import SCRIPTS, empty_cache, run
+from helpers.programs import SCRIPTS, empty_cache, run, run_here
 from helpers.servers import served
 
+from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.running.command import ToolCommand, read_command
 from variant_backend.running.destination import environments_of
@@ -45,7 +46,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     make_variants(folder, "broken", {"cu128": [CUDA.format("12.8")], None: []})
     for version in ("12.8", "12.6"):
         make_variants(folder, "runtime", {None: []}, version=version)
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     for index_file in folder.rglob("broken-1.0-variants.json"):
         index_file.write_text("{}")
     with served(folder) as url:

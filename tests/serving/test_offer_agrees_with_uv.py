@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -27,10 +26,9 @@ from variant_backend.serving.site import Site
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.wheels.plain import tagged_name
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.agreement]
 
-# The quick one of two runs; the other one asks about as many releases as the documentation says.
-COUNTS = [40, pytest.param(300, marks=pytest.mark.agreement)]
+COUNT = 300
 OPTIONS = ("--prerelease", "allow", "--dry-run")
 
 
@@ -53,23 +51,23 @@ class Compared(NamedTuple):
         }
 
 
-@contextmanager
-def offer_of(given: Compared) -> Iterator[tuple[str, Site]]:
-    """Offer the index to this machine; yield the URL of its pages, and the site."""
-    machine = Machine(detect(Host.here({**os.environ, **HARDWARE})))
-    with serving(given.folder, as_json=True) as (url, _), offered_to(machine, f"{url}simple/") as offered:
-        yield offered
-
-
-@pytest.fixture(scope="module", params=COUNTS)
-def given(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Compared:
     folder = tmp_path_factory.mktemp("index")
-    cases = {case.name: case for case in mixed_cases(request.param, request.param)}
+    cases = {case.name: case for case in mixed_cases(COUNT, COUNT)}
     write(folder, cases.values())
     with serving(folder, as_json=True) as (url, _):
         index = ("--default-index", f"{url}simple/")
         selected = uv_installs([*cases], folder / "target", *index, *OPTIONS, **HARDWARE)
     return Compared(cases, folder, {name: offered_name(file) for name, file in selected.items()})
+
+
+@pytest.fixture(scope="module")
+def offer(given: Compared) -> Iterator[tuple[str, Site]]:
+    """Offer the index to this machine: the URL of its pages, and the site, which reads each project once."""
+    machine = Machine(detect(Host.here({**os.environ, **HARDWARE})))
+    with serving(given.folder, as_json=True) as (url, _), offered_to(machine, f"{url}simple/") as offered:
+        yield offered
 
 
 def offered_name(filename: str | None) -> str | None:
@@ -85,37 +83,40 @@ def this_environment() -> str:
     return f"{target.python}-{target.platform}"
 
 
-def test_uv_without_its_flag_selects_the_same_in_a_named_environment(given: Compared, tmp_path: Path) -> None:
-    with offer_of(given) as (url, _):
-        index = ("--default-index", f"{url}{this_environment()}/simple/")
-        selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
+def test_uv_without_its_flag_selects_the_same_in_a_named_environment(
+    given: Compared, offer: tuple[str, Site], tmp_path: Path
+) -> None:
+    index = ("--default-index", f"{offer[0]}{this_environment()}/simple/")
+    selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
     assert given.differences(selected) == {}
 
 
-def test_uv_selects_the_same_in_its_own_environment_unless_a_conflict_is_reported(
-    given: Compared, tmp_path: Path
+def test_pip_selects_the_same_in_a_named_environment(
+    given: Compared, offer: tuple[str, Site], tmp_path: Path
 ) -> None:
-    with offer_of(given) as (url, site):
-        index = ("--default-index", f"{url}simple/")
-        selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
-    reported = {
-        name.replace("-", "_")
-        for (_, name), offer in site.offers.items()
-        if any(choice.conflicts for choice in offer.choices)
-    }
-    different = given.differences(selected)
-    assert {name: text for name, text in different.items() if name not in reported} == {}
-    assert len(reported) < len(given.cases) / 5
-
-
-def test_pip_selects_the_same_in_a_named_environment(given: Compared, tmp_path: Path) -> None:
     names = [name for name, file in given.wanted.items() if file and file.endswith(".whl")]
-    with offer_of(given) as (url, _):
-        index = ("--index-url", f"{url}{this_environment()}/simple/")
-        options = ("--isolated", "--no-cache-dir", "--pre", "--no-deps", "--ignore-installed", "--dry-run")
-        report = ("--quiet", "--report", "-")
-        done = run("pip", "install", *options, *report, *index, "--target", tmp_path, *names)
+    index = ("--index-url", f"{offer[0]}{this_environment()}/simple/")
+    options = ("--isolated", "--no-cache-dir", "--pre", "--no-deps", "--ignore-installed", "--dry-run")
+    report = ("--quiet", "--report", "-")
+    done = run("pip", "install", *options, *report, *index, "--target", tmp_path, *names)
     urls = [item["download_info"]["url"] for item in json.loads(done.stdout)["install"]]
     files = [unquote(url.rpartition("/")[2]) for url in urls]
     selected = {WheelFilename.parse(file).distribution: file for file in files}
     assert given.differences({**given.wanted, **selected}) == {}
+
+
+def test_uv_selects_the_same_in_its_own_environment_unless_a_conflict_is_reported(
+    given: Compared, offer: tuple[str, Site], tmp_path: Path
+) -> None:
+    url, site = offer
+    site.offers.clear()  # those of the named environment
+    index = ("--default-index", f"{url}simple/")
+    selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
+    reported = {
+        name.replace("-", "_")
+        for (_, name), page in site.offers.items()
+        if any(choice.conflicts for choice in page.choices)
+    }
+    different = given.differences(selected)
+    assert {name: text for name, text in different.items() if name not in reported} == {}
+    assert len(reported) < len(given.cases) / 5
