@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from helpers.made_wheels import make_wheel
 from helpers.offers import label_in, make_variants
-from helpers.programs import SCRIPTS, run, start
+from helpers.programs import SCRIPTS, run, run_here, start
 from helpers.servers import served, serving
 
+from variant_backend.cli.main import main
 from variant_backend.running.offer_place import ports_of
 
 MACHINE = "cuda:12.8,x86_64:v3"
@@ -34,7 +35,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         requires={"cu128": ["runtime"]},
     )
     make_variants(folder, "runtime", {None: []})
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     return folder
 
 
@@ -43,7 +44,7 @@ def decoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve an index with a newer release, which must not be installed."""
     folder = tmp_path_factory.mktemp("decoy")
     make_wheel(folder, "torchy", "9.0")
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     with served(folder) as url:
         yield f"{url}simple/"
 
