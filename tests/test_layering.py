@@ -242,6 +242,9 @@ def test_only_the_terminal_prints() -> None:
 def prints(module: str) -> Iterator[int]:
     """Yield the lines of a module that print."""
     for node in ast.walk(tree_of(module)):
-        is_attribute = isinstance(node, ast.Attribute) and node.attr in PRINTING
-        if is_attribute or (isinstance(node, ast.Name) and node.id == "print"):
+        if isinstance(node, ast.Attribute | ast.Name) and _is_output(node):
             yield node.lineno
+
+
+def _is_output(node: ast.Attribute | ast.Name) -> bool:
+    return node.attr in PRINTING if isinstance(node, ast.Attribute) else node.id == "print"

@@ -206,7 +206,9 @@ def test_a_crash_is_128_and_the_signal(tmp_path: Path) -> None:
 
 def environ_in(home: Path, *options: str) -> dict[str, str]:
     program = "import os; [print(f'{key}={value}') for key, value in os.environ.items()]"
-    _, output, _ = through("", *options, sys.executable, "-c", program, home=home)
+    # Another process on this machine with the same sources would use the same port.
+    own = () if "-i" in options else ("-f", home)
+    _, output, _ = through("", *own, *options, sys.executable, "-c", program, home=home)
     return dict(line.partition("=")[::2] for line in output.splitlines())
 
 
