@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
 from ..errors import Problem, RequestError, UnknownNameError, VariantError
 from ..lowlevel.credentials import keyring_urls
 from ..lowlevel.terminal import current_volume
-from ..lowlevel.urls import is_safe_line, is_this_machine, shown_url
+from ..lowlevel.urls import insecure_indexes, is_this_machine
 from ..project.user_variables import TOKEN
 from .command import Command
 from .machine_options import described_hardware, machines_option
@@ -144,11 +143,7 @@ def _check_sources(sources: Sources, *, allow_insecure: bool) -> None:
     if not any(sources):
         raise RequestError("missing upstream", hint="add --index-url URL or --find-links DIR")
     problems = missing_folders(sources)
-    for url in sources.index_urls:
-        if urlsplit(url).scheme != "file" and not (allow_insecure or is_safe_line(url)):
-            text = f"{shown_url(url)} is neither https nor on this machine"
-            remedy = "use its https URL, or add --allow-insecure"
-            problems.append(Problem("error", "--index-url", text, remedy))
+    problems += [] if allow_insecure else insecure_indexes(sources.index_urls)
     if problems:
         raise RequestError(*problems)
 
