@@ -21,7 +21,6 @@ from ..lowlevel.terminal import print_detail
 from ..lowlevel.user_cache import cache_path, prepare_folder
 from ..lowlevel.workspace import NotWritableError, workspace
 
-_FOLDER = "offer"
 # Contents are spread over 256 folders, each with this many at most.
 _MOST_IN_FOLDER = 64
 _LARGEST_KEPT = 256 << 10
@@ -33,7 +32,7 @@ _DIGEST_SIZE = 32
 @contextmanager
 def offer_cache() -> Iterator[Path]:
     """Yield the folder of all offers of the user; a temporary one if the user has no safe cache folder."""
-    folder = cache_path(_FOLDER)
+    folder = cache_path("offer")
     try:
         prepare_folder(folder)
     except (OSError, ValueError) as error:

@@ -48,6 +48,10 @@ class ServerAnswer(NamedTuple):
     file: File | None = None
 
 
+# What a server answers with.
+Respond: TypeAlias = Callable[[ClientRequest], ServerAnswer]
+
+
 class ProjectPath(NamedTuple):
     """The page of a project for installers; *environment* is empty if the path names none."""
 

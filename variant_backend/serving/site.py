@@ -11,11 +11,9 @@ from ..formats.release import File
 from ..formats.simple_api import of_content
 from ..lowlevel.http import NOT_FOUND
 from ..machine.support import Machine, Policy
-from ..selection.evaluate import release_support
 from ..variants.filename import check_project_name, normalize
-from ..wheels.plain import tagged_name
 from .environments import Environments, environments_named, environments_of_agent, unknown_environments
-from .offer import Offer, Offered, UpstreamProject, offer, offered_wheel
+from .offer import Offer, Offered, UpstreamProject, files_offered_as, offer
 from .page import Prepared
 from .prepare import prepared_file, prepared_project
 from .rendered import RenderedPages, RenderedProject
@@ -221,7 +219,7 @@ def _ready_file(
     place: FilePath, served: Served, upstream: Upstream, filename: str, *, streams: bool
 ) -> Prepared:
     """Return a file of a page that another process has served, or of a project that has changed."""
-    for offered in _offered_as(upstream.project(place.project), served, filename):
+    for offered in files_offered_as(filename, upstream.project(place.project), served.machine, served.policy):
         ready = prepared_file(offered, upstream, streams=streams)
         if ready.key == place.key:
             return ready
@@ -231,17 +229,3 @@ def _ready_file(
 def _headers_of(file: File) -> Mapping[str, str]:
     size = {} if file.size is None else {"Content-Length": str(file.size)}
     return {"Content-Type": "application/octet-stream", **size}
-
-
-def _offered_as(project: UpstreamProject, served: Served, filename: str) -> list[Offered]:
-    """Return the files that may be offered under a name."""
-    matching: list[Offered] = []
-    varied: set[str] = set()
-    for listing, release in project.releases:
-        varied |= {wheel.file.filename for wheel in listing.wheels}
-        wheels = [wheel for wheel in listing.wheels if str(tagged_name(wheel.name)) == filename]
-        if wheels:
-            support, _ = release_support(release, served.machine, served.policy)
-            matching += (offered_wheel(wheel, release, support) for wheel in wheels)
-    plain = [file for file in project.files if file.filename == filename and filename not in varied]
-    return matching + [Offered(file, filename) for file in plain]
