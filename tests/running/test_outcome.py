@@ -46,7 +46,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     make_variants(folder, "broken", {"cu128": [CUDA.format("12.8")], None: []})
     for version in ("12.8", "12.6"):
         make_variants(folder, "runtime", {None: []}, version=version)
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     for index_file in folder.rglob("broken-1.0-variants.json"):
         index_file.write_text("{}")
     with served(folder) as url:

@@ -41,7 +41,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     variants = {"cu128": ["nvidia :: cuda_version_lower_bound :: 12.8"], None: []}
     make_variants(folder, "torchy", variants, requires={"cu128": ["helper"]})
     make_variants(folder, "helper", {None: []})
-    run("variant-backend", "index", "--simple", folder)
+    run_here(main, "index", "--simple", folder)
     wheels = make_variants(folder / "other", "broken", variants)
     (folder / "other" / "broken-1.0-variants.json").write_text("{")
     publish([*wheels, folder / "other" / "broken-1.0-variants.json"], folder / "simple" / "broken")

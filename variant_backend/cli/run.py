@@ -71,7 +71,7 @@ def run_command(
     """Run a command whose installers get the best variants.
 
     pip, uv and tools that start them get their packages from an offer on this machine. It has the best wheels
-    for this machine, from the user's own indexes. The exit code is that of COMMAND.
+    for this machine, from the user's own indexes. The exit code is that of COMMAND. It is experimental.
     """
     from ..lowlevel.foreground import end_like
     from ..running.command import read_command

@@ -52,7 +52,10 @@ def _token(text: str | None) -> str | None:
     page="docs/offer.md",
 )
 @sources_options
-@machines_option("A machine to serve; may be repeated.  [default: this machine, named `this`]")
+@machines_option(
+    "A machine to serve at /NAME/simple/: a preset, facts, or a file of `hardware`; may be repeated."
+    "  [default: this machine, named `this`]"
+)
 @policy_file_option
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="The address to use.")
 @click.option(

@@ -30,11 +30,11 @@ class _LoopbackHandler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
     def do_GET(self) -> None:
-        """Answer GET."""
+        """Answer a GET request."""
         self._answer()
 
     def do_HEAD(self) -> None:
-        """Answer HEAD."""
+        """Answer a HEAD request."""
         self._answer()
 
     def _answer(self) -> None:
