@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..errors import Problem
 from ..formats.toml_read import value_at
 from .command import ToolCommand
-from .project_sources import file_above, is_on, text_of, toml_of
+from .found_files import file_above, is_on, text_of, toml_of
 from .requirement_files import place_of_file
 
 _SERVE = "lock with an index of `variant-backend serve`, whose address stays"
@@ -51,7 +51,7 @@ class _Asked(NamedTuple):
         return bool(self.command.values(*options))
 
     def problem(self, text: str, remedy: str) -> Problem:
-        words = self.command.words[: 2 if self.subcommand in ("pip", "env", "dep") else 1]
+        words = self.command.words[: 2 if self.subcommand in ("pip", "tool", "env", "dep") else 1]
         return Problem("error", " ".join([self.command.tool, *words]), text, remedy)
 
 
@@ -71,6 +71,9 @@ def _of_uv(asked: _Asked) -> Iterator[Problem]:
         if asked.has("-o", "--output-file", "--emit-index-url"):
             remedy = f"remove -o, --output-file and --emit-index-url, or {_SERVE}"
             yield asked.problem("would write a lock for this machine only", remedy)
+    elif asked.command.words[:2] in [("tool", "install"), ("tool", "upgrade")]:
+        text = "would keep the address of this run for later upgrades of the tool"
+        yield asked.problem(text, f"use uvx, or install with an index of {_SERVE.partition(' of ')[2]}")
     elif asked.subcommand in _WRITERS_OF_UV and _may_write_uv_lock(asked):
         remedy = f"add {_SAFEST_OF_UV.get(asked.subcommand, '--frozen')}, or {_SERVE}"
         yield asked.problem("may write the address of this run into uv.lock", remedy)

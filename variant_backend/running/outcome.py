@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from ..errors import Problem
+from ..errors import Problem, VariantError
 from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer, Offered
 from ..serving.reasons import choice_text, label_text, would_fit
 from ..serving.site import Site
 from ..variants.filename import is_same_version, normalize
+from ..wheels.remote import map_in_threads
 from .command import ToolCommand
 from .destination import destination, environments_of
 from .named import requirements_in_words
 from .snapshot import Before, InstalledWheel, changed, installed_wheels
-from .stale import choice_of_version, stale_wheels
-
-if TYPE_CHECKING:
-    pass
+from .stale import choice_of_version, has_version, stale_wheels
 
 # Messages call the machine so.
 _HERE = "this machine"
 # The last lines have at most so many reasons why the variants of a release do not fit.
 _MOST_REASONS = 3
+_REMEDY = "remove the other source, or name all sources: variant-backend run --index-url URL COMMAND"
 
 
 class RunOutcome(NamedTuple):
@@ -62,7 +61,27 @@ def outcome(
     new = changed(start.installed, installed)
     unasked = {name: one for name, one in new.items() if name not in offers and not one.is_direct}
     problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
+    problems += _from_elsewhere(site, machine, new, environments_of(place))
     return RunOutcome(lines, problems)
+
+
+def _from_elsewhere(
+    site: Site, machine: str, new: Mapping[str, InstalledWheel], environments: Environments
+) -> Iterator[Problem]:
+    """Yield a problem for each project with variants, if a version was installed that the offer lacks."""
+    wheels = [wheel for wheel in new.values() if not wheel.is_direct and wheel.label is None]
+
+    def is_elsewhere(wheel: InstalledWheel) -> bool:
+        try:
+            offered = site.listed(machine, wheel.name, environments).offer
+        except VariantError:  # the upstream lacks the project, or fails
+            return False
+        return bool(offered.choices) and not has_version(offered, wheel.version)
+
+    lacking = map_in_threads(is_elsewhere, wheels) if wheels else ()
+    for wheel in (wheel for wheel, lacks in zip(wheels, lacking, strict=True) if lacks):
+        text = "this version was installed without the offer, which has variants of other versions"
+        yield Problem("warning", str(wheel), text, _REMEDY)
 
 
 def _lines(
@@ -75,6 +94,8 @@ def _lines(
     taken = [(installed.version, installed.label)] if installed else [*_downloaded(requested)]
     for version, label in taken:
         choice = choice_of_version(offer, version)
+        if choice is None and not has_version(offer, version):
+            continue  # a warning says so
         yield f"{offer.name} {version}: {_taken_text(choice, label)}"
         yield from _reasons(choice) if choice and label is None else ()
     newest = offer.choices[0]

@@ -18,7 +18,7 @@ from ..lowlevel.ranges import file_digest
 from ..variants.filename import is_same_version, normalize
 from ..wheels.remote import map_in_threads
 from .command import ToolCommand
-from .project_sources import file_above, text_of, toml_of
+from .found_files import file_above, text_of, toml_of
 from .requirement_files import lines_of_files, place_of_file
 
 if TYPE_CHECKING:

@@ -8,58 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from ..errors import Problem, VariantError
-from ..formats.toml_read import parse_toml, value_at
-from ..lowlevel.regular_files import read_regular
+from ..errors import Problem
+from ..formats.toml_read import value_at
 from ..lowlevel.urls import shown_url
 from .command import ToolCommand
-from .requirement_files import place_of_file
+from .found_files import file_above, is_on, place_of_line, text_of, toml_of
+from .index_options import IN_FILES, option_problem, option_problems
+from .requirement_files import named_files, place_of_file
+from .uv_projects import files_of_uv, with_connected
 
 _SCRIPT = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MULTILINE)
 _OF_PYPI = re.compile(r"https?://(www\.)?pypi(\.python)?\.org(/|$)")
-_TRUE = ("1", "true", "yes", "on", "y", "t")
-
-
-def is_on(environ: Mapping[str, str], *variables: str) -> bool:
-    """Return whether one of some variables of uv, PDM or pipenv is set to a true value."""
-    return any(environ.get(name, "").lower() in _TRUE for name in variables)
-
-
-def text_of(path: Path) -> str:
-    """Return the text of a file, empty if it cannot be read: its tool reports that."""
-    with suppress(OSError, VariantError):
-        return read_regular(path).decode(errors="replace")
-    return ""
-
-
-def toml_of(text: str) -> dict[str, object]:
-    """Return a TOML document, empty if it is invalid: its tool reports that."""
-    with suppress(VariantError):
-        return parse_toml(text.encode(), "")
-    return {}
-
-
-def file_above(folder: Path, name: str) -> Path | None:
-    """Return the nearest file of a name in a folder or above it, None if there is none."""
-    return next((path for above in (folder, *folder.parents) if (path := above / name).is_file()), None)
-
-
-def _at_line(path: Path, text: str, *parts: str) -> str:
-    """Return the place of the first line, from the last line before, that has each part in turn."""
-    lines = text.splitlines()
-    start = 0
-    for part in parts:
-        start = next((number for number in range(start, len(lines)) if part in lines[number]), start)
-    return f"{place_of_file(path)}:{start + 1}"
 
 
 def refused_sources(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:
     """Yield the sources of a project or script that a tool would use beside the offer."""
+    yield from _of_pylock(command, folder, environ)
     if command.tool == "uv":
         yield from _of_uv(command, folder, environ)
+    elif command.tool == "pip-tools":
+        yield from _of_pip_tools(command, folder)
     elif command.tool == "pdm":
         yield from _of_pdm(folder)
         yield from _of_pdm_lock(command, folder)
@@ -67,26 +37,42 @@ def refused_sources(command: ToolCommand, folder: Path, environ: Mapping[str, st
         yield from _of_pipfile(file_above(folder, environ.get("PIPENV_PIPFILE", "Pipfile")) or folder)
 
 
+def _of_pylock(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the lock files of the form pylock.toml that have the URLs of wheels."""
+    for name in named_files(command, environ):
+        path = folder / name
+        if re.fullmatch(r"pylock(\.[^.]+)?\.toml", path.name) and re.search(r"\burl\s*=", text_of(path)):
+            yield Problem(
+                "error",
+                place_of_file(path),
+                f"{command.tool} would load wheels from the URLs in this lock file, not from the offer",
+                f"start {command.tool} without `variant-backend run`",
+            )
+
+
+def _of_pip_tools(command: ToolCommand, folder: Path) -> Iterator[Problem]:
+    """Yield the sources in the configuration of pip-tools, which win over variables."""
+    named = [folder / name for name in command.values("--config")]
+    for path in named or [folder / ".pip-tools.toml", folder / "pyproject.toml"]:
+        text = text_of(path)
+        table = value_at(toml_of(text), "tool", "pip-tools")
+        for section in [table, value_at(table, "sync"), value_at(table, "compile")]:
+            for key, value in section.items() if isinstance(section, dict) else ():
+                option = f"--{key.replace('_', '-')}"
+                first = next(iter(value), "") if isinstance(value, list) else value
+                place = place_of_line(path, text, "tool.pip-tools", key)
+                if option in IN_FILES and value:
+                    yield option_problem(place, option, str(first))
+                elif option == "--pip-args":
+                    yield from option_problems(place, str(value))
+
+
 def _of_uv(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:
     if command.values("--no-sources") or is_on(environ, "UV_NO_SOURCES"):
         return
     ignored = {*command.values("--no-sources-package"), *environ.get("UV_NO_SOURCES_PACKAGE", "").split()}
-    for path in _files_of_uv(command, folder):
+    for path in files_of_uv(command, folder, environ):
         yield from _explicit_sources(path, text_of(path), ignored)
-
-
-def _files_of_uv(command: ToolCommand, folder: Path) -> Iterator[Path]:
-    """Yield the project files whose sources a command of uv uses."""
-    if command.words[:1] == ("pip",):
-        names = [*command.words[2:], *command.values("-e", "--editable", "-r", "--requirement")]
-        names += command.values("--requirements")
-        names += ["."] if command.values("--group") else []
-        paths = [folder / name.partition("[")[0] for name in names if "://" not in name]
-        yield from (path for path in paths if path.name == "pyproject.toml")
-        yield from (path / "pyproject.toml" for path in paths if path.is_dir())
-    elif command.words[:1] in [("run",), ("sync",), ("build",)] and not command.values("--no-project"):
-        path = file_above(folder, "pyproject.toml")
-        yield from [path] if path else []
 
 
 def _explicit_sources(path: Path, text: str, ignored: set[str]) -> Iterator[Problem]:
@@ -94,7 +80,7 @@ def _explicit_sources(path: Path, text: str, ignored: set[str]) -> Iterator[Prob
         if name not in ignored:
             yield Problem(
                 "error",
-                _at_line(path, text, "sources", name),
+                place_of_line(path, text, "sources", name),
                 f"uv would take {name} from the index {indexes[0]!r}, not from the offer",
                 f"add --no-sources-package {name}",
             )
@@ -119,7 +105,8 @@ def replaced_indexes(command: ToolCommand, folder: Path, offer_url: str) -> dict
     path = file_above(folder, "pyproject.toml")
     if command.tool == "uv" or path is None:
         return {}
-    names = {name for indexes in _indexes_by_package(text_of(path)).values() for name in indexes}
+    texts = map(text_of, with_connected([path]))
+    names = {name for text in texts for indexes in _indexes_by_package(text).values() for name in indexes}
     valid = sorted(name for name in names if re.fullmatch(r"[\w.-]+", name, re.ASCII))
     return {"UV_INDEX": " ".join([offer_url, *(f"{name}={offer_url}" for name in valid)])} if valid else {}
 
@@ -136,7 +123,7 @@ def script_problems(path: Path) -> Iterator[Problem]:
             if key == "index" and not _has_explicit(value):
                 continue
             remedy = f"remove {key} from the script"
-            place = _at_line(path, text, "# /// script", key)
+            place = place_of_line(path, text, "# /// script", key)
             yield Problem("error", place, "uv would use this source beside the offer", remedy)
 
 
@@ -154,7 +141,7 @@ def _of_pdm(folder: Path) -> Iterator[Problem]:
     for url, name in _urls(value_at(toml_of(text), "tool", "pdm", "source")):
         yield Problem(
             "error",
-            _at_line(path, text, "tool.pdm.source", f'"{name}"'),
+            place_of_line(path, text, "tool.pdm.source", f'"{name}"'),
             f"PDM would use the source {name!r} beside the offer",
             f"remove the source, and name it: variant-backend run --index-url {shown_url(url)} COMMAND",
         )
@@ -184,7 +171,7 @@ def _of_pdm_settings(path: Path) -> Iterator[Problem]:
         if isinstance(table, dict):
             yield Problem(
                 "error",
-                _at_line(path, text, name),
+                place_of_line(path, text, name),
                 f"PDM would use the source {name!r} beside the offer",
                 "remove the source, and name it: variant-backend run --index-url "
                 f"{shown_url(str(table.get('url', 'URL')))} COMMAND",
@@ -204,7 +191,7 @@ def _of_pipfile(path: Path) -> Iterator[Problem]:
         if name in used and not _OF_PYPI.match(url):
             yield Problem(
                 "error",
-                _at_line(path, text, "[[source]]", url),
+                place_of_line(path, text, "[[source]]", url),
                 f"pipenv would use the source {name!r}, not the offer",
                 "replace its url by https://pypi.org/simple, and name the index: "
                 f"variant-backend run --index-url {shown_url(url)} COMMAND",

@@ -5,6 +5,7 @@ No installer replaces an installed wheel if the version stays, so a changed mach
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -77,6 +78,20 @@ def choice_of_version(offer: Offer, version: str) -> Choice | None:
     """Return what is offered of a release, None if it has no variants."""
     choices = (choice for choice in offer.choices if is_same_version(str(choice.version), version))
     return next(choices, None)
+
+
+def has_version(offer: Offer, version: str) -> bool:
+    """Return whether the offer has a file of a version, or the release has variants."""
+    if choice_of_version(offer, version):
+        return True
+    return any(is_same_version(_version_in(offered.filename), version) for offered in offer.files)
+
+
+def _version_in(filename: str) -> str:
+    """Return the version in the name of a wheel or an sdist."""
+    if filename.endswith(".whl"):
+        return filename.split("-")[1] if "-" in filename else ""
+    return re.sub(r"\.(tar\.\w+|tgz|zip)$", "", filename).rpartition("-")[2]
 
 
 def _remedy(line: str) -> str:
