@@ -119,6 +119,15 @@ def test_a_version_that_the_offer_lacks_is_a_warning(session: Session, tmp_path:
     assert (done.lines, [problem.place for problem in done.warnings]) == ([], ["torchy 9.0"])
 
 
+def test_an_upstream_that_fails_is_a_warning(tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", symlinks=sys.platform != "win32")
+    with offered_site("http://127.0.0.1:9/simple/") as (site, url):
+        session = Session(site, "", url, tmp_path / "env")
+        command = session.command("pip", "install", "--retries", "0", "torchy")
+        done = session.run(command, "new", ok=False)
+    assert [problem.place for problem in done.warnings] == ["http://127.0.0.1:9/simple/torchy/"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_changed_machine_is_noticed_and_its_remedy_follows_it(session: Session, tool: str) -> None:

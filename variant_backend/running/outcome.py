@@ -56,6 +56,8 @@ def outcome(
     for name, offered in varied.items():
         lines += _lines(offered, installed.get(name), requested.get(name, {}), is_known=place is not None)
     problems = [problem for name in varied for problem in site.problems.get((machine, name), ())]
+    problems += (one for (owner, _), failed in site.failures.items() if owner == machine for one in failed)
+    problems = [*dict.fromkeys(problems)]
     if place is None:
         return RunOutcome(lines, problems)
     new = changed(start.installed, installed)
