@@ -15,7 +15,7 @@ from ..formats.release import Candidate, File, Release
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import labels_in_order, release_support
 from ..selection.releases import Listing
-from ..variants.filename import WheelFilename, is_same_version
+from ..variants.filename import WheelFilename, is_same_version, version_of
 from ..variants.namespace_support import Support
 from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
@@ -99,6 +99,13 @@ class Offer(NamedTuple):
         """Return what is offered of a release, None if it has no variants."""
         choices = (choice for choice in self.choices if is_same_version(str(choice.version), version))
         return next(choices, None)
+
+    def has_version(self, version: str) -> bool:
+        """Return whether the project has a release that is offered or has variants."""
+        versions = (version_of(offered.filename) for offered in self.files)
+        return self.choice_of(version) is not None or any(
+            known is not None and is_same_version(str(known), version) for known in versions
+        )
 
 
 def offer(project: UpstreamProject, machine: Machine, policy: Policy, environments: Environments) -> Offer:

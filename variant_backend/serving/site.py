@@ -75,6 +75,8 @@ class Site:
         self.offers: dict[tuple[str, str], Offer] = {}
         # The problems of the last pages for installers, also of files that could not be prepared.
         self.problems: dict[tuple[str, str], tuple[Problem, ...]] = {}
+        # Why requests for a project failed the last time, by machine and project.
+        self.failures: dict[tuple[str, str], tuple[Problem, ...]] = {}
         # The files that were sent or redirected to, by machine and project.
         self.requested: dict[tuple[str, str], dict[str, Offered]] = {}
 
@@ -93,6 +95,8 @@ class Site:
             is_unknown = all(problem.code == NOT_FOUND for problem in error.problems)
             for problem in () if is_unknown else error.problems:
                 self._report(problem)
+            if not is_unknown and isinstance(place, ProjectPath | FilePath):
+                _remember(self.failures, (place.machine, normalize(place.project)), error.problems)
             return error_response(404 if is_unknown else 502, "\n".join(error.lines()))
 
     def _answer(self, request: ClientRequest, place: object) -> ServerAnswer:
@@ -118,6 +122,7 @@ class Site:
     def _page(self, request: ClientRequest, place: ProjectPath) -> ServerAnswer:
         rendered = self.listed(place.machine, place.project, _environments(request, place.environment))
         key = place.machine, rendered.offer.name
+        self.failures.pop(key, None)
         _remember(self.offers, key, rendered.offer)
         _remember(self.problems, key, rendered.ready.problems)
         return page_response(request, partial(rendered.page, depth=1 if place.environment else 0))
