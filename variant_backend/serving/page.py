@@ -39,8 +39,9 @@ class Prepared(NamedTuple):
     @property
     def key(self) -> str:
         """A short text that other content does not have."""
-        known = self.file.hashes.get("sha256") or _digest(_identity(self.file))
-        return known[:16]
+        known = self.file.hashes.get("sha256", "")
+        # A hostile page may have a path in place of a hash.
+        return (known if known.isalnum() else _digest(_identity(self.file)))[:16]
 
 
 def _identity(file: File) -> str:
