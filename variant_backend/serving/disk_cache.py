@@ -72,12 +72,13 @@ class KeptContents:
             return
         path = self._path(key)
         try:
+            prepare_folder(self._folder)  # the user may have deleted it
             path.parent.mkdir(exist_ok=True)
             with workspace(self._folder / "new") as new:
                 (new / "content").write_bytes(hashlib.sha256(content).digest() + content)
                 (new / "content").replace(path)
             _remove_oldest(path.parent, _MOST_IN_FOLDER)
-        except (OSError, NotWritableError) as error:
+        except (OSError, ValueError, NotWritableError) as error:
             print_detail(f"{path}: not kept: {error}")
 
     def _path(self, key: str) -> Path:

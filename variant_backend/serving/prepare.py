@@ -35,10 +35,6 @@ def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False)
     return ReadyProject(offer.name, ready, (*offer.problems, *problems))
 
 
-def _is_rewritten(result: Prepared | VariantError) -> bool:
-    return isinstance(result, Prepared) and result.core_metadata is not None
-
-
 def _content_key(offered: Offered) -> str:
     """Return what is read before a file is listed, empty if nothing is."""
     file = offered.file
@@ -64,6 +60,13 @@ def _prepared_or_problem(offered: Offered, upstream: Upstream, delivery: Deliver
 def prepared_file(offered: Offered, upstream: Upstream, *, streams: bool = False) -> Prepared:
     """Return a file with its hashes and METADATA; raises VariantError if it cannot be read."""
     return _prepared(offered, upstream, Delivery(streams=streams))
+
+
+def ensure_rewritten(ready: Prepared, upstream: Upstream) -> None:
+    """Write the wheel of a file with new METADATA again if the cache was deleted; raises VariantError."""
+    wheel = ready.offered.wheel
+    if wheel is not None and ready.core_metadata is not None:
+        upstream.rewritten(ready.offered.file, wheel.name, ready.core_metadata)
 
 
 def _prepared(offered: Offered, upstream: Upstream, delivery: Delivery) -> Prepared:
