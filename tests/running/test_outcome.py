@@ -188,7 +188,8 @@ def test_downloaded_wheels_are_named_without_an_environment(session: Session) ->
 
 @pytest.mark.slow
 def test_a_dry_run_plans_what_the_command_installs(session: Session, tmp_path: Path) -> None:
-    (tmp_path / "more.txt").write_text("runtime <12.8 \\\n  --hash=sha256:00  # comment\n./folder\n")
+    (tmp_path / "more.txt").write_text("-c c.txt\nruntime <13 \\\n  --hash=sha256:00  # comment\n./folder\n")
+    (tmp_path / "c.txt").write_text("runtime<12.8\nunnamed<1\n")
     (tmp_path / "all.txt").write_text("--pre\n-r more.txt\nunknown-name\nabsent; python_version < '3'\n")
     command = read_command(["pip", "install", "-q", "-r", "all.txt", "torchy", "visiony>=1", "runtime~=12.0"])
     requirements = named_requirements(command, {}, tmp_path)

@@ -24,7 +24,9 @@ def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False)
     # Wheels with the same METADATA follow the first one: they need no request, unless they are rewritten.
     first = {key: offered for offered in reversed(offer.files) if (key := _content_key(offered))}
     results = dict(zip(first, map_in_threads(prepare, first.values()), strict=True))
-    rewritten = {key for key, result in results.items() if _is_rewritten(result)}
+    rewritten = {
+        key for key, result in results.items() if isinstance(result, Prepared) and result.core_metadata
+    }
     others = [offered for offered in offer.files if offered is not first.get(_content_key(offered))]
     slow = [offered for offered in others if _content_key(offered) in rewritten]
     made = dict(zip((offered.file.filename for offered in slow), map_in_threads(prepare, slow), strict=True))
