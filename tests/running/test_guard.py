@@ -54,6 +54,10 @@ def places(*arguments: object) -> list[str]:
         (f"uv run --no-project pip install -i {URL} demo", ["pip -i"]),
         (f"pipenv run pip install -i {URL} demo", ["pip -i"]),
         (f"uv run --isolated -m pip install -i {URL} demo", ["pip -i"]),
+        (f"env A=1 nice -n 5 pip install -i {URL} demo", ["pip -i"]),
+        (f"bash -ec 'cd x && A=1 pip install -i {URL} demo; ls'", ["pip -i"]),
+        (f"sh -c 'PIP_INDEX_URL={URL} pip install demo'", ["sh"]),
+        ("sudo pip install demo", ["sudo"]),
     ],
 )
 def test_options_that_name_a_source_are_refused(line: str, expected: list[str], tmp_path: Path) -> None:
@@ -69,6 +73,8 @@ def test_options_that_name_a_source_are_refused(line: str, expected: list[str], 
         f"uvx --from demo tool -i {URL}",
         f"uv run --isolated tool --index-url {URL}",
         "some-program --index-url https://example.org",
+        "sudo -E pip install demo",
+        "bash -c 'curl -f https://example.org'",
         "pip install 'demo @ https://example.org/demo-1.0-py3-none-any.whl'",
     ],
 )
@@ -125,6 +131,36 @@ def test_explicit_sources_of_uv_are_refused(line: str, tmp_path: Path) -> None:
     assert places(line, tmp_path, {}, {"UV_NO_SOURCES": "1"}) == []
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "uv pip install -r r.txt",
+        "uv pip install 'app @ ./sub'",
+        "uv pip install --group sub/pyproject.toml:dev",
+        "uv pip install -e member",
+        "uv build --all-packages",
+        "uv build sub",
+        "uvx --from ./sub[x] app",
+        "uv run --no-project --with other,./sub app",
+    ],
+)
+def test_explicit_sources_of_other_projects_are_refused(line: str, tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": "[tool.uv.workspace]\nmembers = ['s*', 'member']\n",
+        "member/pyproject.toml": "[tool.uv.sources]\na = { path = '../sub' }\n",
+        "sub/pyproject.toml": PROJECT,
+        "demo/pyproject.toml": PROJECT,
+        "r.txt": "-e ./sub\n",
+    }
+    assert places(line, tmp_path, files) == ["sub/pyproject.toml:5"]
+    assert places("uv pip install demo", tmp_path) == []
+
+
+def test_explicit_sources_of_a_workspace_are_refused(tmp_path: Path) -> None:
+    files = {"pyproject.toml": f"{PROJECT}[tool.uv.workspace]\nmembers = ['m']\n", "m/pyproject.toml": ""}
+    assert places("uv pip install ./m", tmp_path, files) == ["pyproject.toml:5"]
+
+
 def test_explicit_sources_are_replaced_for_uv_in_other_tools(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(PROJECT)
     offer = "http://127.0.0.1:20000/simple"
@@ -142,6 +178,20 @@ def test_options_for_folders_of_uv_are_obeyed(tmp_path: Path) -> None:
 def test_sources_of_a_script_are_refused(tmp_path: Path) -> None:
     block = '# /// script\n# dependencies = ["demo"]\n# [tool.uv]\n# find-links = ["wheels"]\n# ///\n'
     assert places("uv run s.py", tmp_path, {"s.py": block, "s.py.lock": ""}) == ["s.py:4", "s.py.lock"]
+    assert places("uv run --script s", tmp_path, {"s": block}) == ["s:4"]
+
+
+def test_sources_of_pip_tools_are_refused(tmp_path: Path) -> None:
+    text = f'[tool.pip-tools]\nextra-index-url = ["{URL}"]\n[tool.pip-tools.sync]\npip-args = "-q -f {URL}"\n'
+    assert places("pip-sync", tmp_path, {"pyproject.toml": text}) == ["pyproject.toml:2", "pyproject.toml:4"]
+    assert places("pip-sync --config a.toml", tmp_path, {"a.toml": text}) == ["a.toml:2", "a.toml:4"]
+
+
+@pytest.mark.parametrize("line", ["uv pip sync pylock.toml", "pip install -r pylock.a.toml"])
+def test_urls_in_a_pylock_file_are_refused(line: str, tmp_path: Path) -> None:
+    name = line.split()[-1]
+    assert places(line, tmp_path, {name: 'wheels = [{ url = "https://example.org" }]\n'}) == [name]
+    assert places(line, tmp_path, {name: 'wheels = [{ path = "a.whl" }]\n'}) == []
 
 
 def test_sources_of_pdm_are_refused(tmp_path: Path) -> None:
@@ -194,6 +244,10 @@ def test_only_used_sources_of_a_pipfile_are_refused(tmp_path: Path) -> None:
         ("tox", "pyproject.toml", f'[tool.tox]\n\nenv_run_base.deps = ["-i {URL}"]\n'),
         ("nox", "noxfile.py", f'def a(session):\n\n    session.install("demo", "--index-url", "{URL}")\n'),
         ("nox", "noxfile.py", f'def a(s):\n\n    s.env["PIP_EXTRA_INDEX_URL"] = "{URL}"\n'),
+        ("tox", "tox.toml", f'[env_run_base]\n\nset_env = {{ UV_INDEX = "{URL}" }}\n'),
+        ("tox -c sub", "sub/tox.ini", f"[testenv]\n\nset_env = PIP_INDEX_URL={URL}\n"),
+        ("pdm run x", "pyproject.toml", f'[tool.pdm.scripts]\n\nx = "pip install -i {URL} x"\n'),
+        ("pipenv sync", ".env", f"# A=1\nA=2\nPIPENV_PYPI_MIRROR={URL}\n"),
         ("hatch run x", "hatch.toml", f'[envs.a.env-vars]\n\nUV_DEFAULT_INDEX = "{URL}"\n'),
         ("hatch test", "pyproject.toml", '[tool.hatch.envs.a]\n\nscripts.a = "pip install --no-index x"\n'),
     ],
@@ -215,6 +269,14 @@ def test_variables_from_outside_are_allowed(text: str, tmp_path: Path) -> None:
     assert places("tox", tmp_path, {"tox.ini": text}) == []
 
 
+def test_variables_for_tox_are_read(tmp_path: Path) -> None:
+    value = f"testenv.set_env=PIP_INDEX_URL={URL}"
+    assert places(f"tox -x {value}", tmp_path) == ["tox --override"]
+    assert places("tox", tmp_path, {}, {"TOX_OVERRIDE": value}) == ["TOX_OVERRIDE"]
+    files = {"tox.ini": "[testenv]\nset_env = file|{toxinidir}/a.env\n", "a.env": f"A=1\nUV_INDEX={URL}\n"}
+    assert places("tox", tmp_path, files) == ["a.env:2"]
+
+
 def test_requirements_of_tox_are_read(tmp_path: Path) -> None:
     files = {
         "tox.ini": "[testenv]\ndeps =\n    -r{toxinidir}/more/a.txt\n",
@@ -225,7 +287,8 @@ def test_requirements_of_tox_are_read(tmp_path: Path) -> None:
 
 def test_a_variable_for_torch_is_refused(tmp_path: Path) -> None:
     environ = {"UV_TORCH_BACKEND": "auto"}
-    assert places("uv pip install torch", tmp_path, {}, environ) == ["UV_TORCH_BACKEND"]
+    for line in ("uv pip install torch", "make", "pdm sync"):
+        assert places(line, tmp_path, {}, environ) == ["UV_TORCH_BACKEND"]
     assert places("pip install torch", tmp_path, {}, environ) == []
 
 
@@ -236,11 +299,20 @@ WRITERS = [
     *("pdm remove demo", "pipenv lock", "pipenv install", "pipenv install demo --skip-lock"),
     *("pipenv update", "pipenv upgrade", "pipenv uninstall demo", "pipenv install --deploy"),
     *("poetry install", "poetry lock", "hatch lock", "hatch dep lock", "uv run --no-project uv lock"),
+    *("uv tool install demo", "uv tool upgrade demo", "time uv lock"),
 ]
 READERS = [
     *("uv lock --check", "uv lock --locked", "uv sync --dry-run", "uv run --no-project x.py", "uv version"),
     *("uv run --isolated x.py", "uv run --no-sync x.py", "uv export --frozen", "uv pip compile a.in"),
-    *("uv tool install demo", "uv build", "pip lock -o - demo", "pip-compile --dry-run", "pip-sync a.txt"),
+    *(
+        "uv tool list",
+        "uv lock --help",
+        "pipenv install -h",
+        "uv build",
+        "pip lock -o - demo",
+        "pip-compile --dry-run",
+        "pip-sync a.txt",
+    ),
     *("pdm install --frozen-lockfile", "pdm sync", "pdm lock --check", "pdm update --dry-run", "pdm run x"),
     *("pipenv install --skip-lock", "pipenv sync", "pipenv run x", "poetry run x", "hatch run x", "tox"),
 ]

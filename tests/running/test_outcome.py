@@ -110,6 +110,24 @@ def test_the_last_lines_name_the_installed_variant_and_its_meaning(session: Sess
     assert [*done.warnings] == []
 
 
+def test_a_version_that_the_offer_lacks_is_a_warning(session: Session, tmp_path: Path) -> None:
+    command = read_command(["pip", "install", "--target", "site", "-r", "https://example.org/r.txt"])
+    start = installed_before(command, {}, tmp_path)
+    (tmp_path / "site" / "torchy-9.0.dist-info").mkdir(parents=True)
+    (tmp_path / "site" / "runtime-9.0.dist-info").mkdir()
+    done = outcome(session.site, "new", command, start, {}, tmp_path)
+    assert (done.lines, [problem.place for problem in done.warnings]) == ([], ["torchy 9.0"])
+
+
+def test_an_upstream_that_fails_is_a_warning(tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", symlinks=sys.platform != "win32")
+    with offered_site("http://127.0.0.1:9/simple/") as (site, url):
+        session = Session(site, "", url, tmp_path / "env")
+        command = session.command("pip", "install", "--retries", "0", "torchy")
+        done = session.run(command, "new", ok=False)
+    assert [problem.place for problem in done.warnings] == ["http://127.0.0.1:9/simple/torchy/"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_changed_machine_is_noticed_and_its_remedy_follows_it(session: Session, tool: str) -> None:
@@ -170,7 +188,8 @@ def test_downloaded_wheels_are_named_without_an_environment(session: Session) ->
 
 @pytest.mark.slow
 def test_a_dry_run_plans_what_the_command_installs(session: Session, tmp_path: Path) -> None:
-    (tmp_path / "more.txt").write_text("runtime <12.8 \\\n  --hash=sha256:00  # comment\n./folder\n")
+    (tmp_path / "more.txt").write_text("-c c.txt\nruntime <13 \\\n  --hash=sha256:00  # comment\n./folder\n")
+    (tmp_path / "c.txt").write_text("runtime<12.8\nunnamed<1\n")
     (tmp_path / "all.txt").write_text("--pre\n-r more.txt\nunknown-name\nabsent; python_version < '3'\n")
     command = read_command(["pip", "install", "-q", "-r", "all.txt", "torchy", "visiony>=1", "runtime~=12.0"])
     requirements = named_requirements(command, {}, tmp_path)

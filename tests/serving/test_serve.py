@@ -11,13 +11,16 @@ import re
 import signal
 import socket
 import sys
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from helpers.hostile_servers import sending
 from helpers.made_wheels import make_wheel
 from helpers.offers import label_in, make_variants
 from helpers.programs import empty_cache, run, run_here, start
@@ -156,6 +159,30 @@ def test_signals_end_the_server_without_an_error(
         assert serving.end(number) == 0
     assert "Traceback" not in serving.said()
     assert "error" not in serving.said()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches no single process")
+def test_an_upstream_that_hangs_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def silent() -> Iterator[bytes]:
+        asked.set()
+        while True:
+            time.sleep(0.1)
+            yield b""
+
+    with (
+        sending(silent) as port,
+        served_by_command(tmp_path, "-i", f"http://127.0.0.1:{port}/") as serving,
+        ExitStack() as stack,
+    ):
+        parts = urlsplit(f"{serving.urls[0]}demo/")
+        client = stack.enter_context(socket.create_connection((parts.hostname or "", parts.port)))
+        client.sendall(f"GET {parts.path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert asked.wait(60)
+        serving.process.send_signal(signal.SIGINT)
+        serving.process.send_signal(signal.SIGINT)  # without waiting for the last answers
+        assert serving.process.wait(timeout=60) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="finds child processes by /proc")

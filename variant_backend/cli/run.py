@@ -105,10 +105,14 @@ def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
     from ..running.destination import destination, environments_of
     from ..running.dry_run import planned_packages
     from ..running.named_packages import named_requirements
+    from ..running.started_commands import started_commands
 
     printer.say("dry run: the command is not started")
     folder = Path.cwd()
-    requirements = named_requirements(tool, os.environ, folder)
+    commands = [*started_commands(tool)]
+    requirements = [one for command in commands for one in named_requirements(command, os.environ, folder)]
+    if not requirements:
+        printer.say("the command names no packages")
     environments = environments_of(destination(tool, os.environ, folder))
     print_planned(printer, planned_packages(offer.site, offer.place.profile, requirements, environments))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
@@ -16,15 +17,17 @@ from .lock_commands import lock_problems
 from .pinned_hashes import PinnedHashes, hash_problems, pins_of_files, pins_of_lock
 from .project_sources import refused_sources, script_problems
 from .requirement_files import direct_texts, lines_of_files, named_files, refused_lines
-from .started_commands import started_commands
-from .task_files import files_of_tasks, refused_tasks
+from .started_commands import started_commands, wrapped_commands
+from .task_files import files_of_tasks, refused_tasks, refused_variables
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
     from .running_offer import RunningOffer
 
-# The tools that start uv, or are uv.
-_STARTING_UV = ("uv", "tox", "nox", "hatch", "build")
+# The tools that do not start uv.
+_WITHOUT_UV = ("pip", "pip-tools", "pipenv", "poetry", "venv", "virtualenv")
+# The options of sudo that keep variables.
+_KEEPING = re.compile(r"-E$|--preserve-env")
 
 
 def refusals(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> list[Problem]:
@@ -33,14 +36,23 @@ def refusals(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> 
     It would use another source than the offer, or may write a project's lock.
     """
     commands = [*started_commands(command)]
-    problems: list[Problem] = []
+    problems = [*_problems_of_wrapper(command)] if wrapped_commands(command) else []
     for one, inner in zip(commands, [*commands[1:], None], strict=True):
         problems += _problems(one, inner, working_folder(one, folder, environ), environ)
-    if environ.get("UV_TORCH_BACKEND") and command.tool in _STARTING_UV:
+    if environ.get("UV_TORCH_BACKEND") and any(one.tool not in _WITHOUT_UV for one in commands):
         text = "uv would take torch from another index than the offer"
         remedy = "unset the variable: the offer has the variant for this machine"
         problems.append(Problem("error", "UV_TORCH_BACKEND", text, remedy))
     return list(dict.fromkeys(problems))
+
+
+def _problems_of_wrapper(command: ToolCommand) -> Iterator[Problem]:
+    """Yield the problems of a program that starts a tool: variables that it sets, or does not hand on."""
+    program, arguments = command.arguments[0], command.arguments[1:]
+    yield from refused_variables(program, " ".join(arguments))
+    if PurePath(program).name in ("sudo", "doas") and not any(map(_KEEPING.match, arguments)):
+        text = "it does not hand on the variables that name the offer"
+        yield Problem("error", program, text, f"put it first: {program} variant-backend run COMMAND")
 
 
 def check_start(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> None:
@@ -79,16 +91,19 @@ def _problems(
     command: ToolCommand, inner: ToolCommand | None, folder: Path, environ: Mapping[str, str]
 ) -> Iterator[Problem]:
     """Yield the problems of one command; *inner* is the one that it starts."""
+    if command.values("--help", "-h", "--version"):
+        return
     project = project_folder(command, folder, environ)
     yield from refused_options(command)
     script = folder / inner.arguments[0] if inner and command.tool == "uv" else None
-    if script and "# /// script" in (text_of(script) if script.suffix == ".py" else ""):
+    is_script = script and (script.suffix in (".py", ".pyw") or command.values("--script"))
+    if script and is_script and "# /// script" in text_of(script):
         yield from script_problems(script)
         yield from _locked_script(script)
     else:
         locks = [*lock_problems(command, project, environ)]
         yield from locks or refused_sources(command, project, environ)
-    yield from refused_tasks(command, project)
+    yield from refused_tasks(command, project, environ)
     yield from refused_lines(lines_of_files(_requirement_paths(command, folder, environ), environ))
 
 
@@ -96,7 +111,7 @@ def _requirement_paths(command: ToolCommand, folder: Path, environ: Mapping[str,
     """Return the files with requirements of a command, and of the files of its tool."""
     project = project_folder(command, folder, environ)
     paths = [folder / name for name in named_files(command, environ) if "://" not in name]
-    return paths + [project / name for name in files_of_tasks(command, project)]
+    return paths + [project / name for name in files_of_tasks(command, project, environ)]
 
 
 def _locked_script(script: Path) -> Iterator[Problem]:

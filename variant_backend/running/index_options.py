@@ -38,6 +38,12 @@ def refused_options(command: ToolCommand) -> Iterator[Problem]:
         yield from refused_options(read_command(["pip", *split_words(arguments)]))
 
 
+def option_problems(place: str, arguments: str) -> Iterator[Problem]:
+    """Yield the options that go around the offer in a text with arguments for pip."""
+    for name, value in matching_options(read_command(["pip", *split_words(arguments)]), _BY_TOOL["pip"]):
+        yield option_problem(place, name, value)
+
+
 def matching_options(command: ToolCommand, names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield the options of a command among some *names*, with their values."""
     for option, value in command.given:

@@ -16,7 +16,8 @@ from .command import ToolCommand
 from .found_files import file_above, lock_of_pipenv, place_of_file, text_of, toml_of
 
 # The remedy for locks that name one run, or fit one machine.
-LOCK_WITH_SERVE = "lock with an index of `variant-backend serve`, whose address stays"
+_SERVED_INDEX = "an index of `variant-backend serve`, whose address stays"
+LOCK_WITH_SERVE = f"lock with {_SERVED_INDEX}"
 _ADDING = {"uv": ("add", "remove"), "pdm": ("add", "remove", "import"), "pipenv": ("uninstall",)}
 
 # The subcommands that may write uv.lock, and the options and variables with which none does.
@@ -52,7 +53,7 @@ class _Asked(NamedTuple):
         return bool(self.command.values(*options))
 
     def problem(self, text: str, remedy: str) -> Problem:
-        words = self.command.words[: 2 if self.subcommand in ("pip", "env", "dep") else 1]
+        words = self.command.words[: 2 if self.subcommand in ("pip", "tool", "env", "dep") else 1]
         return Problem("error", " ".join([self.command.tool, *words]), text, remedy)
 
 
@@ -72,6 +73,9 @@ def _of_uv(asked: _Asked) -> Iterator[Problem]:
         if asked.has("-o", "--output-file", "--emit-index-url"):
             remedy = f"remove -o, --output-file and --emit-index-url, or {LOCK_WITH_SERVE}"
             yield asked.problem("would write a lock for this machine only", remedy)
+    elif asked.command.words[:2] in [("tool", "install"), ("tool", "upgrade")]:
+        text = "would keep the address of this run for later upgrades of the tool"
+        yield asked.problem(text, f"use uvx, or install with {_SERVED_INDEX}")
     elif asked.subcommand in _WRITERS_OF_UV and _may_write_uv_lock(asked):
         remedy = f"add {_SAFEST_OF_UV.get(asked.subcommand, '--frozen')}, or {LOCK_WITH_SERVE}"
         yield asked.problem("may write the address of this run into uv.lock", remedy)

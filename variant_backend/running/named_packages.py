@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import VariantError
+from ..variants.filename import normalize
 from .command import ToolCommand
-from .requirement_files import REQUIREMENTS, lines_of_files
+from .requirement_files import ALL_FILES, REQUIREMENTS, lines_of_files, named_files
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -27,7 +28,8 @@ _FILE_NAMING = {"uv": (("pip", "sync"), ("pip", "compile"))}
 def named_requirements(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> list[Requirement]:
     """Return the requirements of a command and of its files that concern this interpreter, in their order.
 
-    Paths and URLs are skipped. Raises VariantError if a requirements file does not exist.
+    Constraints of these packages follow. Paths and URLs are skipped. Raises VariantError if a requirements
+    file does not exist.
     """
     paths: list[str] = []
     if command.subcommand(_NAMING):
@@ -37,10 +39,21 @@ def named_requirements(command: ToolCommand, environ: Mapping[str, str], folder:
     for path in paths:
         if not (folder / path).is_file():
             raise VariantError("file not found", place=path, hint="correct the path of the requirements file")
-    lines = lines_of_files((folder / path for path in paths), environ, REQUIREMENTS)
+    files = [folder / path for path in paths]
+    named = [*requirements_in_words(command), *_in_files(files, environ, REQUIREMENTS)]
+    names = {normalize(requirement.name) for requirement in named}
+    # The lines of files with constraints, which concern only packages that are named.
+    every = [folder / path for path in named_files(command, environ) if named and "://" not in path]
+    return named + [one for one in _in_files(every, environ, ALL_FILES) if normalize(one.name) in names]
+
+
+def _in_files(paths: Iterable[Path], environ: Mapping[str, str], options: Sequence[str]) -> list[Requirement]:
+    """Return the requirements in files, and in the files that these name by some options."""
+    lines = lines_of_files(paths, environ, options)
     # Options of a requirement, such as --hash, follow it.
-    texts = (re.sub(r"\s--?[a-z].*", "", line.text) for line in lines if not line.text.startswith("-"))
-    return [*requirements_in_words(command), *_requirements(texts)]
+    return _requirements(
+        re.sub(r"\s--?[a-z].*", "", line.text) for line in lines if not line.text.startswith("-")
+    )
 
 
 def requirements_in_words(command: ToolCommand) -> list[Requirement]:

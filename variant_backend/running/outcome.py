@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import Problem
+from ..errors import Problem, VariantError
+from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer, Offered
 from ..serving.reasons import choice_text, label_text, would_fit
@@ -22,6 +23,7 @@ from .stale_wheels import stale_wheels
 _HERE = "this machine"
 # The last lines have at most so many reasons why the variants of a release do not fit.
 _MOST_REASONS = 3
+_REMEDY = "remove the other source, or name all sources: variant-backend run --index-url URL COMMAND"
 
 
 class RunOutcome(NamedTuple):
@@ -54,12 +56,34 @@ def outcome(
     for name, offered in varied.items():
         lines += _lines(offered, installed.get(name), requested.get(name, {}), is_known=place is not None)
     problems = [problem for name in varied for problem in site.problems.get((machine, name), ())]
+    problems += (one for (owner, _), failed in site.failures.items() if owner == machine for one in failed)
+    problems = [*dict.fromkeys(problems)]
     if place is None:
         return RunOutcome(lines, problems)
     new = changed(before.installed, installed)
     unasked = {name: one for name, one in new.items() if name not in offers and not one.is_direct}
     problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
+    problems += _from_elsewhere(site, machine, new, environments_of(place))
     return RunOutcome(lines, problems)
+
+
+def _from_elsewhere(
+    site: Site, machine: str, new: Mapping[str, InstalledWheel], environments: Environments
+) -> Iterator[Problem]:
+    """Yield a problem for each project with variants, if a version was installed that the offer lacks."""
+    wheels = [wheel for wheel in new.values() if not wheel.is_direct and wheel.label is None]
+
+    def is_elsewhere(wheel: InstalledWheel) -> bool:
+        try:
+            offered = site.listed(machine, wheel.name, environments).offer
+        except VariantError:  # the upstream lacks the project, or fails
+            return False
+        return bool(offered.choices) and not offered.has_version(wheel.version)
+
+    lacking = map_in_threads(is_elsewhere, wheels)
+    for wheel in (wheel for wheel, lacks in zip(wheels, lacking, strict=True) if lacks):
+        text = "this version was installed without the offer, which has variants of other versions"
+        yield Problem("warning", str(wheel), text, _REMEDY)
 
 
 def _lines(
@@ -72,6 +96,8 @@ def _lines(
     taken = [(installed.version, installed.label)] if installed else [*_downloaded(requested)]
     for version, label in taken:
         choice = offer.choice_of(version)
+        if choice is None and not offer.has_version(version):
+            continue  # a warning says so
         yield f"{offer.name} {version}: {_taken_text(choice, label)}"
         yield from _reasons(choice) if choice and label is None else ()
     newest = offer.choices[0]

@@ -16,6 +16,9 @@ from ..lowlevel.urls import shown_url
 from ..machine.installer_files import is_on
 from .command import ToolCommand
 from .found_files import file_above, pipfile, place_of_file, place_of_line, text_of, toml_of
+from .index_options import IN_FILES, option_problem, option_problems
+from .requirement_files import named_files
+from .uv_projects import files_of_uv, with_connected
 
 _SCRIPT = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MULTILINE)
 _OF_PYPI = re.compile(r"https?://(www\.)?pypi(\.python)?\.org(/|$)")
@@ -23,8 +26,11 @@ _OF_PYPI = re.compile(r"https?://(www\.)?pypi(\.python)?\.org(/|$)")
 
 def refused_sources(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:
     """Yield the sources of a project or script that a tool would use beside the offer."""
+    yield from _of_pylock(command, folder, environ)
     if command.tool == "uv":
         yield from _of_uv(command, folder, environ)
+    elif command.tool == "pip-tools":
+        yield from _of_pip_tools(command, folder)
     elif command.tool == "pdm":
         yield from _of_pdm(folder)
         yield from _of_pdm_lock(command, folder)
@@ -32,26 +38,42 @@ def refused_sources(command: ToolCommand, folder: Path, environ: Mapping[str, st
         yield from _of_pipfile(pipfile(folder, environ) or folder)
 
 
+def _of_pylock(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the lock files of the form pylock.toml that have the URLs of wheels."""
+    for name in named_files(command, environ):
+        path = folder / name
+        if re.fullmatch(r"pylock(\.[^.]+)?\.toml", path.name) and re.search(r"\burl\s*=", text_of(path)):
+            yield Problem(
+                "error",
+                place_of_file(path),
+                f"{command.tool} would load wheels from the URLs in this lock file, not from the offer",
+                f"start {command.tool} without `variant-backend run`",
+            )
+
+
+def _of_pip_tools(command: ToolCommand, folder: Path) -> Iterator[Problem]:
+    """Yield the sources in the configuration of pip-tools, which win over variables."""
+    named = [folder / name for name in command.values("--config")]
+    for path in named or [folder / ".pip-tools.toml", folder / "pyproject.toml"]:
+        text = text_of(path)
+        table = value_at(toml_of(text), "tool", "pip-tools")
+        for section in [table, value_at(table, "sync"), value_at(table, "compile")]:
+            for key, value in section.items() if isinstance(section, dict) else ():
+                option = f"--{key.replace('_', '-')}"
+                first = next(iter(value), "") if isinstance(value, list) else value
+                place = place_of_line(path, text, "tool.pip-tools", key)
+                if option in IN_FILES and value:
+                    yield option_problem(place, option, str(first))
+                elif option == "--pip-args":
+                    yield from option_problems(place, str(value))
+
+
 def _of_uv(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:
     if command.values("--no-sources") or is_on(environ, "UV_NO_SOURCES"):
         return
     ignored = {*command.values("--no-sources-package"), *environ.get("UV_NO_SOURCES_PACKAGE", "").split()}
-    for path in _files_of_uv(command, folder):
+    for path in files_of_uv(command, folder, environ):
         yield from _explicit_sources(path, text_of(path), ignored)
-
-
-def _files_of_uv(command: ToolCommand, folder: Path) -> Iterator[Path]:
-    """Yield the project files whose sources a command of uv uses."""
-    if command.words[:1] == ("pip",):
-        names = [*command.words[2:], *command.values("-e", "--editable", "-r", "--requirement")]
-        names += command.values("--requirements")
-        names += ["."] if command.values("--group") else []
-        paths = [folder / name.partition("[")[0] for name in names if "://" not in name]
-        yield from (path for path in paths if path.name == "pyproject.toml")
-        yield from (path / "pyproject.toml" for path in paths if path.is_dir())
-    elif command.words[:1] in [("run",), ("sync",), ("build",)] and not command.values("--no-project"):
-        path = file_above(folder, "pyproject.toml")
-        yield from [path] if path else []
 
 
 def _explicit_sources(path: Path, text: str, ignored: set[str]) -> Iterator[Problem]:
@@ -84,7 +106,8 @@ def replaced_indexes(command: ToolCommand, folder: Path, offer_url: str) -> dict
     path = file_above(folder, "pyproject.toml")
     if command.tool == "uv" or path is None:
         return {}
-    names = {name for indexes in _indexes_by_package(text_of(path)).values() for name in indexes}
+    texts = map(text_of, with_connected([path]))
+    names = {name for text in texts for indexes in _indexes_by_package(text).values() for name in indexes}
     valid = sorted(name for name in names if re.fullmatch(r"[\w.-]+", name, re.ASCII))
     return {"UV_INDEX": " ".join([offer_url, *(f"{name}={offer_url}" for name in valid)])} if valid else {}
 

@@ -20,7 +20,7 @@ from .index_options import IN_FILES, matching_options, option_problem, split_wor
 from .pip_settings import pip_settings
 
 REQUIREMENTS = ("-r", "--requirement", "--requirements")
-_OPTIONS = (
+ALL_FILES = (
     *(*REQUIREMENTS, "-c", "--constraint", "--constraints"),
     *("--override", "--overrides", "-b", "--build-constraint", "--build-constraints"),
     "--with-requirements",
@@ -46,7 +46,7 @@ class RequirementLine(NamedTuple):
 
 def named_files(command: ToolCommand, environ: Mapping[str, str]) -> list[str]:
     """Return the files with requirements that a command, its variables or pip's configuration name."""
-    files = [value for name, value in command.given if name in _OPTIONS and value]
+    files = [value for name, value in command.given if name in ALL_FILES and value]
     if command.tool == "pip-tools" and command.words[:1] == ("sync",):
         files += command.words[1:] or ["requirements.txt"]
     if command.tool == "uv" and command.words[:2] == ("pip", "sync"):
@@ -59,7 +59,7 @@ def named_files(command: ToolCommand, environ: Mapping[str, str]) -> list[str]:
 
 
 def lines_of_files(
-    paths: Iterable[Path], environ: Mapping[str, str], names: Sequence[str] = _OPTIONS
+    paths: Iterable[Path], environ: Mapping[str, str], names: Sequence[str] = ALL_FILES
 ) -> Iterator[RequirementLine]:
     """Yield the lines of files, and of the files that options with these *names* add, each file once.
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..lowlevel.certificates import use_certificates
 from ..lowlevel.connections import use_proxy
 from ..lowlevel.terminal import print_detail
-from ..lowlevel.user_cache import cache_path
 from ..machine.support import Machine, Policy
 from ..selection.releases import Sources
+from ..serving.disk_cache import offer_cache
 from ..serving.loopback import loopback_server
 from ..serving.site import Served, Site
 from ..serving.sources import missing_folders
@@ -73,11 +73,11 @@ def running_offer(sources: Sources, machine: Machine, policy: Policy) -> Iterato
     gc.enable()  # the entry point turned it off, for commands that end soon
     profile = profile_of(sources, machine, policy)
     token = os.urandom(16).hex()
-    site = Site(
-        Upstream(sources, cache_path("offer")), {profile: Served(profile, machine, policy)}, token=token
-    )
+    served = {profile: Served(profile, machine, policy)}
     ports = [*ports_of(profile)]
-    with loopback_server(site.respond, iter([*ports, 0])) as port:  # 0 is any free port
+    with ExitStack() as stack:
+        site = Site(Upstream(sources, stack.enter_context(offer_cache())), served, token=token)
+        port = stack.enter_context(loopback_server(site.respond, iter([*ports, 0])))  # 0 is any free port
         if port != ports[0]:
             print_detail(f"port {ports[0]} is in use, so uv may download wheels again")
         place = OfferPlace(profile, port, token)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
 from .command import ToolCommand, read_command
+from .index_options import split_words
 
 # The subcommands after which the arguments of another command follow, by tool.
 _STARTERS = {
@@ -14,15 +17,40 @@ _STARTERS = {
     "poetry": (("run",),),
     "hatch": (("run",),),
 }
+# Programs whose arguments end with another command, and shells, which take one after -c.
+_WRAPPERS = {"env", "time", "timeout", "nice", "ionice", "nohup", "setsid", "stdbuf", "sudo", "doas", "srun"}
+_SHELLS = {"sh", "bash", "dash", "zsh", "ksh"}
 
 
 def started_commands(command: ToolCommand) -> Iterator[ToolCommand]:
     """Yield a command without the arguments of the command that it starts, and then that command."""
+    if wrapped := wrapped_commands(command):
+        for one in wrapped:
+            yield from started_commands(one)
+        return
     starter = command.subcommand(_STARTERS)
     own, inner = _divided(command, starter) if starter else (command, [])
     yield own
     if inner:
         yield from started_commands(read_command(inner))
+
+
+def wrapped_commands(command: ToolCommand) -> list[ToolCommand]:
+    """Return the commands of known tools that a program such as env, sudo or a shell starts."""
+    program = PurePath(command.arguments[0]).name
+    if program in _WRAPPERS:
+        return [*_first_tool(command.arguments[1:])]
+    if program in _SHELLS and len(command.arguments) > 2 and re.fullmatch("-[a-z]*c", command.arguments[1]):
+        parts = re.split(r"&&|\|\||[;|&\n]", command.arguments[2])
+        return [one for part in parts for one in _first_tool(split_words(part))]
+    return []
+
+
+def _first_tool(words: Sequence[str]) -> Iterator[ToolCommand]:
+    """Yield the command in some words that starts with the name of a tool, after options and variables."""
+    commands = (read_command(words[start:]) for start in range(len(words)))
+    if first := next((one for one in commands if one.tool or wrapped_commands(one)), None):
+        yield first
 
 
 def _divided(command: ToolCommand, starter: tuple[str, ...]) -> tuple[ToolCommand, list[str]]:
