@@ -6,7 +6,7 @@ for the same machine and the same Python, each installer must install the same w
 the same requirements. The table of results is docs/any-installer.md. The exit code is 1 if a cell is wrong.
 It runs on Linux, and requires nginx, Python 3.11 and Python 3.12.
 
-    --folder FOLDER   for environments and results; results of the same code are not measured again
+    --folder FOLDER   for environments and results; right cells of the same code are not measured again
     --only TEXT       the installers and servers whose names contain it; the table is not written
     --jobs N          how many installers run at the same time
 """
@@ -185,15 +185,15 @@ def _forced(machine: str) -> dict[str, str]:
 
 _TEXT = """# Which installers get variants, from which package indexes
 
-Run `python3 dev.py installers` to measure this table again. It takes {minutes}, and downloads the
-installers. This experiment was last made on {date}.
+Run `python3 dev.py installers` to measure this table again. It takes about half an hour on two
+cores, and downloads the installers. This table is of {date}.
 
-A made ecosystem of {projects} projects has variants for two versions of CUDA, two BLAS and two OpenMP
-libraries, two implementations of MPI and the levels of x86-64. In each cell, {roots} of these projects and
-all their requirements are installed for three machines: with a GPU for CUDA 13.0, with a GPU for CUDA
-12.8, and without a GPU. Python {pythons} take turns. `yes` means that each installed wheel is the wheel
-that uv selects with `{flag}` on that machine: the hashes are equal,
-and so are the requirements in its METADATA. The number counts these wheels.
+The {projects} made projects have variants for two versions of CUDA, two BLAS and two OpenMP libraries, two
+implementations of MPI and the levels of x86-64. In each cell, the installer installs {roots} of them with
+all their requirements for three machines: with a GPU for CUDA 13.0, with a GPU for CUDA 12.8, and
+without a GPU. Python {pythons} take turns. `yes` means that each installed wheel is the wheel that
+uv selects with `{flag}` on that machine: the hashes are equal, and
+so are the requirements in its METADATA. The number counts these wheels.
 
 Installers that write no lock file got their packages with
 [`variant-backend run`](run.md), the others with [`variant-backend serve`](offer.md).
@@ -203,7 +203,9 @@ Installers that write no lock file got their packages with
 devpi and pypiserver do not list [index files](reference/glossary.md#index-file): then the offer reads the
 variants from the wheels.
 
-Versions: {versions}.
+## Versions
+
+{versions}
 """
 
 
@@ -221,16 +223,15 @@ def _page(table: Mapping[str, Mapping[str, Cell]], place: Place) -> str:
         roots=len(ROOTS),
         pythons=" and ".join(PYTHONS),
         flag=UV_FLAG,
-        minutes="about half an hour on two cores",
         table="\n".join(f"| {' | '.join(row)} |" for row in rows),
-        versions=", ".join(_versions(place)),
+        versions="\n".join(f"- {text}" for text in _versions(place)),
     )
 
 
 def _shown(cell: Cell | None) -> str:
     if cell is None:
         return ""
-    return f"**no**: {len(cell.problems)} differences" if cell.problems else f"yes, {cell.wheels}"
+    return f"**no**: {len(cell.problems)} different" if cell.problems else f"yes, {cell.wheels}"
 
 
 def _versions(place: Place) -> Iterator[str]:
@@ -253,12 +254,12 @@ def _column(
     expected: Mapping[tuple[str, str], Mapping[str, Origin]],
     options: argparse.Namespace,
 ) -> dict[str, Cell]:
-    """Measure all installers with a server; a result that exists for the same code is read."""
+    """Measure all installers with a server, except for cells that were right with the same code."""
     results = place.folder / "results" / _digest_of_code()
     results.mkdir(parents=True, exist_ok=True)
     files = {i: results / re.sub(r"[^a-z0-9]+", "-", f"{i.name} {server}".lower()) for i in INSTALLERS}
     wanted = [i for i in INSTALLERS if options.only in i.name or options.only in server]
-    missing = [i for i in wanted if not files[i].exists()]
+    missing = [i for i in wanted if not files[i].exists() or _read_cell(files[i]).problems]
     with ExitStack() as stack, ThreadPoolExecutor(options.jobs) as pool:
         if missing:
             url, site = stack.enter_context(_started(place, server))
@@ -266,7 +267,13 @@ def _column(
             for installer, cell in zip(missing, pool.map(measure, missing), strict=True):
                 print(f"{server}, {installer.name}: {len(cell.problems)} problems", flush=True)
                 files[installer].write_text(json.dumps(cell))
-    return {i.name: Cell(*json.loads(files[i].read_text())) for i in wanted}
+    return {i.name: _read_cell(files[i]) for i in wanted}
+
+
+def _read_cell(path: Path) -> Cell:
+    """Return the result in a file."""
+    problems, wheels = json.loads(path.read_text())
+    return Cell(tuple(problems), wheels)
 
 
 def _digest_of_code() -> str:

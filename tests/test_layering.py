@@ -242,6 +242,7 @@ def test_only_the_terminal_prints() -> None:
 def prints(module: str) -> Iterator[int]:
     """Yield the lines of a module that print."""
     for node in ast.walk(tree_of(module)):
-        is_attribute = isinstance(node, ast.Attribute) and node.attr in PRINTING
-        if is_attribute or (isinstance(node, ast.Name) and node.id == "print"):
-            yield node.lineno
+        if isinstance(node, ast.Attribute | ast.Name):
+            name = node.attr if isinstance(node, ast.Attribute) else node.id
+            if name in (PRINTING if isinstance(node, ast.Attribute) else {"print"}):
+                yield node.lineno

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from variant_backend.running.command import read_command
-from variant_backend.running.guard import refusals
+from variant_backend.running.guard import check_start, refusals
 from variant_backend.running.project_sources import replaced_indexes
 
 URL = "https://example.org/simple"
@@ -151,6 +151,28 @@ def test_sources_of_pdm_are_refused(tmp_path: Path) -> None:
     assert places("pdm sync", tmp_path, files) == ["pdm.toml:3", "pyproject.toml:4"]
 
 
+def test_urls_in_a_lock_of_pdm_are_refused(tmp_path: Path) -> None:
+    text = (
+        '[[package]]\nname = "demo"\nfiles = [{{ {} = "https://example.org/demo-1.0-py3-none-any.whl" }}]\n'
+    )
+    assert places("pdm sync", tmp_path, {"pdm.lock": text.format("url")}) == ["pdm.lock"]
+    assert places("pdm sync", tmp_path, {"pdm.lock": text.format("file")}) == []
+
+
+def test_packages_with_a_url_of_their_own_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "r.txt").write_text(
+        "other\ndemo[x] @ https://me:secret@example.org/demo-1.0.zip ; python_version > '3'\n"
+    )
+    printed: list[str] = []
+    monkeypatch.setattr("variant_backend.running.guard.print_detail", printed.append)
+    check_start(read_command(["pip", "install", "-r", "r.txt"]), tmp_path, {})
+    assert printed == [
+        f"{tmp_path / 'r.txt'}:2: demo comes from https://example.org/demo-1.0.zip, not from the offer"
+    ]
+
+
 def test_only_used_sources_of_a_pipfile_are_refused(tmp_path: Path) -> None:
     first = '[[source]]\nname = "pypi"\nurl = "https://pypi.org/simple"\n'
     second = f'[[source]]\nname = "corp"\nurl = "{URL}"\n'
@@ -167,6 +189,7 @@ def test_only_used_sources_of_a_pipfile_are_refused(tmp_path: Path) -> None:
         ("tox", "tox.ini", f"[testenv]\nset_env =\n    PIP_INDEX_URL = {URL}\n"),
         ("tox", "tox.ini", f"[testenv]\n# -i {URL}\ninstall_command = pip install -i {URL} {{packages}}\n"),
         ("tox", "tox.ini", f"[testenv]\ndeps =\n    --extra-index-url {URL}\n"),
+        ("tox", "tox.ini", "[testenv]\n\ndisallow_pass_env = PIP_*, UV_*\n"),
         ("tox", "tox.toml", f'[env_run_base]\n\nset_env.UV_INDEX = "{URL}"\n'),
         ("tox", "pyproject.toml", f'[tool.tox]\n\nenv_run_base.deps = ["-i {URL}"]\n'),
         ("nox", "noxfile.py", f'def a(session):\n\n    session.install("demo", "--index-url", "{URL}")\n'),

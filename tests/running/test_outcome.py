@@ -213,7 +213,9 @@ def test_the_command_prints_the_last_lines_and_reinstalls(session: Session) -> N
 def test_a_dry_run_has_a_table_and_json(session: Session) -> None:
     done = run_command(session, "--dry-run", "pip", "install", "torchy")
     assert done.stdout.splitlines()[1].split()[:3] == ["torchy", "1.0", "cu128"]
-    document = json.loads(run_command(session, "-n", "--json", "pip", "install", "torchy").stdout)
+    source = ["--index-url", session.upstream, "--machine", MACHINES["new"]]
+    shown = run_here(main, "run", *source, "-n", "--json", "pip", "install", "torchy", cwd=session.prefix)
+    document = json.loads(shown.stdout)
     assert document["packages"] == [
         {
             "name": "torchy",

@@ -318,7 +318,6 @@ def _machine(
     from ..machine.installed import installed_variants
     from ..machine.support import Machine
     from ..variants.namespace_support import Lazy
-    from ..wheels.distributions import installed_versions
 
     if aligns and environment is None:
         raise click.UsageError("--align with --platform requires --path DIR or --interpreter PATH")
@@ -331,9 +330,16 @@ def _machine(
         if given or target.here
         else _assumed(target),
         installed=tuple(variants),
-        versions=Lazy(lambda: installed_versions(environment().folders)) if environment else {},
+        versions=Lazy(lambda: _versions(environment())) if environment else {},
         undetected=config.undetected if target.here and not given else "",
     )
+
+
+def _versions(environment: Environment) -> Mapping[str, Version]:
+    """Return the versions of what is installed in an environment, by normalized name."""
+    from ..wheels.distributions import installed_versions  # rarely needed, and slow to import
+
+    return installed_versions(environment.folders)
 
 
 def _assumed(target: Target) -> Hardware:

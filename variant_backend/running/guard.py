@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
+from ..lowlevel.terminal import print_detail
 from .command import ToolCommand
 from .destination import environments_of
 from .index_options import refused_options
 from .lock_commands import lock_problems
 from .pinned_hashes import PinnedHashes, hash_problems, pins_of_files, pins_of_lock
 from .project_sources import refused_sources, script_problems, text_of
-from .requirement_files import lines_of_files, named_files, place_of_file, refused_lines
+from .requirement_files import direct_texts, lines_of_files, named_files, place_of_file, refused_lines
 from .started import started_commands
 from .task_files import files_of_tasks, refused_tasks
 
@@ -44,9 +45,13 @@ def refusals(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> 
 
 
 def check_start(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> None:
-    """Raise VariantError if a command must not start, with all reasons."""
+    """Raise VariantError if a command must not start, with all reasons; print what has a URL of its own."""
     if problems := refusals(command, folder, environ):
         raise VariantError(*problems)
+    for one in started_commands(command):
+        paths = _requirement_paths(one, _working_folder(one, folder, environ), environ)
+        for text in direct_texts(one, lines_of_files(paths, environ)):
+            print_detail(text)
 
 
 def check_pins(
@@ -114,5 +119,5 @@ def _working_folder(command: ToolCommand, folder: Path, environ: Mapping[str, st
 def _project_folder(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Path:
     """Return the folder where a tool looks for its project."""
     named = command.values(*_FOLDER_OPTIONS.get(command.tool, ()))[-1:]
-    named = named or [environ.get(_FOLDER_VARIABLES.get(command.tool, ""), "")]
-    return folder / named[0]
+    variable = _FOLDER_VARIABLES.get(command.tool, "")
+    return folder / (named or [environ.get(variable, "")])[0]

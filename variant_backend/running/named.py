@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,15 +25,13 @@ _FILE_NAMING = {"uv": (("pip", "sync"), ("pip", "compile"))}
 
 
 def named_requirements(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> list[Requirement]:
-    """Return the requirements that a command names and that concern this interpreter, in their order.
+    """Return the requirements of a command and of its files that concern this interpreter, in their order.
 
     Paths and URLs are skipped. Raises VariantError if a requirements file does not exist.
     """
     paths: list[str] = []
-    texts: list[str] = []
     for start in _NAMING.get(command.tool, ()):
         if command.words[: len(start)] == start:
-            texts += command.words[len(start) :]
             paths += (path for path in command.values(*REQUIREMENTS) if path != "-" and "://" not in path)
     for start in _FILE_NAMING.get(command.tool, ()):
         if command.words[: len(start)] == start:
@@ -43,7 +41,19 @@ def named_requirements(command: ToolCommand, environ: Mapping[str, str], folder:
             raise VariantError("file not found", place=path, hint="correct the path of the requirements file")
     lines = lines_of_files((folder / path for path in paths), environ, REQUIREMENTS)
     # Options of a requirement, such as --hash, follow it.
-    texts += (re.sub(r"\s--?[a-z].*", "", line.text) for line in lines if not line.text.startswith("-"))
+    texts = (re.sub(r"\s--?[a-z].*", "", line.text) for line in lines if not line.text.startswith("-"))
+    return [*requirements_in_words(command), *_requirements(texts)]
+
+
+def requirements_in_words(command: ToolCommand) -> list[Requirement]:
+    """Return the requirements in the arguments of a command that concern this interpreter."""
+    for start in _NAMING.get(command.tool, ()):
+        if command.words[: len(start)] == start:
+            return _requirements(command.words[len(start) :])
+    return []
+
+
+def _requirements(texts: Iterable[str]) -> list[Requirement]:
     return [requirement for text in texts if (requirement := _requirement(text))]
 
 

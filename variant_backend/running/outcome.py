@@ -11,9 +11,10 @@ from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer, Offered
 from ..serving.reasons import choice_text, label_text, would_fit
 from ..serving.site import Site
-from ..variants.filename import is_same_version
+from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
 from .destination import destination, environments_of
+from .named import requirements_in_words
 from .snapshot import Before, InstalledWheel, changed, installed_wheels
 from .stale import choice_of_version, stale_wheels
 
@@ -119,7 +120,9 @@ def _warnings(
     *unasked* were installed without the offer, so all variants among them are reported.
     """
     asked = (name for (owner, name), offered in site.offers.items() if owner == machine and offered.choices)
-    stale = stale_wheels(site, machine, installed, environments, {*asked, *unasked})
+    # Files with requirements may name hundreds of projects, of which the tool asked for none.
+    named = (normalize(requirement.name) for requirement in requirements_in_words(command))
+    stale = stale_wheels(site, machine, installed, environments, {*asked, *named, *unasked})
     yield from (one.problem(command) for one in stale)
     known = {one.installed.name for one in stale}
     for name, wheel in unasked.items():

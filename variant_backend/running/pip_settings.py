@@ -8,6 +8,7 @@ those of a lower priority, and is ignored then. Source: pip 26.3, `pip._internal
 from __future__ import annotations
 
 import configparser
+import locale
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -59,7 +60,7 @@ def _configs(command: ToolCommand, environ: Mapping[str, str]) -> Iterator[PipCo
     for path in files:
         config = PipConfig()
         with suppress(OSError, VariantError, ValueError, configparser.Error):
-            config.read_string(read_regular(path).decode())
+            config.read_string(read_regular(path).decode(locale.getpreferredencoding(False)))
             yield config
 
 

@@ -24,7 +24,7 @@ _MOST_PORTS = 8
 def profile_of(sources: Sources, machine: Machine, policy: Policy) -> str:
     """Return the name of a profile in URLs; it reads what the machine supports.
 
-    Passwords in URLs may change, and are no part of it.
+    It does not depend on passwords in URLs, which may change.
     """
     hardware = machine.hardware.namespaces if machine.hardware else {}
     parts = (

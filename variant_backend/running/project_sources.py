@@ -62,6 +62,7 @@ def refused_sources(command: ToolCommand, folder: Path, environ: Mapping[str, st
         yield from _of_uv(command, folder, environ)
     elif command.tool == "pdm":
         yield from _of_pdm(folder)
+        yield from _of_pdm_lock(command, folder)
     elif command.tool == "pipenv":
         yield from _of_pipfile(file_above(folder, environ.get("PIPENV_PIPFILE", "Pipfile")) or folder)
 
@@ -156,6 +157,22 @@ def _of_pdm(folder: Path) -> Iterator[Problem]:
             _at_line(path, text, "tool.pdm.source", f'"{name}"'),
             f"PDM would use the source {name!r} beside the offer",
             f"remove the source, and name it: variant-backend run --index-url {shown_url(url)} COMMAND",
+        )
+
+
+def _of_pdm_lock(command: ToolCommand, folder: Path) -> Iterator[Problem]:
+    """Yield the lock file of PDM if it has the URLs of files: PDM loads them from there."""
+    path = file_above(folder, "pdm.lock")
+    if path is None or command.words[:1] not in [("sync",), ("install",)]:
+        return
+    packages = toml_of(text_of(path)).get("package")
+    listed = [value_at(package, "files") for package in packages] if isinstance(packages, list) else []
+    if any(value_at(file, "url") for files in listed if isinstance(files, list) for file in files):
+        yield Problem(
+            "error",
+            place_of_file(path),
+            "PDM would load wheels from the URLs in this lock file, not from the offer",
+            "start PDM without `variant-backend run`, or lock with --no-static-urls",
         )
 
 

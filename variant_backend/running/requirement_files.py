@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..lowlevel.regular_files import read_regular
+from ..lowlevel.urls import shown_url
 from .command import ToolCommand, read_command
 from .index_options import IN_FILES, matching_options, option_problem, split_words
 from .pip_settings import pip_settings
@@ -25,6 +26,7 @@ _OPTIONS = (
 )
 _SETTINGS_OF_PIP = ("requirement", "constraint", "build-constraint")
 _VARIABLES_OF_UV = ("UV_CONSTRAINT", "UV_OVERRIDE", "UV_BUILD_CONSTRAINT")
+_DIRECT = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*@\s*(\S+://[^\s;]+)")
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _MOST_FILES = 1000
@@ -113,6 +115,14 @@ def refused_lines(lines: Iterable[RequirementLine]) -> Iterator[Problem]:
             options = read_command(["pip", *split_words(line.text)])
             for name, value in matching_options(options, IN_FILES):
                 yield option_problem(line.place, name, _from_here(value, line.folder))
+
+
+def direct_texts(command: ToolCommand, lines: Iterable[RequirementLine]) -> Iterator[str]:
+    """Yield a text for each package that a command or a file takes from a URL of its own."""
+    words = [RequirementLine(command.tool, word, Path()) for word in command.words]
+    for line in [*words, *lines]:
+        if match := _DIRECT.match(line.text):
+            yield f"{line.place}: {match[1]} comes from {shown_url(match[2])}, not from the offer"
 
 
 def _from_here(value: str, folder: Path) -> str:

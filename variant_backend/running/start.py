@@ -71,7 +71,7 @@ def running_offer(sources: Sources, machine: Machine, policy: Policy) -> Iterato
         Upstream(sources, cache_path("offer")), {profile: Served(profile, machine, policy)}, token=token
     )
     ports = [*ports_of(profile)]
-    with loopback_server(site.respond, iter(ports)) as port:
+    with loopback_server(site.respond, iter([*ports, 0])) as port:  # 0 is any free port
         if port != ports[0]:
             print_detail(f"port {ports[0]} is in use, so uv may download wheels again")
         print_detail(f"offer of {sources} at http://127.0.0.1:{port}/{profile}/simple/")

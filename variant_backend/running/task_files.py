@@ -26,7 +26,7 @@ _OPTIONS_WITH_FILE = {"tox": ("-c", "--conf"), "nox": ("-f", "--noxfile")}
 _SEPARATORS = re.compile(r"""[\s"',\[\](){}=]+""")
 _OPTION = re.compile(
     r"""(?<![\w-])(?P<name>--(?:extra-)?index-url|--pypi-url|--find-links|--default-index|--no-index
-    |--torch-backend|--isolated(?=.*\bpip\b)|(?:--index|-i|-f)(?=[\s"',=]*[\w.+-]+://))(?![\w-])""",
+    |disallow_pass_env(?=.*\b(?:PIP|UV|PDM|PIPENV)_)|--torch-backend|--isolated(?=.*\bpip\b)|(?:--index|-i|-f)(?=[\s"',=]*[\w.+-]+://))(?![\w-])""",
     re.VERBOSE,
 )
 # A value that takes the same variable from outside is sound.
