@@ -63,7 +63,7 @@ RESERVED = {
         "machine.plugins",
         "machine.trusted_plugins",
     },
-    "platformdirs": {"lowlevel.user_cache", "machine.installer_settings", "machine.user_config"},
+    "platformdirs": {"lowlevel.user_cache", "machine.installer_files", "machine.user_config"},
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
@@ -242,7 +242,9 @@ def test_only_the_terminal_prints() -> None:
 def prints(module: str) -> Iterator[int]:
     """Yield the lines of a module that print."""
     for node in ast.walk(tree_of(module)):
-        if isinstance(node, ast.Attribute | ast.Name):
-            name = node.attr if isinstance(node, ast.Attribute) else node.id
-            if name in (PRINTING if isinstance(node, ast.Attribute) else {"print"}):
-                yield node.lineno
+        if isinstance(node, ast.Attribute | ast.Name) and _is_output(node):
+            yield node.lineno
+
+
+def _is_output(node: ast.Attribute | ast.Name) -> bool:
+    return node.attr in PRINTING if isinstance(node, ast.Attribute) else node.id == "print"

@@ -236,7 +236,7 @@ ERRORS = {
     "": "missing upstream",
     "-i nowhere": "nowhere is not a folder",
     "-f nowhere": "nowhere is not a folder",
-    "-i http://example.org/simple/": "is neither https nor on this machine",
+    "-i http://example.org/simple/": "is neither https nor http on this machine",
     "-i ftp://example.org/simple/": "unsupported scheme 'ftp'",
     "-i . --machine a=cuda:12.8 --machine a=h100": "duplicate machine 'a'",
     "-i . --machine health=cuda:12.8": "the name 'health' is used by other pages",
