@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..errors import Problem
 from ..serving.environments import Environments
@@ -14,12 +14,9 @@ from ..serving.site import Site
 from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
 from .destination import destination, environments_of
-from .named import requirements_in_words
-from .snapshot import Before, InstalledWheel, changed, installed_wheels
-from .stale import choice_of_version, stale_wheels
-
-if TYPE_CHECKING:
-    pass
+from .named_packages import requirements_in_words
+from .site_packages import InstalledBefore, InstalledWheel, changed, installed_wheels
+from .stale_wheels import stale_wheels
 
 # Messages call the machine so.
 _HERE = "this machine"
@@ -38,7 +35,7 @@ def outcome(
     site: Site,
     machine: str,
     command: ToolCommand,
-    start: Before,
+    before: InstalledBefore,
     environ: Mapping[str, str],
     folder: Path,
 ) -> RunOutcome:
@@ -46,7 +43,7 @@ def outcome(
 
     *machine* is the name of the machine in the *site*.
     """
-    place = start.environment
+    place = before.environment
     if place is None or not place.folders:  # the command may have made it
         place = destination(command, environ, folder)
     installed = installed_wheels(place.folders) if place else {}
@@ -59,7 +56,7 @@ def outcome(
     problems = [problem for name in varied for problem in site.problems.get((machine, name), ())]
     if place is None:
         return RunOutcome(lines, problems)
-    new = changed(start.installed, installed)
+    new = changed(before.installed, installed)
     unasked = {name: one for name, one in new.items() if name not in offers and not one.is_direct}
     problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
     return RunOutcome(lines, problems)
@@ -74,7 +71,7 @@ def _lines(
     """
     taken = [(installed.version, installed.label)] if installed else [*_downloaded(requested)]
     for version, label in taken:
-        choice = choice_of_version(offer, version)
+        choice = offer.choice_of(version)
         yield f"{offer.name} {version}: {_taken_text(choice, label)}"
         yield from _reasons(choice) if choice and label is None else ()
     newest = offer.choices[0]

@@ -8,52 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from ..errors import Problem, VariantError
-from ..formats.toml_read import parse_toml, value_at
-from ..lowlevel.regular_files import read_regular
+from ..errors import Problem
+from ..formats.toml_read import value_at
 from ..lowlevel.urls import shown_url
+from ..machine.installer_files import is_on
 from .command import ToolCommand
-from .requirement_files import place_of_file
+from .found_files import file_above, pipfile, place_of_file, place_of_line, text_of, toml_of
 
 _SCRIPT = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MULTILINE)
 _OF_PYPI = re.compile(r"https?://(www\.)?pypi(\.python)?\.org(/|$)")
-_TRUE = ("1", "true", "yes", "on", "y", "t")
-
-
-def is_on(environ: Mapping[str, str], *variables: str) -> bool:
-    """Return whether one of some variables of uv, PDM or pipenv is set to a true value."""
-    return any(environ.get(name, "").lower() in _TRUE for name in variables)
-
-
-def text_of(path: Path) -> str:
-    """Return the text of a file, empty if it cannot be read: its tool reports that."""
-    with suppress(OSError, VariantError):
-        return read_regular(path).decode(errors="replace")
-    return ""
-
-
-def toml_of(text: str) -> dict[str, object]:
-    """Return a TOML document, empty if it is invalid: its tool reports that."""
-    with suppress(VariantError):
-        return parse_toml(text.encode(), "")
-    return {}
-
-
-def file_above(folder: Path, name: str) -> Path | None:
-    """Return the nearest file of a name in a folder or above it, None if there is none."""
-    return next((path for above in (folder, *folder.parents) if (path := above / name).is_file()), None)
-
-
-def _at_line(path: Path, text: str, *parts: str) -> str:
-    """Return the place of the first line, from the last line before, that has each part in turn."""
-    lines = text.splitlines()
-    start = 0
-    for part in parts:
-        start = next((number for number in range(start, len(lines)) if part in lines[number]), start)
-    return f"{place_of_file(path)}:{start + 1}"
 
 
 def refused_sources(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -64,7 +29,7 @@ def refused_sources(command: ToolCommand, folder: Path, environ: Mapping[str, st
         yield from _of_pdm(folder)
         yield from _of_pdm_lock(command, folder)
     elif command.tool == "pipenv":
-        yield from _of_pipfile(file_above(folder, environ.get("PIPENV_PIPFILE", "Pipfile")) or folder)
+        yield from _of_pipfile(pipfile(folder, environ) or folder)
 
 
 def _of_uv(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:
@@ -94,7 +59,7 @@ def _explicit_sources(path: Path, text: str, ignored: set[str]) -> Iterator[Prob
         if name not in ignored:
             yield Problem(
                 "error",
-                _at_line(path, text, "sources", name),
+                place_of_line(path, text, "sources", name),
                 f"uv would take {name} from the index {indexes[0]!r}, not from the offer",
                 f"add --no-sources-package {name}",
             )
@@ -136,7 +101,7 @@ def script_problems(path: Path) -> Iterator[Problem]:
             if key == "index" and not _has_explicit(value):
                 continue
             remedy = f"remove {key} from the script"
-            place = _at_line(path, text, "# /// script", key)
+            place = place_of_line(path, text, "# /// script", key)
             yield Problem("error", place, "uv would use this source beside the offer", remedy)
 
 
@@ -154,7 +119,7 @@ def _of_pdm(folder: Path) -> Iterator[Problem]:
     for url, name in _urls(value_at(toml_of(text), "tool", "pdm", "source")):
         yield Problem(
             "error",
-            _at_line(path, text, "tool.pdm.source", f'"{name}"'),
+            place_of_line(path, text, "tool.pdm.source", f'"{name}"'),
             f"PDM would use the source {name!r} beside the offer",
             f"remove the source, and name it: variant-backend run --index-url {shown_url(url)} COMMAND",
         )
@@ -184,7 +149,7 @@ def _of_pdm_settings(path: Path) -> Iterator[Problem]:
         if isinstance(table, dict):
             yield Problem(
                 "error",
-                _at_line(path, text, name),
+                place_of_line(path, text, name),
                 f"PDM would use the source {name!r} beside the offer",
                 "remove the source, and name it: variant-backend run --index-url "
                 f"{shown_url(str(table.get('url', 'URL')))} COMMAND",
@@ -204,7 +169,7 @@ def _of_pipfile(path: Path) -> Iterator[Problem]:
         if name in used and not _OF_PYPI.match(url):
             yield Problem(
                 "error",
-                _at_line(path, text, "[[source]]", url),
+                place_of_line(path, text, "[[source]]", url),
                 f"pipenv would use the source {name!r}, not the offer",
                 "replace its url by https://pypi.org/simple, and name the index: "
                 f"variant-backend run --index-url {shown_url(url)} COMMAND",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -40,8 +39,9 @@ class Prepared(NamedTuple):
     def key(self) -> str:
         """A short text that other content does not have."""
         known = self.file.hashes.get("sha256", "")
-        # A hostile page may have a path in place of a hash.
-        return (known if known.isalnum() else _digest(_identity(self.file)))[:16]
+        if not known.isalnum():  # a hostile page may have a path in place of a hash
+            known = hashlib.sha256(_identity(self.file).encode()).hexdigest()
+        return known[:16]
 
 
 def _identity(file: File) -> str:
@@ -51,10 +51,6 @@ def _identity(file: File) -> str:
     if isinstance(file.location, str):
         return urlsplit(without_user(file.location))._replace(query="", fragment="").geturl()
     return str(file.location)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class ReadyProject(NamedTuple):
@@ -82,8 +78,3 @@ def _listed(project: str, ready: Prepared, start: str) -> File:
 def hashes_of(content: bytes) -> Mapping[str, str]:
     """Return the SHA-256 of a content, as pages list it."""
     return {"sha256": hashlib.sha256(content).hexdigest()}
-
-
-def is_on_disk(file: File) -> bool:
-    """Return whether the content of a file is on this machine."""
-    return isinstance(file.location, Path)

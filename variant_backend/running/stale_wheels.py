@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
+from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
-from ..serving.offer import Choice, Offer
+from ..serving.offer import Choice
 from ..serving.reasons import label_text
 from ..serving.site import Site
-from ..variants.filename import is_same_version, normalize
-from ..wheels.remote import map_in_threads
+from ..variants.filename import normalize
 from .command import ToolCommand
 from .destination import environments_of
-from .named import named_requirements
-from .snapshot import Before, InstalledWheel
+from .named_packages import named_requirements
+from .site_packages import InstalledBefore, InstalledWheel
 
 
 class StaleWheel(NamedTuple):
@@ -61,22 +61,16 @@ def stale_wheels(
 
     def choice_of(wheel: InstalledWheel) -> Choice | None:
         try:
-            return choice_of_version(site.listed(machine, wheel.name, environments).offer, wheel.version)
+            return site.listed(machine, wheel.name, environments).offer.choice_of(wheel.version)
         except VariantError:  # the command itself reports an upstream that fails
             return None
 
-    pairs = zip(wheels, map_in_threads(choice_of, wheels) if wheels else (), strict=True)
+    pairs = zip(wheels, map_in_threads(choice_of, wheels), strict=True)
     return [
         StaleWheel(wheel, choice)
         for wheel, choice in pairs
         if choice is not None and wheel.label not in choice.labels[:1]
     ]
-
-
-def choice_of_version(offer: Offer, version: str) -> Choice | None:
-    """Return what is offered of a release, None if it has no variants."""
-    choices = (choice for choice in offer.choices if is_same_version(str(choice.version), version))
-    return next(choices, None)
 
 
 def _remedy(line: str) -> str:
@@ -108,7 +102,7 @@ def with_reinstall(
     site: Site,
     machine: str,
     command: ToolCommand,
-    start: Before,
+    before: InstalledBefore,
     environ: Mapping[str, str],
     folder: Path,
 ) -> tuple[str, ...]:
@@ -116,10 +110,10 @@ def with_reinstall(
 
     Raises RequestError as `reinstalling` does, and VariantError as `named_requirements` does.
     """
-    if not start.installed:
+    if not before.installed:
         return reinstalling(command, ())
     named = (normalize(requirement.name) for requirement in named_requirements(command, environ, folder))
-    stale = stale_wheels(site, machine, start.installed, environments_of(start.environment), named)
+    stale = stale_wheels(site, machine, before.installed, environments_of(before.environment), named)
     return reinstalling(command, stale)
 
 

@@ -18,14 +18,11 @@ _STARTERS = {
 
 def started_commands(command: ToolCommand) -> Iterator[ToolCommand]:
     """Yield a command without the arguments of the command that it starts, and then that command."""
-    for starter in _STARTERS.get(command.tool, ()):
-        if command.words[: len(starter)] == starter:
-            own, inner = _divided(command, starter)
-            yield own
-            if inner:
-                yield from started_commands(read_command(inner))
-            return
-    yield command
+    starter = command.subcommand(_STARTERS)
+    own, inner = _divided(command, starter) if starter else (command, [])
+    yield own
+    if inner:
+        yield from started_commands(read_command(inner))
 
 
 def _divided(command: ToolCommand, starter: tuple[str, ...]) -> tuple[ToolCommand, list[str]]:
