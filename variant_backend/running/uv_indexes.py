@@ -17,8 +17,13 @@ from ..machine.installer_settings import Settings, uv_settings
 from .command import ToolCommand
 
 PYPI = "https://pypi.org/simple"
-# The keys of files, and of their table `pip`, that name sources.
-SOURCE_KEYS = frozenset({"index", "index-url", "extra-index-url", "find-links", "no-index", "torch-backend"})
+# The keys of files, and of their table `pip`, that name sources, or print them.
+SOURCE_KEYS = frozenset(
+    (
+        *("index", "index-url", "extra-index-url", "find-links", "no-index", "torch-backend"),
+        "emit-index-url",
+    )
+)
 
 
 class UvSources(NamedTuple):
