@@ -88,11 +88,12 @@ def prepare(environment: Path, packages: list[str], groups: list[str]) -> str:
     python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
         create(environment)
-    # Dependency groups need a newer pip than many interpreters include.
+    # uv needs a tenth of pip's time, also because it compiles no module in advance.
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--upgrade", "pip"], cwd=ROOT, check=True)
+    subprocess.run([*pip, "--upgrade", "uv"], cwd=ROOT, check=True)
+    install = [str(python), "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
     selected = [part for group in groups for part in ("--group", group)]
-    subprocess.run([*pip, *packages, *selected], cwd=ROOT, check=True)
+    subprocess.run([*install, *packages, *selected], cwd=ROOT, check=True)
     return str(python)
 
 

@@ -34,7 +34,7 @@ PHRASES = {
     r"(is|are|was|were) there twice": "duplicate",
     r"who asks": "name the actor",
     r"(?<!there )(is|are) no(?= )(?! (longer|more|less|later|fewer|better|worse))": "is not a, is invalid",
-    r"(?-i:(?<![\w,;] )Of) (a|an|the|these|those|two|several)": "put the subject first",
+    r"(?-i:(?<![\w,;] )Of) (a|an|each|all|the|these|those|two|several)": "put the subject first",
     r"without more,": "by default",
     r"faults?": "problem, error",
     r"be had": "is missing, cannot be read",

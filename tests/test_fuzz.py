@@ -232,7 +232,7 @@ def test_coverage_guided_fuzzing_finds_nothing(tmp_path: Path) -> None:
     harness = Path(__file__).with_name("fuzz_wheels.py")
     # Linux counts the memory of the starting process too, and this one may have read large wheels.
     start = ("python", "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))")
-    options = ("-max_total_time=10", "-rss_limit_mb=1024")
+    options = ("-max_total_time=5", "-rss_limit_mb=1024")
     done = run(*start, sys.executable, harness, "corpus", *options, cwd=tmp_path)
     assert "Done" in done.stderr
     found = [path for path in (tmp_path / "corpus").iterdir() if not path.name.startswith("seed-")]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-
-import pytest
 
 import variant_backend
 
@@ -64,7 +63,7 @@ RESERVED = {
         "machine.plugins",
         "machine.trusted_plugins",
     },
-    "platformdirs": {"lowlevel.user_cache", "machine.installer_settings", "machine.user_config"},
+    "platformdirs": {"lowlevel.user_cache", "machine.installer_files", "machine.user_config"},
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
@@ -109,12 +108,17 @@ IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}
 
 
 @cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+@cache
 def imports(module: str) -> set[str]:
     """Return all imports of a module; names of this package's modules are relative to the package."""
     path = MODULES[module]
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
             found |= {name for alias in node.names for name in (alias.name, alias.name.partition(".")[0])}
         elif isinstance(node, ast.ImportFrom):
@@ -146,23 +150,30 @@ def test_every_module_and_package_has_a_row() -> None:
     assert {place_of(module) for module in MODULES} == {*ROW_OF}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_only_uses_its_package_and_lower_rows(module: str) -> None:
-    place = place_of(module)
-    used = {place_of(name) for name in imports(module) & {*MODULES}} - {place}
-    assert {name for name in used if ROW_OF[name] <= ROW_OF[place]} == set()
+def test_a_module_only_uses_its_package_and_lower_rows() -> None:
+    used = {
+        module: {place_of(name) for name in imports(module) & {*MODULES}} - {place_of(module)}
+        for module in MODULES
+    }
+    assert [
+        (module, name)
+        for module, names in used.items()
+        for name in names
+        if ROW_OF[name] <= ROW_OF[place_of(module)]
+    ] == []
 
 
-@pytest.mark.parametrize(
-    "module", [name for name in MODULES if {name, place_of(name)} & {"errors", "variants", *PURE}]
-)
-def test_pure_modules_use_no_files_processes_or_environment(module: str) -> None:
-    assert not imports(module) & IMPURE
+def test_pure_modules_use_no_files_processes_or_environment() -> None:
+    pure = [module for module in MODULES if {module, place_of(module)} & {"errors", "variants", *PURE}]
+    assert {module: imports(module) & IMPURE for module in pure if imports(module) & IMPURE} == {}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_there_are_no_circular_imports(module: str) -> None:
-    assert module not in {name for used in imports(module) & {*MODULES} for name in reached(used)}
+def test_there_are_no_circular_imports() -> None:
+    assert [
+        module
+        for module in MODULES
+        if module in {name for used in imports(module) & {*MODULES} for name in reached(used)}
+    ] == []
 
 
 def test_builds_do_not_import_the_command_line() -> None:
@@ -177,10 +188,13 @@ def test_dispatching_imports_neither_the_command_line_nor_builds() -> None:
     assert "cli" not in {place_of(name) for name in used}
 
 
-@pytest.mark.parametrize("library", RESERVED)
-def test_a_reserved_library_is_imported_only_by_its_modules(library: str) -> None:
-    users = {module for module in MODULES if library in imports(module)}
-    assert {user for user in users if not {user, place_of(user)} & RESERVED[library]} == set()
+def test_a_reserved_library_is_imported_only_by_its_modules() -> None:
+    assert [
+        (module, library)
+        for module in MODULES
+        for library in imports(module) & {*RESERVED}
+        if not {module, place_of(module)} & RESERVED[library]
+    ] == []
 
 
 # Each reads own files or files of the system; `read_text` of a distribution from `distributions` is safe.
@@ -197,15 +211,21 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("module", sorted({*MODULES} - READERS))
-def test_files_are_read_by_the_module_that_refuses_pipes(module: str) -> None:
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+def test_files_are_read_by_the_module_that_refuses_pipes() -> None:
+    assert [(module, line) for module in {*MODULES} - READERS for line in reads(module)] == []
+
+
+def reads(module: str) -> Iterator[int]:
+    """Yield the lines of a module that open or read a file by themselves."""
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             arguments = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
-            assert node.func.attr not in ("read_bytes", "read_text"), node.lineno
-            assert node.func.attr != "open" or "rb" not in arguments, node.lineno
+            is_open = node.func.attr == "open" and "rb" in arguments
+            if is_open or node.func.attr in ("read_bytes", "read_text"):
+                yield node.lineno
 
 
+PRINTING = {"echo", "secho", "echo_via_pager", "stdout", "style", "isatty"}
 SPEAKERS = {
     "lowlevel.terminal",
     "building._ask_setuptools",
@@ -215,10 +235,16 @@ SPEAKERS = {
 }
 
 
-@pytest.mark.parametrize("module", sorted({*MODULES} - SPEAKERS))
-def test_only_the_terminal_prints(module: str) -> None:
-    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
-    uses = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    assert not uses & {"echo", "secho", "echo_via_pager", "stdout", "style", "isatty"}
-    assert "print" not in names
+def test_only_the_terminal_prints() -> None:
+    assert [(module, line) for module in {*MODULES} - SPEAKERS for line in prints(module)] == []
+
+
+def prints(module: str) -> Iterator[int]:
+    """Yield the lines of a module that print."""
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Attribute | ast.Name) and _is_output(node):
+            yield node.lineno
+
+
+def _is_output(node: ast.Attribute | ast.Name) -> bool:
+    return node.attr in PRINTING if isinstance(node, ast.Attribute) else node.id == "print"

@@ -293,22 +293,17 @@ def build_environment(name: str, project: Path) -> tuple[Path, list[str], Any]:
 
 
 @pytest.mark.parametrize("name", WRAPPED)
-def test_pip_installs_the_plain_wheel(tmp_path: Path, name: str) -> None:
+def test_pip_installs_the_plain_wheel_and_a_variant_as_editable(tmp_path: Path, name: str) -> None:
     example = EXAMPLES[name]
     project = new_project(name, tmp_path)
+    # Importing the editable package of meson-python rebuilds it with the tools on the path.
     python, options, path = build_environment(name, project)
     run(python, "-m", "pip", "install", "--quiet", *options, project, **path)
     assert not [*(tmp_path / "environment").rglob("variant.json")]
     said = run(python, "-c", example.use, cwd=tmp_path).stdout.strip()
     assert said == ("a plain wheel, no variant" if name == "setuptools" else example.prints)
 
-
-@pytest.mark.parametrize("name", WRAPPED)
-def test_pip_installs_a_variant_as_editable(tmp_path: Path, name: str) -> None:
-    example = EXAMPLES[name]
-    project = new_project(name, tmp_path)
-    # Importing the editable package of meson-python rebuilds it with the tools on the path.
-    python, options, path = build_environment(name, project)
+    project = new_project(name, tmp_path / "another")
     setting = f"-Cvariant={example.label}"
     run(python, "-m", "pip", "install", "--quiet", *options, setting, "--editable", project, **path)
     assert run(python, "-c", example.use, cwd=tmp_path, **path).stdout.strip() == example.prints

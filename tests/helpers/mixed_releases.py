@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -96,6 +97,7 @@ def _add_release(random: Random, case: Case, version: str) -> None:
         case.others.append(_other(name.format(case.name, version), b""))
 
 
+@cache
 def _tags() -> list[str]:
     """Return compressed sets of tags, most of them for this interpreter and platform."""
     own = [str(tag) for tag in running_target().tags]

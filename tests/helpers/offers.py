@@ -12,7 +12,8 @@ from pathlib import Path
 from packaging.version import Version
 
 from helpers.made_wheels import make_wheel
-from helpers.programs import run
+from helpers.programs import run_here
+from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.errors import Problem
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.formats.machine_spec import parse_machine
@@ -72,7 +73,7 @@ def make_variants(
                     wheels.append(plain.rename(folder / plain.name))
                     continue
                 options = [part for text in properties for part in ("--property", text)]
-                done = run("make-variant", "--label", label, *options, "--output", folder, plain)
+                done = run_here(make_variant_command, "--label", label, *options, "--output", folder, plain)
                 wheels.append(Path(done.stdout.strip()))
     return wheels
 

@@ -60,4 +60,4 @@ def _call(
     if done.returncode:
         return None, done.stderr[done.stderr.rindex("\nerror:") :]
     selected = dict(re.findall(r"Selecting: (\S+)==\S+ \[.*?\] \((\S+)\)", done.stderr))
-    return {name: selected[name.replace("_", "-")] for name in names}, ""
+    return {name: selected[name.partition("==")[0].replace("_", "-")] for name in names}, ""

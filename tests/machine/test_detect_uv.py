@@ -54,7 +54,7 @@ HARDWARE = [
     ("55.0", "255.0", ""),
     ("58.0", "9.0", ""),
 ]
-PROJECTS = 100
+PROJECTS = 50
 
 
 def environment(hardware: tuple[str, str, str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from variant_backend.running.command import read_command
 from variant_backend.running.destination import destination
-from variant_backend.running.snapshot import changed, installed_wheels
+from variant_backend.running.site_packages import changed, installed_wheels
 
 SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"
 

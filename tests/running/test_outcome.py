@@ -23,10 +23,10 @@ from variant_backend.errors import VariantError
 from variant_backend.running.command import ToolCommand, read_command
 from variant_backend.running.destination import environments_of
 from variant_backend.running.dry_run import PlannedPackage, planned_packages
-from variant_backend.running.named import named_requirements
+from variant_backend.running.named_packages import named_requirements
 from variant_backend.running.outcome import RunOutcome, outcome
-from variant_backend.running.snapshot import before
-from variant_backend.running.stale import reinstalling, stale_wheels
+from variant_backend.running.site_packages import installed_before
+from variant_backend.running.stale_wheels import reinstalling, stale_wheels
 from variant_backend.serving.site import Site
 
 CUDA = "nvidia :: cuda_version_lower_bound :: {}"
@@ -46,7 +46,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     make_variants(folder, "broken", {"cu128": [CUDA.format("12.8")], None: []})
     for version in ("12.8", "12.6"):
         make_variants(folder, "runtime", {None: []}, version=version)
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     for index_file in folder.rglob("broken-1.0-variants.json"):
         index_file.write_text("{}")
     with served(folder) as url:
@@ -73,14 +73,14 @@ class Session(NamedTuple):
         self.site.offers.clear()
         self.site.requested.clear()
         folder = self.prefix.parent
-        start = before(command, os.environ, folder)
+        start = installed_before(command, os.environ, folder)
         url = index_url or f"{self.url}{machine}/simple/"
         variables = {"PIP_INDEX_URL": url, "UV_DEFAULT_INDEX": url, "PIP_NO_CACHE_DIR": "1"}
         run(*command.arguments, cwd=folder, ok=ok, **variables)
         return outcome(self.site, machine, command, start, os.environ, folder)
 
     def reinstalled(self, command: ToolCommand, machine: str) -> ToolCommand:
-        start = before(command, os.environ, self.prefix.parent)
+        start = installed_before(command, os.environ, self.prefix.parent)
         environments = environments_of(start.environment)
         return read_command(
             reinstalling(command, stale_wheels(self.site, machine, start.installed, environments))
@@ -123,7 +123,7 @@ def test_a_version_that_the_offer_lacks_is_a_warning(
     session: Session, tmp_path: Path, installed: str, label: str | None, places: list[str]
 ) -> None:
     command = read_command(["pip", "install", "--target", "site", "-r", "https://example.org/r.txt"])
-    start = before(command, {}, tmp_path)
+    start = installed_before(command, {}, tmp_path)
     info = tmp_path / "site" / f"{installed}.dist-info"
     info.mkdir(parents=True)
     if label:

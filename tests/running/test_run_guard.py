@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from helpers.made_wheels import make_wheel
 from helpers.offers import label_in, make_variants
-from helpers.programs import run
+from helpers.programs import run, run_here
 from helpers.servers import served
 
+from variant_backend.cli.main import main
 from variant_backend.running.command import read_command
 from variant_backend.running.guard import refusals
 
@@ -28,7 +29,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("index")
     make_variants(folder, "torchy", {"cu128": [CUDA], None: []})
     make_variants(folder, "plainy", {None: []})
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     with served(folder) as url:
         yield f"{url}simple/"
 
@@ -38,7 +39,7 @@ def decoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve an index with a newer release, which a command that goes around the offer would install."""
     folder = tmp_path_factory.mktemp("decoy")
     make_wheel(folder, "torchy", "9.0")
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     with served(folder) as url:
         yield f"{url}simple/"
 

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from helpers.made_wheels import make_wheel
 from helpers.offers import label_in, make_variants
-from helpers.programs import SCRIPTS, run, start
+from helpers.programs import SCRIPTS, run, run_here, start
 from helpers.servers import served, serving
 
-from variant_backend.running.profile import ports_of
+from variant_backend.cli.main import main
+from variant_backend.running.offer_place import ports_of
 
 MACHINE = "cuda:12.8,x86_64:v3"
 NO_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -34,7 +35,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         requires={"cu128": ["runtime"]},
     )
     make_variants(folder, "runtime", {None: []})
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     return folder
 
 
@@ -43,7 +44,7 @@ def decoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve an index with a newer release, which must not be installed."""
     folder = tmp_path_factory.mktemp("decoy")
     make_wheel(folder, "torchy", "9.0")
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     with served(folder) as url:
         yield f"{url}simple/"
 
@@ -205,7 +206,9 @@ def test_a_crash_is_128_and_the_signal(tmp_path: Path) -> None:
 
 def environ_in(home: Path, *options: str) -> dict[str, str]:
     program = "import os; [print(f'{key}={value}') for key, value in os.environ.items()]"
-    _, output, _ = through("", *options, sys.executable, "-c", program, home=home)
+    # Another process on this machine with the same sources would use the same port.
+    own = () if "-i" in options else ("-f", home)
+    _, output, _ = through("", *own, *options, sys.executable, "-c", program, home=home)
     return dict(line.partition("=")[::2] for line in output.splitlines())
 
 
@@ -245,7 +248,7 @@ def test_an_upstream_without_https_is_an_error(tmp_path: Path) -> None:
     code, _, errors = through("http://user:secret@example.org/simple", "true", home=tmp_path, ok=False)
     assert code == 1
     remedy = "use its https URL, or add --allow-insecure"
-    assert f"http://example.org/simple: is neither https nor on this machine; {remedy}" in errors
+    assert f"http://example.org/simple: is neither https nor http on this machine; {remedy}" in errors
     assert "secret" not in errors
 
 

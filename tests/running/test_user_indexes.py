@@ -13,7 +13,7 @@ from helpers.programs import SCRIPTS, run
 from variant_backend.errors import VariantError
 from variant_backend.running.command import read_command
 from variant_backend.running.pip_settings import pip_settings
-from variant_backend.running.start import run_sources
+from variant_backend.running.running_offer import run_sources
 from variant_backend.running.user_indexes import UserIndexes, check_is_safe, user_indexes
 from variant_backend.selection.releases import Sources
 

@@ -44,7 +44,7 @@ def explained(*arguments: object) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(5))
 def test_explain_predicts_uv_for_random_projects(seed: int, tmp_path: Path) -> None:
     projects = [*cases(seed, _AT_ONCE)]
     write(tmp_path, projects)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +15,9 @@ from helpers.mixed_releases import mixed_cases
 from helpers.mutated_documents import HARDWARE
 from helpers.offers import offered_to
 from helpers.programs import run
+from helpers.sample_release import DOCUMENT, only, patched
 from helpers.servers import serving
-from helpers.uv_cases import Case, write
+from helpers.uv_cases import INDEX, OLDEST, Case, Wheel, index_file, write
 from helpers.uv_oracle import uv_installs
 
 from variant_backend.machine.detect import detect
@@ -54,10 +55,10 @@ class Compared(NamedTuple):
 
 
 @contextmanager
-def offer_of(given: Compared) -> Iterator[tuple[str, Site]]:
+def offer_of(folder: Path) -> Iterator[tuple[str, Site]]:
     """Offer the index to this machine; yield the URL of its pages, and the site."""
     machine = Machine(detect(Host.here({**os.environ, **HARDWARE})))
-    with serving(given.folder, as_json=True) as (url, _), offered_to(machine, f"{url}simple/") as offered:
+    with serving(folder, as_json=True) as (url, _), offered_to(machine, f"{url}simple/") as offered:
         yield offered
 
 
@@ -87,7 +88,7 @@ def this_environment() -> str:
 
 
 def test_uv_without_its_flag_selects_the_same_in_a_named_environment(given: Compared, tmp_path: Path) -> None:
-    with offer_of(given) as (url, _):
+    with offer_of(given.folder) as (url, _):
         index = ("--default-index", f"{url}{this_environment()}/simple/")
         selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
     assert given.differences(selected) == {}
@@ -96,7 +97,7 @@ def test_uv_without_its_flag_selects_the_same_in_a_named_environment(given: Comp
 def test_uv_selects_the_same_in_its_own_environment_unless_a_conflict_is_reported(
     given: Compared, tmp_path: Path
 ) -> None:
-    with offer_of(given) as (url, site):
+    with offer_of(given.folder) as (url, site):
         index = ("--default-index", f"{url}simple/")
         selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
     reported = {
@@ -111,7 +112,7 @@ def test_uv_selects_the_same_in_its_own_environment_unless_a_conflict_is_reporte
 
 def test_pip_selects_the_same_in_a_named_environment(given: Compared, tmp_path: Path) -> None:
     names = [name for name, file in given.wanted.items() if file and file.endswith(".whl")]
-    with offer_of(given) as (url, _):
+    with offer_of(given.folder) as (url, _):
         index = ("--index-url", f"{url}{this_environment()}/simple/")
         options = ("--isolated", "--no-cache-dir", "--pre", "--no-deps", "--ignore-installed", "--dry-run")
         report = ("--quiet", "--report", "-")
@@ -120,3 +121,62 @@ def test_pip_selects_the_same_in_a_named_environment(given: Compared, tmp_path: 
     files = [unquote(url.rpartition("/")[2]) for url in urls]
     selected = {WheelFilename.parse(file).distribution: file for file in files}
     assert given.differences({**given.wanted, **selected}) == {}
+
+
+def _changed(project: str, change: Callable[[Case], object]) -> Case:
+    """Return a project with a plain wheel of 0.1, and the labels `fast` and `safe` of 1.0, after a change."""
+    case = Case(project, is_json=True)
+    for version, label in ((OLDEST, None), ("1.0", "fast"), ("1.0", "safe")):
+        document = None if label is None else only(DOCUMENT, label)
+        name = WheelFilename(project, version, "", "py3-none-any", label)
+        case.wheels.append(Wheel(name, place=INDEX, document=document))
+    case.others.append(index_file(case, "1.0", INDEX, ["fast", "safe"]))
+    change(case)
+    return case
+
+
+def _of_newer_python(case: Case) -> None:
+    case.wheels[1].attributes["requires-python"] = ">=3.90"
+    case.wheels[1].fields.append("Requires-Python: >=3.90")
+
+
+def _yanked(case: Case) -> None:
+    case.wheels[1].attributes["yanked"] = "broken"
+
+
+def _with_abi_dependency(case: Case) -> None:
+    variants = {"safe": {"abi_dependency": {"pip": ["1"]}}}
+    for file in (case.wheels[2], case.others[0]):
+        if isinstance(file, Wheel):
+            file.document = patched(file.document, {"variants": variants})
+        else:
+            file.data = json.dumps(patched(json.loads(file.data), {"variants": variants})).encode()
+
+
+# What uv with its flag selects, and what it selects without it from the offer; see docs/offer-explained.md.
+DIFFERENCES = {
+    "sound": (lambda _: None, "1.0-0_fast", "1.0-0_fast"),
+    "python": (_of_newer_python, "0.1", "1.0-0_safe"),
+    "yanked==1.0": (_yanked, "1.0-0_fast", "1.0-0_safe"),
+    "dropped": (_with_abi_dependency, "0.1", "1.0-0_fast"),
+}
+
+
+def test_the_offer_differs_from_uv_in_what_the_documentation_says(tmp_path: Path) -> None:
+    cases = [_changed(name.partition("==")[0], change) for name, (change, _, _) in DIFFERENCES.items()]
+    write(tmp_path, cases)
+    with serving(tmp_path, as_json=True) as (url, _):
+        index = ("--default-index", f"{url}simple/")
+        wanted = uv_installs([*DIFFERENCES], tmp_path / "target", *index, *OPTIONS, **HARDWARE)
+    with offer_of(tmp_path) as (url, _):
+        index = ("--default-index", f"{url}{this_environment()}/simple/")
+        selected = uv_installs([*DIFFERENCES], tmp_path / "target", *index, *OPTIONS, flag=False)
+    assert {
+        name: (_version(offered_name(wanted[name])), _version(selected[name])) for name in DIFFERENCES
+    } == {name: (one, other) for name, (_, one, other) in DIFFERENCES.items()}
+
+
+def _version(filename: str | None) -> str:
+    """Return the version and the build tag of a wheel."""
+    name = WheelFilename.parse(filename or "")
+    return "-".join(filter(None, (name.version, name.build)))

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from helpers.offers import MACHINES, label_in, make_variants, offered
-from helpers.programs import empty_cache, run
+from helpers.programs import empty_cache, run, run_here
 from helpers.servers import served
+
+from variant_backend.cli.main import main
 
 CUDA = "nvidia :: cuda_version_lower_bound :: {}"
 EXPECTED = {"new": "cu128", "old": "cu126", "cpu": None}
@@ -24,7 +26,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for version in ("12.8", "12.6"):
         make_variants(folder, "runtime", {None: []}, version=version)
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     return folder
 
 

@@ -41,7 +41,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     variants = {"cu128": ["nvidia :: cuda_version_lower_bound :: 12.8"], None: []}
     make_variants(folder, "torchy", variants, requires={"cu128": ["helper"]})
     make_variants(folder, "helper", {None: []})
-    run("variant-backend", "index", "--simple", folder)
+    run_here(main, "index", "--simple", folder)
     wheels = make_variants(folder / "other", "broken", variants)
     (folder / "other" / "broken-1.0-variants.json").write_text("{")
     publish([*wheels, folder / "other" / "broken-1.0-variants.json"], folder / "simple" / "broken")
@@ -236,7 +236,7 @@ ERRORS = {
     "": "missing upstream",
     "-i nowhere": "nowhere is not a folder",
     "-f nowhere": "nowhere is not a folder",
-    "-i http://example.org/simple/": "is neither https nor on this machine",
+    "-i http://example.org/simple/": "is neither https nor http on this machine",
     "-i ftp://example.org/simple/": "unsupported scheme 'ftp'",
     "-i . --machine a=cuda:12.8 --machine a=h100": "duplicate machine 'a'",
     "-i . --machine health=cuda:12.8": "the name 'health' is used by other pages",

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from helpers.offers import MACHINES, label_in, make_variants
-from helpers.programs import empty_cache, run
+from helpers.programs import empty_cache, run, run_here
 from helpers.servers import served
+
+from variant_backend.cli.main import main
 
 pytestmark = [
     pytest.mark.slow,
@@ -51,7 +53,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         requires={"cu126": [marked], None: [marked]},
     )
     make_variants(folder, "helper", {None: []})
-    run("variant-backend", "index", "--simple", folder, cwd=folder)
+    run_here(main, "index", "--simple", folder)
     return folder
 
 

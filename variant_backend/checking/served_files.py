@@ -18,6 +18,7 @@ from ..formats.release import File
 from ..formats.simple_api import Page
 from ..lowlevel import http
 from ..lowlevel.regular_files import LARGEST
+from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import is_http, shown_url, with_credentials
 from ..variants.filename import normalize
 from ..wheels import remote
@@ -121,7 +122,7 @@ def _check_project(files: CheckedFiles, asked: str, answer: http.HttpContent, pa
     if len(listed) > _MOST_FILES:
         text = f"too many files: {len(listed)} (limit: {_MOST_FILES})"
         raise VariantError(text, hint="name the URLs of single wheels")
-    for item in remote.map_in_threads(partial(_read, answer.url), listed):
+    for item in map_in_threads(partial(_read, answer.url), listed):
         files.findings.add(place, item.problems)
         files.findings.add(shown_url(item.url), item.file_problems)
         _check_listed(files, item, place)

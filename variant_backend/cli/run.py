@@ -21,7 +21,7 @@ from .selection_options import this_machine_options
 if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
     from ..running.command import ToolCommand
-    from ..running.start import RunningOffer
+    from ..running.running_offer import RunningOffer
     from ..running.user_indexes import UserIndexes
     from ..selection.releases import Sources
 
@@ -71,12 +71,12 @@ def run_command(
     """Run a command whose installers get the best variants.
 
     pip, uv and tools that start them get their packages from an offer on this machine. It has the best wheels
-    for this machine, from the user's own indexes. The exit code is that of COMMAND.
+    for this machine, from the user's own indexes. The exit code is that of COMMAND. It is experimental.
     """
     from ..lowlevel.foreground import end_like
     from ..running.command import read_command
     from ..running.guard import check_start
-    from ..running.start import network_of, running_offer
+    from ..running.running_offer import network_of, running_offer
     from ..running.user_indexes import check_is_safe, user_indexes
 
     if printer.as_json and not plans:
@@ -104,8 +104,8 @@ def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
     """Print what the packages that a command names would get."""
     from ..running.destination import destination, environments_of
     from ..running.dry_run import planned_packages
-    from ..running.named import named_requirements
-    from ..running.started import started_commands
+    from ..running.named_packages import named_requirements
+    from ..running.started_commands import started_commands
 
     printer.say("dry run: the command is not started")
     folder = Path.cwd()
@@ -121,7 +121,7 @@ def _sources(
     printer: Printer, user: UserIndexes, find_links: tuple[str, ...], index_url: tuple[str, ...]
 ) -> Sources:
     """Return the sources that options name, or else the user's own."""
-    from ..running.start import run_sources
+    from ..running.running_offer import run_sources
     from ..selection.releases import Sources
 
     try:
@@ -142,43 +142,15 @@ def _run(
     printer: Printer, tool: ToolCommand, user: UserIndexes, offer: RunningOffer, *, reinstall: bool
 ) -> int:
     """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
-    from ..lowlevel.foreground import NotStartedError, run_in_foreground
-    from ..lowlevel.processes import temporary_folder
-    from ..running.guard import check_pins
-    from ..running.lock_watch import LockWatch
-    from ..running.project_sources import replaced_indexes
-    from ..running.snapshot import before
-    from ..running.stale import with_reinstall
-    from ..running.start import caches
-    from ..running.tool_variables import ToolFiles, tool_environ
+    from ..lowlevel.foreground import NotStartedError
+    from ..running.through_offer import run_through_offer
 
-    current, machine = Path.cwd(), offer.place.profile
-    start, locks = before(tool, os.environ, current), LockWatch(current)
-    check_pins(tool, current, os.environ, offer, start.environment)
-    arguments = tool.arguments
-    if reinstall:
-        arguments = with_reinstall(offer.site, machine, tool, start, os.environ, current)
-    with temporary_folder() as folder:
-        files = ToolFiles(folder / "empty", folder, caches())
-        files.empty.mkdir()
-        environ = tool_environ(
-            os.environ,
-            offer.place,
-            files,
-            trusted_hosts=user.trusted_hosts,
-            uv=user.uv,
-            proxy=user.proxy,
-        )
-        environ |= replaced_indexes(tool, current, offer.place.url)
-        try:
-            code = run_in_foreground(arguments, environ)
-        except NotStartedError as error:
-            printer.fail(error)
-            return error.code
-    from ..running.outcome import outcome  # the command is not to wait for it
-
-    print_outcome(printer, outcome(offer.site, machine, tool, start, os.environ, current))
-    changed = locks.problems(offer.place.host)
-    for problem in changed:
+    try:
+        ended = run_through_offer(tool, user, offer, os.environ, Path.cwd(), reinstall=reinstall)
+    except NotStartedError as error:
+        printer.fail(error)
+        return error.code
+    print_outcome(printer, ended.outcome)
+    for problem in ended.changed_locks:
         printer.error(problem)
-    return code or int(bool(changed))
+    return ended.code or int(bool(ended.changed_locks))

@@ -16,7 +16,7 @@ from ..errors import Problem, RequestError, UnknownNameError, VariantError
 from ..lowlevel.credentials import keyring_urls
 from ..lowlevel.ranges import path_of
 from ..lowlevel.terminal import current_volume
-from ..lowlevel.urls import is_safe_line, is_this_machine, shown_url
+from ..lowlevel.urls import insecure_indexes, is_this_machine
 from ..project.user_variables import TOKEN
 from .command import Command
 from .machine_options import described_hardware, machines_option
@@ -52,7 +52,10 @@ def _token(text: str | None) -> str | None:
     page="docs/offer.md",
 )
 @sources_options
-@machines_option("A machine to serve; may be repeated.  [default: this machine, named `this`]")
+@machines_option(
+    "A machine to serve at /NAME/simple/: a preset, facts, or a file of `hardware`; may be repeated."
+    "  [default: this machine, named `this`]"
+)
 @policy_file_option
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="The address to use.")
 @click.option(
@@ -141,13 +144,9 @@ def _check_sources(sources: Sources, *, allow_insecure: bool) -> None:
         raise RequestError("missing upstream", hint="add --index-url URL or --find-links DIR")
     problems: list[Problem] = []
     for url in sources.index_urls:
-        if urlsplit(url).scheme == "file":
-            if not path_of(url).is_dir():
-                problems.append(Problem("error", "--index-url", f"{path_of(url)} is not a folder"))
-        elif not (allow_insecure or is_safe_line(url)):
-            text = f"{shown_url(url)} is neither https nor on this machine"
-            remedy = "use its https URL, or add --allow-insecure"
-            problems.append(Problem("error", "--index-url", text, remedy))
+        if urlsplit(url).scheme == "file" and not path_of(url).is_dir():
+            problems.append(Problem("error", "--index-url", f"{path_of(url)} is not a folder"))
+    problems += [] if allow_insecure else insecure_indexes(sources.index_urls)
     for folder in sources.find_links:
         if not folder.is_dir():
             problems.append(Problem("error", "--find-links", f"{folder} is not a folder"))

@@ -228,7 +228,7 @@ def _read_wheels(
     release: Release, base_url: str | None, hosts: Collection[str], advance: Advance
 ) -> list[_PinnedWheel]:
     """Read the wheels. Raises VariantError with every wheel that cannot be read or listed."""
-    from ..wheels.remote import map_in_threads
+    from ..lowlevel.threads import map_in_threads
 
     def read(wheel: Candidate) -> _PinnedWheel | VariantError:
         try:

@@ -13,9 +13,9 @@ from types import FrameType
 from ..errors import VariantError
 from .urls import shown_reason
 
-NOT_FOUND = 127
-NOT_EXECUTABLE = 126
-
+# The exit codes of shells for a command that cannot be started.
+_NOT_FOUND = 127
+_NOT_EXECUTABLE = 126
 # The signals that end this process again after they have ended the command, so that a shell sees it.
 _ENDING = {"SIGINT", "SIGTERM", "SIGHUP"}
 
@@ -23,7 +23,7 @@ _ENDING = {"SIGINT", "SIGTERM", "SIGHUP"}
 class NotStartedError(VariantError):
     """A command cannot be started; `code` is the exit code that shells use."""
 
-    code = NOT_EXECUTABLE
+    code = _NOT_EXECUTABLE
 
 
 def run_in_foreground(command: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -56,7 +56,7 @@ def _resolved(command: Sequence[str], environ: Mapping[str, str]) -> list[str]:
 def _not_started(program: str, error: OSError | ValueError) -> NotStartedError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         missing = NotStartedError("command not found", place=repr(program), hint="check its name and PATH")
-        missing.code = NOT_FOUND
+        missing.code = _NOT_FOUND
         return missing
     return NotStartedError(f"cannot be started: {shown_reason(error)}", place=repr(program))
 

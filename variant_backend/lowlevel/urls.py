@@ -6,11 +6,11 @@ Source: RFC 3986, and RFC 9110, section 15.4 (redirects).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TypeAlias
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from ..errors import VariantError, ascii_unless_printable, one_of
+from ..errors import Problem, VariantError, ascii_unless_printable, one_of
 
 # The hosts to which a server may redirect, besides its own: all, none, or these names, as from `host_of`.
 OtherHosts: TypeAlias = bool | Collection[str]
@@ -209,3 +209,10 @@ def check_base_url(url: str) -> str:
             "has a user or password, which the pages would show", hint="remove both from the URL"
         )
     return url.rstrip("/")
+
+
+def insecure_indexes(urls: Iterable[str]) -> list[Problem]:
+    """Return the problems of indexes on servers to which a connection is not safe from changes."""
+    remedy = "use its https URL, or add --allow-insecure"
+    insecure = (url for url in urls if is_http(url) and not is_safe_line(url))
+    return [Problem("error", shown_url(url), UNSAFE, remedy) for url in insecure]

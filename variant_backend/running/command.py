@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath, PureWindowsPath
 from typing import NamedTuple
 
@@ -85,6 +85,11 @@ class ToolCommand(NamedTuple):
     def values(self, *names: str) -> list[str]:
         """Return the values of options with one of these names, in the order given."""
         return [value for name, value in self.given if name in names]
+
+    def subcommand(self, by_tool: Mapping[str, Iterable[tuple[str, ...]]]) -> tuple[str, ...] | None:
+        """Return which of its tool's subcommands a command is, None if it is another one."""
+        listed = by_tool.get(self.tool, ())
+        return next((words for words in listed if self.words[: len(words)] == words), None)
 
 
 def read_command(arguments: Sequence[str]) -> ToolCommand:

@@ -11,6 +11,7 @@ from ..errors import VariantError
 from ..machine.environment import Environment, active_environment, base_site_packages, named_environment
 from ..serving.environments import Environments, environment_of_target
 from .command import ToolCommand
+from .found_files import project_folder, working_folder
 
 # The subcommands that install into one environment, by tool.
 _INSTALLING = {
@@ -24,8 +25,7 @@ _INSTALLING = {
 
 def installs(command: ToolCommand) -> bool:
     """Return whether a command is known to install into one environment."""
-    starts = _INSTALLING.get(command.tool, ())
-    return any(command.words[: len(start)] == start for start in starts)
+    return command.subcommand(_INSTALLING) is not None
 
 
 def destination(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> Environment | None:
@@ -80,8 +80,7 @@ def _environment(command: ToolCommand, environ: Mapping[str, str], folder: Path)
         return named_environment(str(beside) if beside.exists() else python, environ)
     if command.tool == "pip":
         return _of_program(command, environ)
-    directory = _value(command, {"uv": "UV_WORKING_DIR"}, environ, "--directory")
-    place = folder / directory / _value(command, {"uv": "UV_PROJECT"}, environ, "--project")
+    place = project_folder(command, working_folder(command, folder, environ), environ)
     # Without PATH: the Python there is not the environment of these tools.
     known = {name: value for name, value in environ.items() if name != "PATH"}
     if command.tool == "uv" and command.words[0] != "pip":

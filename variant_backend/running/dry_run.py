@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
 from ..formats.release import Candidate, File
+from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer
 from ..serving.reasons import label_meaning, would_fit
 from ..serving.site import Site
 from ..variants.filename import normalize, release_of_sdist
-from ..wheels.remote import map_in_threads
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -52,7 +52,7 @@ def planned_packages(
         known = specifiers.get(name)
         specifiers[name] = requirement.specifier if known is None else known & requirement.specifier
     plan = partial(_planned, site, machine, environments)
-    return map_in_threads(plan, specifiers.items()) if specifiers else []
+    return map_in_threads(plan, specifiers.items())
 
 
 def _planned(
@@ -67,7 +67,7 @@ def _planned(
     version = max(specifiers.filter(_installable(offer, environments)), default=None)
     if version is None:
         return PlannedPackage(name, None, None, _why_nothing(offer, specifiers))
-    choice = next((choice for choice in offer.choices if choice.version == version), None)
+    choice = offer.choice_of(str(version))
     if choice is None:
         return PlannedPackage(name, version, None, "the release has no variants")
     label = choice.labels[0] if choice.labels else None

@@ -11,25 +11,23 @@ from ..errors import Problem, VariantError
 from ..lowlevel.terminal import print_detail
 from .command import ToolCommand
 from .destination import environments_of
-from .found_files import text_of
+from .found_files import place_of_file, project_folder, text_of, working_folder
 from .index_options import refused_options
 from .lock_commands import lock_problems
 from .pinned_hashes import PinnedHashes, hash_problems, pins_of_files, pins_of_lock
 from .project_sources import refused_sources, script_problems
-from .requirement_files import direct_texts, lines_of_files, named_files, place_of_file, refused_lines
-from .started import started_commands, wrapped_commands
+from .requirement_files import direct_texts, lines_of_files, named_files, refused_lines
+from .started_commands import started_commands, wrapped_commands
 from .task_files import files_of_tasks, refused_tasks, refused_variables
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
-    from .start import RunningOffer
+    from .running_offer import RunningOffer
 
 # The tools that do not start uv.
 _WITHOUT_UV = ("pip", "pip-tools", "pipenv", "poetry", "venv", "virtualenv")
 # The options of sudo that keep variables.
 _KEEPING = re.compile(r"-E$|--preserve-env")
-_FOLDER_OPTIONS = {"uv": ("--project",), "pdm": ("-p", "--project"), "tox": ("--root",), "hatch": ("-p",)}
-_FOLDER_VARIABLES = {"uv": "UV_PROJECT", "pdm": "PDM_PROJECT", "hatch": "HATCH_PROJECT"}
 
 
 def refusals(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> list[Problem]:
@@ -40,7 +38,7 @@ def refusals(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> 
     commands = [*started_commands(command)]
     problems = [*_problems_of_wrapper(command)] if wrapped_commands(command) else []
     for one, inner in zip(commands, [*commands[1:], None], strict=True):
-        problems += _problems(one, inner, _working_folder(one, folder, environ), environ)
+        problems += _problems(one, inner, working_folder(one, folder, environ), environ)
     if environ.get("UV_TORCH_BACKEND") and any(one.tool not in _WITHOUT_UV for one in commands):
         text = "uv would take torch from another index than the offer"
         remedy = "unset the variable: the offer has the variant for this machine"
@@ -62,7 +60,7 @@ def check_start(command: ToolCommand, folder: Path, environ: Mapping[str, str]) 
     if problems := refusals(command, folder, environ):
         raise VariantError(*problems)
     for one in started_commands(command):
-        paths = _requirement_paths(one, _working_folder(one, folder, environ), environ)
+        paths = _requirement_paths(one, working_folder(one, folder, environ), environ)
         for text in direct_texts(one, lines_of_files(paths, environ)):
             print_detail(text)
 
@@ -84,9 +82,9 @@ def check_pins(
 def pins(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[PinnedHashes]:
     """Yield the hashes that files of a command pin; `hash_problems` compares them with those of the offer."""
     for one in started_commands(command):
-        working = _working_folder(one, folder, environ)
+        working = working_folder(one, folder, environ)
         yield from pins_of_files(_requirement_paths(one, working, environ), environ)
-        yield from pins_of_lock(one, _project_folder(one, working, environ))
+        yield from pins_of_lock(one, project_folder(one, working, environ), environ)
 
 
 def _problems(
@@ -95,7 +93,7 @@ def _problems(
     """Yield the problems of one command; *inner* is the one that it starts."""
     if command.values("--help", "-h", "--version"):
         return
-    project = _project_folder(command, folder, environ)
+    project = project_folder(command, folder, environ)
     yield from refused_options(command)
     script = folder / inner.arguments[0] if inner and command.tool == "uv" else None
     is_script = script and (script.suffix in (".py", ".pyw") or command.values("--script"))
@@ -111,7 +109,7 @@ def _problems(
 
 def _requirement_paths(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> list[Path]:
     """Return the files with requirements of a command, and of the files of its tool."""
-    project = _project_folder(command, folder, environ)
+    project = project_folder(command, folder, environ)
     paths = [folder / name for name in named_files(command, environ) if "://" not in name]
     return paths + [project / name for name in files_of_tasks(command, project, environ)]
 
@@ -122,18 +120,3 @@ def _locked_script(script: Path) -> Iterator[Problem]:
     if lock.is_file():
         text = "uv would install from the indexes that the lock file names, not from the offer"
         yield Problem("error", place_of_file(lock), text, f"remove it, or start {script.name} without `run`")
-
-
-def _working_folder(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Path:
-    """Return the folder that relative paths of a command are relative to."""
-    if command.tool != "uv":
-        return folder
-    named = command.values("--directory")[-1:] or [environ.get("UV_WORKING_DIR", "")]
-    return folder / named[0]
-
-
-def _project_folder(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Path:
-    """Return the folder where a tool looks for its project."""
-    named = command.values(*_FOLDER_OPTIONS.get(command.tool, ()))[-1:]
-    variable = _FOLDER_VARIABLES.get(command.tool, "")
-    return folder / (named or [environ.get(variable, "")])[0]

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from ..errors import Problem
 from ..formats.toml_read import value_at
+from ..machine.installer_files import is_on
 from .command import ToolCommand
-from .found_files import file_above, is_on, text_of, toml_of
-from .requirement_files import place_of_file
+from .found_files import file_above, lock_of_pipenv, place_of_file, text_of, toml_of
 
-_SERVE = "lock with an index of `variant-backend serve`, whose address stays"
+# The remedy for locks that name one run, or fit one machine.
+LOCK_WITH_SERVE = "lock with an index of `variant-backend serve`, whose address stays"
 _ADDING = {"uv": ("add", "remove"), "pdm": ("add", "remove", "import"), "pipenv": ("uninstall",)}
 
 # The subcommands that may write uv.lock, and the options and variables with which none does.
@@ -60,7 +61,7 @@ def lock_problems(command: ToolCommand, folder: Path, environ: Mapping[str, str]
     subcommand = command.words[0] if command.words else ""
     asked = _Asked(command, subcommand, folder, environ)
     if subcommand in _ADDING.get(command.tool, ()):
-        remedy = f"start it without `variant-backend run`, or {_SERVE}"
+        remedy = f"start it without `variant-backend run`, or {LOCK_WITH_SERVE}"
         yield asked.problem("changes the project file and its lock file", remedy)
     elif reads := _BY_TOOL.get(command.tool):
         yield from reads(asked)
@@ -69,19 +70,19 @@ def lock_problems(command: ToolCommand, folder: Path, environ: Mapping[str, str]
 def _of_uv(asked: _Asked) -> Iterator[Problem]:
     if asked.command.words[:2] == ("pip", "compile"):
         if asked.has("-o", "--output-file", "--emit-index-url"):
-            remedy = f"remove -o, --output-file and --emit-index-url, or {_SERVE}"
+            remedy = f"remove -o, --output-file and --emit-index-url, or {LOCK_WITH_SERVE}"
             yield asked.problem("would write a lock for this machine only", remedy)
     elif asked.has("--emit-index-url"):
         yield asked.problem("would print the address of this run", "remove --emit-index-url")
     elif asked.command.words[:2] in [("tool", "install"), ("tool", "upgrade")]:
         text = "would keep the address of this run for later upgrades of the tool"
-        yield asked.problem(text, f"use uvx, or install with an index of {_SERVE.partition(' of ')[2]}")
+        yield asked.problem(text, "use uvx, or an index of `variant-backend serve`, whose address stays")
     elif asked.subcommand in _WRITERS_OF_UV and _may_write_uv_lock(asked):
-        remedy = f"add {_SAFEST_OF_UV.get(asked.subcommand, '--frozen')}, or {_SERVE}"
+        remedy = f"add {_SAFEST_OF_UV.get(asked.subcommand, '--frozen')}, or {LOCK_WITH_SERVE}"
         yield asked.problem("may write the address of this run into uv.lock", remedy)
     elif lock := _frozen_lock(asked):
         text = "uv would install from the indexes that the lock file names, not from the offer"
-        remedy = f"remove --frozen and UV_FROZEN, and use `uv pip install`, or {_SERVE}"
+        remedy = f"remove --frozen and UV_FROZEN, and use `uv pip install`, or {LOCK_WITH_SERVE}"
         yield Problem("error", place_of_file(lock), text, remedy)
 
 
@@ -117,13 +118,13 @@ def _has_project(folder: Path) -> bool:
 def _of_pip(asked: _Asked) -> Iterator[Problem]:
     if asked.subcommand == "lock" and asked.command.values("-o", "--output")[-1:] != ["-"]:
         text = "would write a lock for this machine only"
-        yield asked.problem(text, f"add `-o -`, which prints it, or {_SERVE}")
+        yield asked.problem(text, f"add `-o -`, which prints it, or {LOCK_WITH_SERVE}")
 
 
 def _of_pip_tools(asked: _Asked) -> Iterator[Problem]:
     if asked.subcommand == "compile" and not asked.has("-n", "--dry-run"):
         text = "would write the address of this run into its output"
-        yield asked.problem(text, f"add --dry-run, or {_SERVE}")
+        yield asked.problem(text, f"add --dry-run, or {LOCK_WITH_SERVE}")
 
 
 def _of_pdm(asked: _Asked) -> Iterator[Problem]:
@@ -132,7 +133,7 @@ def _of_pdm(asked: _Asked) -> Iterator[Problem]:
         return
     if asked.subcommand != "lock" and is_on(asked.environ, "PDM_FROZEN_LOCKFILE", "PDM_NO_LOCK"):
         return
-    yield asked.problem("may write pdm.lock for this machine only", f"add {safe[0]}, or {_SERVE}")
+    yield asked.problem("may write pdm.lock for this machine only", f"add {safe[0]}, or {LOCK_WITH_SERVE}")
 
 
 def _of_pipenv(asked: _Asked) -> Iterator[Problem]:
@@ -142,15 +143,14 @@ def _of_pipenv(asked: _Asked) -> Iterator[Problem]:
     safe = _SAFE_OF_PIPENV.get(asked.subcommand)
     if asked.subcommand == "install":
         if asked.command.words[1:] or asked.has("-e", "--editable", "-r", "--requirements"):
-            remedy = f"use `variant-backend run pipenv run pip install`, or {_SERVE}"
+            remedy = f"use `variant-backend run pipenv run pip install`, or {LOCK_WITH_SERVE}"
             yield asked.problem("changes the Pipfile", remedy)
             return
-        lock = asked.folder / f"{asked.environ.get('PIPENV_PIPFILE', 'Pipfile')}.lock"
-        if asked.has("--deploy", "--ignore-pipfile") and lock.is_file():
+        if asked.has("--deploy", "--ignore-pipfile") and lock_of_pipenv(asked.folder, asked.environ):
             return
     if safe is not None and not asked.has(*safe):
         option = f"add {safe[0]}, or " if safe else ""
-        yield asked.problem("may write Pipfile.lock for this machine only", option + _SERVE)
+        yield asked.problem("may write Pipfile.lock for this machine only", option + LOCK_WITH_SERVE)
 
 
 def _of_poetry(asked: _Asked) -> Iterator[Problem]:
@@ -161,7 +161,7 @@ def _of_poetry(asked: _Asked) -> Iterator[Problem]:
 
 def _of_hatch(asked: _Asked) -> Iterator[Problem]:
     if asked.subcommand == "lock" or asked.command.words[:2] in [("dep", "lock"), ("env", "lock")]:
-        yield asked.problem("would write a lock for this machine only", _SERVE)
+        yield asked.problem("would write a lock for this machine only", LOCK_WITH_SERVE)
 
 
 _BY_TOOL: dict[str, Callable[[_Asked], Iterator[Problem]]] = {

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ..errors import Problem, VariantError
 from ..lowlevel.regular_files import read_regular
-from .requirement_files import place_of_file
+from .found_files import place_of_file
+from .lock_commands import LOCK_WITH_SERVE
 
 _NAMES = (
     *("uv.lock", "pdm.lock", "Pipfile.lock", "poetry.lock", "pylock*.toml", "*.py.lock"),
@@ -63,5 +64,5 @@ def _changed(path: Path, offer_host: str, *, is_new: bool) -> Problem:
         "error",
         place_of_file(path),
         text,
-        f"{undo}, and lock with an index of `variant-backend serve`, whose address stays",
+        f"{undo}, and {LOCK_WITH_SERVE}",
     )

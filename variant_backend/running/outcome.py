@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
+from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer, Offered
 from ..serving.reasons import choice_text, label_text, would_fit
 from ..serving.site import Site
 from ..variants.filename import is_same_version, normalize
-from ..wheels.remote import map_in_threads
 from .command import ToolCommand
 from .destination import destination, environments_of
-from .named import requirements_in_words
-from .snapshot import Before, InstalledWheel, changed, installed_wheels
-from .stale import choice_for, choice_of_version, has_version, stale_wheels
+from .named_packages import requirements_in_words
+from .site_packages import InstalledBefore, InstalledWheel, changed, installed_wheels
+from .stale_wheels import choice_for, has_version, stale_wheels
 
 # Messages call the machine so.
 _HERE = "this machine"
@@ -37,7 +37,7 @@ def outcome(
     site: Site,
     machine: str,
     command: ToolCommand,
-    start: Before,
+    before: InstalledBefore,
     environ: Mapping[str, str],
     folder: Path,
 ) -> RunOutcome:
@@ -45,7 +45,7 @@ def outcome(
 
     *machine* is the name of the machine in the *site*.
     """
-    place = start.environment
+    place = before.environment
     if place is None or not place.folders:  # the command may have made it
         place = destination(command, environ, folder)
     installed = installed_wheels(place.folders) if place else {}
@@ -60,7 +60,7 @@ def outcome(
     problems = [*dict.fromkeys(problems)]
     if place is None:
         return RunOutcome(lines, problems)
-    new = changed(start.installed, installed)
+    new = changed(before.installed, installed)
     unasked = {name: one for name, one in new.items() if name not in offers and not one.is_direct}
     problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
     problems += _from_elsewhere(site, machine, new, environments_of(place))
@@ -80,7 +80,7 @@ def _from_elsewhere(
             return False
         return bool(offered.choices) and not has_version(offered, wheel.version)
 
-    lacking = map_in_threads(is_elsewhere, wheels) if wheels else ()
+    lacking = map_in_threads(is_elsewhere, wheels)
     for wheel in (wheel for wheel, lacks in zip(wheels, lacking, strict=True) if lacks):
         text = "this version was installed without the offer, which has variants of other versions"
         yield Problem("warning", str(wheel), text, _REMEDY)
@@ -95,7 +95,7 @@ def _lines(
     """
     taken = [(installed.version, installed.label)] if installed else [*_downloaded(requested)]
     for version, label in taken:
-        choice = choice_of_version(offer, version)
+        choice = offer.choice_of(version)
         if choice is None and not has_version(offer, version):
             continue  # a warning says so
         yield f"{offer.name} {version}: {_taken_text(choice, label)}"

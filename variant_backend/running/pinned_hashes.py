@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, VariantError, shortened
 from ..formats.toml_read import value_at
 from ..lowlevel.ranges import file_digest
+from ..lowlevel.threads import map_in_threads
 from ..variants.filename import is_same_version, normalize
-from ..wheels.remote import map_in_threads
 from .command import ToolCommand
-from .found_files import file_above, text_of, toml_of
-from .requirement_files import lines_of_files, place_of_file
+from .found_files import file_above, lock_of_pipenv, place_of_file, text_of, toml_of
+from .lock_commands import LOCK_WITH_SERVE
+from .requirement_files import lines_of_files
 
 if TYPE_CHECKING:
     from ..formats.release import File
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 _PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([^\s;,]+)")
 _HASH = re.compile(r"--hash[\s=]+(\w+:[0-9A-Fa-f]+)")
 _MARKER = re.compile(r";\s*(.*?)\s*(?=--hash|$)")
-_RELOCK = "lock with an index of `variant-backend serve`, whose address stays"
 
 
 class PinnedHashes(NamedTuple):
@@ -68,13 +68,13 @@ def _is_for_this_environment(text: str) -> bool:
         return True
 
 
-def pins_of_lock(command: ToolCommand, folder: Path) -> Iterator[PinnedHashes]:
+def pins_of_lock(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[PinnedHashes]:
     """Yield the hashes in the lock file from which PDM or pipenv install through the offer."""
     if command.tool == "pdm" and command.words[:1] in [("sync",), ("install",)]:
         if path := file_above(folder, "pdm.lock"):
             yield from _pins_of_pdm(path)
     elif command.tool == "pipenv" and command.words[:1] in [("sync",), ("install",)]:
-        path = file_above(folder, "Pipfile.lock")
+        path = lock_of_pipenv(folder, environ)
         if path and not command.values("--skip-lock"):
             yield from _pins_of_pipenv(path)
 
@@ -85,7 +85,8 @@ def _pins_of_pdm(path: Path) -> Iterator[PinnedHashes]:
         name, version, files = (value_at(package, key) for key in ("name", "version", "files"))
         if isinstance(name, str) and isinstance(version, str) and isinstance(files, list):
             hashes = frozenset(str(value_at(file, "hash")) for file in files)
-            yield PinnedHashes(f"{place_of_file(path)}: {name}", normalize(name), version, hashes, _RELOCK)
+            place = f"{place_of_file(path)}: {name}"
+            yield PinnedHashes(place, normalize(name), version, hashes, LOCK_WITH_SERVE)
 
 
 def _pins_of_pipenv(path: Path) -> Iterator[PinnedHashes]:
@@ -98,7 +99,7 @@ def _pins_of_pipenv(path: Path) -> Iterator[PinnedHashes]:
             if isinstance(version, str) and isinstance(hashes, list):
                 place = f"{place_of_file(path)}: {name}"
                 pinned = frozenset(map(str, hashes))
-                yield PinnedHashes(place, normalize(name), version.lstrip("="), pinned, _RELOCK)
+                yield PinnedHashes(place, normalize(name), version.lstrip("="), pinned, LOCK_WITH_SERVE)
 
 
 def hash_problems(
@@ -117,7 +118,7 @@ def hash_problems(
             return site.listed(machine, name, environments)
         return None
 
-    listed = zip(by_name, map_in_threads(read, by_name) if by_name else (), strict=True)
+    listed = zip(by_name, map_in_threads(read, by_name), strict=True)
     return [
         problem
         for name, project in listed
@@ -128,8 +129,7 @@ def hash_problems(
 
 
 def _problems_of_pin(pin: PinnedHashes, project: RenderedProject) -> Iterator[Problem]:
-    choices = (one for one in project.offer.choices if is_same_version(str(one.version), pin.version))
-    choice = next(choices, None)
+    choice = project.offer.choice_of(pin.version)
     if choice is None:
         return
     offered = [

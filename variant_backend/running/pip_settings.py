@@ -18,7 +18,7 @@ from pathlib import Path
 from ..errors import VariantError
 from ..lowlevel.processes import programs_on_path
 from ..lowlevel.regular_files import read_regular
-from ..machine.installer_settings import PipConfig, global_files_of_pip, user_files_of_pip
+from ..machine.installer_files import PipConfig, global_files_of_pip, user_files_of_pip
 from .command import ToolCommand
 
 

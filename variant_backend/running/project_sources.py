@@ -13,10 +13,11 @@ from pathlib import Path
 from ..errors import Problem
 from ..formats.toml_read import value_at
 from ..lowlevel.urls import shown_url
+from ..machine.installer_files import is_on
 from .command import ToolCommand
-from .found_files import file_above, is_on, place_of_line, text_of, toml_of
+from .found_files import file_above, pipfile, place_of_file, place_of_line, text_of, toml_of
 from .index_options import IN_FILES, option_problem, option_problems
-from .requirement_files import named_files, place_of_file
+from .requirement_files import named_files
 from .uv_projects import files_of_uv, with_connected
 
 _SCRIPT = re.compile(r"^# /// script\s*$\n((?:^#(?: .*)?$\n)+?)^# ///\s*$", re.MULTILINE)
@@ -34,7 +35,7 @@ def refused_sources(command: ToolCommand, folder: Path, environ: Mapping[str, st
         yield from _of_pdm(folder)
         yield from _of_pdm_lock(command, folder)
     elif command.tool == "pipenv":
-        yield from _of_pipfile(file_above(folder, environ.get("PIPENV_PIPFILE", "Pipfile")) or folder)
+        yield from _of_pipfile(pipfile(folder, environ) or folder)
 
 
 def _of_pylock(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Problem]:

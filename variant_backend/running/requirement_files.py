@@ -15,6 +15,7 @@ from ..errors import Problem, VariantError
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.urls import shown_url
 from .command import ToolCommand, read_command
+from .found_files import place_of_file
 from .index_options import IN_FILES, matching_options, option_problem, split_words
 from .pip_settings import pip_settings
 
@@ -98,14 +99,6 @@ def _lines(path: Path, environ: Mapping[str, str]) -> Iterator[RequirementLine]:
         start, joined = 0, ""
     if joined.strip():
         yield RequirementLine(f"{place_of_file(path)}:{start}", joined.strip(), path.parent)
-
-
-def place_of_file(path: Path) -> str:
-    """Return a path for a message: relative to the current folder if it is below."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return os.fspath(path)
 
 
 def refused_lines(lines: Iterable[RequirementLine]) -> Iterator[Problem]:

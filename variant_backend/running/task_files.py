@@ -13,8 +13,7 @@ from pathlib import Path
 from ..errors import Problem
 from ..lowlevel.urls import shown_url
 from .command import ToolCommand
-from .found_files import file_above, text_of
-from .requirement_files import place_of_file
+from .found_files import file_above, place_of_file, text_of
 
 # The files by tool, with the tables of pyproject.toml and setup.cfg that are for it; None is the whole file.
 _FILES: dict[str, dict[str, str | None]] = {

@@ -9,26 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from ..machine.installer_settings import Settings, pdm_settings
-from .uv_indexes import SOURCE_KEYS
+from ..lowlevel.user_cache import cache_path
+from ..machine.installer_files import Settings, pdm_settings
+from ..machine.installer_settings import pip_config_without
+from ..serving.loopback import LOOPBACK
+from .offer_place import OfferPlace
+from .user_indexes import SOURCE_KEYS
 
 # Variables that name another source.
 _REMOVED = ("PIP_PYPI_URL", "PIP_PROXY", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX")
-_HOST = "127.0.0.1"
-
-
-class OfferPlace(NamedTuple):
-    """Where tools find the offer: the URL of its index with the token, and the *profile* that it is for."""
-
-    url: str
-    profile: str
-
-    @property
-    def host(self) -> str:
-        """The host with its port."""
-        return urlsplit(self.url).netloc.rpartition("@")[2]
 
 
 class ToolFiles(NamedTuple):
@@ -37,6 +27,13 @@ class ToolFiles(NamedTuple):
     empty: Path
     temporary: Path
     caches: Path
+
+    @classmethod
+    def below(cls, temporary: Path) -> ToolFiles:
+        """Return the folders of a run, which has a *temporary* one."""
+        empty = temporary / "empty"
+        empty.mkdir()
+        return cls(empty, temporary, cache_path("tools"))
 
 
 def tool_environ(
@@ -121,7 +118,7 @@ def _without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables with which requests to this machine use no proxy."""
     names = ("no_proxy", "NO_PROXY")
     hosts = next((value for name in names if (value := environ.get(name))), "")
-    return dict.fromkeys(names, f"{hosts},{_HOST}" if hosts else _HOST)
+    return dict.fromkeys(names, f"{hosts},{LOOPBACK}" if hosts else LOOPBACK)
 
 
 def _with_proxy_of_pip(environ: Mapping[str, str], files: ToolFiles, proxy: str) -> dict[str, str]:
@@ -129,8 +126,6 @@ def _with_proxy_of_pip(environ: Mapping[str, str], files: ToolFiles, proxy: str)
 
     The file of PIP_CONFIG_FILE has the highest priority, and an empty value hides others.
     """
-    from ..machine.installer_settings import pip_config_without
-
     path = files.temporary / "pip.conf"
     path.write_text(pip_config_without(environ, {"proxy"}) or "")
     url = proxy if "://" in proxy else f"http://{proxy}"

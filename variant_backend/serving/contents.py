@@ -14,7 +14,7 @@ from threading import BoundedSemaphore
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from ..errors import Problem, VariantError
+from ..errors import VariantError
 from ..formats.release import File, shown_location
 from ..formats.simple_api import of_content
 from ..lowlevel import http
@@ -223,8 +223,3 @@ def _wheel_key(file: File) -> str:
 
 def _joined(hashes: Mapping[str, str]) -> str:
     return " ".join(f"{name}={digest}" for name, digest in sorted(hashes.items()))
-
-
-def unreadable_wheel(error: VariantError) -> Problem:
-    """Return the reason that excludes a wheel whose content is wrong."""
-    return error.problems[0]._replace(code="unreadable")

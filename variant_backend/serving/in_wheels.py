@@ -14,7 +14,6 @@ from ..formats.release import Candidate, Location, shown_location
 from ..selection.releases import IndexDocument, Listed, Listing, against_variants
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
-from .contents import unreadable_wheel
 
 # Returns variant.json of a wheel; raises VariantError.
 VariantsOf = Callable[[Candidate], VariantMetadata]
@@ -54,7 +53,7 @@ def variants_of_source(source: Listed, variants_of: VariantsOf) -> SourceVariant
                 metadata = variants_of(wheel)
             except VariantError as error:
                 problems += error.problems
-                excluded[wheel.file.location] = unreadable_wheel(error)
+                excluded[wheel.file.location] = error.problems[0]._replace(code="unreadable")
                 continue
             part = {shown_location(wheel.file): metadata}
             try:

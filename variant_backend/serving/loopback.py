@@ -15,7 +15,7 @@ from .streaming import begun
 
 Respond = Callable[[ClientRequest], ServerAnswer]
 
-_LOOPBACK = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 
 
 class _LoopbackHandler(BaseHTTPRequestHandler):
@@ -32,11 +32,11 @@ class _LoopbackHandler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
     def do_GET(self) -> None:
-        """ServerAnswer GET."""
+        """Answer a GET request."""
         self._answer()
 
     def do_HEAD(self) -> None:
-        """ServerAnswer HEAD."""
+        """Answer a HEAD request."""
         self._answer()
 
     def _answer(self) -> None:
@@ -74,7 +74,7 @@ class _LoopbackServer(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, port: int, respond: Respond) -> None:
-        super().__init__((_LOOPBACK, port), _LoopbackHandler)
+        super().__init__((LOOPBACK, port), _LoopbackHandler)
         self.respond = respond
 
     def server_bind(self) -> None:
@@ -84,7 +84,7 @@ class _LoopbackServer(ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, exclusive or socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = _LOOPBACK, self.server_address[1]
+        self.server_name, self.server_port = LOOPBACK, self.server_address[1]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore clients that go away."""
@@ -101,7 +101,7 @@ def loopback_server(respond: Respond, ports: Iterator[int]) -> Iterator[int]:
             server = _LoopbackServer(port, respond)
             break
     else:
-        raise VariantError("no free port", place=_LOOPBACK)
+        raise VariantError("no free port", place=LOOPBACK)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -116,6 +116,6 @@ def _stop(server: _LoopbackServer) -> None:
     stopping = Thread(target=server.shutdown)
     stopping.start()
     with suppress(OSError):
-        socket.create_connection((_LOOPBACK, server.server_port), timeout=1).close()
+        socket.create_connection((LOOPBACK, server.server_port), timeout=1).close()
     stopping.join()
     server.server_close()

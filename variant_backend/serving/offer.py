@@ -15,7 +15,7 @@ from ..formats.release import Candidate, File, Release
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import labels_in_order, release_support
 from ..selection.releases import Listing
-from ..variants.filename import WheelFilename
+from ..variants.filename import WheelFilename, is_same_version
 from ..variants.namespace_support import Support
 from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
@@ -94,6 +94,11 @@ class Offer(NamedTuple):
     files: tuple[Offered, ...]
     choices: tuple[Choice, ...]
     problems: tuple[Problem, ...]
+
+    def choice_of(self, version: str) -> Choice | None:
+        """Return what is offered of a release, None if it has no variants."""
+        choices = (choice for choice in self.choices if is_same_version(str(choice.version), version))
+        return next(choices, None)
 
 
 def offer(project: UpstreamProject, machine: Machine, policy: Policy, environments: Environments) -> Offer:

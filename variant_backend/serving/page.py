@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -39,7 +38,7 @@ class Prepared(NamedTuple):
     @property
     def key(self) -> str:
         """A short text that other content does not have."""
-        known = self.file.hashes.get("sha256") or _digest(_identity(self.file))
+        known = self.file.hashes.get("sha256") or hashlib.sha256(_identity(self.file).encode()).hexdigest()
         return known[:16]
 
 
@@ -50,10 +49,6 @@ def _identity(file: File) -> str:
     if isinstance(file.location, str):
         return urlsplit(without_user(file.location))._replace(query="", fragment="").geturl()
     return str(file.location)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class ReadyProject(NamedTuple):
@@ -81,8 +76,3 @@ def _listed(project: str, ready: Prepared, start: str) -> File:
 def hashes_of(content: bytes) -> Mapping[str, str]:
     """Return the SHA-256 of a content, as pages list it."""
     return {"sha256": hashlib.sha256(content).hexdigest()}
-
-
-def is_on_disk(file: File) -> bool:
-    """Return whether the content of a file is on this machine."""
-    return isinstance(file.location, Path)

@@ -6,11 +6,11 @@ from functools import lru_cache, partial
 
 from ..errors import VariantError, problems_of
 from ..formats.release import File, shown_location
+from ..lowlevel.threads import map_in_threads
 from ..wheels.plain import has_variant_markers, resolved_metadata
 from .contents import FAILURES
 from .offer import Offer, Offered
 from .page import Prepared, ReadyProject, hashes_of
-from .project_reading import in_threads
 from .streaming import Delivery, digest_on_disk
 from .upstream import Upstream
 
@@ -23,13 +23,11 @@ def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False)
     prepare = partial(_prepared_or_problem, upstream=upstream, delivery=Delivery(streams=streams))
     # Wheels with the same METADATA follow the first one: they need no request, unless they are rewritten.
     first = {key: offered for offered in reversed(offer.files) if (key := _content_key(offered))}
-    results = dict(zip(first, in_threads(prepare, first.values()), strict=True))
-    rewritten = {
-        key for key, result in results.items() if isinstance(result, Prepared) and result.core_metadata
-    }
+    results = dict(zip(first, map_in_threads(prepare, first.values()), strict=True))
+    rewritten = {key for key, result in results.items() if _is_rewritten(result)}
     others = [offered for offered in offer.files if offered is not first.get(_content_key(offered))]
     slow = [offered for offered in others if _content_key(offered) in rewritten]
-    made = dict(zip((offered.file.filename for offered in slow), in_threads(prepare, slow), strict=True))
+    made = dict(zip((offered.file.filename for offered in slow), map_in_threads(prepare, slow), strict=True))
     made |= {offered.file.filename: results[key] for key, offered in first.items()}
     prepared = [made.get(offered.file.filename) or prepare(offered) for offered in offer.files]
     ready = tuple(result for result in prepared if isinstance(result, Prepared))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..formats.release import Candidate, File, Location, Release
-from ..selection.read_ahead import read_ahead
+from ..lowlevel.threads import map_in_threads
 from ..selection.releases import IndexDocument, Listed, Listing, listings_of, read_release
 from ..variants.metadata import VariantMetadata
 from .contents import FAILURES, KnownIndexFile, UpstreamContents
@@ -16,10 +16,6 @@ from .in_wheels import SourceVariants, deciding_wheels, lacks_index_file, varian
 from .offer import UpstreamProject
 from .sources import SourceFiles
 
-_T = TypeVar("_T")
-_R = TypeVar("_R")
-
-_AT_ONCE = 16
 _IndexFiles = Mapping[Location, KnownIndexFile]
 
 
@@ -43,14 +39,6 @@ class Snapshot(NamedTuple):
     def weight(self) -> int:
         """The number of files."""
         return 1 + len(self.project.files)
-
-
-def in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-    """Call *function* for each item, several at a time; return the results in order.
-
-    The threads do not keep the program from ending. If one raises an error, later items are not started.
-    """
-    return [result() for _, result in read_ahead(function, items, _AT_ONCE)]
 
 
 def read_snapshot(
@@ -96,7 +84,7 @@ def _index_files(
         return contents.index_file(file, None if file.proofs else known.get(file.location))
 
     unread = [file for file in files if needs_reading(file) or not _is_of(known[file.location], file)]
-    new = dict(zip((file.location for file in unread), in_threads(read, unread), strict=True))
+    new = dict(zip((file.location for file in unread), map_in_threads(read, unread), strict=True))
     return {file.location: new.get(file.location) or known[file.location] for file in files}
 
 
@@ -155,7 +143,7 @@ def _variants_in_wheels(
             return error
 
     wheels = deciding_wheels(listings)
-    known = dict(zip((wheel.file.location for wheel in wheels), in_threads(read, wheels), strict=True))
+    known = dict(zip((wheel.file.location for wheel in wheels), map_in_threads(read, wheels), strict=True))
 
     def variants_of(wheel: Candidate) -> VariantMetadata:
         place = wheel.file.location

@@ -48,11 +48,10 @@ def choice_text(choice: Choice, machine: str) -> str:
 
     *machine* names it, such as ``gpu`` or ``this machine``.
     """
-    return f"{choice.release.name} {choice.version}: {selected_text(choice, machine)}"
+    return f"{choice.release.name} {choice.version}: {_selected_text(choice, machine)}"
 
 
-def selected_text(choice: Choice, machine: str) -> str:
-    """Return `choice_text` without the release."""
+def _selected_text(choice: Choice, machine: str) -> str:
     if not choice.labels:
         return f"no wheel fits {machine}"
     texts = [label_text(choice, label) for label in choice.labels]

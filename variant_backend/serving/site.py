@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 from ..errors import Problem, VariantError, one_of
 from ..formats.release import File
-from ..formats.simple_api import JSON_TYPE, of_content, projects_to_html, projects_to_json
+from ..formats.simple_api import of_content
 from ..lowlevel.http import NOT_FOUND
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import release_support
@@ -28,7 +28,6 @@ from .respond import (
     ProjectPath,
     ProjectsPath,
     ServerAnswer,
-    TaggedContent,
     content_response,
     error_response,
     has_token,
@@ -221,10 +220,6 @@ def _environments(request: ClientRequest, named: str) -> Environments:
     except VariantError as error:
         problems = (problem._replace(code=NOT_FOUND) for problem in error.problems)
         raise VariantError(*problems) from None
-
-
-def _projects_page(names: Sequence[str], kind: str) -> TaggedContent:
-    return TaggedContent.of(projects_to_json(names) if kind == JSON_TYPE else projects_to_html(names))
 
 
 def _ready_file(

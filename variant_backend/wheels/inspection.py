@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, VariantError
 from ..formats import core_metadata
+from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import shown_url
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
@@ -187,7 +188,7 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     wheels = remote.find_wheels(url)
     if not wheels:
         raise VariantError("no wheels found", place=shown_url(url))
-    results = remote.map_in_threads(inspected, wheels)
+    results = map_in_threads(inspected, wheels)
     names = [None if isinstance(wheel, VariantError) else wheel.name for wheel in wheels]
     return _all_compared(names, results)
 

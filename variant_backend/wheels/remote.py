@@ -20,6 +20,7 @@ from ..lowlevel import http
 from ..lowlevel.ranges import Source
 from ..lowlevel.regular_files import LARGEST
 from ..lowlevel.terminal import print_logs
+from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import OtherHosts, invalid_url, shown_url, with_credentials
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename
@@ -27,13 +28,11 @@ from ..variants.metadata import VariantMetadata
 from .reading import Wheel, read_archive
 
 _T = TypeVar("_T")
-_R = TypeVar("_R")
 
 _REMEDY = "run pip install 'variant-backend[remote]'"
 
 # Ranges with a smaller gap are one request, which is faster.
 _GAP = 16 << 10
-_AT_ONCE = 16
 _MOST_PROJECTS = 1000
 
 
@@ -167,17 +166,6 @@ def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[st
             projects = simple_api.projects_from_html(content, place)
     links = {file.filename: with_credentials(file.url, url) for file in wheels if file.url}
     return links, [with_credentials(link, url) for link in (projects or {}).values()]
-
-
-def map_in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
-    """Call *function* for each item, several at a time, and return the results in order."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(_AT_ONCE) as executor:
-        try:
-            return list(executor.map(function, items))
-        finally:
-            executor.shutdown(cancel_futures=True)  # if one fails, do not start the rest
 
 
 @contextmanager

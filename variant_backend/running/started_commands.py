@@ -28,14 +28,11 @@ def started_commands(command: ToolCommand) -> Iterator[ToolCommand]:
         for one in wrapped:
             yield from started_commands(one)
         return
-    for starter in _STARTERS.get(command.tool, ()):
-        if command.words[: len(starter)] == starter:
-            own, inner = _divided(command, starter)
-            yield own
-            if inner:
-                yield from started_commands(read_command(inner))
-            return
-    yield command
+    starter = command.subcommand(_STARTERS)
+    own, inner = _divided(command, starter) if starter else (command, [])
+    yield own
+    if inner:
+        yield from started_commands(read_command(inner))
 
 
 def wrapped_commands(command: ToolCommand) -> list[ToolCommand]:

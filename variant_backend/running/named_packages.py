@@ -32,12 +32,10 @@ def named_requirements(command: ToolCommand, environ: Mapping[str, str], folder:
     file does not exist.
     """
     paths: list[str] = []
-    for start in _NAMING.get(command.tool, ()):
-        if command.words[: len(start)] == start:
-            paths += (path for path in command.values(*REQUIREMENTS) if path != "-" and "://" not in path)
-    for start in _FILE_NAMING.get(command.tool, ()):
-        if command.words[: len(start)] == start:
-            paths += command.words[len(start) :]
+    if command.subcommand(_NAMING):
+        paths += (path for path in command.values(*REQUIREMENTS) if path != "-" and "://" not in path)
+    if subcommand := command.subcommand(_FILE_NAMING):
+        paths += command.words[len(subcommand) :]
     for path in paths:
         if not (folder / path).is_file():
             raise VariantError("file not found", place=path, hint="correct the path of the requirements file")
@@ -60,10 +58,8 @@ def _in_files(paths: Iterable[Path], environ: Mapping[str, str], options: Sequen
 
 def requirements_in_words(command: ToolCommand) -> list[Requirement]:
     """Return the requirements in the arguments of a command that concern this interpreter."""
-    for start in _NAMING.get(command.tool, ()):
-        if command.words[: len(start)] == start:
-            return _requirements(command.words[len(start) :])
-    return []
+    subcommand = command.subcommand(_NAMING)
+    return _requirements(command.words[len(subcommand) :]) if subcommand else []
 
 
 def _requirements(texts: Iterable[str]) -> list[Requirement]:

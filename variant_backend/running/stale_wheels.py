@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
+from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer
 from ..serving.reasons import label_text
 from ..serving.site import Site
 from ..variants.filename import is_same_version, normalize
-from ..wheels.remote import map_in_threads
 from .command import ToolCommand
 from .destination import environments_of
-from .named import named_requirements
-from .snapshot import Before, InstalledWheel
+from .named_packages import named_requirements
+from .site_packages import InstalledBefore, InstalledWheel
 
 
 class StaleWheel(NamedTuple):
@@ -61,7 +61,7 @@ def stale_wheels(
         if not wheel.is_direct and (wheel.label is not None or name in wanted)
     ]
     choose = partial(choice_for, site, machine, environments)
-    pairs = zip(wheels, map_in_threads(choose, wheels) if wheels else (), strict=True)
+    pairs = zip(wheels, map_in_threads(choose, wheels), strict=True)
     return [
         StaleWheel(wheel, choice)
         for wheel, choice in pairs
@@ -72,20 +72,14 @@ def stale_wheels(
 def choice_for(site: Site, machine: str, environments: Environments, wheel: InstalledWheel) -> Choice | None:
     """Return what is offered of an installed release, None if it is unknown or has no variants."""
     try:
-        return choice_of_version(site.listed(machine, wheel.name, environments).offer, wheel.version)
+        return site.listed(machine, wheel.name, environments).offer.choice_of(wheel.version)
     except VariantError:  # the command itself reports an upstream that fails
         return None
 
 
-def choice_of_version(offer: Offer, version: str) -> Choice | None:
-    """Return what is offered of a release, None if it has no variants."""
-    choices = (choice for choice in offer.choices if is_same_version(str(choice.version), version))
-    return next(choices, None)
-
-
 def has_version(offer: Offer, version: str) -> bool:
     """Return whether the offer has a file of a version, or the release has variants."""
-    if choice_of_version(offer, version):
+    if offer.choice_of(version):
         return True
     return any(is_same_version(_version_in(offered.filename), version) for offered in offer.files)
 
@@ -126,7 +120,7 @@ def with_reinstall(
     site: Site,
     machine: str,
     command: ToolCommand,
-    start: Before,
+    before: InstalledBefore,
     environ: Mapping[str, str],
     folder: Path,
 ) -> tuple[str, ...]:
@@ -134,10 +128,10 @@ def with_reinstall(
 
     Raises RequestError as `reinstalling` does, and VariantError as `named_requirements` does.
     """
-    if not start.installed:
+    if not before.installed:
         return reinstalling(command, ())
     named = (normalize(requirement.name) for requirement in named_requirements(command, environ, folder))
-    stale = stale_wheels(site, machine, start.installed, environments_of(start.environment), named)
+    stale = stale_wheels(site, machine, before.installed, environments_of(before.environment), named)
     return reinstalling(command, stale)
 
 

@@ -36,7 +36,7 @@ class InstalledWheel(NamedTuple):
         return f"{self.name} {self.version}"
 
 
-class Before(NamedTuple):
+class InstalledBefore(NamedTuple):
     """The environment of a command before it starts.
 
     *environment* is None if it is unknown or does not exist yet.
@@ -87,7 +87,7 @@ def changed(
     return {name: wheel for name, wheel in after.items() if before.get(name) != wheel}
 
 
-def before(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> Before:
+def installed_before(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> InstalledBefore:
     """Return what is installed before a command starts in a *folder*."""
     place = destination(command, environ, folder)
-    return Before(place, installed_wheels(place.folders) if place else {})
+    return InstalledBefore(place, installed_wheels(place.folders) if place else {})

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..lowlevel.urls import shown_url
 from ..machine.support import Machine, Policy
+from ..serving.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from ..selection.releases import Sources
@@ -38,6 +39,29 @@ def profile_of(sources: Sources, machine: Machine, policy: Policy) -> str:
         [effect[:2] for effect in policy.rules.effects()],
     )
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class OfferPlace(NamedTuple):
+    """Where tools find the offer of a *profile*: its port on this machine, and the token as the password."""
+
+    profile: str
+    port: int
+    token: str
+
+    @property
+    def host(self) -> str:
+        """The host with its port."""
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def path(self) -> str:
+        """The path of the index."""
+        return f"/{self.profile}/simple/"
+
+    @property
+    def url(self) -> str:
+        """The URL of the index with the token."""
+        return f"http://run:{self.token}@{self.host}{self.path}"
 
 
 def ports_of(profile: str) -> Iterator[int]:

@@ -6,7 +6,6 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
@@ -19,10 +18,8 @@ from ..selection.releases import Sources
 from ..serving.loopback import loopback_server
 from ..serving.site import Served, Site
 from ..serving.upstream import Upstream
-from .profile import ports_of, profile_of
-from .tool_variables import OfferPlace
-from .user_indexes import UserIndexes
-from .uv_indexes import PYPI
+from .offer_place import OfferPlace, ports_of, profile_of
+from .user_indexes import PYPI, UserIndexes
 
 
 class RunSources(NamedTuple):
@@ -74,10 +71,9 @@ def running_offer(sources: Sources, machine: Machine, policy: Policy) -> Iterato
     with loopback_server(site.respond, iter([*ports, 0])) as port:  # 0 is any free port
         if port != ports[0]:
             print_detail(f"port {ports[0]} is in use, so uv may download wheels again")
-        print_detail(f"offer of {sources} at http://127.0.0.1:{port}/{profile}/simple/")
-        yield RunningOffer(
-            site, OfferPlace(f"http://run:{token}@127.0.0.1:{port}/{profile}/simple/", profile)
-        )
+        place = OfferPlace(profile, port, token)
+        print_detail(f"offer of {sources} at http://{place.host}{place.path}")
+        yield RunningOffer(site, place)
 
 
 @contextmanager
@@ -90,8 +86,3 @@ def network_of(user: UserIndexes) -> Iterator[None]:
     finally:
         use_certificates("", "")
         use_proxy("")
-
-
-def caches() -> Path:
-    """Return the folder for caches of tools that need one for each profile."""
-    return cache_path("tools")
