@@ -77,7 +77,7 @@ def _from_elsewhere(
 
     def is_elsewhere(wheel: InstalledWheel) -> bool:
         try:
-            offered = site.listed(machine, wheel.name, environments).offer
+            offered = site.project(machine, wheel.name, environments).offer
         except VariantError:  # the upstream lacks the project, or fails
             return False
         return bool(offered.choices) and not offered.has_version(wheel.version)

@@ -61,7 +61,7 @@ def stale_wheels(
 
     def choice_of(wheel: InstalledWheel) -> Choice | None:
         try:
-            return site.listed(machine, wheel.name, environments).offer.choice_of(wheel.version)
+            return site.project(machine, wheel.name, environments).offer.choice_of(wheel.version)
         except VariantError:  # the command itself reports an upstream that fails
             return None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from ..errors import Problem
 from ..formats.simple_api import JSON_TYPE, projects_to_html, projects_to_json, to_html, to_json
 from .offer import Offer, UpstreamProject
-from .page import Prepared, ReadyProject, simple_page
+from .page import Prepared, PreparedProject, simple_page
 from .recent import RecentlyUsed, SharedWork
 from .respond import TaggedContent
 
@@ -20,7 +20,7 @@ _MOST_ENVIRONMENTS = 32
 class RenderedProject:
     """A project for one machine and some environments, with its pages."""
 
-    def __init__(self, offer: Offer, ready: ReadyProject) -> None:
+    def __init__(self, offer: Offer, ready: PreparedProject) -> None:
         self.offer = offer
         self.ready = ready
         self._files = {(file.key, file.file.filename): file for file in ready.files}

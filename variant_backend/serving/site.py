@@ -124,12 +124,12 @@ class Site:
         return self._machines[name]
 
     def _page(self, request: ClientRequest, place: ProjectPath) -> ServerAnswer:
-        rendered = self.listed(place.machine, place.project, _environments(request, place.environment))
+        rendered = self.project(place.machine, place.project, _environments(request, place.environment))
         asked = self._asked_project(place.machine, rendered.offer.name)
         asked.offer, asked.problems, asked.failures = rendered.offer, rendered.ready.problems, ()
         return page_response(request, partial(rendered.page, depth=1 if place.environment else 0))
 
-    def listed(self, machine: str, project: str, environments: Environments) -> RenderedProject:
+    def project(self, machine: str, project: str, environments: Environments) -> RenderedProject:
         """Return what a machine sees of a project, without counting it as requested.
 
         Raises VariantError if the upstream lacks the project, or fails, or if the name is invalid.
