@@ -324,6 +324,11 @@ def test_commands_that_may_write_a_lock_are_refused(line: str, tmp_path: Path) -
     assert "variant-backend serve" in remedy
 
 
+@pytest.mark.parametrize("line", ["pipenv requirements", "uv export --frozen --emit-index-url"])
+def test_commands_that_print_the_address_of_the_offer_are_refused(line: str, tmp_path: Path) -> None:
+    assert len(places(line, tmp_path)) == 1
+
+
 @pytest.mark.parametrize("line", READERS)
 def test_commands_that_write_no_lock_are_allowed(line: str, tmp_path: Path) -> None:
     assert refused(line, tmp_path, {"pyproject.toml": '[project]\nname = "app"\n'}) == []

@@ -109,13 +109,26 @@ def test_the_last_lines_name_the_installed_variant_and_its_meaning(session: Sess
     assert [*done.warnings] == []
 
 
-def test_a_version_that_the_offer_lacks_is_a_warning(session: Session, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("installed", "label", "places"),
+    [
+        ("torchy-9.0", None, ["torchy 9.0"]),
+        ("torchy-9.0", "cu128", ["torchy 9.0"]),
+        ("torchy-1.0", "cu128", []),  # from the cache of an installer
+        ("runtime-9.0", None, []),
+    ],
+)
+def test_a_version_that_the_offer_lacks_is_a_warning(
+    session: Session, tmp_path: Path, installed: str, label: str | None, places: list[str]
+) -> None:
     command = read_command(["pip", "install", "--target", "site", "-r", "https://example.org/r.txt"])
     start = installed_before(command, {}, tmp_path)
-    (tmp_path / "site" / "torchy-9.0.dist-info").mkdir(parents=True)
-    (tmp_path / "site" / "runtime-9.0.dist-info").mkdir()
+    info = tmp_path / "site" / f"{installed}.dist-info"
+    info.mkdir(parents=True)
+    if label:
+        (info / "variant.json").write_text(json.dumps({"variants": {label: {}}}))
     done = outcome(session.site, "new", command, start, {}, tmp_path)
-    assert (done.lines, [problem.place for problem in done.warnings]) == ([], ["torchy 9.0"])
+    assert (done.lines, [problem.place for problem in done.warnings]) == ([], places)
 
 
 def test_an_upstream_that_fails_is_a_warning(tmp_path: Path) -> None:

@@ -73,9 +73,11 @@ def _of_uv(asked: _Asked) -> Iterator[Problem]:
         if asked.has("-o", "--output-file", "--emit-index-url"):
             remedy = f"remove -o, --output-file and --emit-index-url, or {LOCK_WITH_SERVE}"
             yield asked.problem("would write a lock for this machine only", remedy)
+    elif asked.has("--emit-index-url"):
+        yield asked.problem("would print the address of this run", "remove --emit-index-url")
     elif asked.command.words[:2] in [("tool", "install"), ("tool", "upgrade")]:
         text = "would keep the address of this run for later upgrades of the tool"
-        yield asked.problem(text, f"use uvx, or install with {_SERVED_INDEX}")
+        yield asked.problem(text, f"use uvx, or {_SERVED_INDEX}")
     elif asked.subcommand in _WRITERS_OF_UV and _may_write_uv_lock(asked):
         remedy = f"add {_SAFEST_OF_UV.get(asked.subcommand, '--frozen')}, or {LOCK_WITH_SERVE}"
         yield asked.problem("may write the address of this run into uv.lock", remedy)
@@ -136,6 +138,9 @@ def _of_pdm(asked: _Asked) -> Iterator[Problem]:
 
 
 def _of_pipenv(asked: _Asked) -> Iterator[Problem]:
+    if asked.subcommand == "requirements":
+        text = "would print the address of this run"
+        yield asked.problem(text, "start it without `variant-backend run`: it installs nothing")
     safe = _SAFE_OF_PIPENV.get(asked.subcommand)
     if asked.subcommand == "install":
         if asked.command.words[1:] or asked.has("-e", "--editable", "-r", "--requirements"):

@@ -18,7 +18,7 @@ from .command import ToolCommand
 from .destination import destination, environments_of
 from .named_packages import requirements_in_words
 from .site_packages import InstalledBefore, InstalledWheel, changed, installed_wheels
-from .stale_wheels import stale_wheels
+from .stale_wheels import choice_for, stale_wheels
 
 # Messages call the machine so.
 _HERE = "this machine"
@@ -151,5 +151,8 @@ def _warnings(
     yield from (one.problem(command) for one in stale)
     known = {one.installed.name for one in stale}
     for name, wheel in unasked.items():
-        if wheel.label is not None and name not in known:
+        if wheel.label is None or name in known:
+            continue
+        # Caches of installers have wheels of earlier offers.
+        if choice_for(site, machine, environments, wheel) is None:
             yield Problem("warning", str(wheel), "this variant was installed without the offer")

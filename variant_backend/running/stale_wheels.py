@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,19 +59,21 @@ def stale_wheels(
         for name, wheel in sorted(installed.items())
         if not wheel.is_direct and (wheel.label is not None or name in wanted)
     ]
-
-    def choice_of(wheel: InstalledWheel) -> Choice | None:
-        try:
-            return site.project(machine, wheel.name, environments).offer.choice_of(wheel.version)
-        except VariantError:  # the command itself reports an upstream that fails
-            return None
-
-    pairs = zip(wheels, map_in_threads(choice_of, wheels), strict=True)
+    choose = partial(choice_for, site, machine, environments)
+    pairs = zip(wheels, map_in_threads(choose, wheels), strict=True)
     return [
         StaleWheel(wheel, choice)
         for wheel, choice in pairs
         if choice is not None and wheel.label not in choice.labels[:1]
     ]
+
+
+def choice_for(site: Site, machine: str, environments: Environments, wheel: InstalledWheel) -> Choice | None:
+    """Return what is offered of an installed release, None if it is unknown or has no variants."""
+    try:
+        return site.project(machine, wheel.name, environments).offer.choice_of(wheel.version)
+    except VariantError:  # the command itself reports an upstream that fails
+        return None
 
 
 def _remedy(line: str) -> str:

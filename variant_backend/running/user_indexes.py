@@ -23,7 +23,12 @@ from .pip_settings import pip_settings
 
 PYPI = "https://pypi.org/simple"
 # The keys of files of uv, and of their table `pip`, that name sources.
-SOURCE_KEYS = frozenset({"index", "index-url", "extra-index-url", "find-links", "no-index", "torch-backend"})
+SOURCE_KEYS = frozenset(
+    (
+        *("index", "index-url", "extra-index-url", "find-links", "no-index", "torch-backend"),
+        "emit-index-url",  # it prints the address of the offer
+    )
+)
 
 
 class UserIndexes(NamedTuple):
