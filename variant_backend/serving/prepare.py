@@ -37,6 +37,10 @@ def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False)
     return PreparedProject(offer.name, ready, (*offer.problems, *problems))
 
 
+def _is_rewritten(result: Prepared | VariantError) -> bool:
+    return isinstance(result, Prepared) and result.core_metadata is not None
+
+
 def _content_key(offered: Offered) -> str:
     """Return what is read before a file is listed, empty if nothing is."""
     file = offered.file
