@@ -107,7 +107,7 @@ def _lines(
         yield choice_text(newest, _HERE)
         yield from _reasons(newest)
     elif not taken and not is_known and newest.labels:
-        yield f"{choice_text(newest, _HERE)}; its wheel was not downloaded"
+        yield f"{choice_text(newest, _HERE)}; its wheel was not downloaded: it may be in a cache"
 
 
 def _downloaded(requested: Mapping[str, Offered]) -> Iterator[tuple[str, str | None]]:

@@ -17,6 +17,7 @@ from ..selection.releases import Sources
 from ..serving.disk_cache import offer_cache
 from ..serving.loopback import loopback_server
 from ..serving.site import Served, Site
+from ..serving.sources import missing_folders
 from ..serving.upstream import Upstream
 from .offer_place import OfferPlace, ports_of, profile_of
 from .user_indexes import PYPI, UserIndexes
@@ -32,23 +33,31 @@ class RunSources(NamedTuple):
 def run_sources(user: UserIndexes, configured: Sources) -> RunSources:
     """Return the user's own sources; without an index of the tool, the *configured* ones, or else PyPI.
 
-    Raises VariantError for an invalid URL.
+    Missing folders of wheels are skipped, as by pip. Raises VariantError for an invalid URL, and for an index
+    in a missing folder.
     """
     folders: list[str] = []
     problems: list[Problem] = []
     for text in user.find_links:
         try:
-            Sources.of([text], [])
+            _existing(Sources.of([text], []))
             folders.append(text)
         except VariantError as error:
             problems += error.within(f"find-links of {user.owner}").problems
     if user.is_empty and any(configured):
-        return RunSources(configured)
+        return RunSources(_existing(configured))
     urls = user.index_urls or (() if user.no_index else configured.index_urls or (PYPI,))
     try:
-        return RunSources(Sources.of(folders, urls), tuple(problems))
+        return RunSources(_existing(Sources.of(folders, urls)), tuple(problems))
     except VariantError as error:
         raise error.within(f"indexes of {user.owner}") from None
+
+
+def _existing(sources: Sources) -> Sources:
+    """Return sources; raises VariantError if one is a missing folder."""
+    if missing := missing_folders(sources):
+        raise VariantError(*missing)
+    return sources
 
 
 class RunningOffer(NamedTuple):
