@@ -268,6 +268,7 @@ ERRORS = {
     "-f nowhere": "nowhere is not a folder",
     "-i http://example.org/simple/": "is neither https nor http on this machine",
     "-i ftp://example.org/simple/": "unsupported scheme 'ftp'",
+    "-i http://[::x/simple/": "invalid URL: Invalid IPv6 URL",
     "-i . --machine a=cuda:12.8 --machine a=h100": "duplicate machine 'a'",
     "-i . --machine health=cuda:12.8": "the name 'health' is used by other pages",
     "-i . --machine project=cuda:12.8": "the name 'project' is used by other pages",
