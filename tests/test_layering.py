@@ -95,6 +95,7 @@ PURE = {
     "publishing.page_parts",
     "publishing.page_style",
     "selection.unknown_names",
+    "serving.asked_projects",
     "serving.environments",
     "serving.listed_wheels",
     "serving.offer",

@@ -24,7 +24,7 @@ from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources, listings_of, read_release
 from variant_backend.serving.environments import unknown_environments
 from variant_backend.serving.offer import UpstreamProject, offer
-from variant_backend.serving.page import ReadyProject
+from variant_backend.serving.page import PreparedProject
 from variant_backend.serving.prepare import prepared_project
 from variant_backend.serving.upstream import Upstream
 
@@ -58,7 +58,7 @@ class OfferedRepository(RepositoryContainer):
                 return model.TextResource(content.decode())
         raise errors.ResourceUnavailable(resource_name)
 
-    def _ready(self, page: model.ProjectDetail) -> ReadyProject:
+    def _ready(self, page: model.ProjectDetail) -> PreparedProject:
         files = tuple(map(_file, page.files))
         listings = listings_of(page.name, [("", [*files])], [], with_sdists=True)
         varied = [one for one in listings if one.index_files or any(wheel.label for wheel in one.wheels)]

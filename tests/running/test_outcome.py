@@ -70,8 +70,7 @@ class Session(NamedTuple):
     def run(
         self, command: ToolCommand, machine: str, *, ok: bool = True, index_url: str | None = None
     ) -> RunOutcome:
-        self.site.offers.clear()
-        self.site.requested.clear()
+        self.site._asked[machine].clear()
         folder = self.prefix.parent
         start = installed_before(command, os.environ, folder)
         url = index_url or f"{self.url}{machine}/simple/"
@@ -210,7 +209,7 @@ def test_a_dry_run_plans_what_the_command_installs(session: Session, tmp_path: P
         "runtime": ("12.6", None),
     }
     assert packages["visiony"].reason.startswith("no wheel of 1.0 fits; cu130: ")
-    assert not session.site.offers
+    assert not session.site.asked("old")
 
 
 def run_command(

@@ -111,8 +111,8 @@ def test_uv_selects_the_same_in_its_own_environment_unless_a_conflict_is_reporte
     selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
     reported = {
         name.replace("-", "_")
-        for (_, name), page in site.offers.items()
-        if any(choice.conflicts for choice in page.choices)
+        for name, asked in site.asked("m").items()
+        if asked.offer and any(choice.conflicts for choice in asked.offer.choices)
     }
     different = given.differences(selected)
     assert {name: text for name, text in different.items() if name not in reported} == {}

@@ -18,7 +18,7 @@ from helpers.upstreams import METADATA, offer_of, publish_page, ranged, requeste
 
 from variant_backend.lowlevel.deadlines import ServerFailedError
 from variant_backend.serving import disk_cache
-from variant_backend.serving.page import Prepared, ReadyProject
+from variant_backend.serving.page import Prepared, PreparedProject
 from variant_backend.serving.prepare import prepared_project
 from variant_backend.serving.upstream import Upstream
 from variant_backend.wheels.reading import WheelFile
@@ -40,7 +40,7 @@ def index(tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
-def prepared(upstream: Upstream, *, streams: bool = False) -> ReadyProject:
+def prepared(upstream: Upstream, *, streams: bool = False) -> PreparedProject:
     return prepared_project(offer_of(upstream), upstream, streams=streams)
 
 

@@ -61,7 +61,7 @@ def _planned(
     """Return what one package would get."""
     name, specifiers = wanted
     try:
-        offer = site.listed(machine, name, environments).offer
+        offer = site.project(machine, name, environments).offer
     except VariantError as error:
         return error
     version = max(specifiers.filter(_installable(offer, environments)), default=None)

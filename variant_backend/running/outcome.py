@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..lowlevel.threads import map_in_threads
+from ..serving.asked_projects import AskedProject
 from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer, Offered
 from ..serving.reasons import choice_text, label_text, would_fit
@@ -49,19 +50,20 @@ def outcome(
     if place is None or not place.folders:  # the command may have made it
         place = destination(command, environ, folder)
     installed = installed_wheels(place.folders) if place else {}
-    offers = {name: offered for (owner, name), offered in site.offers.items() if owner == machine}
-    varied = {name: offered for name, offered in sorted(offers.items()) if offered.choices}
-    requested = {name: files for (owner, name), files in site.requested.items() if owner == machine}
+    asked = site.asked(machine)
     lines: list[str] = []
-    for name, offered in varied.items():
-        lines += _lines(offered, installed.get(name), requested.get(name, {}), is_known=place is not None)
-    problems = [problem for name in varied for problem in site.problems.get((machine, name), ())]
-    problems += (one for (owner, _), failed in site.failures.items() if owner == machine for one in failed)
+    problems: list[Problem] = []
+    for name, project in sorted(asked.items()):
+        if project.offer and project.offer.choices:
+            lines += _lines(project, project.offer, installed.get(name), is_known=place is not None)
+            problems += project.problems
+    problems += (problem for project in asked.values() for problem in project.failures)
     problems = [*dict.fromkeys(problems)]
     if place is None:
         return RunOutcome(lines, problems)
     new = changed(before.installed, installed)
-    unasked = {name: one for name, one in new.items() if name not in offers and not one.is_direct}
+    answered = {name for name, project in asked.items() if project.offer}
+    unasked = {name: one for name, one in new.items() if name not in answered and not one.is_direct}
     problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
     problems += _from_elsewhere(site, machine, new, environments_of(place))
     return RunOutcome(lines, problems)
@@ -75,7 +77,7 @@ def _from_elsewhere(
 
     def is_elsewhere(wheel: InstalledWheel) -> bool:
         try:
-            offered = site.listed(machine, wheel.name, environments).offer
+            offered = site.project(machine, wheel.name, environments).offer
         except VariantError:  # the upstream lacks the project, or fails
             return False
         return bool(offered.choices) and not offered.has_version(wheel.version)
@@ -87,13 +89,13 @@ def _from_elsewhere(
 
 
 def _lines(
-    offer: Offer, installed: InstalledWheel | None, requested: Mapping[str, Offered], *, is_known: bool
+    project: AskedProject, offer: Offer, installed: InstalledWheel | None, *, is_known: bool
 ) -> Iterator[str]:
     """Yield the lines about a project with variants: the wheel that was taken, and the release without one.
 
     If the environment *is_known*, the installed wheel was taken, else those that were downloaded.
     """
-    taken = [(installed.version, installed.label)] if installed else [*_downloaded(requested)]
+    taken = [(installed.version, installed.label)] if installed else [*_downloaded(project.requested)]
     for version, label in taken:
         choice = offer.choice_of(version)
         if choice is None and not offer.has_version(version):
@@ -110,7 +112,7 @@ def _lines(
 
 def _downloaded(requested: Mapping[str, Offered]) -> Iterator[tuple[str, str | None]]:
     """Yield version and label of each requested wheel of a release with variants."""
-    for offered in requested.values():
+    for offered in [*requested.values()]:
         if offered.wheel is not None:
             yield offered.wheel.name.version, offered.wheel.name.label
 
@@ -142,7 +144,7 @@ def _warnings(
 
     *unasked* were installed without the offer, so all variants among them are reported.
     """
-    asked = (name for (owner, name), offered in site.offers.items() if owner == machine and offered.choices)
+    asked = (name for name, one in site.asked(machine).items() if one.offer and one.offer.choices)
     # Files with requirements may name hundreds of projects, of which the tool asked for none.
     named = (normalize(requirement.name) for requirement in requirements_in_words(command))
     stale = stale_wheels(site, machine, installed, environments, {*asked, *named, *unasked})

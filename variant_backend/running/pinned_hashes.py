@@ -115,7 +115,7 @@ def hash_problems(
 
     def read(name: str) -> RenderedProject | None:
         with suppress(VariantError):
-            return site.listed(machine, name, environments)
+            return site.project(machine, name, environments)
         return None
 
     listed = zip(by_name, map_in_threads(read, by_name), strict=True)

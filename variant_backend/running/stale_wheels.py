@@ -71,7 +71,7 @@ def stale_wheels(
 def choice_for(site: Site, machine: str, environments: Environments, wheel: InstalledWheel) -> Choice | None:
     """Return what is offered of an installed release, None if it is unknown or has no variants."""
     try:
-        return site.listed(machine, wheel.name, environments).offer.choice_of(wheel.version)
+        return site.project(machine, wheel.name, environments).offer.choice_of(wheel.version)
     except VariantError:  # the command itself reports an upstream that fails
         return None
 

@@ -53,7 +53,7 @@ def _identity(file: File) -> str:
     return str(file.location)
 
 
-class ReadyProject(NamedTuple):
+class PreparedProject(NamedTuple):
     """All files of a project for one machine and environment, and the problems of those left out."""
 
     name: str
@@ -61,7 +61,7 @@ class ReadyProject(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-def simple_page(project: ReadyProject, *, depth: int = 0) -> Page:
+def simple_page(project: PreparedProject, *, depth: int = 0) -> Page:
     """Return the page for installers; *depth* is 1 if its path names an environment."""
     start = "../" * depth + _TO_FILES
     return Page(project.name, tuple(_listed(project.name, ready, start) for ready in project.files))

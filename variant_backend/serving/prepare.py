@@ -10,12 +10,12 @@ from ..lowlevel.threads import map_in_threads
 from ..wheels.plain import has_variant_markers, resolved_metadata
 from .contents import FAILURES
 from .offer import Offer, Offered
-from .page import Prepared, ReadyProject, hashes_of
+from .page import Prepared, PreparedProject, hashes_of
 from .streaming import Delivery, digest_on_disk
 from .upstream import Upstream
 
 
-def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False) -> ReadyProject:
+def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False) -> PreparedProject:
     """Return the files of an offer with their hashes and METADATA, and the problems of those left out.
 
     With *streams*, no file links to the upstream. Raises an error of FAILURES if the upstream fails.
@@ -34,7 +34,7 @@ def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False)
     prepared = [made.get(offered.file.filename) or prepare(offered) for offered in offer.files]
     ready = tuple(result for result in prepared if isinstance(result, Prepared))
     problems = problems_of(result for result in prepared if isinstance(result, VariantError))
-    return ReadyProject(offer.name, ready, (*offer.problems, *problems))
+    return PreparedProject(offer.name, ready, (*offer.problems, *problems))
 
 
 def _is_rewritten(result: Prepared | VariantError) -> bool:

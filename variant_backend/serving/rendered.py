@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ..errors import Problem
 from ..formats.simple_api import JSON_TYPE, projects_to_html, projects_to_json, to_html, to_json
 from .offer import Offer, UpstreamProject
-from .page import Prepared, ReadyProject, simple_page
+from .page import Prepared, PreparedProject, simple_page
 from .recent import RecentlyUsed, SharedWork
 from .respond import TaggedContent
 
@@ -19,7 +20,7 @@ _MOST_ENVIRONMENTS = 32
 class RenderedProject:
     """A project for one machine and some environments, with its pages."""
 
-    def __init__(self, offer: Offer, ready: ReadyProject) -> None:
+    def __init__(self, offer: Offer, ready: PreparedProject) -> None:
         self.offer = offer
         self.ready = ready
         self._files = {(file.key, file.file.filename): file for file in ready.files}
@@ -100,6 +101,12 @@ class RenderedPages:
     def _of(self, project: UpstreamProject, machine: str) -> _MachinePages:
         pages = self._pages.find((machine, project.name))
         return pages if pages and pages.project is project else _MachinePages(project)
+
+    def problems(self, machine: str, project: str) -> list[Problem]:
+        """Return the problems of the pages in memory, also of files that could not be prepared."""
+        pages = self._pages.find((machine, project))
+        rendered = pages.rendered.values() if pages else ()
+        return [*dict.fromkeys(problem for one in rendered for problem in one.ready.problems)]
 
     def file(self, machine: str, project: str, key: str, filename: str) -> Prepared | None:
         """Return a file of a page by the parts of its URL, None if no page in memory has it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ..errors import Problem, VariantError, one_of
 from ..formats.release import File
@@ -13,8 +13,9 @@ from ..lowlevel.http import NOT_FOUND
 from ..lowlevel.urls import ascii_url
 from ..machine.support import Machine, Policy
 from ..variants.filename import check_project_name, normalize
+from .asked_projects import AskedProject
 from .environments import Environments, environments_named, environments_of_agent, unknown_environments
-from .offer import Offer, Offered, UpstreamProject, files_offered_as, offer
+from .offer import UpstreamProject, files_offered_as, offer
 from .page import Prepared
 from .prepare import ensure_rewritten, prepared_file, prepared_project
 from .rendered import RenderedPages, RenderedProject
@@ -39,8 +40,6 @@ from .streaming import Delivery
 from .upstream import Upstream
 
 _METADATA = ".metadata"
-_MOST_REMEMBERED = 2000
-_T = TypeVar("_T")
 
 
 class Served(NamedTuple):
@@ -55,7 +54,7 @@ class Site:
     """The offer of an upstream. *token* is the password of each request, None if there is none.
 
     *streams*: no file is a redirect to the upstream. *report* gets the problems of projects. *remembers*:
-    `offers` and `requested` are kept.
+    `asked` knows what installers asked for.
     """
 
     def __init__(
@@ -75,14 +74,15 @@ class Site:
         self._streams = streams
         self._remembers = remembers
         self._pages = RenderedPages()
-        # The last offer of each project, by machine and project: `run` reports them in the end.
-        self.offers: dict[tuple[str, str], Offer] = {}
-        # The problems of the last pages for installers, also of files that could not be prepared.
-        self.problems: dict[tuple[str, str], tuple[Problem, ...]] = {}
-        # Why requests for a project failed the last time, by machine and project.
-        self.failures: dict[tuple[str, str], tuple[Problem, ...]] = {}
-        # The files that were sent or redirected to, by machine and project.
-        self.requested: dict[tuple[str, str], dict[str, Offered]] = {}
+        self._asked: dict[str, dict[str, AskedProject]] = {name: {} for name in machines}
+
+    def asked(self, machine: str) -> Mapping[str, AskedProject]:
+        """Return what installers of a machine asked for, by normalized names of projects."""
+        return dict(self._asked[machine])  # threads may add others
+
+    def _asked_project(self, machine: str, name: str) -> AskedProject:
+        """Return where to note what an installer asks for."""
+        return self._asked[machine].setdefault(name, AskedProject()) if self._remembers else AskedProject()
 
     def respond(self, request: ClientRequest) -> ServerAnswer:
         """Return the answer to a request."""
@@ -100,7 +100,7 @@ class Site:
             for problem in () if is_unknown else error.problems:
                 self._report(problem)
             if not is_unknown and isinstance(place, ProjectPath | FilePath):
-                _remember(self.failures, (place.machine, normalize(place.project)), error.problems)
+                self._asked_project(place.machine, normalize(place.project)).failures = error.problems
             return error_response(404 if is_unknown else 502, "\n".join(error.lines()))
 
     def _answer(self, request: ClientRequest, place: object) -> ServerAnswer:
@@ -124,15 +124,12 @@ class Site:
         return self._machines[name]
 
     def _page(self, request: ClientRequest, place: ProjectPath) -> ServerAnswer:
-        rendered = self.listed(place.machine, place.project, _environments(request, place.environment))
-        key = place.machine, rendered.offer.name
-        self.failures.pop(key, None)
-        if self._remembers:
-            _remember(self.offers, key, rendered.offer)
-        _remember(self.problems, key, rendered.ready.problems)
+        rendered = self.project(place.machine, place.project, _environments(request, place.environment))
+        asked = self._asked_project(place.machine, rendered.offer.name)
+        asked.offer, asked.problems, asked.failures = rendered.offer, rendered.ready.problems, ()
         return page_response(request, partial(rendered.page, depth=1 if place.environment else 0))
 
-    def listed(self, machine: str, project: str, environments: Environments) -> RenderedProject:
+    def project(self, machine: str, project: str, environments: Environments) -> RenderedProject:
         """Return what a machine sees of a project, without counting it as requested.
 
         Raises VariantError if the upstream lacks the project, or fails, or if the name is invalid.
@@ -176,7 +173,7 @@ class Site:
             MachineOffer.of(
                 served.name,
                 offer(project, served.machine, served.policy, environments),
-                self.problems.get((served.name, project.name), ()),
+                self._pages.problems(served.name, project.name),
             )
             for served in self._machines.values()
         ]
@@ -189,9 +186,8 @@ class Site:
         is_metadata = filename != place.filename
         ready = self._pages.file(served.name, normalize(place.project), place.key, filename)
         ready = ready or _ready_file(place, served, self._upstream, filename, streams=self._streams)
-        if self._remembers and not is_metadata:
-            key = served.name, normalize(place.project)
-            _remember(self.requested, key, {**self.requested.get(key, {}), filename: ready.offered})
+        if not is_metadata:
+            self._asked_project(served.name, normalize(place.project)).requested[filename] = ready.offered
         return _metadata(request, place, ready, self._upstream) if is_metadata else self._content(ready)
 
     def _content(self, ready: Prepared) -> ServerAnswer:
@@ -200,14 +196,6 @@ class Site:
             return redirect_response(302, ascii_url(url))
         ensure_rewritten(ready, self._upstream)
         return ServerAnswer(200, _headers_of(ready.file), file=ready.file)
-
-
-def _remember(values: dict[tuple[str, str], _T], key: tuple[str, str], value: _T) -> None:
-    """Set the value of a machine and a project; the oldest of very many is removed."""
-    values.pop(key, None)
-    values[key] = value
-    if len(values) > _MOST_REMEMBERED:
-        values.pop(next(iter(values)), None)
 
 
 def _environments(request: ClientRequest, named: str) -> Environments:
