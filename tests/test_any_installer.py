@@ -6,6 +6,7 @@ import hashlib
 import re
 import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,12 @@ def ecosystem(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@cache
+def oracle_of(ecosystem: Path, machine: str) -> dict[str, Origin]:
+    """Ask uv with its flag once about each machine."""
+    return oracle(ecosystem, Path(sys.executable), machine)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("server", "machine"), [("http.server", "gpu13"), ("pypiserver", "cpu")], ids=["index files", "without"]
@@ -31,7 +38,7 @@ def ecosystem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_pip_and_uv_install_what_uv_with_its_flag_does(
     ecosystem: Path, server: str, machine: str, tmp_path: Path
 ) -> None:
-    expected = oracle(ecosystem, Path(sys.executable), machine)
+    expected = oracle_of(ecosystem, machine)
     published, scratch = ecosystem / "published", tmp_path / "server"
     scratch.mkdir()
     with INDEX_SERVERS[server](published, scratch, SCRIPTS) as upstream, offered(upstream, MACHINES) as site:
@@ -48,9 +55,7 @@ def test_pip_and_uv_install_what_uv_with_its_flag_does(
 @pytest.mark.slow
 def test_the_oracle_follows_the_machine(ecosystem: Path) -> None:
     selected = {
-        machine: {
-            name: origin.filename for name, origin in oracle(ecosystem, Path(sys.executable), machine).items()
-        }
+        machine: {name: origin.filename for name, origin in oracle_of(ecosystem, machine).items()}
         for machine in MACHINES
     }
     assert [names["scitorch"].rpartition("-")[2] for names in selected.values()] == [

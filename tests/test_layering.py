@@ -98,8 +98,10 @@ PURE = {
     "serving.environments",
     "serving.listed_wheels",
     "serving.offer",
+    "serving.page",
     "serving.people",
     "serving.reasons",
+    "serving.rendered",
     "serving.respond",
     "wheels.repairs",
 }

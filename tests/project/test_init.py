@@ -205,7 +205,7 @@ def test_undo_restores_the_bytes_of_any_project_file(text: str) -> None:
 
 @pytest.mark.slow
 @given(project_files())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_undo_restores_the_bytes_of_many_more_project_files(text: str) -> None:
     check_wrapping(text)
 
@@ -234,7 +234,7 @@ def test_a_label_is_added_to_any_project_file(text: str) -> None:
 
 @pytest.mark.slow
 @given(project_files())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_label_is_added_to_many_more_project_files(text: str) -> None:
     check_label(text)
 

@@ -101,15 +101,6 @@ def session(index: str, tmp_path: Path) -> Iterator[Session]:
         yield Session(site, index, url, tmp_path / "env")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("tool", TOOLS)
-def test_the_last_lines_name_the_installed_variant_and_its_meaning(session: Session, tool: str) -> None:
-    done = session.run(session.command(tool, "install", "torchy"), "new")
-    assert session.label() == "cu128"
-    assert [*done.lines] == ["torchy 1.0: cu128 (NVIDIA driver for CUDA 12.8 or newer)"]
-    assert [*done.warnings] == []
-
-
 @pytest.mark.parametrize(
     ("installed", "label", "places"),
     [
@@ -159,9 +150,12 @@ def test_a_changed_machine_is_noticed_and_its_remedy_follows_it(session: Session
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS)
-def test_reinstalling_replaces_the_variant_and_its_requirements(session: Session, tool: str) -> None:
+def test_the_last_lines_name_the_variant_and_then_the_reinstalled_wheel(session: Session, tool: str) -> None:
     command = session.command(tool, "install", "torchy")
-    session.run(command, "new")
+    done = session.run(command, "new")
+    assert session.label() == "cu128"
+    assert [*done.lines] == ["torchy 1.0: cu128 (NVIDIA driver for CUDA 12.8 or newer)"]
+    assert [*done.warnings] == []
     done = session.run(session.reinstalled(command, "cpu"), "cpu")
     assert session.label() is None
     assert done.lines[0] == "torchy 1.0: the plain wheel"

@@ -252,6 +252,13 @@ def test_an_upstream_without_https_is_an_error(tmp_path: Path) -> None:
     assert "secret" not in errors
 
 
+def test_a_missing_folder_is_an_error_before_the_command_starts(tmp_path: Path) -> None:
+    arguments = ("-f", "nowhere", sys.executable, "-c", "print('started')")
+    done = run_here(main, "run", *arguments, cwd=tmp_path, ok=False)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--find-links: nowhere is not a folder; create it, or name another one" in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
 def test_ctrl_c_on_a_terminal_reaches_the_command_once(tmp_path: Path) -> None:
     import pty

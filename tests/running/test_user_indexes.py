@@ -123,11 +123,17 @@ def test_configured_sources_are_used_if_the_tool_has_none() -> None:
     assert run_sources(UserIndexes("pip", no_index=True), Sources()).sources.index_urls == ()
 
 
-def test_a_page_in_find_links_is_a_warning(tmp_path: Path) -> None:
-    known = run_sources(UserIndexes("pip", (), (f"{A}/x.html", str(tmp_path))), Sources())
+def test_a_page_or_a_missing_folder_in_find_links_is_a_warning(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    known = run_sources(UserIndexes("pip", (), (f"{A}/x.html", missing, str(tmp_path))), Sources())
     assert known.sources.find_links == (tmp_path,)
-    (problem,) = known.problems
-    assert problem.place == "find-links of pip: --find-links"
+    assert [problem.place for problem in known.problems] == ["find-links of pip: --find-links"] * 2
+    assert "missing is not a folder" in known.problems[1].text
+
+
+def test_an_index_in_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(VariantError, match=r"indexes of pip: --index-url: .*missing is not a folder"):
+        run_sources(UserIndexes("pip", ((tmp_path / "missing").as_uri(),)), Sources())
 
 
 @pytest.mark.parametrize(

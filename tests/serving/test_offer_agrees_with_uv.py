@@ -74,6 +74,13 @@ def given(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     return Compared(cases, folder, {name: offered_name(file) for name, file in selected.items()})
 
 
+@pytest.fixture(scope="module")
+def offer(given: Compared) -> Iterator[tuple[str, Site]]:
+    """Offer the index: the URL of the pages, and the site, which reads each project once for all tests."""
+    with offer_of(given.folder) as offered:
+        yield offered
+
+
 def offered_name(filename: str | None) -> str | None:
     """Return the name of an upstream file in the offer."""
     if filename is None or not filename.endswith(".whl"):
@@ -87,36 +94,39 @@ def this_environment() -> str:
     return f"{target.python}-{target.platform}"
 
 
-def test_uv_without_its_flag_selects_the_same_in_a_named_environment(given: Compared, tmp_path: Path) -> None:
-    with offer_of(given.folder) as (url, _):
-        index = ("--default-index", f"{url}{this_environment()}/simple/")
-        selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
+def test_uv_without_its_flag_selects_the_same_in_a_named_environment(
+    given: Compared, offer: tuple[str, Site], tmp_path: Path
+) -> None:
+    index = ("--default-index", f"{offer[0]}{this_environment()}/simple/")
+    selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
     assert given.differences(selected) == {}
 
 
 def test_uv_selects_the_same_in_its_own_environment_unless_a_conflict_is_reported(
-    given: Compared, tmp_path: Path
+    given: Compared, offer: tuple[str, Site], tmp_path: Path
 ) -> None:
-    with offer_of(given.folder) as (url, site):
-        index = ("--default-index", f"{url}simple/")
-        selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
+    url, site = offer
+    site.offers.clear()  # those of the named environment
+    index = ("--default-index", f"{url}simple/")
+    selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
     reported = {
         name.replace("-", "_")
-        for (_, name), offer in site.offers.items()
-        if any(choice.conflicts for choice in offer.choices)
+        for (_, name), page in site.offers.items()
+        if any(choice.conflicts for choice in page.choices)
     }
     different = given.differences(selected)
     assert {name: text for name, text in different.items() if name not in reported} == {}
     assert len(reported) < len(given.cases) / 5
 
 
-def test_pip_selects_the_same_in_a_named_environment(given: Compared, tmp_path: Path) -> None:
+def test_pip_selects_the_same_in_a_named_environment(
+    given: Compared, offer: tuple[str, Site], tmp_path: Path
+) -> None:
     names = [name for name, file in given.wanted.items() if file and file.endswith(".whl")]
-    with offer_of(given.folder) as (url, _):
-        index = ("--index-url", f"{url}{this_environment()}/simple/")
-        options = ("--isolated", "--no-cache-dir", "--pre", "--no-deps", "--ignore-installed", "--dry-run")
-        report = ("--quiet", "--report", "-")
-        done = run("pip", "install", *options, *report, *index, "--target", tmp_path, *names)
+    index = ("--index-url", f"{offer[0]}{this_environment()}/simple/")
+    options = ("--isolated", "--no-cache-dir", "--pre", "--no-deps", "--ignore-installed", "--dry-run")
+    report = ("--quiet", "--report", "-")
+    done = run("pip", "install", *options, *report, *index, "--target", tmp_path, *names)
     urls = [item["download_info"]["url"] for item in json.loads(done.stdout)["install"]]
     files = [unquote(url.rpartition("/")[2]) for url in urls]
     selected = {WheelFilename.parse(file).distribution: file for file in files}

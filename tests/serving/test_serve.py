@@ -11,13 +11,16 @@ import re
 import signal
 import socket
 import sys
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from helpers.hostile_servers import sending
 from helpers.made_wheels import make_wheel
 from helpers.offers import label_in, make_variants
 from helpers.programs import empty_cache, run, run_here, start
@@ -158,6 +161,33 @@ def test_signals_end_the_server_without_an_error(
     assert "error" not in serving.said()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches no single process")
+def test_an_upstream_that_hangs_does_not_keep_the_server_from_ending(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def silent() -> Iterator[bytes]:
+        asked.set()
+        while True:
+            time.sleep(0.1)
+            yield b""
+
+    with (
+        sending(silent) as port,
+        served_by_command(tmp_path, "-i", f"http://127.0.0.1:{port}/") as serving,
+        ExitStack() as stack,
+    ):
+        parts = urlsplit(f"{serving.urls[0]}demo/")
+        client = stack.enter_context(socket.create_connection((parts.hostname or "", parts.port)))
+        client.sendall(f"GET {parts.path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert asked.wait(60)
+        serving.process.send_signal(signal.SIGINT)
+        with suppress(ConnectionError):
+            while True:  # until no new clients are accepted
+                socket.create_connection(client.getpeername()).close()
+        serving.process.send_signal(signal.SIGINT)  # now it does not wait for the last answers
+        assert serving.process.wait(timeout=60) == 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="finds child processes by /proc")
 def test_a_dead_worker_ends_the_server_with_an_error(index: Path, tmp_path: Path) -> None:
     with served_by_command(tmp_path, "--index-url", index / "simple", "--workers", 2) as serving:
@@ -238,6 +268,7 @@ ERRORS = {
     "-f nowhere": "nowhere is not a folder",
     "-i http://example.org/simple/": "is neither https nor http on this machine",
     "-i ftp://example.org/simple/": "unsupported scheme 'ftp'",
+    "-i http://[::x/simple/": "invalid URL: Invalid IPv6 URL",
     "-i . --machine a=cuda:12.8 --machine a=h100": "duplicate machine 'a'",
     "-i . --machine health=cuda:12.8": "the name 'health' is used by other pages",
     "-i . --machine project=cuda:12.8": "the name 'project' is used by other pages",

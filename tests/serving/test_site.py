@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +17,11 @@ from helpers.upstreams import publish_page, ranged, requested, upstream_of, vari
 from variant_backend.errors import VariantError
 from variant_backend.formats.simple_api import JSON_TYPE
 from variant_backend.machine.support import Policy
+from variant_backend.serving import rendered
 from variant_backend.serving.recent import RecentlyUsed, SharedWork
 from variant_backend.serving.respond import ClientRequest, ServerAnswer
 from variant_backend.serving.site import Served, Site
+from variant_backend.serving.streaming import begun
 
 PAGE = "/v3/simple/demo/"
 
@@ -87,13 +91,55 @@ def test_an_upstream_without_a_list_of_projects_has_none(index: Server, tmp_path
     assert get(site_of(tmp_path, index.url), "/v3/simple/").status == 404
 
 
-def test_many_environments_do_not_fill_the_memory(index: Server, tmp_path: Path) -> None:
+def test_a_link_of_the_upstream_is_a_valid_header(index: Server, tmp_path: Path) -> None:
+    name = "demo-2.0-py3-none-any.whl"
+    index.has_json = True
+    url = "https://ex\u00e4mple.org/a b/\u00fc\u20ac.whl\r\nSet-Cookie: a=b"
+    file = {"filename": name, "url": url, "hashes": {"sha256": "../../../x"}}
+    page = {"name": "demo", "meta": {"api-version": "1.0"}, "files": [file]}
+    (index.folder / "demo" / "index.json").write_text(json.dumps(page))
+    site = site_of(tmp_path, index.url)
+    answer = get(site, only_url(site))
+    assert answer.status == 302
+    location = "https://xn--exmple-cua.org/a%20b/%C3%BC%E2%82%AC.whlSet-Cookie:%20a=b"
+    assert answer.headers["Location"] == location
+
+
+def test_a_deleted_cache_is_written_again(tmp_path: Path) -> None:
+    wheel = variant_wheel(tmp_path, "v3", requires=["six; 'x86_64' in variant_namespaces"])
+    publish_page(tmp_path / "index", [wheel])
+    with ranged(tmp_path / "index") as server:
+        site = site_of(tmp_path, server.url)
+        url = only_url(site)
+        shutil.rmtree(tmp_path / "cache")
+        answer, parts = begun(get(site, url))
+        assert answer.status == 200
+        assert hashlib.sha256(b"".join(parts)).hexdigest().startswith(url.split("/")[-2])
+
+
+def test_a_changed_wheel_is_read_again_though_its_page_is_the_same(tmp_path: Path) -> None:
+    publish_page(tmp_path / "index", [variant_wheel(tmp_path, "v3")], hashes=False)
+    with ranged(tmp_path / "index") as server:
+        site = site_of(tmp_path, server.url)
+        url = only_url(site)
+        publish_page(tmp_path / "index", [variant_wheel(tmp_path, "v3", requires=["six"])], hashes=False)
+        assert get(site, f"{url}.metadata").status == 502
+        assert only_url(site) == url
+        assert b"six" in get(site, f"{url}.metadata").body
+
+
+def test_many_environments_do_not_fill_the_memory(
+    index: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site = site_of(tmp_path, index.url)
     for minor in range(17, 57):
         assert get(site, f"/v3/3.12-manylinux_2_{minor}_x86_64/simple/demo/").status == 200
     pages = site._pages._pages.find(("v3", "demo"))
     assert pages
     assert len(pages.rendered) == 32
+    monkeypatch.setattr(rendered, "_MOST_FILES", 3)
+    assert get(site, "/v3/3.13-win_amd64/simple/demo/").status == 200
+    assert len(pages.rendered) == 3
 
 
 def test_values_without_recent_use_are_removed() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import VariantError
+from ..errors import RequestError, VariantError
 from ..lowlevel.credentials import KEYRING_PROVIDERS, use_keyring
 from ..lowlevel.terminal import print_detail
 from .command import Command, WrongUsage
@@ -123,12 +123,15 @@ def _sources(
     """Return the sources that options name, or else the user's own."""
     from ..running.running_offer import run_sources
     from ..selection.releases import Sources
+    from ..serving.sources import missing_folders
 
     try:
         given = Sources.of(find_links, index_url)
     except VariantError as error:
         raise WrongUsage(error.lines()) from None
     if any(given):
+        if missing := missing_folders(given):
+            raise RequestError(*missing)
         return given
     known = run_sources(user, or_configured(given) if user.is_empty else given)
     for problem in known.problems:

@@ -193,8 +193,6 @@ def selection_options(command: _Function) -> Callable[..., object]:
         *args: Any, python: str | None, platform: str | None, no_policy: bool, **kwargs: Any
     ) -> object:
         del no_policy  # `configuration` reads it from the context
-        from ..selection.unknown_names import contradictions
-
         names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned")
         values = {name: kwargs.pop(name) for name in (*names, "allow_root", "refresh")}
         paths, interpreter = kwargs.pop("paths"), kwargs.pop("interpreter")
@@ -207,8 +205,6 @@ def selection_options(command: _Function) -> Callable[..., object]:
         known = environment if is_known else None
         machine, values["machine"] = _machine_under_policy(target, values["machine"], known, aligns=aligns)
         policy = _policy(target, **values)
-        if problems := contradictions(policy):
-            raise WrongUsage([*map(str, problems)])
         return command(*args, machine=machine, policy=policy, target=target, **kwargs)
 
     function: Callable[..., object] = with_selection
@@ -226,17 +222,14 @@ def this_machine_options(command: _Function) -> Callable[..., object]:
     @functools.wraps(command)
     def with_machine(*args: Any, no_policy: bool, **kwargs: Any) -> object:
         del no_policy  # `configuration` reads it from the context
-        from ..selection.unknown_names import contradictions
-
         names = ("given", "machine", "enabled", "disabled", "trusted", "allow_root", "refresh")
         values = {name: kwargs.pop(name) for name in names}
         environment = environment_finder((), None, announce=False)
+        target = _any_target()
         machine, values["machine"] = _machine_under_policy(
-            _any_target(), values["machine"], environment, aligns=False
+            target, values["machine"], environment, aligns=False
         )
-        policy = _policy(_any_target(), **values, align=(), pinned={})
-        if problems := contradictions(policy):
-            raise WrongUsage([*map(str, problems)])
+        policy = _policy(target, **values, align=(), pinned={})
         return command(*args, machine=machine, policy=policy, **kwargs)
 
     function: Callable[..., object] = with_machine
@@ -381,14 +374,18 @@ def _policy(
     align: tuple[str, ...],
     pinned: Mapping[str, Version],
 ) -> Policy:
-    """Return the user's wishes; the configured plugins run only for this machine."""
+    """Return the user's wishes; raises WrongUsage if they contradict each other.
+
+    The configured plugins run only for this machine.
+    """
     from ..machine.support import Policy
     from ..machine.trusted_plugins import is_root
+    from ..selection.unknown_names import contradictions
 
     warn_of_lone_values(given)
     config = configuration()
     asks = target.here and not machine and config.detected != ()  # `detect = false`
-    return Policy(
+    policy = Policy(
         given=given,
         trusted={**config.trusted, **trusted} if asks else trusted,
         enabled=enabled,
@@ -401,3 +398,6 @@ def _policy(
         refresh=refresh,
         rules=config.rules,
     )
+    if problems := contradictions(policy):
+        raise WrongUsage([*map(str, problems)])
+    return policy

@@ -8,13 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
 from ..errors import Problem, RequestError, UnknownNameError, VariantError
 from ..lowlevel.credentials import keyring_urls
-from ..lowlevel.ranges import path_of
 from ..lowlevel.terminal import current_volume
 from ..lowlevel.urls import insecure_indexes, is_this_machine
 from ..project.user_variables import TOKEN
@@ -140,16 +138,12 @@ def _extra() -> Iterator[None]:
 
 def _check_sources(sources: Sources, *, allow_insecure: bool) -> None:
     """Raise RequestError if a source is missing, is not a folder, or can be changed on its way."""
+    from ..serving.sources import missing_folders
+
     if not any(sources):
         raise RequestError("missing upstream", hint="add --index-url URL or --find-links DIR")
-    problems: list[Problem] = []
-    for url in sources.index_urls:
-        if urlsplit(url).scheme == "file" and not path_of(url).is_dir():
-            problems.append(Problem("error", "--index-url", f"{path_of(url)} is not a folder"))
+    problems = missing_folders(sources)
     problems += [] if allow_insecure else insecure_indexes(sources.index_urls)
-    for folder in sources.find_links:
-        if not folder.is_dir():
-            problems.append(Problem("error", "--find-links", f"{folder} is not a folder"))
     if problems:
         raise RequestError(*problems)
 

@@ -24,7 +24,7 @@ from .regular_files import joined, too_large
 from .terminal import print_detail, print_status
 from .urls import (
     OtherHosts,
-    host_of,
+    ascii_url,
     invalid_url,
     is_this_machine,
     quoted_parts,
@@ -328,7 +328,7 @@ def _open(url: str, method: str, headers: Mapping[str, str], deadline: Deadline)
     print_detail(f"{method} {shown_url(url)}")
     with _clear_errors(url, deadline):
         parts = quoted_parts(url)
-        clean = parts._replace(netloc=host_of(url), fragment="").geturl()
+        clean = ascii_url(url)
         # A proxy could read and change what this machine sends to itself.
         use_proxies = not is_this_machine(url)
 

@@ -189,6 +189,20 @@ def quoted_parts(url: str) -> SplitResult:
     return parts._replace(path=quote(parts.path, _SAFE), query=quote(parts.query, _SAFE))
 
 
+def ascii_url(url: str) -> str:
+    """Return a URL as requests and headers have it: quoted, without user, password and fragment.
+
+    Raises VariantError if it is not a valid URL of HTTP.
+
+    >>> ascii_url("https://me@exämple.org/a b/ü%2B.whl#sha256=1")
+    'https://xn--exmple-cua.org/a%20b/%C3%BC%2B.whl'
+    """
+    try:
+        return quoted_parts(url)._replace(netloc=host_of(url), fragment="").geturl()
+    except ValueError as error:
+        raise VariantError(f"invalid URL: {invalid_url(error, url)}") from None
+
+
 def check_base_url(url: str) -> str:
     """Return a URL without slashes at its end; raises VariantError if it cannot be the URL of an index."""
     needed = "use an http or https URL of a folder, such as https://host/packages"

@@ -1,6 +1,6 @@
 """The commands that may write a lock file: it would name the offer of one run, and fit one machine.
 
-Source: measured with pip 26.3, uv 0.13.9, PDM 2.29.4, pipenv 2026.10.3, pip-tools 7.6.2 and hatch 1.18.2.
+Source: measured with pip 26.3, uv 0.13, PDM 2.29.4, pipenv 2026.10.3, pip-tools 7.6.2 and hatch 1.18.2.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from .command import ToolCommand
 from .found_files import file_above, lock_of_pipenv, place_of_file, text_of, toml_of
 
 # The remedy for locks that name one run, or fit one machine.
-LOCK_WITH_SERVE = "lock with an index of `variant-backend serve`, whose address stays"
+_SERVED_INDEX = "an index of `variant-backend serve`, whose address stays"
+LOCK_WITH_SERVE = f"lock with {_SERVED_INDEX}"
 _ADDING = {"uv": ("add", "remove"), "pdm": ("add", "remove", "import"), "pipenv": ("uninstall",)}
 
 # The subcommands that may write uv.lock, and the options and variables with which none does.
@@ -76,7 +77,7 @@ def _of_uv(asked: _Asked) -> Iterator[Problem]:
         yield asked.problem("would print the address of this run", "remove --emit-index-url")
     elif asked.command.words[:2] in [("tool", "install"), ("tool", "upgrade")]:
         text = "would keep the address of this run for later upgrades of the tool"
-        yield asked.problem(text, "use uvx, or an index of `variant-backend serve`, whose address stays")
+        yield asked.problem(text, f"use uvx, or install with {_SERVED_INDEX}")
     elif asked.subcommand in _WRITERS_OF_UV and _may_write_uv_lock(asked):
         remedy = f"add {_SAFEST_OF_UV.get(asked.subcommand, '--frozen')}, or {LOCK_WITH_SERVE}"
         yield asked.problem("may write the address of this run into uv.lock", remedy)

@@ -17,7 +17,7 @@ from .command import ToolCommand
 from .destination import destination, environments_of
 from .named_packages import requirements_in_words
 from .site_packages import InstalledBefore, InstalledWheel, changed, installed_wheels
-from .stale_wheels import choice_for, has_version, stale_wheels
+from .stale_wheels import choice_for, stale_wheels
 
 # Messages call the machine so.
 _HERE = "this machine"
@@ -78,7 +78,7 @@ def _from_elsewhere(
             offered = site.listed(machine, wheel.name, environments).offer
         except VariantError:  # the upstream lacks the project, or fails
             return False
-        return bool(offered.choices) and not has_version(offered, wheel.version)
+        return bool(offered.choices) and not offered.has_version(wheel.version)
 
     lacking = map_in_threads(is_elsewhere, wheels)
     for wheel in (wheel for wheel, lacks in zip(wheels, lacking, strict=True) if lacks):
@@ -96,7 +96,7 @@ def _lines(
     taken = [(installed.version, installed.label)] if installed else [*_downloaded(requested)]
     for version, label in taken:
         choice = offer.choice_of(version)
-        if choice is None and not has_version(offer, version):
+        if choice is None and not offer.has_version(version):
             continue  # a warning says so
         yield f"{offer.name} {version}: {_taken_text(choice, label)}"
         yield from _reasons(choice) if choice and label is None else ()
@@ -105,7 +105,7 @@ def _lines(
         yield choice_text(newest, _HERE)
         yield from _reasons(newest)
     elif not taken and not is_known and newest.labels:
-        yield f"{choice_text(newest, _HERE)}; its wheel was not downloaded"
+        yield f"{choice_text(newest, _HERE)}; its wheel was not downloaded: it may be in a cache"
 
 
 def _downloaded(requested: Mapping[str, Offered]) -> Iterator[tuple[str, str | None]]:

@@ -5,7 +5,6 @@ No installer replaces an installed wheel if the version stays, so a changed mach
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -15,10 +14,10 @@ from typing import NamedTuple
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
-from ..serving.offer import Choice, Offer
+from ..serving.offer import Choice
 from ..serving.reasons import label_text
 from ..serving.site import Site
-from ..variants.filename import is_same_version, normalize
+from ..variants.filename import normalize
 from .command import ToolCommand
 from .destination import environments_of
 from .named_packages import named_requirements
@@ -75,20 +74,6 @@ def choice_for(site: Site, machine: str, environments: Environments, wheel: Inst
         return site.listed(machine, wheel.name, environments).offer.choice_of(wheel.version)
     except VariantError:  # the command itself reports an upstream that fails
         return None
-
-
-def has_version(offer: Offer, version: str) -> bool:
-    """Return whether the offer has a file of a version, or the release has variants."""
-    if offer.choice_of(version):
-        return True
-    return any(is_same_version(_version_in(offered.filename), version) for offered in offer.files)
-
-
-def _version_in(filename: str) -> str:
-    """Return the version in the name of a wheel or an sdist."""
-    if filename.endswith(".whl"):
-        return filename.split("-")[1] if "-" in filename else ""
-    return re.sub(r"\.(tar\.\w+|tgz|zip)$", "", filename).rpartition("-")[2]
 
 
 def _remedy(line: str) -> str:

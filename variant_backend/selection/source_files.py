@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError, did_you_mean, problems_of
 from ..formats import simple_api
@@ -16,7 +17,7 @@ from ..formats.release import Candidate, File
 from ..lowlevel import http
 from ..lowlevel.ranges import path_of
 from ..lowlevel.regular_files import LARGEST, read_regular
-from ..lowlevel.urls import shown_url, with_credentials
+from ..lowlevel.urls import invalid_url, shown_url, with_credentials
 from ..variants.filename import normalize, release_of_index
 
 # The ends of the names of sdists that uv uses.
@@ -39,10 +40,14 @@ def read_folder(text: str) -> Path:
 def read_index_url(text: str) -> str:
     """Read a value of ``--index-url``, and return a URL of HTTP, or the ``file://`` URL of a folder.
 
-    Raises VariantError if the scheme is missing or not supported.
+    Raises VariantError if the URL is invalid, or if its scheme is missing or not supported.
     """
     scheme = _scheme(text)
     if scheme in ("http", "https"):
+        try:
+            urlsplit(text)
+        except ValueError as error:
+            raise VariantError(f"invalid URL: {invalid_url(error, text)}") from None
         return text
     if scheme == "file":
         return _path_of(text).as_uri()

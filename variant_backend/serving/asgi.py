@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ..errors import MOST_SHOWN, VariantError
 from ..lowlevel.terminal import print_error, print_message, print_traceback
-from .respond import ClientRequest, ServerAnswer, error_response
+from .respond import ClientRequest, Respond, ServerAnswer, error_response
 from .streaming import begun
 
 # Answered without a thread, so that a load balancer gets its answer while all threads wait for an upstream.
@@ -27,7 +27,7 @@ _HEALTH = "/health"
 class SiteApplication:
     """An ASGI application that answers with *respond*; *logs*: each request is a line on stderr."""
 
-    def __init__(self, respond: Callable[[ClientRequest], ServerAnswer], *, logs: bool) -> None:
+    def __init__(self, respond: Respond, *, logs: bool) -> None:
         self._respond = respond
         self._logs = logs
 

@@ -21,7 +21,6 @@ from ..lowlevel.terminal import print_detail
 from ..lowlevel.user_cache import cache_path, prepare_folder
 from ..lowlevel.workspace import NotWritableError, workspace
 
-_FOLDER = "offer"
 # Contents are spread over 256 folders, each with this many at most.
 _MOST_IN_FOLDER = 64
 _LARGEST_KEPT = 256 << 10
@@ -33,7 +32,7 @@ _DIGEST_SIZE = 32
 @contextmanager
 def offer_cache() -> Iterator[Path]:
     """Yield the folder of all offers of the user; a temporary one if the user has no safe cache folder."""
-    folder = cache_path(_FOLDER)
+    folder = cache_path("offer")
     try:
         prepare_folder(folder)
     except (OSError, ValueError) as error:
@@ -73,12 +72,13 @@ class KeptContents:
             return
         path = self._path(key)
         try:
+            prepare_folder(self._folder)  # the user may have deleted it
             path.parent.mkdir(exist_ok=True)
             with workspace(self._folder / "new") as new:
                 (new / "content").write_bytes(hashlib.sha256(content).digest() + content)
                 (new / "content").replace(path)
             _remove_oldest(path.parent, _MOST_IN_FOLDER)
-        except (OSError, NotWritableError) as error:
+        except (OSError, ValueError, NotWritableError) as error:
             print_detail(f"{path}: not kept: {error}")
 
     def _path(self, key: str) -> Path:

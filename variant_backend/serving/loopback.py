@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 from .. import __version__
 from ..errors import VariantError
-from .respond import ClientRequest, ServerAnswer
+from .respond import ClientRequest, Respond
 from .streaming import begun
-
-Respond = Callable[[ClientRequest], ServerAnswer]
 
 LOOPBACK = "127.0.0.1"
 

@@ -6,7 +6,7 @@ label, and no other wheel: an installer without variant support would compare th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +15,7 @@ from ..formats.release import Candidate, File, Release
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import labels_in_order, release_support
 from ..selection.releases import Listing
-from ..variants.filename import WheelFilename, is_same_version
+from ..variants.filename import WheelFilename, is_same_version, version_of
 from ..variants.namespace_support import Support
 from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
@@ -100,6 +100,13 @@ class Offer(NamedTuple):
         choices = (choice for choice in self.choices if is_same_version(str(choice.version), version))
         return next(choices, None)
 
+    def has_version(self, version: str) -> bool:
+        """Return whether the project has a release that is offered or has variants."""
+        versions = (version_of(offered.filename) for offered in self.files)
+        return self.choice_of(version) is not None or any(
+            known is not None and is_same_version(str(known), version) for known in versions
+        )
+
 
 def offer(project: UpstreamProject, machine: Machine, policy: Policy, environments: Environments) -> Offer:
     """Return what a machine can see of a project in some environments.
@@ -112,7 +119,7 @@ def offer(project: UpstreamProject, machine: Machine, policy: Policy, environmen
         choice, wheels = _chosen(release, machine, policy, environments)
         choices.append(choice)
         kept |= dict.fromkeys(_filenames(listing))
-        kept |= {wheel.file.filename: offered_wheel(wheel, release, choice.support) for wheel in wheels}
+        kept |= {wheel.file.filename: _offered_wheel(wheel, release, choice.support) for wheel in wheels}
         if not (environments.named and choice.labels):
             kept |= {sdist.filename: Offered(sdist, sdist.filename) for sdist in listing.sdists}
     listed = (kept.get(file.filename, Offered(file, file.filename)) for file in _first_of_name(project.files))
@@ -137,11 +144,27 @@ def _filenames(listing: Listing) -> Iterator[str]:
         yield from (wheel.file.filename for wheel in source.wheels)
 
 
-def offered_wheel(wheel: Candidate, release: Release, support: Support) -> Offered:
+def _offered_wheel(wheel: Candidate, release: Release, support: Support) -> Offered:
     """Return a wheel of a release with variants, with its label in the build tag."""
     variants = release.metadata.variants if release.metadata else {}
     variant = variants.get(wheel.label or "")
     return Offered(wheel.file, str(tagged_name(wheel.name)), OfferedWheel(wheel.name, variant, support))
+
+
+def files_offered_as(
+    filename: str, project: UpstreamProject, machine: Machine, policy: Policy
+) -> list[Offered]:
+    """Return the files that a machine may see under a name in any environment."""
+    matching: list[Offered] = []
+    varied: set[str] = set()
+    for listing, release in project.releases:
+        varied |= {wheel.file.filename for wheel in listing.wheels}
+        wheels = [wheel for wheel in listing.wheels if str(tagged_name(wheel.name)) == filename]
+        if wheels:
+            support, _ = release_support(release, machine, policy)
+            matching += (_offered_wheel(wheel, release, support) for wheel in wheels)
+    plain = [file for file in project.files if file.filename == filename and filename not in varied]
+    return matching + [Offered(file, filename) for file in plain]
 
 
 def _chosen(
@@ -152,7 +175,8 @@ def _chosen(
     supported = tuple(labels_in_order(release, support, policy.rules))
     labels = (*supported, None)
     wheels = _in_order(release, labels)
-    listed = listed_forms(tuple(_form(wheel, labels) for wheel in wheels), environments)
+    places = {label: place for place, label in enumerate(labels)}
+    listed = listed_forms(tuple(_form(wheel, places) for wheel in wheels), environments)
     offered_labels = tuple(labels[place] for place in listed.labels)
     conflicts = tuple(_conflict(wheels[place], names) for place, names in listed.conflicts)
     choice = Choice(release, support, offered_labels, supported, problems, conflicts, policy.rules)
@@ -180,9 +204,9 @@ def _name_order(wheel: Candidate) -> tuple[Order, str]:
 _unnamed_order = lru_cache(1000)(tag_order)
 
 
-def _form(wheel: Candidate, labels: Sequence[str | None]) -> Form:
+def _form(wheel: Candidate, places: Mapping[str | None, int]) -> Form:
     file = wheel.file
-    return Form(labels.index(wheel.label), wheel.name.tags, file.requires_python, file.yanked is not None)
+    return Form(places[wheel.label], wheel.name.tags, file.requires_python, file.yanked is not None)
 
 
 def _conflict(wheel: Candidate, names: Sequence[str]) -> Problem:

@@ -38,7 +38,9 @@ class Prepared(NamedTuple):
     @property
     def key(self) -> str:
         """A short text that other content does not have."""
-        known = self.file.hashes.get("sha256") or hashlib.sha256(_identity(self.file).encode()).hexdigest()
+        known = self.file.hashes.get("sha256", "")
+        if not known.isalnum():  # a hostile page may have a path in place of a hash
+            known = hashlib.sha256(_identity(self.file).encode()).hexdigest()
         return known[:16]
 
 

@@ -24,7 +24,9 @@ def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False)
     # Wheels with the same METADATA follow the first one: they need no request, unless they are rewritten.
     first = {key: offered for offered in reversed(offer.files) if (key := _content_key(offered))}
     results = dict(zip(first, map_in_threads(prepare, first.values()), strict=True))
-    rewritten = {key for key, result in results.items() if _is_rewritten(result)}
+    rewritten = {
+        key for key, result in results.items() if isinstance(result, Prepared) and result.core_metadata
+    }
     others = [offered for offered in offer.files if offered is not first.get(_content_key(offered))]
     slow = [offered for offered in others if _content_key(offered) in rewritten]
     made = dict(zip((offered.file.filename for offered in slow), map_in_threads(prepare, slow), strict=True))
@@ -64,6 +66,13 @@ def _prepared_or_problem(offered: Offered, upstream: Upstream, delivery: Deliver
 def prepared_file(offered: Offered, upstream: Upstream, *, streams: bool = False) -> Prepared:
     """Return a file with its hashes and METADATA; raises VariantError if it cannot be read."""
     return _prepared(offered, upstream, Delivery(streams=streams))
+
+
+def ensure_rewritten(ready: Prepared, upstream: Upstream) -> None:
+    """Write the wheel of a file with new METADATA again if the cache was deleted; raises VariantError."""
+    wheel = ready.offered.wheel
+    if wheel is not None and ready.core_metadata is not None:
+        upstream.rewritten(ready.offered.file, wheel.name, ready.core_metadata)
 
 
 def _prepared(offered: Offered, upstream: Upstream, delivery: Delivery) -> Prepared:

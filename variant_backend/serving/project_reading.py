@@ -76,21 +76,16 @@ def _index_files(
     files = [file for listing in listings for file in listing.index_files]
 
     def needs_reading(file: File) -> bool:
-        if file.location not in known:
+        if file.location not in known or known[file.location].hashes != file.hashes:
             return True
         return not file.proofs and (isinstance(file.location, str) or not is_same)
 
     def read(file: File) -> KnownIndexFile:
         return contents.index_file(file, None if file.proofs else known.get(file.location))
 
-    unread = [file for file in files if needs_reading(file) or not _is_of(known[file.location], file)]
+    unread = [file for file in files if needs_reading(file)]
     new = dict(zip((file.location for file in unread), map_in_threads(read, unread), strict=True))
     return {file.location: new.get(file.location) or known[file.location] for file in files}
-
-
-def _is_of(known: KnownIndexFile, file: File) -> bool:
-    """Return whether an index file was read under the same hashes."""
-    return known.hashes == file.hashes
 
 
 def _releases(

@@ -42,6 +42,12 @@ class RecentlyUsed(Generic[_K, _V]):
             while self._weight > self._most and len(self._values) > 1:
                 self._weight -= self._values.popitem(last=False)[1][1]
 
+    def remove(self, key: _K) -> None:
+        """Remove the value of a key, if there is one."""
+        with self._lock:
+            if key in self._values:
+                self._weight -= self._values.pop(key)[1]
+
 
 class SharedWork(Generic[_K, _V]):
     """Work that is done once for all threads that ask for it at the same time."""

@@ -50,13 +50,19 @@ class _MachinePages:
 
     def add(self, key: str, rendered: RenderedProject) -> None:
         """Add the pages for some environments."""
-        kept = [*self.rendered.items()][1 - _MOST_ENVIRONMENTS :]
-        self.rendered = {**dict(kept), key: rendered}
+        kept = {**self.rendered, key: rendered}
+        while len(kept) > 1 and (len(kept) > _MOST_ENVIRONMENTS or _number_of_files(kept) > _MOST_FILES):
+            del kept[next(iter(kept))]
+        self.rendered = kept
 
     @property
     def weight(self) -> int:
         """The number of files on all pages."""
-        return 1 + sum(len(rendered.ready.files) for rendered in self.rendered.values())
+        return 1 + _number_of_files(self.rendered)
+
+
+def _number_of_files(pages: Mapping[str, RenderedProject]) -> int:
+    return sum(len(rendered.ready.files) for rendered in pages.values())
 
 
 class RenderedPages:

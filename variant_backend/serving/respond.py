@@ -48,6 +48,10 @@ class ServerAnswer(NamedTuple):
     file: File | None = None
 
 
+# What a server answers with.
+Respond: TypeAlias = Callable[[ClientRequest], ServerAnswer]
+
+
 class ProjectPath(NamedTuple):
     """The page of a project for installers; *environment* is empty if the path names none."""
 
@@ -111,10 +115,10 @@ def route(path: str) -> Route:
             return FilePath(machine, project, key, filename)
         case [machine, "simple", ""]:
             return ProjectsPath(machine, "")
+        case [_, "simple", project, *end] if end in ([], [""]):  # also a project with the name `simple`
+            return _project_path(parts, project)
         case [machine, environment, "simple", ""]:
             return ProjectsPath(machine, environment)
-        case [_, "simple", project, *end] if end in ([], [""]):
-            return _project_path(parts, project)
         case [_, _, "simple", project, *end] if end in ([], [""]):
             return _project_path(parts, project)
     return OtherPath()
@@ -123,7 +127,7 @@ def route(path: str) -> Route:
 def _project_path(parts: list[str], project: str) -> Route:
     """Return the page of a project for installers, or where it is."""
     has_slash = parts[-1] == ""
-    place = len(parts) - (3 if has_slash else 2)  # of `simple`
+    place = len(parts) - (3 if has_slash else 2)  # of the `simple` before the project
     page = ProjectPath(parts[0], parts[1] if place == 2 else "", project)
     return _normalized(project, has_slash=has_slash) or page
 

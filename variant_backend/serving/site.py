@@ -10,14 +10,13 @@ from ..errors import Problem, VariantError, one_of
 from ..formats.release import File
 from ..formats.simple_api import of_content
 from ..lowlevel.http import NOT_FOUND
+from ..lowlevel.urls import ascii_url
 from ..machine.support import Machine, Policy
-from ..selection.evaluate import release_support
 from ..variants.filename import check_project_name, normalize
-from ..wheels.plain import tagged_name
 from .environments import Environments, environments_named, environments_of_agent, unknown_environments
-from .offer import Offer, Offered, UpstreamProject, offer, offered_wheel
+from .offer import Offer, Offered, UpstreamProject, files_offered_as, offer
 from .page import Prepared
-from .prepare import prepared_file, prepared_project
+from .prepare import ensure_rewritten, prepared_file, prepared_project
 from .rendered import RenderedPages, RenderedProject
 from .respond import (
     ClientRequest,
@@ -55,7 +54,8 @@ class Served(NamedTuple):
 class Site:
     """The offer of an upstream. *token* is the password of each request, None if there is none.
 
-    *streams*: no file is a redirect to the upstream. *report* gets the problems of projects.
+    *streams*: no file is a redirect to the upstream. *report* gets the problems of projects. *remembers*:
+    `offers` and `requested` are kept.
     """
 
     def __init__(
@@ -66,12 +66,14 @@ class Site:
         token: str | None = None,
         streams: bool = False,
         report: Callable[[Problem], object] = lambda _: None,
+        remembers: bool = True,
     ) -> None:
         self._report = report
         self._upstream = upstream
         self._machines = machines
         self._token = token
         self._streams = streams
+        self._remembers = remembers
         self._pages = RenderedPages()
         # The last offer of each project, by machine and project: `run` reports them in the end.
         self.offers: dict[tuple[str, str], Offer] = {}
@@ -125,7 +127,8 @@ class Site:
         rendered = self.listed(place.machine, place.project, _environments(request, place.environment))
         key = place.machine, rendered.offer.name
         self.failures.pop(key, None)
-        _remember(self.offers, key, rendered.offer)
+        if self._remembers:
+            _remember(self.offers, key, rendered.offer)
         _remember(self.problems, key, rendered.ready.problems)
         return page_response(request, partial(rendered.page, depth=1 if place.environment else 0))
 
@@ -186,20 +189,16 @@ class Site:
         is_metadata = filename != place.filename
         ready = self._pages.file(served.name, normalize(place.project), place.key, filename)
         ready = ready or _ready_file(place, served, self._upstream, filename, streams=self._streams)
-        if not is_metadata:
+        if self._remembers and not is_metadata:
             key = served.name, normalize(place.project)
             _remember(self.requested, key, {**self.requested.get(key, {}), filename: ready.offered})
-        return self._content(request, ready, is_metadata=is_metadata)
+        return _metadata(request, place, ready, self._upstream) if is_metadata else self._content(ready)
 
-    def _content(self, request: ClientRequest, ready: Prepared, *, is_metadata: bool) -> ServerAnswer:
-        if is_metadata:
-            content = ready.core_metadata or self._upstream.metadata_of(ready.offered.file)
-            if [*of_content("", ready.file.core_metadata or {}, content)]:
-                raise VariantError("METADATA has changed", place=ready.file.filename, hint="try again")
-            return content_response(request, content, {"Content-Type": "text/plain; charset=utf-8"})
+    def _content(self, ready: Prepared) -> ServerAnswer:
         url = ready.file.url
         if url is not None and not Delivery(streams=self._streams).is_streamed(ready.file):
-            return redirect_response(302, url)
+            return redirect_response(302, ascii_url(url))
+        ensure_rewritten(ready, self._upstream)
         return ServerAnswer(200, _headers_of(ready.file), file=ready.file)
 
 
@@ -226,27 +225,22 @@ def _ready_file(
     place: FilePath, served: Served, upstream: Upstream, filename: str, *, streams: bool
 ) -> Prepared:
     """Return a file of a page that another process has served, or of a project that has changed."""
-    for offered in _offered_as(upstream.project(place.project), served, filename):
+    for offered in files_offered_as(filename, upstream.project(place.project), served.machine, served.policy):
         ready = prepared_file(offered, upstream, streams=streams)
         if ready.key == place.key:
             return ready
     raise VariantError(f"{place.project} has no file {filename} with this hash", code=NOT_FOUND)
 
 
+def _metadata(request: ClientRequest, place: FilePath, ready: Prepared, upstream: Upstream) -> ServerAnswer:
+    """Return the metadata file beside a wheel."""
+    content = ready.core_metadata or upstream.metadata_of(ready.offered.file)
+    if [*of_content("", ready.file.core_metadata or {}, content)]:
+        upstream.forget(place.project)
+        raise VariantError("METADATA has changed", place=ready.file.filename, hint="try again")
+    return content_response(request, content, {"Content-Type": "text/plain; charset=utf-8"})
+
+
 def _headers_of(file: File) -> Mapping[str, str]:
     size = {} if file.size is None else {"Content-Length": str(file.size)}
     return {"Content-Type": "application/octet-stream", **size}
-
-
-def _offered_as(project: UpstreamProject, served: Served, filename: str) -> list[Offered]:
-    """Return the files that may be offered under a name."""
-    matching: list[Offered] = []
-    varied: set[str] = set()
-    for listing, release in project.releases:
-        varied |= {wheel.file.filename for wheel in listing.wheels}
-        wheels = [wheel for wheel in listing.wheels if str(tagged_name(wheel.name)) == filename]
-        if wheels:
-            support, _ = release_support(release, served.machine, served.policy)
-            matching += (offered_wheel(wheel, release, support) for wheel in wheels)
-    plain = [file for file in project.files if file.filename == filename and filename not in varied]
-    return matching + [Offered(file, filename) for file in plain]

@@ -16,6 +16,7 @@ from ..lowlevel.http import NOT_FOUND, HttpContent, KnownPage
 from ..lowlevel.ranges import path_of
 from ..lowlevel.remembered_digests import is_settled
 from ..lowlevel.urls import shown_url
+from ..selection.releases import Sources
 from ..selection.source_files import (
     Folders,
     files_on_index,
@@ -54,6 +55,19 @@ class ProjectList(NamedTuple):
     names: tuple[str, ...]
     page: KnownPage
     fresh_until: float
+
+
+def missing_folders(sources: Sources) -> list[Problem]:
+    """Return a problem for each folder of wheels or of an index that does not exist."""
+    indexes = [path_of(url) for url in sources.index_urls if url.lower().startswith(_FILE_URL)]
+    named = [("--index-url", indexes), ("--find-links", sources.find_links)]
+    remedy = "create it, or name another one"
+    return [
+        Problem("error", option, f"{folder} is not a folder", remedy)
+        for option, folders in named
+        for folder in folders
+        if not folder.is_dir()
+    ]
 
 
 class FolderSource:

@@ -59,6 +59,10 @@ class Upstream:
             return known.project
         return self._reading.result(name, partial(self._renewed, name)).project
 
+    def forget(self, name: str) -> None:
+        """Read a project again at the next request: its page does not show that a file has changed."""
+        self._snapshots.remove(normalize(name))
+
     def projects(self) -> tuple[str, ...]:
         """Return the normalized names of all projects; the same object as before if nothing has changed.
 

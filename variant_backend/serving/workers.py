@@ -7,11 +7,11 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from multiprocessing.connection import wait
-from threading import Thread
 from typing import NamedTuple
 
 from uvicorn import Config, Server
@@ -74,7 +74,10 @@ def authority(host: str, port: int) -> str:
 
 
 def serve_until_signal(service: Service, listener: socket.socket, workers: int) -> None:
-    """Serve until Ctrl-C or SIGTERM ends this process; raises VariantError if a worker ends before that."""
+    """Serve until Ctrl-C or SIGTERM ends this process; raises VariantError if a worker ends before that.
+
+    Then it ends the process if a thread still waits for the upstream: Python would wait for that thread.
+    """
     try:
         if workers == 1:
             _serve(service, listener)
@@ -85,6 +88,9 @@ def serve_until_signal(service: Service, listener: socket.socket, workers: int) 
     except SystemExit as error:
         if error.code != 128 + signal.SIGTERM:
             raise
+    main = threading.main_thread()
+    if any(thread is not main and not thread.daemon for thread in threading.enumerate()):
+        os._exit(0)
 
 
 def _serve_in_workers(service: Service, listener: socket.socket, workers: int) -> None:
@@ -118,10 +124,17 @@ def _serve(service: Service, listener: socket.socket, *, is_worker: bool = False
     report = lru_cache(_MOST_REMEMBERED)(_print_problem)
     with offer_cache() as cache:
         upstream = Upstream(service.sources, cache)
-        site = Site(upstream, service.machines, token=service.token, streams=service.streams, report=report)
+        site = Site(
+            upstream,
+            service.machines,
+            token=service.token,
+            streams=service.streams,
+            report=report,
+            remembers=False,  # a server runs for months
+        )
         server = Server(_config(SiteApplication(site.respond, logs=service.logs)))
         if is_worker:
-            Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+            threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
         server.run(sockets=[listener])
 
 
