@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
     if chore == "bench":
         peer = Path(prepare(ROOT / ".venv-bench", [], ["bench"]))
         more = ["--variantlib", str(peer.with_name(f"variantlib{peer.suffix}")), *more]
-    workers = (os.cpu_count() or 1) + 1  # one more than cores, as tests also wait for servers and disks
+    workers = 2 * (os.cpu_count() or 1)  # more than cores, as tests also wait for servers, disks and timers
     commands = {
         "demo": [[python, "examples/demo.py"]],
         "test": [[python, "-m", "pytest", "-n", str(workers), "--dist", "worksteal", *more]],
