@@ -193,7 +193,8 @@ implementations of MPI and the levels of x86-64. In each cell, the installer ins
 all their requirements for three machines: with a GPU for CUDA 13.0, with a GPU for CUDA 12.8, and
 without a GPU. Python {pythons} take turns. `yes` means that each installed wheel is the wheel that
 uv selects with `{flag}` on that machine: the hashes are equal, and
-so are the requirements in its METADATA. The number counts these wheels.
+so are the requirements in its METADATA. The number counts the installed projects: one of them has only
+an sdist, of which the requirements are compared.
 
 Installers that write no lock file got their packages with
 [`variant-backend run`](run.md), the others with [`variant-backend serve`](offer.md).
@@ -201,7 +202,8 @@ Installers that write no lock file got their packages with
 {table}
 
 devpi and pypiserver do not list [index files](reference/glossary.md#index-file): then the offer reads the
-variants from the wheels.
+variants from the wheels. While a mirror of devpi reads a project for the first time, it answers other
+requests for that project with an empty page. So each page of the mirror was requested once before.
 
 ## Versions
 
@@ -289,12 +291,15 @@ def _started(place: Place, server: str) -> Iterator[tuple[str, str]]:
     """Start a server and the offer of its index; yield the URLs of both."""
     with tempfile.TemporaryDirectory(dir=place.folder) as scratch:
         programs = place.tools / re.sub(r"\W.*", "", server) / "bin"
-        with INDEX_SERVERS[server](place.published, Path(scratch), programs) as url, _offer(url) as site:
+        with (
+            INDEX_SERVERS[server](place.published, Path(scratch), programs) as url,
+            _offer(url, place) as site,
+        ):
             yield url, site
 
 
 @contextmanager
-def _offer(index_url: str) -> Iterator[str]:
+def _offer(index_url: str, place: Place) -> Iterator[str]:
     """Start `serve` for an index; yield its URL."""
     machines = [part for name, spec in MACHINES.items() for part in ("--machine", f"{name}={spec}")]
     command = [
@@ -311,7 +316,7 @@ def _offer(index_url: str) -> Iterator[str]:
         [*map(str, command), "--no-access-log"],
         stdout=subprocess.PIPE,
         text=True,
-        env=clean_environment(ROOT),
+        env=clean_environment(place.folder),
     ) as process:
         try:
             assert process.stdout is not None

@@ -86,10 +86,17 @@ def devpi(folder: Path, scratch: Path, programs: Path) -> Iterator[str]:
 
 @contextmanager
 def devpi_mirror(folder: Path, scratch: Path, programs: Path) -> Iterator[str]:
-    """Mirror static pages with devpi: it drops index files."""
+    """Mirror static pages with devpi: it drops index files.
+
+    While devpi reads a project for the first time, it answers other requests for it with an empty page. So
+    each project is requested once.
+    """
     with served(folder) as origin, _devpi_server(scratch, programs) as (url, token):
         settings = {"type": "mirror", "mirror_url": f"{origin}simple/", "mirror_use_external_urls": False}
         _json(f"{url}/root/copy", "PUT", {**settings, "volatile": True}, token)
+        for project in (folder / "simple").iterdir():
+            if project.is_dir():
+                _get(f"{url}/root/copy/+simple/{project.name}/")
         yield f"{url}/root/copy/+simple/"
 
 
@@ -105,6 +112,11 @@ def _devpi_server(scratch: Path, programs: Path) -> Iterator[tuple[str, str]]:
     with _running(*command, url=f"{url}/+api", log=scratch / "log"):
         answer = _json(f"{url}/+login", "POST", {"user": "root", "password": ""}, "")
         yield url, b64encode(f"root:{answer['result']['password']}".encode()).decode()
+
+
+def _get(url: str) -> None:
+    with urllib.request.urlopen(url):
+        pass
 
 
 def _json(url: str, method: str, document: object, token: str) -> Any:

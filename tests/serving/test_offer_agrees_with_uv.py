@@ -106,7 +106,6 @@ def test_uv_selects_the_same_in_its_own_environment_unless_a_conflict_is_reporte
     given: Compared, offer: tuple[str, Site], tmp_path: Path
 ) -> None:
     url, site = offer
-    site.offers.clear()  # those of the named environment
     index = ("--default-index", f"{url}simple/")
     selected = uv_installs([*given.cases], tmp_path, *index, *OPTIONS, flag=False)
     reported = {

@@ -1,7 +1,7 @@
 """The options of installers that name an index or a folder: they would win over the variables of the offer.
 
 uv ignores some of them beside its variables, so a user would get packages from another index than the named
-one. Source: measured with pip 26.3, uv 0.13.9, pip-tools 7.6.2 and pipenv 2026.10.3.
+one. Source: measured with pip 26.3, uv 0.13, pip-tools 7.6.2 and pipenv 2026.10.3.
 """
 
 from __future__ import annotations

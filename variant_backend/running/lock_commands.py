@@ -1,6 +1,6 @@
 """The commands that may write a lock file: it would name the offer of one run, and fit one machine.
 
-Source: measured with pip 26.3, uv 0.13.9, PDM 2.29.4, pipenv 2026.10.3, pip-tools 7.6.2 and hatch 1.18.2.
+Source: measured with pip 26.3, uv 0.13, PDM 2.29.4, pipenv 2026.10.3, pip-tools 7.6.2 and hatch 1.18.2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The sources in project files and scripts that win over the variables of the offer.
 
-Source: measured with uv 0.13.9, PDM 2.29.4 and pipenv 2026.10.3. uv obeys ``[tool.uv.sources]`` beside any
+Source: measured with uv 0.13, PDM 2.29.4 and pipenv 2026.10.3. uv obeys ``[tool.uv.sources]`` beside any
 variable. PDM merges its sources with that of its variable. pipenv replaces only the URL of PyPI.
 """
 

@@ -1,7 +1,7 @@
 """The project files whose ``[tool.uv.sources]`` a command of uv uses.
 
 uv obeys those of each project that it builds, of the root of its workspace, and of the projects that these
-name by path. Source: measured with uv 0.13.9.
+name by path. Source: measured with uv 0.13.
 """
 
 from __future__ import annotations
