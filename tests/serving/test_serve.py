@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import http.server
 import json
@@ -29,6 +30,7 @@ from helpers.servers import answering, publish
 from starlette.types import Message
 
 from variant_backend.cli.main import main
+from variant_backend.formats.release import File
 from variant_backend.formats.simple_api import JSON_TYPE
 from variant_backend.serving.asgi import SiteApplication
 from variant_backend.serving.respond import ClientRequest, ServerAnswer
@@ -238,6 +240,37 @@ def test_clients_get_no_file_beside_the_sources(serving: Serving, path: str) -> 
     page = ask(f"{serving.urls[0]}torchy/").body.decode()
     (key,) = re.findall(r"files/torchy/(\w+)/", page)
     assert ask(serving.site + path.format(key=key)).status == 404
+
+
+def test_a_client_that_goes_away_ends_the_request_to_the_upstream() -> None:
+    ended = threading.Event()
+
+    def endless() -> Iterator[bytes]:
+        try:
+            yield b"HTTP/1.1 200 OK\r\n\r\n"
+            while True:
+                yield bytes(1 << 16)
+        finally:
+            ended.set()
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        """Send nothing."""
+
+    scope = {"type": "http", "method": "GET", "path": "/a/", "raw_path": b"/a/", "headers": []}
+    with sending(endless) as port:
+        file = File("demo-1.0-py3-none-any.whl", f"http://127.0.0.1:{port}/demo.whl", {})
+        answer = ServerAnswer(200, {}, file=file)
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            asyncio.run(SiteApplication(lambda _: answer, logs=False)(scope, receive, send))
+            assert ended.wait(5)
+        finally:
+            if was_enabled:
+                gc.enable()
 
 
 def broken_site(_: ClientRequest) -> ServerAnswer:

@@ -22,11 +22,11 @@ from .found_files import pipfile, project_folder, text_of, toml_of
 from .pip_settings import pip_settings
 
 PYPI = "https://pypi.org/simple"
-# The keys of files, and of their table `pip`, that name sources, or print them.
+# The keys of files of uv, and of their table `pip`, that name sources.
 SOURCE_KEYS = frozenset(
     (
         *("index", "index-url", "extra-index-url", "find-links", "no-index", "torch-backend"),
-        "emit-index-url",
+        "emit-index-url",  # it prints the address of the offer
     )
 )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -45,6 +45,8 @@ class SiteApplication:
         except VariantError as error:  # the connection ends before the content does, so the client sees it
             _print_failure(request, error.lines())
         finally:
+            if isinstance(parts, Generator):  # the client may have gone away before the end
+                parts.close()
             if self._logs:
                 milliseconds = (time.perf_counter() - started) * 1000
                 print_message(_log_line(request, answer.status, milliseconds, sent.size))

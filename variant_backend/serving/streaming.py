@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -81,7 +80,13 @@ def begun(answer: ServerAnswer) -> tuple[ServerAnswer, Iterator[bytes]]:
     except VariantError as error:
         failed = error_response(502, "\n".join(error.lines()))
         return failed, iter((failed.body,))
-    return answer, chain((first,), parts)
+    return answer, _from(first, parts)
+
+
+def _from(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield all parts. Closing this generator ends the request to the upstream, unlike closing a chain."""
+    yield first
+    yield from others
 
 
 def _content(file: File) -> Iterator[bytes]:
