@@ -77,7 +77,7 @@ def _of_uv(asked: _Asked) -> Iterator[Problem]:
         yield asked.problem("would print the address of this run", "remove --emit-index-url")
     elif asked.command.words[:2] in [("tool", "install"), ("tool", "upgrade")]:
         text = "would keep the address of this run for later upgrades of the tool"
-        yield asked.problem(text, f"use uvx, or install with {_SERVED_INDEX}")
+        yield asked.problem(text, f"use uvx, or {_SERVED_INDEX}")
     elif asked.subcommand in _WRITERS_OF_UV and _may_write_uv_lock(asked):
         remedy = f"add {_SAFEST_OF_UV.get(asked.subcommand, '--frozen')}, or {LOCK_WITH_SERVE}"
         yield asked.problem("may write the address of this run into uv.lock", remedy)
