@@ -50,15 +50,21 @@ def tag_order(wheel: WheelFilename) -> Order:
     >>> [name.tags for name in sorted(names, key=tag_order)]
     ['py2.py3-none-any', 'py3-none-any', 'py3.py2-none-any']
     """
-    texts = [part.split(".") for part in wheel.tags.split("-")]
-    known = [
+    is_single, known = _orders(wheel.tags)
+    is_short = is_single and not wheel.build and wheel.label is None
+    spelled = f"{wheel.build}-{wheel.tags}" if wheel.build else wheel.tags
+    return (not is_short, *known, spelled, str(wheel))
+
+
+@lru_cache(maxsize=1000)
+def _orders(text: str) -> tuple[bool, tuple[Order, ...]]:
+    """Return whether tags are single and known ones, and the positions of the known ones, part by part."""
+    texts = [part.split(".") for part in text.split("-")]
+    known = tuple(
         tuple(order for tag in tags if (order := _order(kinds, tag)))
         for kinds, tags in zip((_PYTHONS, _ABIS, _PLATFORMS), texts, strict=True)
-    ]
-    is_single = all(len(tags) == len(orders) == 1 for tags, orders in zip(texts, known, strict=True))
-    is_short = is_single and not wheel.build and wheel.label is None
-    spelled = "-".join(filter(None, (wheel.build, wheel.tags)))
-    return (not is_short, *known, spelled, str(wheel))
+    )
+    return all(len(tags) == len(orders) == 1 for tags, orders in zip(texts, known, strict=True)), known
 
 
 @lru_cache(maxsize=1000)
