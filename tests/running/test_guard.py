@@ -49,6 +49,7 @@ def places(*arguments: object) -> list[str]:
         (f"uv pip install --extra-index-url {URL} -f wheels x", ["uv --extra-index-url", "uv -f"]),
         ("uv pip install --torch-backend auto torch", ["uv --torch-backend"]),
         ("uv pip install --config-file uv.toml demo", ["uv --config-file"]),
+        ("pdm -c pdm.toml sync", ["pdm -c"]),
         (f"pipenv install --skip-lock --ind={URL}", ["pipenv --index"]),
         (f"pipenv install --skip-lock --extra-pip-args='--extra-index-url {URL}'", ["pip --extra-index-url"]),
         (f"uv run --no-project pip install -i {URL} demo", ["pip -i"]),

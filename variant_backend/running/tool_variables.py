@@ -88,12 +88,15 @@ def _of_uv(offer: OfferPlace, files: ToolFiles, settings: Settings) -> dict[str,
 
 
 def _of_pdm(environ: Mapping[str, str], offer: OfferPlace, files: ToolFiles) -> dict[str, str]:
-    """Return the variables of PDM; its cache mixes files of profiles, and its file may add indexes."""
+    """Return the variables of PDM; its cache mixes files of profiles, and its files may add indexes.
+
+    An empty table hides an index in the file for all users.
+    """
     variables = {"PDM_PYPI_URL": offer.url, "PDM_CACHE_DIR": str(files.caches / "pdm" / offer.profile)}
     settings = pdm_settings(environ)
     of_index = settings.get("pypi")
     if isinstance(of_index, dict):
-        kept = {key: value for key, value in of_index.items() if not isinstance(value, dict)}
+        kept = {key: {} if isinstance(value, dict) else value for key, value in of_index.items()}
         if kept != of_index:
             variables["PDM_CONFIG_FILE"] = _written(files.temporary / "pdm.toml", {**settings, "pypi": kept})
     return variables
