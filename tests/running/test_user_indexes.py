@@ -99,7 +99,7 @@ def test_pdm_and_pipenv_have_their_own_indexes(tmp_path: Path) -> None:
     assert indexes(tmp_path, "pdm install", PDM_PYPI_URL=C).index_urls == (C,)
     assert indexes(tmp_path, "pipenv install").index_urls == (B, C)
     assert indexes(tmp_path, "pipenv install", PIPENV_PYPI_MIRROR=A).index_urls == (A,)
-    assert indexes(tmp_path, "pip install", PIP_CERT="/ca.pem").certificates == "/ca.pem"
+    assert indexes(tmp_path, "/pip install", PIP_CERT="/ca.pem").certificates == "/ca.pem"
 
 
 def test_further_indexes_of_pdm_are_removed(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_further_indexes_of_pdm_are_removed(tmp_path: Path) -> None:
         (tmp_path / name / "pdm" / "config.toml").write_text(f"[pypi]\n{text}")
     assert indexes(tmp_path, "pdm install").index_urls == (A,)
     offer = OfferPlace("profile", 1, "token")
-    environ = tool_environ(os.environ, offer, ToolFiles.below(tmp_path))
+    environ: dict[str, Any] = {**tool_environ(os.environ, offer, ToolFiles.below(tmp_path))}
     program = (
         "import os\nfrom pdm.core import Core\n"
         "project = Core().create_project('.', global_config=os.getenv('PDM_CONFIG_FILE'))\n"

@@ -71,6 +71,5 @@ def _files_of_environment(command: ToolCommand, environ: Mapping[str, str]) -> l
         program = next(programs_on_path([program.name], environ), program)
     if not program.is_absolute():
         return []
-    name, above = ("pip.ini", program.parent) if sys.platform == "win32" else ("pip.conf", program.parents[1])
-    folders = [above.parent, above] if sys.platform == "win32" else [above]
-    return [folder / name for folder in folders]
+    beside, above = program.parent, program.parent.parent
+    return [above / "pip.ini", beside / "pip.ini"] if sys.platform == "win32" else [above / "pip.conf"]

@@ -132,5 +132,5 @@ def _with_proxy_of_pip(environ: Mapping[str, str], files: ToolFiles, proxy: str)
     path = files.temporary / "pip.conf"
     path.write_text(pip_config_without(environ, {"proxy"}) or "")
     url = proxy if "://" in proxy else f"http://{proxy}"
-    names = ("http_proxy", "https_proxy", "HTTPS_PROXY")
+    names = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")  # on Windows, a name has one value
     return {**dict.fromkeys(names, url), "PIP_CONFIG_FILE": str(path)}
