@@ -38,7 +38,10 @@ filenames = st.text("a.-+ \"'<>&;%#?=:@[]é", min_size=1, max_size=8).filter(
 
 @st.composite
 def files(
-    draw: st.DrawFn, hashes: st.SearchStrategy[dict[str, str]], size: st.SearchStrategy[int | None]
+    draw: st.DrawFn,
+    hashes: st.SearchStrategy[dict[str, str]],
+    size: st.SearchStrategy[int | None],
+    time: st.SearchStrategy[str | None],
 ) -> File:
     name = draw(filenames)
     return File(
@@ -49,6 +52,8 @@ def files(
         draw(st.none() | texts),
         draw(st.none() | hashes),
         draw(st.none() | texts),
+        draw(time),
+        draw(st.none() | st.just("https://files.test/a/provenance")),
     )
 
 
@@ -56,12 +61,15 @@ def pages(of: st.SearchStrategy[File]) -> st.SearchStrategy[Page]:
     return st.builds(Page, st.just("my-demo"), st.lists(of, max_size=4).map(tuple))
 
 
-@given(pages(files(one_hash, st.none())))
+@given(pages(files(one_hash, st.none(), st.none())))
 def test_an_html_page_is_read_as_written(page: Page) -> None:
     assert from_html(to_html(page), URL) == page
 
 
-@given(pages(files(st.dictionaries(texts, digests, max_size=2), st.none() | st.integers(0))))
+times = st.sampled_from([None, "2026-11-29T07:58:00Z", "2026-11-29T07:58:00.123456Z"])
+
+
+@given(pages(files(st.dictionaries(texts, digests, max_size=2), st.none() | st.integers(0), times)))
 def test_a_json_page_is_read_as_written(page: Page) -> None:
     assert from_json(to_json(page), URL) == page
 

@@ -119,6 +119,20 @@ def test_a_wheel_with_variant_markers_has_its_new_hash(index: Server, tmp_path: 
         assert wheel.core_metadata == metadata
 
 
+def test_only_a_file_with_its_own_name_keeps_its_attestations(index: Server, tmp_path: Path) -> None:
+    variant, plain = (
+        variant_wheel(tmp_path, "v3"),
+        variant_wheel(tmp_path, None, version="2.0"),
+    )
+    page = publish_page(index.folder, [variant, plain]) / "index.html"
+    page.write_text(page.read_text().replace("<a ", '<a data-provenance="https://example.org/p" '))
+    ready = prepared(upstream_of(tmp_path, index.url)).files
+    assert {one.file.filename: one.file.provenance for one in ready} == {
+        "demo-1.0-0_v3-py3-none-any.whl": None,
+        plain.name: "https://example.org/p",
+    }
+
+
 def test_a_rewritten_wheel_is_made_once_for_all_processes(index: Server, tmp_path: Path) -> None:
     wheel = variant_wheel(tmp_path, "v3", requires=[MARKED])
     publish_page(index.folder, [wheel])

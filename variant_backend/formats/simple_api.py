@@ -1,7 +1,7 @@
 """Write and read the pages of a package index, as HTML and as JSON.
 
 Sources: the simple repository API (PEP 503, 592, 629, 691, 700), and the metadata files beside wheels
-(PEP 658, 714). Pages that are read are untrusted.
+(PEP 658, 714), attestations (PEP 740). Pages that are read are untrusted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from ..errors import MOST_SHOWN, Problem, VariantError
+from ..lowlevel.urls import is_http
 from ..variants.filename import check_project_name, normalize, version_of
 from ..variants.validation import Document, join, read_strict_json
 from .html_reading import start_tags
@@ -40,6 +41,7 @@ _TAGS = {
         "data-core-metadata",
         "data-dist-info-metadata",
         "data-yanked",
+        "data-provenance",
     ),
     "base": ("href",),
     "meta": ("name", "content"),
@@ -178,6 +180,8 @@ def _anchor(file: File) -> Html:
         attributes["data-core-metadata"] = _one_hash(file.core_metadata) or "true"
     if file.yanked is not None:
         attributes["data-yanked"] = file.yanked
+    if file.provenance is not None:
+        attributes["data-provenance"] = file.provenance
     return _line(file.filename, **attributes)
 
 
@@ -202,6 +206,8 @@ def _entry(file: File) -> dict[str, object]:
         entry["size"] = file.size
     if file.upload_time is not None:
         entry["upload-time"] = file.upload_time
+    if file.provenance is not None:
+        entry["provenance"] = file.provenance
     if file.core_metadata is not None:
         entry["core-metadata"] = dict(file.core_metadata) or True  # pip 22.3 to 23.1 fails with the older key
     if file.yanked is not None:
@@ -257,6 +263,7 @@ def _linked(attributes: Mapping[str, str], base: str) -> File | None:
         requires_python=attributes.get("data-requires-python"),
         core_metadata=None if core_metadata == "false" else _hashes(core_metadata),
         yanked=attributes.get("data-yanked"),
+        provenance=_read_provenance(attributes.get("data-provenance"), base),
     )
 
 
@@ -324,6 +331,7 @@ def _read_entry(document: Document, value: object, place: str, url: str) -> File
         else _read_hashes(document, {} if core_metadata is True else core_metadata, join(place, key)),
         _read_yanked(document, entry.get("yanked", False), join(place, "yanked")),
         _read_upload_time(entry.get("upload-time")),
+        _read_provenance(entry.get("provenance"), url),
     )
 
 
@@ -332,6 +340,12 @@ def _read_yanked(document: Document, value: object, place: str) -> str | None:
     if value is None or isinstance(value, bool):
         return "" if value else None
     return document.string(value, place)
+
+
+def _read_provenance(value: object, url: str) -> str | None:
+    """Read the URL of attestations; others are ignored, as no installer needs them."""
+    joined = _joined(url, value) if isinstance(value, str) and value else None
+    return joined if joined and is_http(joined) else None
 
 
 def _read_upload_time(value: object) -> str | None:

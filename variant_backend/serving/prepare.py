@@ -82,6 +82,8 @@ def _prepared(offered: Offered, upstream: Upstream, delivery: Delivery) -> Prepa
         file = file._replace(hashes={**file.hashes, "sha256": digest}, size=size)
     if offered.wheel is None:
         return _unchanged(offered, file, is_direct=not delivery.is_streamed(file))
+    if offered.filename != offered.file.filename:
+        file = file._replace(provenance=None)  # attestations name the file of the upstream
     name, variant, support = offered.wheel
     metadata = upstream.core_metadata(offered.file, name)
     if not _has_markers(metadata):

@@ -136,7 +136,11 @@ class Upstream:
         kept = self._rewriting.result(key, partial(self._wheels.get, key, make))
         hashes = {"sha256": kept.sha256}
         return file._replace(
-            location=kept.path, hashes=hashes, size=kept.size, core_metadata=hashes_of(metadata)
+            location=kept.path,
+            hashes=hashes,
+            size=kept.size,
+            core_metadata=hashes_of(metadata),
+            provenance=None,
         )
 
 
