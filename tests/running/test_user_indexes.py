@@ -122,6 +122,13 @@ def test_further_indexes_of_pdm_are_removed(tmp_path: Path) -> None:
     assert shown.stdout.split() == [offer.url]
 
 
+def test_pip_reads_no_file_if_it_read_none_before(tmp_path: Path) -> None:
+    environ = {"PIP_PROXY": "p:1", "PIP_CONFIG_FILE": os.devnull}
+    variables = tool_environ(environ, OfferPlace("x", 1, "t"), ToolFiles.below(tmp_path), proxy="p:1")
+    assert variables["PIP_CONFIG_FILE"] == os.devnull
+    assert variables["https_proxy"] == "http://p:1"
+
+
 @pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
 def test_files_of_pip_and_pdm_are_where_they_read_them(
     system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

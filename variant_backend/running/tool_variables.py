@@ -129,8 +129,11 @@ def _with_proxy_of_pip(environ: Mapping[str, str], files: ToolFiles, proxy: str)
 
     The file of PIP_CONFIG_FILE has the highest priority, and an empty value hides others.
     """
-    path = files.temporary / "pip.conf"
-    path.write_text(pip_config_without(environ, {"proxy"}) or "")
     url = proxy if "://" in proxy else f"http://{proxy}"
     names = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")  # on Windows, a name has one value
-    return {**dict.fromkeys(names, url), "PIP_CONFIG_FILE": str(path)}
+    variables = dict.fromkeys(names, url)
+    if (text := pip_config_without(environ, {"proxy"})) is not None:
+        path = files.temporary / "pip.conf"
+        path.write_text(text)  # in the encoding of this machine, as pip reads it
+        variables["PIP_CONFIG_FILE"] = str(path)
+    return variables
