@@ -176,6 +176,22 @@ def test_settings_of_pip_are_those_that_pip_lists(is_named: bool, tmp_path: Path
     assert (expected["index-url"], "proxy" in expected) == ((B, False) if is_named else (A, True))
 
 
+@pytest.mark.parametrize("is_on_path", [False, True])
+def test_settings_of_the_environment_of_pip_are_read(
+    is_on_path: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suffix, name = (".exe", "pip.ini") if sys.platform == "win32" else ("", "pip.conf")
+    program = tmp_path / "env" / SCRIPTS.name / f"pip{suffix}"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o700)
+    (tmp_path / "env" / name).write_text(f"[global]\nindex-url = {A}\n")
+    monkeypatch.chdir(tmp_path)
+    command = read_command([program.name if is_on_path else str(program.relative_to(tmp_path)), "install"])
+    environ = {"PATH": str(program.parent)} if is_on_path else {}
+    assert pip_settings(command, environ)["index-url"] == A
+    assert "index-url" not in pip_settings(read_command(["pip", "install"]), {})
+
+
 def test_configured_sources_are_used_if_the_tool_has_none() -> None:
     configured = Sources.of([], [A])
     assert run_sources(UserIndexes("pip"), configured).sources == configured
