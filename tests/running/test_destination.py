@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import venv
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from variant_backend.running.destination import destination
 from variant_backend.running.site_packages import changed, installed_wheels
 
 SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"
+POSIX_ONLY = pytest.mark.skipif("sys.platform == 'win32'", reason="py.exe finds another Python")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         venv.create(folder / name, symlinks=sys.platform != "win32")
     pip = folder / "other" / SCRIPTS / ("pip.exe" if sys.platform == "win32" else "pip")
     pip.touch(mode=0o755)
+    with suppress(OSError):  # Windows has its own py.exe
+        (folder / "other" / SCRIPTS / "py").symlink_to("python")
     return folder
 
 
@@ -40,6 +44,8 @@ def found(project: Path, line: str, **environ: str) -> str | None:
     [
         ("pip install demo", "other"),
         ("python -m pip install demo", "other"),
+        pytest.param("py -m pip install demo", "other", marks=POSIX_ONLY),
+        ("py -3.12 -m pip install demo", None),
         ("pip --python .venv install demo", ".venv"),
         ("pip download demo", None),
         ("uv pip install demo", ".venv"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import VariantError
 from ..machine.environment import Environment, active_environment, base_site_packages, named_environment
 from ..serving.environments import Environments, environment_of_target
-from .command import ToolCommand
+from .command import ToolCommand, program_name
 from .found_files import project_folder, working_folder
 
 # The subcommands that install into one environment, by tool.
@@ -92,7 +92,9 @@ def _environment(command: ToolCommand, environ: Mapping[str, str], folder: Path)
 
 
 def _of_program(command: ToolCommand, environ: Mapping[str, str]) -> Environment | None:
-    """Return the environment of the interpreter that runs pip."""
+    """Return the environment of the interpreter that runs pip, None if py.exe selects it by an option."""
+    if program_name(command.arguments[0]) in ("py", "pyw") and command.arguments[1] != "-m":
+        return None
     program = shutil.which(command.arguments[0], path=environ.get("PATH"))
     if program is None:
         return None
