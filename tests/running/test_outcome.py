@@ -122,6 +122,34 @@ def test_a_version_that_the_offer_lacks_is_a_warning(
     assert (done.lines, [problem.place for problem in done.warnings]) == ([], places)
 
 
+@pytest.mark.parametrize(
+    ("line", "reported"),
+    [
+        ("{scripts}/python script.py", {"changed"}),
+        ("make", {"changed"}),
+        ("sh script.sh", {"changed"}),
+        ("time pip install torchy", {"changed", "kept"}),
+        ("tox", set()),
+    ],
+)
+def test_what_programs_install_around_the_offer_is_a_warning(
+    session: Session, line: str, reported: set[str]
+) -> None:
+    folder, scripts = session.prefix.parent, session.prefix / ("Scripts" if os.name == "nt" else "bin")
+    (scripts / ("pip.exe" if os.name == "nt" else "pip")).touch(mode=0o755)
+    environ = {"VIRTUAL_ENV": str(session.prefix), "PATH": str(scripts)}
+    command = read_command(line.format(scripts=scripts).split())
+    (site_packages,) = session.prefix.glob("[lL]ib/**/site-packages")
+    (site_packages / "torchy-1.0.dist-info").mkdir()
+    for what in ("kept", "changed"):
+        start = installed_before(command, environ, folder)
+        if what == "changed":
+            os.utime(site_packages / "torchy-1.0.dist-info", ns=(0, 0))
+        done = outcome(session.site, "new", command, start, environ, folder)
+        expected = ["torchy 1.0"] if what in reported else []
+        assert (done.lines, [problem.place for problem in done.warnings]) == ([], expected)
+
+
 def test_an_upstream_that_fails_is_a_warning(tmp_path: Path) -> None:
     venv.create(tmp_path / "env", symlinks=sys.platform != "win32")
     with offered_site("http://127.0.0.1:9/simple/") as (site, url):

@@ -8,10 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import VariantError
-from ..machine.environment import Environment, active_environment, base_site_packages, named_environment
+from ..machine.environment import (
+    Environment,
+    active_environment,
+    base_site_packages,
+    is_virtual,
+    named_environment,
+)
 from ..serving.environments import Environments, environment_of_target
 from .command import ToolCommand
 from .found_files import project_folder, working_folder
+from .started_commands import unwrapped
 
 # The subcommands that install into one environment, by tool.
 _INSTALLING = {
@@ -31,13 +38,15 @@ def installs(command: ToolCommand) -> bool:
 def destination(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> Environment | None:
     """Return the environment that a command installs into; *folder* is where it is started.
 
-    None if the command installs nothing, or into environments that only the tool knows, or if there is no
-    environment yet.
+    For an unknown program, it is the one that the program probably uses. None if the command installs
+    nothing, or into environments that only the tool knows, or if there is no environment yet.
     """
-    if not installs(command):
-        return None
+    command = unwrapped(command)
     with suppress(VariantError, OSError):
-        return _folder(command, environ, folder) or _environment(command, environ, folder)
+        if installs(command):
+            return _folder(command, environ, folder) or _environment(command, environ, folder)
+        if not command.tool:
+            return _beside_program(command, environ) or active_environment(environ, folder)
     return None
 
 
@@ -89,6 +98,13 @@ def _environment(command: ToolCommand, environ: Mapping[str, str], folder: Path)
         if ("--active", "") not in command.given:
             known.pop("VIRTUAL_ENV", None)
     return active_environment(known, place)
+
+
+def _beside_program(command: ToolCommand, environ: Mapping[str, str]) -> Environment | None:
+    """Return the virtual environment that has the program of a command, such as an interpreter."""
+    program = shutil.which(command.arguments[0], path=environ.get("PATH"))
+    prefix = Path(program).parents[1] if program and len(Path(program).parents) > 1 else None
+    return named_environment(str(prefix), environ) if prefix and is_virtual(prefix) else None
 
 
 def _of_program(command: ToolCommand, environ: Mapping[str, str]) -> Environment | None:
