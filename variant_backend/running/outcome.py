@@ -61,8 +61,7 @@ def outcome(
     for name, project in sorted(asked.items()):
         if project.offer and project.offer.choices:
             lines += _lines(project, project.offer, installed.get(name), is_known=is_known)
-            problems += project.problems
-    problems += (problem for project in asked.values() for problem in project.failures)
+        problems += (*project.problems, *project.failures)
     problems = [*dict.fromkeys(problems)]
     if place is None:
         return RunOutcome(lines, problems)
