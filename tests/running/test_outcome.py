@@ -127,22 +127,25 @@ def test_a_version_that_the_offer_lacks_is_a_warning(
 
 
 @pytest.mark.parametrize(
-    ("line", "reported"),
+    ("line", "reported", "remedy"),
     [
-        ("{scripts}/python script.py", {"changed"}),
-        ("make", {"changed"}),
-        ("sh script.sh", {"changed"}),
-        ("time pip install torchy", {"changed", "kept"}),
-        ("tox", set()),
+        ("{scripts}/python script.py", {"changed"}, "pip"),
+        ("make", {"changed"}, "pip"),
+        ("sh script.sh", {"changed"}, "pip"),
+        ("uv run --no-project --with torchy python", {"changed"}, "uv pip"),
+        ("time pip install torchy", {"changed", "kept"}, "pip"),
+        ("sh -c 'uv pip install torchy'", {"changed", "kept"}, "uv pip"),
+        ("pipenv install --skip-lock torchy", {"changed", "kept"}, "pipenv run pip"),
+        ("tox", set(), ""),
     ],
 )
-def test_what_programs_install_around_the_offer_is_a_warning(
-    session: Session, line: str, reported: set[str]
+def test_what_any_program_installs_around_the_offer_is_a_warning(
+    session: Session, line: str, reported: set[str], remedy: str
 ) -> None:
     folder, scripts = session.prefix.parent, session.prefix / ("Scripts" if os.name == "nt" else "bin")
     (scripts / ("pip.exe" if os.name == "nt" else "pip")).touch(mode=0o755)
     environ = {"VIRTUAL_ENV": str(session.prefix), "PATH": str(scripts)}
-    command = read_command(line.format(scripts=scripts).split())
+    command = read_command(shlex.split(line.format(scripts=scripts.as_posix())))
     (site_packages,) = session.prefix.glob("[lL]ib/**/site-packages")
     (site_packages / "torchy-1.0.dist-info").mkdir()
     for what in ("kept", "changed"):
@@ -150,8 +153,8 @@ def test_what_programs_install_around_the_offer_is_a_warning(
         if what == "changed":
             os.utime(site_packages / "torchy-1.0.dist-info", ns=(0, 0))
         done = outcome(session.site, "new", command, start, environ, folder)
-        expected = ["torchy 1.0"] if what in reported else []
-        assert (done.lines, [problem.place for problem in done.warnings]) == ([], expected)
+        assert [problem.place for problem in done.warnings] == (["torchy 1.0"] if what in reported else [])
+        assert all(f"start `{remedy} install " in str(problem) for problem in done.warnings)
 
 
 def test_a_broken_page_is_a_warning_if_no_variant_is_left(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from .started_commands import unwrapped
 # The subcommands that install into one environment, by tool.
 _INSTALLING = {
     "pip": (("install",),),
-    "uv": (("pip", "install"), ("pip", "sync"), ("sync",), ("add",), ("remove",), ("run",)),
+    "uv": (("pip", "install"), ("pip", "sync"), ("sync",), ("add",), ("remove",)),
     "pdm": (("install",), ("sync",), ("add",), ("update",)),
     "pipenv": (("install",), ("sync",)),
     "pip-tools": ((),),
@@ -38,15 +38,15 @@ def installs(command: ToolCommand) -> bool:
 def destination(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> Environment | None:
     """Return the environment that a command installs into; *folder* is where it is started.
 
-    For an unknown program, it is the one that the program probably uses. None if the command installs
-    nothing, or into environments that only the tool knows, or if there is no environment yet.
+    For an unknown program, also one that a tool runs, it is the one that the program probably uses. None if
+    the command installs nothing, or into environments that only the tool knows, or if there is none yet.
     """
     command = unwrapped(command)
     with suppress(VariantError, OSError):
         if installs(command):
             return _folder(command, environ, folder) or _environment(command, environ, folder)
-        if not command.tool:
-            return _beside_program(command, environ) or active_environment(environ, folder)
+        if not command.tool or command.words[:1] == ("run",):
+            return _of_unknown(command, environ) or active_environment(environ, folder)
     return None
 
 
@@ -100,10 +100,10 @@ def _environment(command: ToolCommand, environ: Mapping[str, str], folder: Path)
     return active_environment(known, place)
 
 
-def _beside_program(command: ToolCommand, environ: Mapping[str, str]) -> Environment | None:
-    """Return the virtual environment that has the program of a command, such as an interpreter."""
-    program = shutil.which(command.arguments[0], path=environ.get("PATH"))
-    prefix = Path(program).parents[1] if program and len(Path(program).parents) > 1 else None
+def _of_unknown(command: ToolCommand, environ: Mapping[str, str]) -> Environment | None:
+    """Return the virtual environment that has an unknown program, such as an interpreter or a script."""
+    program = None if command.tool else shutil.which(command.arguments[0], path=environ.get("PATH"))
+    prefix = Path(program).absolute().parents[1] if program else None
     return named_environment(str(prefix), environ) if prefix and is_virtual(prefix) else None
 
 
