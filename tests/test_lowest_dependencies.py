@@ -1,4 +1,4 @@
-"""The lowest declared dependencies: builds, make-variant and stub work; other features name what they need.
+"""The lowest declared dependencies: builds, make-variant, stub, serve and run work; others name a remedy.
 
 uv installs the versions that pyproject.toml declares. Builds run without isolation, as in distributions.
 """
@@ -16,6 +16,7 @@ import pytest
 from helpers.programs import run
 from helpers.sample_projects import ROOT
 from helpers.sample_release import DOCUMENT, write_release
+from helpers.serve_process import served_by_command
 from helpers.servers import served
 
 from variant_backend.formats.toml_read import read_toml
@@ -47,14 +48,17 @@ NO_ISOLATION = ("--no-build-isolation", "--no-deps", "--no-cache-dir")
 Program = Callable[..., str]
 
 
+def interpreter(folder: Path) -> Path:
+    return folder / "environment" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
 @pytest.fixture
 def module(tmp_path: Path) -> Program:
     """An environment with the lowest dependencies and what the builds need, in a folder with a project."""
-    environment = tmp_path / "environment"
-    python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    environment, python = tmp_path / "environment", interpreter(tmp_path)
     install = ("uv", "pip", "install", "--quiet", "--python", python)
     run("uv", "venv", "--quiet", "--python", sys.executable, environment)
-    run(*install, "--resolution", "lowest-direct", ROOT)
+    run(*install, "--resolution", "lowest-direct", f"{ROOT}[serve]")
     run(*install, "flit_core", "pip")
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "pyproject.toml").write_text(PROJECT)
@@ -74,11 +78,11 @@ def remedy(output: str) -> str:
     return shlex.split(command)[2]
 
 
-def test_builds_conversions_and_stubs_work(tmp_path: Path, module: Program) -> None:
+def test_builds_conversions_stubs_and_offers_work(tmp_path: Path, module: Program) -> None:
     lines = module(*PIP, "freeze", "--all").splitlines()
     installed = dict(line.split("==") for line in lines if "==" in line)
     project: Any = read_toml(ROOT / "pyproject.toml")["project"]
-    for text in project["dependencies"]:
+    for text in [*project["dependencies"], *project["optional-dependencies"]["serve"]]:
         name, bound = re.match(r"([a-z]+)>=([\d.]+)", text).groups()  # type: ignore[union-attr]
         assert name == "tomli" or f"{installed[name]}.0.0".startswith(f"{bound}.0"), text
 
@@ -94,6 +98,13 @@ def test_builds_conversions_and_stubs_work(tmp_path: Path, module: Program) -> N
     stubbed = module("variant_backend", "stub", "dist", "--base-url", "https://example.org", "-o", "out")
     assert remedy(stubbed) == "packaging>=26.0"
     assert (tmp_path / "out" / "demo-1.0.tar.gz").exists()
+
+    download = (*PIP, "download", "--no-deps", "--dest", "offered")
+    module("variant_backend", "run", "--find-links", "dist", sys.executable, "-m", *download, "demo")
+    command = (interpreter(tmp_path), "-m", "variant_backend", "serve")
+    with served_by_command(tmp_path, "--find-links", tmp_path / "dist", command=command) as serving:
+        module(*download, "--no-cache-dir", "--index-url", serving.urls[0], "demo")
+    assert [path.name for path in (tmp_path / "offered").iterdir()] == ["demo-1.0-0_fast-py3-none-any.whl"]
 
     module(*PIP, "install", *NO_ISOLATION, "-Cvariant=safe", "--editable", "./project")
     assert "safe" in module("variant_backend", "installed")

@@ -49,6 +49,7 @@ def places(*arguments: object) -> list[str]:
         (f"uv pip install --extra-index-url {URL} -f wheels x", ["uv --extra-index-url", "uv -f"]),
         ("uv pip install --torch-backend auto torch", ["uv --torch-backend"]),
         ("uv pip install --config-file uv.toml demo", ["uv --config-file"]),
+        ("pdm -c pdm.toml sync", ["pdm -c"]),
         (f"pipenv install --skip-lock --ind={URL}", ["pipenv --index"]),
         (f"pipenv install --skip-lock --extra-pip-args='--extra-index-url {URL}'", ["pip --extra-index-url"]),
         (f"uv run --no-project pip install -i {URL} demo", ["pip -i"]),
@@ -57,6 +58,7 @@ def places(*arguments: object) -> list[str]:
         (f"env A=1 nice -n 5 pip install -i {URL} demo", ["pip -i"]),
         (f"bash -ec 'cd x && A=1 pip install -i {URL} demo; ls'", ["pip -i"]),
         (f"sh -c 'PIP_INDEX_URL={URL} pip install demo'", ["sh"]),
+        (f"cmd.exe /c pip install -i {URL} demo", ["pip -i"]),
         ("sudo pip install demo", ["sudo"]),
     ],
 )
@@ -173,6 +175,9 @@ def test_options_for_folders_of_uv_are_obeyed(tmp_path: Path) -> None:
     assert places("uv --directory a pip install .", tmp_path, files) == ["a/pyproject.toml:5"]
     assert places("uv build --project a", tmp_path) == ["a/pyproject.toml:5"]
     assert places("uv --directory a pip install -r r.txt", tmp_path) == ["a/r.txt:1"]
+    url = (tmp_path / "a" / "r.txt").as_uri()
+    assert places(f"pip install -r {url}", tmp_path) == ["a/r.txt:1"]
+    assert places("pip install -r b.txt", tmp_path, {"b.txt": f"-r {url}"}) == ["a/r.txt:1"]
 
 
 def test_sources_of_a_script_are_refused(tmp_path: Path) -> None:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+import platformdirs.macos
+import platformdirs.unix
+import platformdirs.windows
 import pytest
 from helpers.programs import SCRIPTS, run
+from pip._internal.utils import appdirs
+from pip._vendor import platformdirs as pip_platformdirs
+from pip._vendor.platformdirs import macos, unix, windows  # noqa: F401  # read as attributes of the package
 
 from variant_backend.errors import VariantError
+from variant_backend.machine.installer_files import global_files_of_pip, user_files_of_pip
 from variant_backend.running.command import read_command
+from variant_backend.running.offer_place import OfferPlace
 from variant_backend.running.pip_settings import pip_settings
 from variant_backend.running.running_offer import run_sources
+from variant_backend.running.tool_variables import ToolFiles, tool_environ
 from variant_backend.running.user_indexes import UserIndexes, check_is_safe, user_indexes
 from variant_backend.selection.releases import Sources
 
@@ -88,7 +99,57 @@ def test_pdm_and_pipenv_have_their_own_indexes(tmp_path: Path) -> None:
     assert indexes(tmp_path, "pdm install", PDM_PYPI_URL=C).index_urls == (C,)
     assert indexes(tmp_path, "pipenv install").index_urls == (B, C)
     assert indexes(tmp_path, "pipenv install", PIPENV_PYPI_MIRROR=A).index_urls == (A,)
-    assert indexes(tmp_path, "pip install", PIP_CERT="/ca.pem").certificates == "/ca.pem"
+    assert indexes(tmp_path, "/pip install", PIP_CERT="/ca.pem").certificates == "/ca.pem"
+
+
+def test_further_indexes_of_pdm_are_removed(tmp_path: Path) -> None:
+    """Those in the file for all users, too."""
+    for name, text in {
+        "home": f"url = '{A}'\n[pypi.own]\nurl = '{B}'\n",
+        "site": f"corp.url = '{C}'\n",
+    }.items():
+        (tmp_path / name / "pdm").mkdir(parents=True)
+        (tmp_path / name / "pdm" / "config.toml").write_text(f"[pypi]\n{text}")
+    assert indexes(tmp_path, "pdm install").index_urls == (A,)
+    offer = OfferPlace("profile", 1, "token")
+    environ: dict[str, Any] = {**tool_environ(os.environ, offer, ToolFiles.below(tmp_path))}
+    program = (
+        "import os\nfrom pdm.core import Core\n"
+        "project = Core().create_project('.', global_config=os.getenv('PDM_CONFIG_FILE'))\n"
+        "print(*(source.url for source in project.sources))"
+    )
+    shown = run(sys.executable, "-c", program, cwd=tmp_path, **environ)
+    assert shown.stdout.split() == [offer.url]
+
+
+def test_pip_reads_no_file_if_it_read_none_before(tmp_path: Path) -> None:
+    environ = {"PIP_PROXY": "p:1", "PIP_CONFIG_FILE": os.devnull}
+    variables = tool_environ(environ, OfferPlace("x", 1, "t"), ToolFiles.below(tmp_path), proxy="p:1")
+    assert variables["PIP_CONFIG_FILE"] == os.devnull
+    assert variables["https_proxy"] == "http://p:1"
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_files_of_pip_and_pdm_are_where_they_read_them(
+    system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ALLUSERSPROFILE", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    (tmp_path / "home" / "pip").mkdir(parents=True)
+    monkeypatch.setattr(sys, "platform", system)
+    prefix = "/opt/homebrew/opt/python@3.14/Frameworks/Python.framework/Versions/3.14"
+    monkeypatch.setattr(sys, "base_prefix", prefix)
+    for module in (platformdirs, pip_platformdirs):
+        kinds = {"linux": module.unix.Unix, "darwin": module.macos.MacOS, "win32": module.windows.Windows}
+        monkeypatch.setattr(module, "PlatformDirs", kinds[system])
+        of_windows = module.windows.get_win_folder_from_env_vars
+        monkeypatch.setattr(module.windows, "get_win_folder", of_windows)
+    assert [path.parent for path in global_files_of_pip()] == [*map(Path, appdirs.site_config_dirs("pip"))]
+    assert user_files_of_pip()[-1].parent == Path(appdirs.user_config_dir("pip"))
+    file = platformdirs.user_config_path("pdm") / "config.toml"  # `pdm.project.core`
+    file.parent.mkdir(parents=True)
+    file.write_text(f"pypi.url = '{A}'")
+    assert indexes(tmp_path, "pdm install").index_urls == (A,)
 
 
 @pytest.mark.agreement
@@ -113,6 +174,22 @@ def test_settings_of_pip_are_those_that_pip_lists(is_named: bool, tmp_path: Path
     command = read_command([str(SCRIPTS / "pip"), "install"])
     assert pip_settings(command, {**os.environ, **environ}) == expected
     assert (expected["index-url"], "proxy" in expected) == ((B, False) if is_named else (A, True))
+
+
+@pytest.mark.parametrize("is_on_path", [False, True])
+def test_settings_of_the_environment_of_pip_are_read(
+    is_on_path: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suffix, name = (".exe", "pip.ini") if sys.platform == "win32" else ("", "pip.conf")
+    program = tmp_path / "env" / SCRIPTS.name / f"pip{suffix}"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o700)
+    (tmp_path / "env" / name).write_text(f"[global]\nindex-url = {A}\n")
+    monkeypatch.chdir(tmp_path)
+    command = read_command([program.name if is_on_path else str(program.relative_to(tmp_path)), "install"])
+    environ = {"PATH": str(program.parent)} if is_on_path else {}
+    assert pip_settings(command, environ)["index-url"] == A
+    assert "index-url" not in pip_settings(read_command(["pip", "install"]), {})
 
 
 def test_configured_sources_are_used_if_the_tool_has_none() -> None:

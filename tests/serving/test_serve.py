@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import http.client
 import http.server
@@ -32,6 +33,7 @@ from starlette.types import Message
 from variant_backend.cli.main import main
 from variant_backend.formats.release import File
 from variant_backend.formats.simple_api import JSON_TYPE
+from variant_backend.serving import workers as server_processes
 from variant_backend.serving.asgi import SiteApplication
 from variant_backend.serving.respond import ClientRequest, ServerAnswer
 
@@ -161,6 +163,13 @@ def test_signals_end_the_server_without_an_error(
         assert serving.end(number) == 0
     assert "Traceback" not in serving.said()
     assert "error" not in serving.said()
+
+
+def test_workers_can_share_their_socket_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = server_processes._config(SiteApplication(broken_site, logs=False), is_worker=True)
+    settings.loop = "asyncio"  # Windows has no uvloop
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert settings.get_loop_factory() is asyncio.SelectorEventLoop
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches no single process")
@@ -336,7 +345,7 @@ def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         done = run_here(main, "serve", "-i", ".", "--port", port, cwd=tmp_path, ok=False)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert f"127.0.0.1:{port}: cannot listen: " in done.stderr
+    assert f"127.0.0.1:{port}: cannot listen: {os.strerror(errno.EADDRINUSE)}; change" in done.stderr
 
 
 def test_the_policy_file_decides(index: Path, tmp_path: Path) -> None:

@@ -108,10 +108,14 @@ def _terminal_reaches_all() -> bool:
 def end_like(code: int) -> int:
     """Return the exit code for that of a command; the signal of a person or of the system ends this process.
 
-    A shell stops a loop at Ctrl-C only if the program ends by the signal itself.
+    A shell stops a loop at Ctrl-C only if the program ends by the signal itself. Codes of Windows have 32
+    bits, and `sys.exit` takes them with a sign.
+
+    >>> end_like(3), end_like(0xC0000005)
+    (3, -1073741819)
     """
     if code >= 0:
-        return code
+        return code - (1 << 32) if code >> 31 else code
     number = signal.Signals(-code) if -code in {*signal.Signals} else None
     if number is not None and number.name in _ENDING:
         signal.signal(number, signal.SIG_DFL)

@@ -43,36 +43,41 @@ class PipConfig(configparser.RawConfigParser):
 
 def global_files_of_pip() -> list[Path]:
     """Return the possible files that pip reads for all users, the one with the highest priority last."""
-    from platformdirs import site_config_dir
+    from platformdirs import site_config_dir, site_data_dir
 
     if sys.platform == "win32":
         return [Path(site_config_dir("pip", appauthor=False), "pip.ini")]
     if sys.platform == "darwin":
-        return [Path("/Library/Application Support/pip/pip.conf")]
-    folders = site_config_dir("pip", appauthor=False, multipath=True).split(os.pathsep)
-    return [Path(folder, "pip.conf") for folder in [*folders, "/etc"]]
+        folders = site_data_dir("pip", appauthor=False, multipath=True).split(os.pathsep)
+    else:
+        folders = [*site_config_dir("pip", appauthor=False, multipath=True).split(os.pathsep), "/etc"]
+    return [Path(folder, "pip.conf") for folder in folders]
 
 
 def user_files_of_pip() -> list[Path]:
     """Return the files that pip reads for a user, the one with the highest priority last."""
-    from platformdirs import user_config_dir
+    from platformdirs import user_config_dir, user_data_dir
 
-    new = Path(user_config_dir("pip", appauthor=False, roaming=True))
-    if sys.platform == "darwin" and not new.is_dir():
-        new = Path("~/.config/pip").expanduser()
+    if sys.platform == "darwin":
+        new = Path(user_data_dir("pip", appauthor=False))
+        new = new if new.is_dir() else Path("~/.config/pip").expanduser()
+    else:
+        new = Path(user_config_dir("pip", appauthor=False, roaming=True))
     name, old = ("pip.ini", "~/pip") if sys.platform == "win32" else ("pip.conf", "~/.pip")
     return [Path(old).expanduser() / name, new / name]
 
 
 def pdm_settings(environ: Mapping[str, str]) -> Settings:
-    """Return the settings in the user's file of PDM; an invalid file is left to PDM, which reports it."""
-    from platformdirs import user_config_path
+    """Return the settings in PDM's files of the user and of all users; an invalid file is left to PDM."""
+    from platformdirs import site_config_path, user_config_path
 
     named = environ.get("PDM_CONFIG_FILE")
-    path = Path(named) if named else user_config_path("pdm", appauthor=False) / "config.toml"
-    with suppress(VariantError, OSError):
-        return parse_toml(read_regular(path), path)
-    return {}
+    own = Path(named) if named else user_config_path("pdm") / "config.toml"
+    settings: list[Settings] = []
+    for path in (own, site_config_path("pdm") / "config.toml"):
+        with suppress(VariantError, OSError):
+            settings.append(parse_toml(read_regular(path), path))
+    return reduce(_combine, settings, {})
 
 
 def uv_settings(environ: Mapping[str, str], folder: Path) -> Settings:

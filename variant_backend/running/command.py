@@ -100,7 +100,7 @@ def read_command(arguments: Sequence[str]) -> ToolCommand:
     >>> read_command(["uvx", "--from=build", "pyproject-build"]).words
     ('tool', 'run', 'pyproject-build')
     """
-    program = _program(arguments[0])
+    program = program_name(arguments[0])
     options = tuple(arguments[1:])
     if re.fullmatch(r"(python|pypy)[0-9.]*[tw]?|pyw?", program):
         module, options = _module(options)
@@ -113,7 +113,7 @@ def read_command(arguments: Sequence[str]) -> ToolCommand:
     return ToolCommand(tuple(arguments), tool, options if tool else (), words if tool else (), given)
 
 
-def _program(argument: str) -> str:
+def program_name(argument: str) -> str:
     """Return the name of a program without its folder and, as on Windows, its suffix."""
     name = PurePath(argument).name
     return re.sub(r"\.(exe|cmd|bat)$", "", PureWindowsPath(name).name, flags=re.IGNORECASE)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..errors import VariantError
 from ..formats.toml_read import parse_toml
+from ..lowlevel.ranges import path_of
 from ..lowlevel.regular_files import read_regular
 from .command import ToolCommand
 
@@ -58,6 +59,14 @@ def toml_of(text: str) -> dict[str, object]:
     with suppress(VariantError):
         return parse_toml(text.encode(), "")
     return {}
+
+
+def path_named(folder: Path, text: str) -> Path | None:
+    """Return the file that a path or a ``file:`` URL names, None for another URL."""
+    if text.lower().startswith("file:"):
+        with suppress(VariantError):
+            return path_of(text)
+    return None if "://" in text else folder / text
 
 
 def place_of_file(path: Path) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
 from ..lowlevel.terminal import print_detail
-from .command import ToolCommand
+from .command import ToolCommand, program_name
 from .destination import environments_of
-from .found_files import place_of_file, project_folder, text_of, working_folder
+from .found_files import path_named, place_of_file, project_folder, text_of, working_folder
 from .index_options import refused_options
 from .lock_commands import lock_problems
 from .pinned_hashes import PinnedHashes, hash_problems, pins_of_files, pins_of_lock
@@ -50,7 +50,7 @@ def _problems_of_wrapper(command: ToolCommand) -> Iterator[Problem]:
     """Yield the problems of a program that starts a tool: variables that it sets, or does not hand on."""
     program, arguments = command.arguments[0], command.arguments[1:]
     yield from refused_variables(program, " ".join(arguments))
-    if PurePath(program).name in ("sudo", "doas") and not any(map(_KEEPING.match, arguments)):
+    if program_name(program) in ("sudo", "doas") and not any(map(_KEEPING.match, arguments)):
         text = "it does not hand on the variables that name the offer"
         yield Problem("error", program, text, f"put it first: {program} variant-backend run COMMAND")
 
@@ -110,8 +110,8 @@ def _problems(
 def _requirement_paths(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> list[Path]:
     """Return the files with requirements of a command, and of the files of its tool."""
     project = project_folder(command, folder, environ)
-    paths = [folder / name for name in named_files(command, environ) if "://" not in name]
-    return paths + [project / name for name in files_of_tasks(command, project, environ)]
+    paths = filter(None, (path_named(folder, name) for name in named_files(command, environ)))
+    return [*paths] + [project / name for name in files_of_tasks(command, project, environ)]
 
 
 def _locked_script(script: Path) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ _BY_TOOL = {
     "pip": (*_INDEXES, "--index", "--pypi-url", *_FOLDERS, *_NONE, "--isolated", "--proxy"),
     "pip-tools": (*_INDEXES, *_FOLDERS, *_NONE),
     "uv": (*_INDEXES, "--index", "--default-index", *_FOLDERS, *_NONE, "--torch-backend", "--config-file"),
+    "pdm": ("--config", "-c"),
     "pipenv": ("--index", "-i", "--pypi-mirror"),
 }
 # The options that may be in files with requirements; pip reads them in the same way as its arguments.
@@ -27,7 +28,9 @@ IN_FILES = (*_INDEXES, "--index", "--pypi-url", *_FOLDERS, *_NONE)
 # The options whose value has arguments for pip.
 _FOR_PIP = ("--pip-args", "--extra-pip-args")
 # These tools accept the beginning of an option.
-_ABBREVIATING = ("pip", "pipenv")
+_ABBREVIATING = ("pip", "pdm", "pipenv")
+# The options that name a file with settings, and the variables that `run` reads instead of them.
+_SETTINGS = {"--config-file": "UV_CONFIG_FILE", "--config": "PDM_CONFIG_FILE", "-c": "PDM_CONFIG_FILE"}
 
 
 def refused_options(command: ToolCommand) -> Iterator[Problem]:
@@ -80,9 +83,9 @@ def option_problem(place: str, name: str, value: str) -> Problem:
     elif name == "--torch-backend":
         text = "uv would take torch from another index than the offer"
         remedy = "remove --torch-backend: the offer has the variant for this machine"
-    elif name == "--config-file":
-        text = "uv would use the sources in that file, not the offer"
-        remedy = f"remove --config-file, and set the variable UV_CONFIG_FILE={shown or 'FILE'}"
+    elif name in _SETTINGS:
+        text = f"{place.split()[0]} would use the sources in that file, not the offer"
+        remedy = f"remove {name}, and set the variable {_SETTINGS[name]}={shown or 'FILE'}"
     elif name in _NONE:
         text = "the offer is an index, and would not be used"
         remedy = "remove --no-index, and name the folder: variant-backend run --find-links DIR COMMAND"

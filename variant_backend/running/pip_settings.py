@@ -19,7 +19,7 @@ from ..errors import VariantError
 from ..lowlevel.processes import programs_on_path
 from ..lowlevel.regular_files import read_regular
 from ..machine.installer_files import PipConfig, global_files_of_pip, user_files_of_pip
-from .command import ToolCommand
+from .command import ToolCommand, program_name
 
 
 def pip_settings(command: ToolCommand, environ: Mapping[str, str]) -> dict[str, str]:
@@ -66,11 +66,11 @@ def _configs(command: ToolCommand, environ: Mapping[str, str]) -> Iterator[PipCo
 
 def _files_of_environment(command: ToolCommand, environ: Mapping[str, str]) -> list[Path]:
     """Return the possible file in the environment that the command's Python or pip belongs to."""
-    program = Path(command.arguments[0])
-    if program.name == str(program):
-        program = next(programs_on_path([program.name], environ), program)
-    if not program.is_absolute():
+    named = Path(command.arguments[0])
+    is_on_path = named.name == str(named)
+    program = next(programs_on_path([program_name(named.name)], environ), None) if is_on_path else named
+    if program is None:
         return []
-    name, above = ("pip.ini", program.parent) if sys.platform == "win32" else ("pip.conf", program.parents[1])
-    folders = [above.parent, above] if sys.platform == "win32" else [above]
-    return [folder / name for folder in folders]
+    program = Path(os.path.abspath(program))  # noqa: PTH100  # Path.resolve follows links
+    beside, above = program.parent, program.parent.parent
+    return [above / "pip.ini", beside / "pip.ini"] if sys.platform == "win32" else [above / "pip.conf"]

@@ -15,7 +15,7 @@ from ..errors import Problem, VariantError
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.urls import shown_url
 from .command import ToolCommand, read_command
-from .found_files import place_of_file
+from .found_files import path_named, place_of_file
 from .index_options import IN_FILES, matching_options, option_problem, split_words
 from .pip_settings import pip_settings
 
@@ -77,7 +77,7 @@ def lines_of_files(
             if line.text.startswith("-"):
                 options = read_command(["pip", *split_words(line.text)])
                 files = [value for name, value in options.given if name in names and value]
-                waiting += [path.parent / name for name in files if "://" not in name]
+                waiting += filter(None, (path_named(path.parent, name) for name in files))
 
 
 def _lines(path: Path, environ: Mapping[str, str]) -> Iterator[RequirementLine]:

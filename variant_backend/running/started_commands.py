@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
 
-from .command import ToolCommand, read_command
+from .command import ToolCommand, program_name, read_command
 from .index_options import split_words
 
 # The subcommands after which the arguments of another command follow, by tool.
@@ -19,6 +18,7 @@ _STARTERS = {
 }
 # Programs whose arguments end with another command, and shells, which take one after -c.
 _WRAPPERS = {"env", "time", "timeout", "nice", "ionice", "nohup", "setsid", "stdbuf", "sudo", "doas", "srun"}
+_WRAPPERS |= {"cmd"}  # of Windows
 _SHELLS = {"sh", "bash", "dash", "zsh", "ksh"}
 
 
@@ -37,7 +37,7 @@ def started_commands(command: ToolCommand) -> Iterator[ToolCommand]:
 
 def wrapped_commands(command: ToolCommand) -> list[ToolCommand]:
     """Return the commands of known tools that a program such as env, sudo or a shell starts."""
-    program = PurePath(command.arguments[0]).name
+    program = program_name(command.arguments[0])
     if program in _WRAPPERS:
         return [*_first_tool(command.arguments[1:])]
     if program in _SHELLS and len(command.arguments) > 2 and re.fullmatch("-[a-z]*c", command.arguments[1]):

@@ -88,12 +88,15 @@ def _of_uv(offer: OfferPlace, files: ToolFiles, settings: Settings) -> dict[str,
 
 
 def _of_pdm(environ: Mapping[str, str], offer: OfferPlace, files: ToolFiles) -> dict[str, str]:
-    """Return the variables of PDM; its cache mixes files of profiles, and its file may add indexes."""
+    """Return the variables of PDM; its cache mixes files of profiles, and its files may add indexes.
+
+    An empty table hides an index in the file for all users.
+    """
     variables = {"PDM_PYPI_URL": offer.url, "PDM_CACHE_DIR": str(files.caches / "pdm" / offer.profile)}
     settings = pdm_settings(environ)
     of_index = settings.get("pypi")
     if isinstance(of_index, dict):
-        kept = {key: value for key, value in of_index.items() if not isinstance(value, dict)}
+        kept = {key: {} if isinstance(value, dict) else value for key, value in of_index.items()}
         if kept != of_index:
             variables["PDM_CONFIG_FILE"] = _written(files.temporary / "pdm.toml", {**settings, "pypi": kept})
     return variables
@@ -126,8 +129,11 @@ def _with_proxy_of_pip(environ: Mapping[str, str], files: ToolFiles, proxy: str)
 
     The file of PIP_CONFIG_FILE has the highest priority, and an empty value hides others.
     """
-    path = files.temporary / "pip.conf"
-    path.write_text(pip_config_without(environ, {"proxy"}) or "")
     url = proxy if "://" in proxy else f"http://{proxy}"
-    names = ("http_proxy", "https_proxy", "HTTPS_PROXY")
-    return {**dict.fromkeys(names, url), "PIP_CONFIG_FILE": str(path)}
+    names = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")  # on Windows, a name has one value
+    variables = dict.fromkeys(names, url)
+    if (text := pip_config_without(environ, {"proxy"})) is not None:
+        path = files.temporary / "pip.conf"
+        path.write_text(text)  # in the encoding of this machine, as pip reads it
+        variables["PIP_CONFIG_FILE"] = str(path)
+    return variables

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..formats.toml_read import value_at
 from .command import ToolCommand
-from .found_files import file_above, text_of, toml_of
+from .found_files import file_above, path_named, text_of, toml_of
 from .requirement_files import lines_of_files, named_files
 
 _PROJECT = "pyproject.toml"
@@ -66,7 +66,7 @@ def _members(root: Path) -> Iterator[Path]:
 
 def _named(command: ToolCommand, folder: Path, environ: Mapping[str, str]) -> Iterator[Path]:
     """Yield the project files that a command names, or finds."""
-    files = [folder / name for name in named_files(command, environ) if "://" not in name]
+    files = [*filter(None, (path_named(folder, name) for name in named_files(command, environ)))]
     yield from (path for path in files if path.name == _PROJECT)
     texts = [text for value in command.values(*_WITH) for text in value.split(",")]
     texts += [f"-e {text}" for value in command.values(*_EDITABLE) for text in value.split(",")]

@@ -7,7 +7,8 @@ complete. Source: RFC 9112, section 8 (incomplete messages).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -46,19 +47,20 @@ class Delivery:
         return self._logins[parts.netloc]
 
 
-def verified_content(file: File) -> Iterator[bytes]:
+def verified_content(file: File) -> Generator[bytes]:
     """Yield the content of a file; raises VariantError before its last part if the content is wrong."""
     known = {name: hashlib.new(name, usedforsecurity=False) for name in file.hashes if name in ALGORITHMS}
     held, size = b"", 0
-    for part in _content(file):
-        size += len(part)
-        if file.size is not None and size > file.size:
-            raise too_large(file.size).within(shown_location(file))
-        if held:
-            yield held
-        for digest in known.values():
-            digest.update(part)
-        held = part
+    with closing(_content(file)) as parts:
+        for part in parts:
+            size += len(part)
+            if file.size is not None and size > file.size:
+                raise too_large(file.size).within(shown_location(file))
+            if held:
+                yield held
+            for digest in known.values():
+                digest.update(part)
+            held = part
     if file.size not in (None, size):
         raise VariantError(f"expected {file.size} bytes, got {size}", place=shown_location(file))
     for name, digest in known.items():
@@ -74,22 +76,29 @@ def begun(answer: ServerAnswer) -> tuple[ServerAnswer, Iterator[bytes]]:
     """
     if answer.file is None:
         return answer, iter((answer.body,) if answer.body else ())
-    parts = verified_content(answer.file)
+    parts = _after_first(verified_content(answer.file))
     try:
-        first = next(parts, b"")
+        next(parts)
     except VariantError as error:
         failed = error_response(502, "\n".join(error.lines()))
         return failed, iter((failed.body,))
-    return answer, _from(first, parts)
+    return answer, parts
 
 
-def _from(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield all parts. Closing this generator ends the request to the upstream, unlike closing a chain."""
-    yield first
-    yield from others
+def _after_first(parts: Generator[bytes]) -> Generator[bytes]:
+    """Yield nothing after the first part has been read, and then all parts.
+
+    Closing this generator ends the request to the upstream. Python 3.13 does not release what a closed
+    generator uses, and closes no other one by that.
+    """
+    with closing(parts):
+        first = next(parts, b"")
+        yield b""
+        yield first
+        yield from parts
 
 
-def _content(file: File) -> Iterator[bytes]:
+def _content(file: File) -> Generator[bytes]:
     try:
         if isinstance(file.location, str):
             # A file with a secure hash may come from any server.

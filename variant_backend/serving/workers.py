@@ -61,7 +61,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0]  # Python adds the address
         hint = "change --host or --port, or end the program that uses the port"
         raise VariantError(f"cannot listen: {reason}", place=place, hint=hint) from None
     with listener:
@@ -132,7 +132,7 @@ def _serve(service: Service, listener: socket.socket, *, is_worker: bool = False
             report=report,
             remembers=False,  # a server runs for months
         )
-        server = Server(_config(SiteApplication(site.respond, logs=service.logs)))
+        server = Server(_config(SiteApplication(site.respond, logs=service.logs), is_worker=is_worker))
         if is_worker:
             threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
         server.run(sockets=[listener])
@@ -148,10 +148,14 @@ def _end_with_parent(server: Server) -> None:
         server.should_exit = True
 
 
-def _config(application: SiteApplication) -> Config:
-    """Return the settings of uvicorn, which prints nothing: the application logs."""
+def _config(application: SiteApplication, *, is_worker: bool) -> Config:
+    """Return the settings of uvicorn, which prints nothing: the application logs.
+
+    Their number of workers starts none. On Windows, several processes can use a socket only with it.
+    """
     return Config(
         application,
+        workers=2 if is_worker else 1,
         lifespan="off",
         ws="none",
         log_config=None,
