@@ -55,7 +55,10 @@ def found(project: Path, line: str, **environ: str) -> str | None:
         ("uv tool install demo", None),
         ("uv --directory nowhere/else pip install demo", ".venv"),
         ("tox", None),
-        ("unknown install demo", None),
+        ("env -i time pip install demo", "other"),
+        ("sh -c 'uv pip install demo'", ".venv"),
+        ("python script.py", "other"),
+        ("unknown install demo", ".venv"),
     ],
 )
 def test_the_command_line_decides_where_a_command_installs(

@@ -13,10 +13,16 @@ def test_changed_and_new_locks_are_named(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     folder = tmp_path / "src"
     folder.mkdir()
+    for path in (folder / "packages" / "app", folder / "site" / "installed"):
+        path.mkdir(parents=True)
+        (path / "requirements.txt").touch()
+    (folder / "packages" / "app" / "pyproject.toml").touch()
     for name in ("pdm.lock", "requirements-dev.txt", "notes.txt"):
         (tmp_path / name).write_text("before")
     watch = LockWatch(folder)
     assert watch.problems("127.0.0.1:20000") == []
+    for path in folder.rglob("requirements.txt"):
+        path.write_text("after")
     (tmp_path / "pdm.lock").write_text("after")
     (tmp_path / "notes.txt").write_text("after")
     (folder / "uv.lock").write_text('url = "http://127.0.0.1:20000/x/simple"')
@@ -26,6 +32,7 @@ def test_changed_and_new_locks_are_named(tmp_path: Path) -> None:
     new = "the command wrote this lock file, which names the offer of this run, which has ended"
     assert texts == [
         f"{tmp_path / 'pdm.lock'}: {changed}; restore it, {remedy}",
+        f"{folder / 'packages' / 'app' / 'requirements.txt'}: {changed}; restore it, {remedy}",
         f"{folder / 'uv.lock'}: {new}; remove it, {remedy}",
     ]
 

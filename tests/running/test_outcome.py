@@ -14,12 +14,15 @@ from subprocess import CompletedProcess
 from typing import NamedTuple
 
 import pytest
+from helpers.behaviors import answer
 from helpers.offers import MACHINES, label_in, make_variants, offered_site
 from helpers.programs import SCRIPTS, empty_cache, run, run_here
 from helpers.servers import served
+from helpers.upstreams import ranged
 
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
+from variant_backend.formats.simple_api import JSON_TYPE
 from variant_backend.running.command import ToolCommand, read_command
 from variant_backend.running.destination import environments_of
 from variant_backend.running.dry_run import PlannedPackage, planned_packages
@@ -27,6 +30,7 @@ from variant_backend.running.named_packages import named_requirements
 from variant_backend.running.outcome import RunOutcome, outcome
 from variant_backend.running.site_packages import installed_before
 from variant_backend.running.stale_wheels import reinstalling, stale_wheels
+from variant_backend.serving.respond import ClientRequest
 from variant_backend.serving.site import Site
 
 CUDA = "nvidia :: cuda_version_lower_bound :: {}"
@@ -120,6 +124,48 @@ def test_a_version_that_the_offer_lacks_is_a_warning(
         (info / "variant.json").write_text(json.dumps({"variants": {label: {}}}))
     done = outcome(session.site, "new", command, start, {}, tmp_path)
     assert (done.lines, [problem.place for problem in done.warnings]) == ([], places)
+
+
+@pytest.mark.parametrize(
+    ("line", "reported", "remedy"),
+    [
+        ("{scripts}/python script.py", {"changed"}, "pip"),
+        ("make", {"changed"}, "pip"),
+        ("sh script.sh", {"changed"}, "pip"),
+        ("uv run --no-project --with torchy python", {"changed"}, "uv pip"),
+        ("time pip install torchy", {"changed", "kept"}, "pip"),
+        ("sh -c 'uv pip install torchy'", {"changed", "kept"}, "uv pip"),
+        ("pipenv install --skip-lock torchy", {"changed", "kept"}, "pipenv run pip"),
+        ("tox", set(), ""),
+    ],
+)
+def test_what_any_program_installs_around_the_offer_is_a_warning(
+    session: Session, line: str, reported: set[str], remedy: str
+) -> None:
+    folder, scripts = session.prefix.parent, session.prefix / ("Scripts" if os.name == "nt" else "bin")
+    (scripts / ("pip.exe" if os.name == "nt" else "pip")).touch(mode=0o755)
+    environ = {"VIRTUAL_ENV": str(session.prefix), "PATH": str(scripts)}
+    command = read_command(shlex.split(line.format(scripts=scripts.as_posix())))
+    (site_packages,) = session.prefix.glob("[lL]ib/**/site-packages")
+    (site_packages / "torchy-1.0.dist-info").mkdir()
+    for what in ("kept", "changed"):
+        start = installed_before(command, environ, folder)
+        if what == "changed":
+            os.utime(site_packages / "torchy-1.0.dist-info", ns=(0, 0))
+        done = outcome(session.site, "new", command, start, environ, folder)
+        assert [problem.place for problem in done.warnings] == (["torchy 1.0"] if what in reported else [])
+        assert all(f"start `{remedy} install " in str(problem) for problem in done.warnings)
+
+
+def test_a_broken_page_is_a_warning_if_no_variant_is_left(tmp_path: Path) -> None:
+    page = b'{"meta": {"api-version": "1.1"}, "name": "demo", "files": [{}]}'
+    command = read_command(["pip", "install", "--target", "site", "demo"])
+    start = installed_before(command, {}, tmp_path)
+    with ranged(tmp_path) as server, offered_site(server.url) as (site, _):
+        server.misbehave = answer(200, page, Content_Type=JSON_TYPE)
+        assert site.respond(ClientRequest("GET", "/new/simple/demo/", {})).status == 200
+        done = outcome(site, "new", command, start, {}, tmp_path)
+    assert any("files[0]" in str(problem) for problem in done.warnings)
 
 
 def test_an_upstream_that_fails_is_a_warning(tmp_path: Path) -> None:

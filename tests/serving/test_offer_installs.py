@@ -26,6 +26,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for version in ("12.8", "12.6"):
         make_variants(folder, "runtime", {None: []}, version=version)
+    make_variants(folder, "visiony", {"cu128": [CUDA.format("12.8")]})
     run_here(main, "index", "--simple", folder)
     return folder
 
@@ -46,3 +47,16 @@ def test_an_installer_installs_the_variant_of_the_machine_and_its_requirements(
     runtimes = {path.name for path in tmp_path.glob("runtime-*.dist-info")}
     wanted = {"new": "12.8", "old": "12.6"}.get(name)
     assert runtimes == ({f"runtime-{wanted}.dist-info"} if wanted else set())
+
+
+@pytest.mark.slow
+@pytest.mark.agreement
+def test_uv_takes_no_project_from_the_next_index_after_an_empty_page(index: Path, tmp_path: Path) -> None:
+    make_variants(tmp_path, "visiony", {None: []})
+    run_here(main, "index", "--simple", tmp_path)
+    with served(index) as upstream, served(tmp_path) as other, offered(f"{upstream}simple/") as site:
+        for name, is_taken in (("cpu", False), ("unknown", True)):
+            options = ("--index", f"{site}{name}/simple/", "--default-index", f"{other}simple/", "visiony")
+            command = ("uv", "pip", "install", "--no-config", *empty_cache(), "--target", tmp_path / name)
+            done = run(*command, *options, ok=False)
+            assert (done.returncode == 0) == is_taken, done.stderr

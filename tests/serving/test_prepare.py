@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -16,9 +17,10 @@ from helpers.range_server import Handler, Server
 from helpers.servers import served
 from helpers.upstreams import METADATA, offer_of, publish_page, ranged, requested, upstream_of, variant_wheel
 
+from variant_backend.formats.simple_api import JSON_TYPE, to_html, to_json
 from variant_backend.lowlevel.deadlines import ServerFailedError
 from variant_backend.serving import disk_cache
-from variant_backend.serving.page import Prepared, PreparedProject
+from variant_backend.serving.page import Prepared, PreparedProject, simple_page
 from variant_backend.serving.prepare import prepared_project
 from variant_backend.serving.upstream import Upstream
 from variant_backend.wheels.reading import WheelFile
@@ -119,20 +121,6 @@ def test_a_wheel_with_variant_markers_has_its_new_hash(index: Server, tmp_path: 
         assert wheel.core_metadata == metadata
 
 
-def test_only_a_file_with_its_own_name_keeps_its_attestations(index: Server, tmp_path: Path) -> None:
-    variant, plain = (
-        variant_wheel(tmp_path, "v3"),
-        variant_wheel(tmp_path, None, version="2.0"),
-    )
-    page = publish_page(index.folder, [variant, plain]) / "index.html"
-    page.write_text(page.read_text().replace("<a ", '<a data-provenance="https://example.org/p" '))
-    ready = prepared(upstream_of(tmp_path, index.url)).files
-    assert {one.file.filename: one.file.provenance for one in ready} == {
-        "demo-1.0-0_v3-py3-none-any.whl": None,
-        plain.name: "https://example.org/p",
-    }
-
-
 def test_a_rewritten_wheel_is_made_once_for_all_processes(index: Server, tmp_path: Path) -> None:
     wheel = variant_wheel(tmp_path, "v3", requires=[MARKED])
     publish_page(index.folder, [wheel])
@@ -199,6 +187,38 @@ def test_a_cache_that_others_can_change_is_not_used(tmp_path: Path) -> None:
     kept.add("key", b"content")
     assert kept.find("key") is None
     assert [*folder.iterdir()] == []
+
+
+def test_pages_list_what_the_upstream_says_of_each_file(index: Server, tmp_path: Path) -> None:
+    files = [
+        variant_wheel(tmp_path, "v3"),
+        variant_wheel(tmp_path, "v3", version="2.0", requires=[MARKED]),
+        variant_wheel(tmp_path, None, version="3.0"),
+    ]
+    facts: dict[str, object] = {
+        "requires-python": ">=3.8",
+        "upload-time": "2026-11-01T12:00:00.123456Z",
+        "yanked": "broken",
+    }
+    entries = [
+        {"filename": file.name, "url": file.name, "hashes": hashes(content), "size": len(content)}
+        for file, content in ((file, file.read_bytes()) for file in files)
+    ]
+    more = {**facts, "provenance": "https://index.test/provenance"}
+    document = {"meta": {"api-version": "1.3"}, "name": "demo", "files": [more | one for one in entries]}
+    publish_page(index.folder, files)
+    as_json = answer(200, json.dumps(document).encode(), Content_Type=JSON_TYPE)
+    index.misbehave = lambda handler, rest: handler.path.endswith("/demo/") and as_json(handler, rest)
+    project = prepared(upstream_of(tmp_path, index.url))
+    listed = {file["filename"]: file for file in json.loads(to_json(simple_page(project)))["files"]}
+    for number, (name, entry) in enumerate(zip(sorted(listed), entries, strict=True)):
+        file = listed[name]
+        assert {key: file.get(key) for key in facts} == facts
+        is_rewritten, is_renamed = number == 1, number < 2
+        assert ((file["hashes"], file["size"]) != (entry["hashes"], entry["size"])) is is_rewritten
+        assert ("provenance" not in file) is is_renamed  # it contains the upstream's name of the file
+    html = to_html(simple_page(project)).decode()
+    assert html.count('data-requires-python="&gt;=3.8"') == html.count('data-yanked="broken"') == 3
 
 
 def test_files_in_folders_have_hashes_and_sizes(wheels: list[Path], tmp_path: Path) -> None:

@@ -79,6 +79,34 @@ def test_another_process_has_the_same_files(index: Server, tmp_path: Path) -> No
     assert get(other, url.replace("/demo/", "/demo/0")).status == 404
 
 
+def test_a_named_environment_with_a_wheel_gets_no_sdist(tmp_path: Path) -> None:
+    wheel, sdist = variant_wheel(tmp_path, "v3", tag="cp312-cp312-win_amd64"), tmp_path / "demo-1.0.tar.gz"
+    sdist.touch()
+    publish_page(tmp_path / "index", [wheel, sdist])
+    offered = "demo-1.0-0_v3-cp312-cp312-win_amd64.whl"
+    with ranged(tmp_path / "index") as server:
+        site = site_of(tmp_path, server.url)
+        for path, expected in {
+            "v3": [offered, sdist.name],
+            "v2": [sdist.name],
+            "v3/3.12-win_amd64": [offered],
+            "v3/3.13-win_amd64": [sdist.name],
+            "v2/3.12-win_amd64": [sdist.name],
+        }.items():
+            page = json.loads(get(site, f"/{path}/simple/demo/").body)
+            assert [file["filename"] for file in page["files"]] == expected
+
+
+def test_a_project_of_which_nothing_fits_is_an_empty_page(tmp_path: Path) -> None:
+    publish_page(tmp_path / "index", [variant_wheel(tmp_path, "v3")])
+    with ranged(tmp_path / "index") as server:
+        site = site_of(tmp_path, server.url)
+        answer = get(site, "/v2/simple/demo/")
+        assert (answer.status, json.loads(answer.body)["files"]) == (200, [])
+        assert get(site, "/v2/simple/unknown/").status == 404
+        assert b"nothing</b>: no wheel fits" in get(site, "/project/demo/").body
+
+
 def test_the_list_of_projects_is_served_in_both_forms(index: Server, tmp_path: Path) -> None:
     site = site_of(tmp_path, index.url)
     assert json.loads(get(site, "/v3/simple/").body)["projects"] == [{"name": "demo"}]

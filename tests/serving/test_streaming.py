@@ -92,10 +92,12 @@ def test_files_of_an_upstream_with_a_login_are_streamed(
         assert b"Name: demo" in read(f"{file_url(page_url)}.metadata")
 
 
+@pytest.mark.parametrize("provenance", ["me:s3cret@files.test/p", "files.test/p?key=s3cret"])
 def test_untouched_files_behind_a_login_do_not_show_it(
-    index: Server, wheels: list[Path], tmp_path: Path
+    index: Server, wheels: list[Path], tmp_path: Path, provenance: str
 ) -> None:
-    publish_page(index.folder, wheels[1:], beside=True)
+    page = publish_page(index.folder, wheels[1:], beside=True) / "index.html"
+    page.write_text(page.read_text().replace("<a ", f'<a data-provenance="https://{provenance}" '))
     index.misbehave = login_required
     with offered_by(tmp_path, with_login(index)) as page_url:
         assert b"s3cret" not in read(page_url)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from ..errors import MOST_SHOWN, Problem, VariantError
-from ..lowlevel.urls import is_http
+from ..lowlevel.urls import is_http, shown_url
 from ..variants.filename import check_project_name, normalize, version_of
 from ..variants.validation import Document, join, read_strict_json
 from .html_reading import start_tags
@@ -343,9 +343,9 @@ def _read_yanked(document: Document, value: object, place: str) -> str | None:
 
 
 def _read_provenance(value: object, url: str) -> str | None:
-    """Read the URL of attestations; others are ignored, as no installer needs them."""
+    """Read the URL of attestations; others, and those with a secret, are ignored: no installer needs them."""
     joined = _joined(url, value) if isinstance(value, str) and value else None
-    return joined if joined and is_http(joined) else None
+    return joined if joined and is_http(joined) and joined == shown_url(joined) else None
 
 
 def _read_upload_time(value: object) -> str | None:

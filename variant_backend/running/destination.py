@@ -8,15 +8,22 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import VariantError
-from ..machine.environment import Environment, active_environment, base_site_packages, named_environment
+from ..machine.environment import (
+    Environment,
+    active_environment,
+    base_site_packages,
+    is_virtual,
+    named_environment,
+)
 from ..serving.environments import Environments, environment_of_target
 from .command import ToolCommand, program_name
 from .found_files import project_folder, working_folder
+from .started_commands import unwrapped
 
 # The subcommands that install into one environment, by tool.
 _INSTALLING = {
     "pip": (("install",),),
-    "uv": (("pip", "install"), ("pip", "sync"), ("sync",), ("add",), ("remove",), ("run",)),
+    "uv": (("pip", "install"), ("pip", "sync"), ("sync",), ("add",), ("remove",)),
     "pdm": (("install",), ("sync",), ("add",), ("update",)),
     "pipenv": (("install",), ("sync",)),
     "pip-tools": ((),),
@@ -31,13 +38,15 @@ def installs(command: ToolCommand) -> bool:
 def destination(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> Environment | None:
     """Return the environment that a command installs into; *folder* is where it is started.
 
-    None if the command installs nothing, or into environments that only the tool knows, or if there is no
-    environment yet.
+    For an unknown program, also one that a tool runs, it is the one that the program probably uses. None if
+    the command installs nothing, or into environments that only the tool knows, or if there is none yet.
     """
-    if not installs(command):
-        return None
+    command = unwrapped(command)
     with suppress(VariantError, OSError):
-        return _folder(command, environ, folder) or _environment(command, environ, folder)
+        if installs(command):
+            return _folder(command, environ, folder) or _environment(command, environ, folder)
+        if not command.tool or command.words[:1] == ("run",):
+            return _of_unknown(command, environ) or active_environment(environ, folder)
     return None
 
 
@@ -89,6 +98,13 @@ def _environment(command: ToolCommand, environ: Mapping[str, str], folder: Path)
         if ("--active", "") not in command.given:
             known.pop("VIRTUAL_ENV", None)
     return active_environment(known, place)
+
+
+def _of_unknown(command: ToolCommand, environ: Mapping[str, str]) -> Environment | None:
+    """Return the virtual environment that has an unknown program, such as an interpreter or a script."""
+    program = None if command.tool else shutil.which(command.arguments[0], path=environ.get("PATH"))
+    prefix = Path(program).absolute().parents[1] if program else None
+    return named_environment(str(prefix), environ) if prefix and is_virtual(prefix) else None
 
 
 def _of_program(command: ToolCommand, environ: Mapping[str, str]) -> Environment | None:

@@ -15,10 +15,11 @@ from ..serving.reasons import choice_text, label_text, would_fit
 from ..serving.site import Site
 from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
-from .destination import destination, environments_of
+from .destination import destination, environments_of, installs
 from .named_packages import requirements_in_words
 from .site_packages import InstalledBefore, InstalledWheel, changed, installed_wheels
 from .stale_wheels import choice_for, stale_wheels
+from .started_commands import started_commands, unwrapped
 
 # Messages call the machine so.
 _HERE = "this machine"
@@ -49,19 +50,21 @@ def outcome(
     place = before.environment
     if place is None or not place.folders:  # the command may have made it
         place = destination(command, environ, folder)
-    installed = installed_wheels(place.folders) if place else {}
+    now = installed_wheels(place.folders) if place else {}
+    new = changed(before.installed, now)
+    command = unwrapped(command)
+    is_known = place is not None and installs(command)
+    installed = now if is_known else new  # an unknown program may have installed elsewhere, too
     asked = site.asked(machine)
     lines: list[str] = []
     problems: list[Problem] = []
     for name, project in sorted(asked.items()):
         if project.offer and project.offer.choices:
-            lines += _lines(project, project.offer, installed.get(name), is_known=place is not None)
-            problems += project.problems
-    problems += (problem for project in asked.values() for problem in project.failures)
+            lines += _lines(project, project.offer, installed.get(name), is_known=is_known)
+        problems += (*project.problems, *project.failures)
     problems = [*dict.fromkeys(problems)]
     if place is None:
         return RunOutcome(lines, problems)
-    new = changed(before.installed, installed)
     answered = {name for name, project in asked.items() if project.offer}
     unasked = {name: one for name, one in new.items() if name not in answered and not one.is_direct}
     problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
@@ -146,7 +149,11 @@ def _warnings(
     """
     asked = (name for name, one in site.asked(machine).items() if one.offer and one.offer.choices)
     # Files with requirements may name hundreds of projects, of which the tool asked for none.
-    named = (normalize(requirement.name) for requirement in requirements_in_words(command))
+    named = (
+        normalize(requirement.name)
+        for one in started_commands(command)
+        for requirement in requirements_in_words(one)
+    )
     stale = stale_wheels(site, machine, installed, environments, {*asked, *named, *unasked})
     yield from (one.problem(command) for one in stale)
     known = {one.installed.name for one in stale}

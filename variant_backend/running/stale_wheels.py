@@ -91,8 +91,15 @@ def _replacing(wheel: InstalledWheel, command: ToolCommand) -> str:
         parts = ["uv", "pip", "install", *where, *python, "--reinstall-package", wheel.name, pinned]
     else:
         pip = command.arguments[: len(command.arguments) - len(command.options)]
-        program = pip if command.tool == "pip" else ("pip",)
-        parts = [*program, *python, "install", *where, "--force-reinstall", pinned]
+        programs = {"pip": pip, "pipenv": ("pipenv", "run", "pip")}
+        parts = [
+            *programs.get(command.tool, ("pip",)),
+            *python,
+            "install",
+            *where,
+            "--force-reinstall",
+            pinned,
+        ]
     return shlex.join(parts)
 
 

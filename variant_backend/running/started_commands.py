@@ -46,6 +46,12 @@ def wrapped_commands(command: ToolCommand) -> list[ToolCommand]:
     return []
 
 
+def unwrapped(command: ToolCommand) -> ToolCommand:
+    """Return the command that a program such as env or a shell starts, if it is the only one."""
+    wrapped = wrapped_commands(command)
+    return unwrapped(wrapped[0]) if len(wrapped) == 1 else command
+
+
 def _first_tool(words: Sequence[str]) -> Iterator[ToolCommand]:
     """Yield the command in some words that starts with the name of a tool, after options and variables."""
     commands = (read_command(words[start:]) for start in range(len(words)))
