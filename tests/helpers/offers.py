@@ -36,6 +36,8 @@ from variant_backend.variants.namespace_support import Origin, Support
 from variant_backend.variants.policy import PolicyRule, Rules
 from variant_backend.variants.properties import Property, Variant
 
+# The property of a wheel for a version of CUDA.
+CUDA = "nvidia :: cuda_version_lower_bound :: {}"
 # Three machines: two with CUDA, one without.
 MACHINES = {"new": "cuda:12.8,sm:9.0,x86_64:v4", "old": "cuda:12.6,sm:8.0,x86_64:v3", "cpu": "x86_64:v2"}
 
@@ -76,6 +78,18 @@ def make_variants(
                 done = run_here(make_variant_command, "--label", label, *options, "--output", folder, plain)
                 wheels.append(Path(done.stdout.strip()))
     return wheels
+
+
+def make_torchy(folder: Path) -> None:
+    """Write a project with variants for two versions of CUDA, and the runtimes that they require."""
+    make_variants(
+        folder,
+        "torchy",
+        {"cu128": [CUDA.format("12.8")], "cu126": [CUDA.format("12.6")], None: []},
+        requires={"cu128": ["runtime==12.8"], "cu126": ["runtime==12.6"]},
+    )
+    for version in ("12.8", "12.6"):
+        make_variants(folder, "runtime", {None: []}, version=version)
 
 
 def machine(spec: str) -> Machine:

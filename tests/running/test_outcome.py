@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 from helpers.behaviors import answer
-from helpers.offers import MACHINES, label_in, make_variants, offered_site
+from helpers.offers import CUDA, MACHINES, label_in, make_torchy, make_variants, offered_site
 from helpers.programs import SCRIPTS, empty_cache, run, run_here
 from helpers.servers import served
 from helpers.upstreams import ranged
@@ -33,23 +33,15 @@ from variant_backend.running.stale_wheels import reinstalling, stale_wheels
 from variant_backend.serving.respond import ClientRequest
 from variant_backend.serving.site import Site
 
-CUDA = "nvidia :: cuda_version_lower_bound :: {}"
 TOOLS = ["pip", "uv"]
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("index")
-    make_variants(
-        folder,
-        "torchy",
-        {"cu128": [CUDA.format("12.8")], "cu126": [CUDA.format("12.6")], None: []},
-        requires={"cu128": ["runtime==12.8"], "cu126": ["runtime==12.6"]},
-    )
+    make_torchy(folder)
     make_variants(folder, "visiony", {"cu130": [CUDA.format("13.0")]})
     make_variants(folder, "broken", {"cu128": [CUDA.format("12.8")], None: []})
-    for version in ("12.8", "12.6"):
-        make_variants(folder, "runtime", {None: []}, version=version)
     run_here(main, "index", "--simple", folder)
     for index_file in folder.rglob("broken-1.0-variants.json"):
         index_file.write_text("{}")

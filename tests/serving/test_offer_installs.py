@@ -5,27 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers.offers import MACHINES, label_in, make_variants, offered
+from helpers.offers import CUDA, MACHINES, label_in, make_torchy, make_variants, offered
 from helpers.programs import empty_cache, run, run_here
 from helpers.servers import served
 
 from variant_backend.cli.main import main
 
-CUDA = "nvidia :: cuda_version_lower_bound :: {}"
 EXPECTED = {"new": "cu128", "old": "cu126", "cpu": None}
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("index")
-    make_variants(
-        folder,
-        "torchy",
-        {"cu128": [CUDA.format("12.8")], "cu126": [CUDA.format("12.6")], None: []},
-        requires={"cu128": ["runtime==12.8"], "cu126": ["runtime==12.6"]},
-    )
-    for version in ("12.8", "12.6"):
-        make_variants(folder, "runtime", {None: []}, version=version)
+    make_torchy(folder)
     make_variants(folder, "visiony", {"cu128": [CUDA.format("12.8")]})
     run_here(main, "index", "--simple", folder)
     return folder
