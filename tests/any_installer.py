@@ -28,6 +28,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,9 +86,9 @@ def main(arguments: Sequence[str]) -> int:
         for version, python in place.pythons.items()
     }
     table: dict[str, dict[str, Cell]] = {installer.name: {} for installer in INSTALLERS}
-    for number, server in enumerate(INDEX_SERVERS):
+    for server in INDEX_SERVERS:
         if options.only in server or any(options.only in installer.name for installer in INSTALLERS):
-            for name, cell in _column(place, server, number, expected, options).items():
+            for name, cell in _column(place, server, expected, options).items():
                 table[name][server] = cell
     problems = [
         f"{name}, {server}: {text}"
@@ -191,7 +192,7 @@ cores, and downloads the installers. This table is of {date}.
 The {projects} made projects have variants for two versions of CUDA, two BLAS and two OpenMP libraries, two
 implementations of MPI and the levels of x86-64. In each cell, the installer installs {roots} of them with
 all their requirements for three machines: with a GPU for CUDA 13.0, with a GPU for CUDA 12.8, and
-without a GPU. Python {pythons} take turns. `yes` means that each installed wheel is the wheel that
+without a GPU. It does so for Python {pythons}. `yes` means that each installed wheel is the wheel that
 uv selects with `{flag}` on that machine: the hashes are equal, and
 so are the requirements in its METADATA. The number counts the installed projects: one of them has only
 an sdist, of which the requirements are compared.
@@ -252,7 +253,6 @@ def _versions(place: Place) -> Iterator[str]:
 def _column(
     place: Place,
     server: str,
-    number: int,
     expected: Mapping[tuple[str, str], Mapping[str, Origin]],
     options: argparse.Namespace,
 ) -> dict[str, Cell]:
@@ -265,7 +265,7 @@ def _column(
     with ExitStack() as stack, ThreadPoolExecutor(options.jobs) as pool:
         if missing:
             url, site = stack.enter_context(_started(place, server))
-            measure = partial(_cell, place, url, site, number, expected)
+            measure = partial(_cell, place, url, site, expected)
             for installer, cell in zip(missing, pool.map(measure, missing), strict=True):
                 print(f"{server}, {installer.name}: {len(cell.problems)} problems", flush=True)
                 files[installer].write_text(json.dumps(cell))
@@ -329,15 +329,13 @@ def _cell(
     place: Place,
     index_url: str,
     site: str,
-    number: int,
     expected: Mapping[tuple[str, str], Mapping[str, Origin]],
     installer: Installer,
 ) -> Cell:
-    """Install for each machine, with the Pythons in turn, and compare with the oracle."""
+    """Install for each machine with each Python, and compare with the oracle."""
     problems: list[str] = []
     wheels = 0
-    for turn, machine in enumerate(MACHINES, number):
-        version = PYTHONS[turn % len(PYTHONS)]
+    for machine, version in product(MACHINES, PYTHONS):
         through: tuple[str, ...] = ()
         url = f"{site}{machine}/simple/"
         if installer.through == "run":
