@@ -21,16 +21,14 @@ def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False)
     With *streams*, no file links to the upstream. Raises an error of FAILURES if the upstream fails.
     """
     prepare = partial(_prepared_or_problem, upstream=upstream, delivery=Delivery(streams=streams))
+    keyed = [(_content_key(offered), offered) for offered in offer.files]
     # Wheels with the same METADATA follow the first one: they need no request, unless they are rewritten.
-    first = {key: offered for offered in reversed(offer.files) if (key := _content_key(offered))}
-    results = dict(zip(first, map_in_threads(prepare, first.values()), strict=True))
-    rewritten = {
-        key for key, result in results.items() if isinstance(result, Prepared) and result.core_metadata
-    }
-    others = [offered for offered in offer.files if offered is not first.get(_content_key(offered))]
-    slow = [offered for offered in others if _content_key(offered) in rewritten]
-    made = dict(zip((offered.file.filename for offered in slow), map_in_threads(prepare, slow), strict=True))
-    made |= {offered.file.filename: results[key] for key, offered in first.items()}
+    first = {key: offered for key, offered in reversed(keyed) if key}
+    read = dict(zip(first, map_in_threads(prepare, first.values()), strict=True))
+    rewritten = {key for key, result in read.items() if _is_rewritten(result)}
+    slow = [offered for key, offered in keyed if key in rewritten and offered is not first[key]]
+    made = {first[key].file.filename: result for key, result in read.items()}
+    made |= zip((offered.file.filename for offered in slow), map_in_threads(prepare, slow), strict=True)
     prepared = [made.get(offered.file.filename) or prepare(offered) for offered in offer.files]
     ready = tuple(result for result in prepared if isinstance(result, Prepared))
     problems = problems_of(result for result in prepared if isinstance(result, VariantError))
