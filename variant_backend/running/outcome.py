@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import Problem, VariantError
+from ..errors import Problem
 from ..lowlevel.threads import map_in_threads
 from ..serving.asked_projects import AskedProject
 from ..serving.environments import Environments
@@ -18,7 +19,7 @@ from .command import ToolCommand
 from .destination import destination, environments_of, installs
 from .named_packages import requirements_in_words
 from .site_packages import InstalledBefore, InstalledWheel, changed, installed_wheels
-from .stale_wheels import choice_for, stale_wheels
+from .stale_wheels import choice_for, offer_for, stale_wheels
 from .started_commands import started_commands, unwrapped
 
 # Messages call the machine so.
@@ -78,17 +79,11 @@ def _from_elsewhere(
     """Yield a problem for each project with variants, if a version was installed that the offer lacks."""
     wheels = [wheel for wheel in new.values() if not wheel.is_direct and wheel.label is None]
 
-    def is_elsewhere(wheel: InstalledWheel) -> bool:
-        try:
-            offered = site.project(machine, wheel.name, environments).offer
-        except VariantError:  # the upstream lacks the project, or fails
-            return False
-        return bool(offered.choices) and not offered.has_version(wheel.version)
-
-    lacking = map_in_threads(is_elsewhere, wheels)
-    for wheel in (wheel for wheel, lacks in zip(wheels, lacking, strict=True) if lacks):
-        text = "this version was installed without the offer, which has variants of other versions"
-        yield Problem("warning", str(wheel), text, _REMEDY)
+    offers = map_in_threads(partial(offer_for, site, machine, environments), wheels)
+    for wheel, offer in zip(wheels, offers, strict=True):
+        if offer and offer.choices and not offer.has_version(wheel.version):
+            text = "this version was installed without the offer, which has variants of other versions"
+            yield Problem("warning", str(wheel), text, _REMEDY)
 
 
 def _lines(

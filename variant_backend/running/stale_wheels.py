@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
-from ..serving.offer import Choice
+from ..serving.offer import Choice, Offer
 from ..serving.reasons import label_text
 from ..serving.site import Site
 from ..variants.filename import normalize
@@ -70,8 +70,14 @@ def stale_wheels(
 
 def choice_for(site: Site, machine: str, environments: Environments, wheel: InstalledWheel) -> Choice | None:
     """Return what is offered of an installed release, None if it is unknown or has no variants."""
+    offer = offer_for(site, machine, environments, wheel)
+    return offer.choice_of(wheel.version) if offer else None
+
+
+def offer_for(site: Site, machine: str, environments: Environments, wheel: InstalledWheel) -> Offer | None:
+    """Return the offer of an installed project, None if the upstream lacks the project, or fails."""
     try:
-        return site.project(machine, wheel.name, environments).offer.choice_of(wheel.version)
+        return site.project(machine, wheel.name, environments).offer
     except VariantError:  # the command itself reports an upstream that fails
         return None
 
