@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import RequestError, VariantError
-from ..lowlevel.credentials import KEYRING_PROVIDERS, use_keyring
 from ..lowlevel.terminal import print_detail
 from .command import Command, WrongUsage
+from .network_options import asking_keyring, keyring_provider_option
 from .options import find_links_option, index_url_option
 from .output import Printer
 from .policy_options import configuration, or_configured
@@ -49,11 +49,7 @@ if TYPE_CHECKING:
     help="Show what the packages that COMMAND names would get, and do not start it.",
 )
 @click.option("--allow-insecure", is_flag=True, help="Use indexes without https, too.")
-@click.option(
-    "--keyring-provider",
-    type=click.Choice(KEYRING_PROVIDERS),
-    help="Whether the program keyring is asked for passwords.  [default: as the tool, or as configured]",
-)
+@keyring_provider_option("as the tool, or as configured")
 @this_machine_options
 @click.pass_obj
 def run_command(
@@ -88,15 +84,15 @@ def run_command(
     if not allow_insecure:
         check_is_safe(sources.index_urls, user.trusted_hosts)
     provider = keyring_provider or ("subprocess" if user.uses_keyring else configuration().keyring_provider)
-    use_keyring(sources.index_urls if provider == "subprocess" else None)
-    try:
-        with network_of(user), running_offer(sources, machine, policy) as offer:
-            if plans:
-                _plan(printer, tool, offer)
-                return
-            code = _run(printer, tool, user, offer, reinstall=reinstall)
-    finally:
-        use_keyring(None)
+    with (
+        asking_keyring(provider, sources.index_urls),
+        network_of(user),
+        running_offer(sources, machine, policy) as offer,
+    ):
+        if plans:
+            _plan(printer, tool, offer)
+            return
+        code = _run(printer, tool, user, offer, reinstall=reinstall)
     click.get_current_context().exit(end_like(code))
 
 
