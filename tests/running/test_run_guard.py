@@ -34,16 +34,6 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"{url}simple/"
 
 
-@pytest.fixture(scope="module")
-def decoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve an index with a newer release, which a command that goes around the offer would install."""
-    folder = tmp_path_factory.mktemp("decoy")
-    make_wheel(folder, "torchy", "9.0")
-    run_here(main, "index", "--simple", folder)
-    with served(folder) as url:
-        yield f"{url}simple/"
-
-
 def home(folder: Path) -> dict[str, Any]:
     return {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
 

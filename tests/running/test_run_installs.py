@@ -8,12 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.made_wheels import make_wheel
 from helpers.offers import label_in, make_variants
 from helpers.programs import SCRIPTS, run, run_here, start
 from helpers.servers import served, serving
@@ -37,16 +35,6 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_variants(folder, "runtime", {None: []})
     run_here(main, "index", "--simple", folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def decoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve an index with a newer release, which must not be installed."""
-    folder = tmp_path_factory.mktemp("decoy")
-    make_wheel(folder, "torchy", "9.0")
-    run_here(main, "index", "--simple", folder)
-    with served(folder) as url:
-        yield f"{url}simple/"
 
 
 def through(url: str, *command: object, home: Path, ok: bool = True, **env: Any) -> tuple[int, str, str]:

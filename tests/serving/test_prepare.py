@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 from helpers.behaviors import answer
 from helpers.range_server import Handler, Server
 from helpers.servers import served
-from helpers.upstreams import METADATA, offer_of, publish_page, ranged, requested, upstream_of, variant_wheel
+from helpers.upstreams import METADATA, offer_of, publish_page, requested, upstream_of, variant_wheel
 
 from variant_backend.formats.simple_api import JSON_TYPE, to_html, to_json
 from variant_backend.lowlevel.deadlines import ServerFailedError
@@ -27,19 +26,6 @@ from variant_backend.wheels.reading import WheelFile
 
 PLAIN_METADATA = METADATA.format(name="demo", version="1.0")
 MARKED = "other; 'v3' in variant_label"
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("wheels")
-    return [variant_wheel(folder, "v3"), variant_wheel(folder, None)]
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[Server]:
-    (tmp_path / "index").mkdir()
-    with ranged(tmp_path / "index") as server:
-        yield server
 
 
 def prepared(upstream: Upstream, *, streams: bool = False) -> PreparedProject:

@@ -16,7 +16,7 @@ import pytest
 from helpers.behaviors import answer
 from helpers.offers import machine
 from helpers.range_server import Handler, Server
-from helpers.upstreams import publish_page, ranged, upstream_of, variant_wheel
+from helpers.upstreams import publish_page, upstream_of
 
 from variant_backend.formats.simple_api import from_html
 from variant_backend.machine.support import Policy
@@ -25,19 +25,6 @@ from variant_backend.serving.site import Served, Site
 
 V3 = "demo-1.0-0_v3-py3-none-any.whl"
 LOGIN = "Basic " + base64.b64encode(b"me:s3cret").decode()
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("wheels")
-    return [variant_wheel(folder, "v3"), variant_wheel(folder, None)]
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[Server]:
-    (tmp_path / "index").mkdir()
-    with ranged(tmp_path / "index") as server:
-        yield server
 
 
 def login_required(handler: Handler, _: bytes | None) -> bool:

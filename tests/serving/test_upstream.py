@@ -6,7 +6,6 @@ import json
 import os
 import time
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from helpers.upstreams import (
     filenames,
     offer_of,
     publish_page,
-    ranged,
     requested,
     upstream_of,
     variant_wheel,
@@ -32,19 +30,6 @@ from variant_backend.lowlevel.deadlines import ServerFailedError
 from variant_backend.lowlevel.http import NOT_FOUND
 
 V3, PLAIN = "demo-1.0-0_v3-py3-none-any.whl", "demo-1.0-py3-none-any.whl"
-
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("wheels")
-    return [variant_wheel(folder, "v3"), variant_wheel(folder, None)]
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> Iterator[Server]:
-    (tmp_path / "index").mkdir()
-    with ranged(tmp_path / "index") as server:
-        yield server
 
 
 def test_an_unchanged_page_is_not_sent_again(index: Server, wheels: list[Path], tmp_path: Path) -> None:
