@@ -186,6 +186,19 @@ def test_a_changed_machine_is_noticed_and_its_remedy_follows_it(session: Session
 
 
 @pytest.mark.slow
+def test_pip_replaces_wheels_in_a_target_folder(session: Session) -> None:
+    target = session.prefix.parent / "site"
+    command = session.command("pip", "install", "--no-compile", "--target", str(target), "torchy")
+    session.run(command, "old")
+    done = session.run(session.reinstalled(command, "new"), "new")
+    assert (label_in(target, "torchy"), [*done.warnings]) == ("cu128", [])
+    (warning,) = session.run(command, "old").warnings
+    (line,) = re.findall("start `(.*)` with the same options", str(warning))
+    session.run(read_command(shlex.split(line)), "old")
+    assert label_in(target, "torchy") == "cu126"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS)
 def test_the_last_lines_name_the_variant_and_then_the_reinstalled_wheel(session: Session, tool: str) -> None:
     command = session.command(tool, "install", "torchy")

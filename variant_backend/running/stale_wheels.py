@@ -23,6 +23,9 @@ from .destination import environments_of
 from .named_packages import named_requirements
 from .site_packages import InstalledBefore, InstalledWheel
 
+# The options of pip. Without --upgrade, it leaves files in a target folder as they are.
+_REPLACING = ("--upgrade", "--force-reinstall")
+
 
 class StaleWheel(NamedTuple):
     """An installed wheel, and the *choice* of the offer for its version, which is another wheel."""
@@ -103,7 +106,7 @@ def _replacing(wheel: InstalledWheel, command: ToolCommand) -> str:
             *python,
             "install",
             *where,
-            "--force-reinstall",
+            *_REPLACING,
             pinned,
         ]
     return shlex.join(parts)
@@ -139,7 +142,7 @@ def reinstalling(command: ToolCommand, stale: Sequence[StaleWheel]) -> tuple[str
     Without stale wheels, they are unchanged. Raises RequestError if the command has no such option.
     """
     if command.tool == "pip" and command.words[:1] == ("install",):
-        options = ["--force-reinstall"] if stale else []
+        options = [*_REPLACING] if stale else []
     elif command.tool == "uv" and command.words[:2] in (("pip", "install"), ("pip", "sync")):
         options = [part for one in stale for part in ("--reinstall-package", one.installed.name)]
     else:
