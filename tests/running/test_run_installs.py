@@ -17,7 +17,7 @@ from helpers.programs import SCRIPTS, run, run_here, start
 from helpers.servers import served, serving
 
 from variant_backend.cli.main import main
-from variant_backend.running.offer_place import ports_of
+from variant_backend.serving.offer_place import ports_of
 
 MACHINE = "cuda:12.8,x86_64:v3"
 NO_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

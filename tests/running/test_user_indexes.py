@@ -21,12 +21,12 @@ from pip._vendor.platformdirs import macos, unix, windows  # noqa: F401  # read 
 from variant_backend.errors import VariantError
 from variant_backend.machine.installer_files import global_files_of_pip, user_files_of_pip
 from variant_backend.running.command import read_command
-from variant_backend.running.offer_place import OfferPlace
 from variant_backend.running.pip_settings import pip_settings
-from variant_backend.running.running_offer import run_sources
+from variant_backend.running.run_sources import run_sources
 from variant_backend.running.tool_variables import ToolFiles, tool_environ
 from variant_backend.running.user_indexes import UserIndexes, check_is_safe, user_indexes
 from variant_backend.selection.releases import Sources
+from variant_backend.serving.offer_place import OfferPlace
 
 PYPI = "https://pypi.org/simple"
 A, B, C = (f"https://{name}.example/simple" for name in "abc")

@@ -21,9 +21,9 @@ from .selection_options import this_machine_options
 if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
     from ..running.command import ToolCommand
-    from ..running.running_offer import RunningOffer
     from ..running.user_indexes import UserIndexes
     from ..selection.releases import Sources
+    from ..serving.running_offer import RunningOffer
 
 
 @click.command(
@@ -72,8 +72,9 @@ def run_command(
     from ..lowlevel.foreground import end_like
     from ..running.command import read_command
     from ..running.guard import check_start
-    from ..running.running_offer import network_of, running_offer
+    from ..running.run_sources import network_of
     from ..running.user_indexes import check_is_safe, user_indexes
+    from ..serving.running_offer import running_offer
 
     if printer.as_json and not plans:
         raise click.UsageError("--json is only for --dry-run; add --dry-run")
@@ -117,7 +118,7 @@ def _sources(
     printer: Printer, user: UserIndexes, find_links: tuple[str, ...], index_url: tuple[str, ...]
 ) -> Sources:
     """Return the sources that options name, or else the user's own."""
-    from ..running.running_offer import run_sources
+    from ..running.run_sources import run_sources
     from ..selection.releases import Sources
     from ..serving.sources import missing_folders
 

@@ -90,14 +90,17 @@ def command_line(command: Sequence[str]) -> str:
     return shlex.join(command)
 
 
-def run_within(seconds: float, command: Sequence[str]) -> Ended | None:
+def run_within(
+    seconds: float, command: Sequence[str], environ: Mapping[str, str] | None = None
+) -> Ended | None:
     """Run a program without input to its end; None if that takes more than *seconds*.
 
-    All that it has started ends with it. Raises OSError if it cannot be started.
+    All that it has started ends with it. *environ* are its variables, by default those of this process.
+    Raises OSError if it cannot be started.
     """
     print_detail(f"run {command_line(command)}")
     pipe, no_input = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=no_input, stdout=pipe, stderr=pipe, **GROUP) as process:
+    with subprocess.Popen(command, stdin=no_input, stdout=pipe, stderr=pipe, env=environ, **GROUP) as process:
         try:
             output, errors = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, VariantError
 from ..formats.hardware_file import Hardware
 from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.alignment import Assignment
 from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import (
@@ -19,6 +20,7 @@ from ..variants.namespace_support import (
     Support,
     abi_dependencies,
     abi_support,
+    assigned,
     support,
 )
 from ..variants.policy import NO_RULES, Rules, governed
@@ -64,7 +66,8 @@ class Policy(NamedTuple):
 
     *given* are supported values that the user gives. *trusted* are the packages whose plugins may run;
     *installer* installs them. *enabled*, *disabled* and *align* are namespaces. *pinned* are versions by
-    normalized name, which replace the installed ones. *refuses_root*: plugins would run as root, and the user
+    normalized name, which replace the installed ones. *assignment* has the only value of each aligned
+    feature. *refuses_root*: plugins would run as root, and the user
     does not allow that. *rules* are those of configuration files: they apply to supported values of all
     sources.
     """
@@ -75,6 +78,7 @@ class Policy(NamedTuple):
     disabled: Collection[str] = ()
     align: tuple[str, ...] = ()
     pinned: Mapping[str, Version] = {}
+    assignment: Assignment = {}  # noqa: RUF012  # no code changes this default
     installer: Installer = "pip"
     # The packages of --trust-plugin that must be plugins: with a version, they may be dependencies of one.
     named_plugins: frozenset[str] = frozenset()
@@ -103,6 +107,7 @@ def machine_support(
             # Until now, the values of an unknown namespace could not be governed.
             new = () if namespace in known.supported else (namespace,)
             known = governed(fixed, policy.rules, new)
+    known = assigned(known, policy.assignment)
     return _undetected(known, machine), tuple(problems)
 
 

@@ -22,7 +22,7 @@ from .task_files import files_of_tasks, refused_tasks, refused_variables
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
-    from .running_offer import RunningOffer
+    from ..serving.running_offer import RunningOffer
 
 # The tools that do not start uv.
 _WITHOUT_UV = ("pip", "pip-tools", "pipenv", "poetry", "venv", "virtualenv")

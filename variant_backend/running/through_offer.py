@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem
 from ..lowlevel.foreground import run_in_foreground
 from ..lowlevel.processes import temporary_folder
+from ..serving.running_offer import RunningOffer
 from .command import ToolCommand
 from .guard import check_pins
 from .lock_watch import LockWatch
 from .project_sources import replaced_indexes
-from .running_offer import RunningOffer
 from .site_packages import installed_before
 from .tool_variables import ToolFiles, tool_environ
 from .user_indexes import UserIndexes

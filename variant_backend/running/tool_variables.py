@@ -14,7 +14,7 @@ from ..lowlevel.user_cache import cache_path
 from ..machine.installer_files import Settings, pdm_settings
 from ..machine.installer_settings import pip_config_without
 from ..serving.loopback import LOOPBACK
-from .offer_place import OfferPlace
+from ..serving.offer_place import OfferPlace
 from .user_indexes import SOURCE_KEYS
 
 # Variables that name another source.

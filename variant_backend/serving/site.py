@@ -76,6 +76,12 @@ class Site:
         self._pages = RenderedPages()
         self._asked: dict[str, dict[str, AskedProject]] = {name: {} for name in machines}
 
+    def add(self, served: Served) -> None:
+        """Serve another machine, too; the same one may be added again."""
+        if served.name not in self._machines:
+            self._asked[served.name] = {}
+            self._machines = {**self._machines, served.name: served}
+
     def asked(self, machine: str) -> Mapping[str, AskedProject]:
         """Return what installers of a machine asked for, by normalized names of projects."""
         return dict(self._asked[machine])  # threads may add others
@@ -180,7 +186,7 @@ class Site:
         return 200, offered_project_page(project.name, offers)
 
     def _file(self, request: ClientRequest, place: FilePath) -> ServerAnswer:
-        """Return a file, or where the upstream has it."""
+        """Return the answer to a request for a file."""
         served = self._served(place.machine)
         filename = place.filename.removesuffix(_METADATA)
         is_metadata = filename != place.filename
@@ -188,14 +194,18 @@ class Site:
         ready = ready or _ready_file(place, served, self._upstream, filename, streams=self._streams)
         if not is_metadata:
             self._asked_project(served.name, normalize(place.project)).requested[filename] = ready.offered
-        return _metadata(request, place, ready, self._upstream) if is_metadata else self._content(ready)
+        if is_metadata:
+            return _metadata(request, place, ready, self._upstream)
+        return _content(ready, self._upstream, streams=self._streams)
 
-    def _content(self, ready: Prepared) -> ServerAnswer:
-        url = ready.file.url
-        if url is not None and not Delivery(streams=self._streams).is_streamed(ready.file):
-            return redirect_response(302, ascii_url(url))
-        ensure_rewritten(ready, self._upstream)
-        return ServerAnswer(200, _headers_of(ready.file), file=ready.file)
+
+def _content(ready: Prepared, upstream: Upstream, *, streams: bool) -> ServerAnswer:
+    """Return a file, or where the upstream has it."""
+    url = ready.file.url
+    if url is not None and not Delivery(streams=streams).is_streamed(ready.file):
+        return redirect_response(302, ascii_url(url))
+    ensure_rewritten(ready, upstream)
+    return ServerAnswer(200, _headers_of(ready.file), file=ready.file)
 
 
 def _environments(request: ClientRequest, named: str) -> Environments:

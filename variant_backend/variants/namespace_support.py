@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .abi_dependency import ABI_DEPENDENCY, prefixes
+from .alignment import Assignment
 from .filename import escape, normalize
 from .metadata import VariantMetadata
 from .properties import Property, Variant
@@ -116,6 +117,18 @@ def support(
             origins[namespace] = origin
             if origin in sources:
                 supported[namespace] = sources[origin][namespace]
+    return Support(supported, origins)
+
+
+def assigned(known: Support, assignment: Assignment) -> Support:
+    """Return the supported values, of each aligned feature only the assigned one."""
+    supported, origins = dict(known.supported), dict(known.origins)
+    for (namespace, feature), value in assignment.items():
+        features = supported.get(namespace, {})
+        if feature in features:
+            kept = (value,) if value in features[feature] else ()
+            supported[namespace] = {**features, feature: kept}
+            origins[namespace] = origins[namespace].with_more(f"; aligned: {feature} {value}")
     return Support(supported, origins)
 
 

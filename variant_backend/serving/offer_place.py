@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..lowlevel.urls import shown_url
 from ..machine.support import Machine, Policy
-from ..serving.loopback import LOOPBACK
+from .loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from ..selection.releases import Sources
@@ -37,6 +37,8 @@ def profile_of(sources: Sources, machine: Machine, policy: Policy) -> str:
         sorted(policy.enabled),
         sorted(policy.disabled),
         [effect[:2] for effect in policy.rules.effects()],
+        sorted((*axis, value) for axis, value in policy.assignment.items()),
+        sorted((name, str(version)) for name, version in policy.pinned.items()),
     )
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -1,25 +1,16 @@
-"""Serve the offer to a command on this machine while it runs."""
+"""The sources of the offer of `run`: the user's own indexes, with their certificates and proxies."""
 
 from __future__ import annotations
 
-import gc
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..lowlevel.certificates import use_certificates
 from ..lowlevel.connections import use_proxy
-from ..lowlevel.terminal import print_detail
-from ..machine.support import Machine, Policy
 from ..selection.releases import Sources
-from ..serving.disk_cache import offer_cache
-from ..serving.loopback import loopback_server
-from ..serving.site import Served, Site
 from ..serving.sources import missing_folders
-from ..serving.upstream import Upstream
-from .offer_place import OfferPlace, ports_of, profile_of
 from .user_indexes import PYPI, UserIndexes
 
 
@@ -58,31 +49,6 @@ def _existing(sources: Sources) -> Sources:
     if missing := missing_folders(sources):
         raise VariantError(*missing)
     return sources
-
-
-class RunningOffer(NamedTuple):
-    """An offer that is served: its *site*, and the place where tools find it."""
-
-    site: Site
-    place: OfferPlace
-
-
-@contextmanager
-def running_offer(sources: Sources, machine: Machine, policy: Policy) -> Iterator[RunningOffer]:
-    """Serve the offer of some sources to this machine; raises VariantError if no port is free."""
-    gc.enable()  # the entry point turned it off, for commands that end soon
-    profile = profile_of(sources, machine, policy)
-    token = os.urandom(16).hex()
-    served = {profile: Served(profile, machine, policy)}
-    ports = [*ports_of(profile)]
-    with ExitStack() as stack:
-        site = Site(Upstream(sources, stack.enter_context(offer_cache())), served, token=token)
-        port = stack.enter_context(loopback_server(site.respond, iter([*ports, 0])))  # 0 is any free port
-        if port != ports[0]:
-            print_detail(f"port {ports[0]} is in use, so uv may download wheels again")
-        place = OfferPlace(profile, port, token)
-        print_detail(f"offer of {sources} at http://{place.host}{place.path}")
-        yield RunningOffer(site, place)
 
 
 @contextmanager

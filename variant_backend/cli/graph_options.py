@@ -1,0 +1,98 @@
+"""The options of commands about whole graphs: requirements, alignment, and the resolver."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..variants.alignment import AlignedName
+from .options import PATH, reading
+
+if TYPE_CHECKING:
+    from ..graphs.assignment import Preference
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def _aligned_names(texts: Sequence[str]) -> tuple[AlignedName, ...]:
+    return tuple(dict.fromkeys(map(AlignedName.parse, texts)))
+
+
+_REQUESTED = (
+    click.option(
+        "-r",
+        "--requirement",
+        "files",
+        multiple=True,
+        type=PATH,
+        metavar="FILE",
+        help="A requirements file; may be repeated.",
+    ),
+    click.option(
+        "-c",
+        "--constraint",
+        "constraints",
+        multiple=True,
+        type=PATH,
+        metavar="FILE",
+        help="A file of constraints; may be repeated.",
+    ),
+)
+_WISHES = (
+    click.option(
+        "--align",
+        multiple=True,
+        callback=reading(_aligned_names),
+        metavar="NS[::FEATURE]",
+        help="Choose one value for all packages; may be repeated.",
+    ),
+    click.option(
+        "--prefer",
+        type=click.Choice(["most", "best"]),
+        default="most",
+        show_default=True,
+        help="What --align counts first: most packages with a variant, or the best values.",
+    ),
+)
+
+
+def requested_options(command: _Function) -> Callable[..., object]:
+    """Add REQUIREMENT, ``-r`` and ``-c``; the command gets ``requested``, a `Requested`."""
+
+    @functools.wraps(command)
+    def with_requested(
+        *args: Any,
+        requirements: tuple[str, ...],
+        files: tuple[Path, ...],
+        constraints: tuple[Path, ...],
+        **kwargs: Any,
+    ) -> object:
+        from ..graphs.resolvers import Requested
+
+        if not requirements and not files:
+            raise click.UsageError("missing requirement; name packages, or files with --requirement FILE")
+        return command(*args, requested=Requested(requirements, files, constraints), **kwargs)
+
+    function: Callable[..., object] = with_requested
+    for option in reversed(_REQUESTED):
+        function = option(function)
+    return click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]...")(function)
+
+
+def wishes_options(command: _Function) -> Callable[..., object]:
+    """Add ``--align`` and ``--prefer``; the command gets ``wishes``, a `Wishes`."""
+
+    @functools.wraps(command)
+    def with_wishes(*args: Any, align: tuple[AlignedName, ...], prefer: Preference, **kwargs: Any) -> object:
+        from ..graphs.resolution import Wishes
+
+        return command(*args, wishes=Wishes(align, prefer), **kwargs)
+
+    function: Callable[..., object] = with_wishes
+    for option in reversed(_WISHES):
+        function = option(function)
+    return function

@@ -1,0 +1,1 @@
+"""Whole dependency graphs of variants: alignment, lock files and mirrors."""
