@@ -11,6 +11,7 @@ import click
 from ..errors import RequestError, VariantError
 from ..lowlevel.terminal import print_detail
 from .command import Command, WrongUsage
+from .graph_options import assignment_option
 from .network_options import asking_keyring, keyring_provider_option
 from .options import find_links_option, index_url_option
 from .output import Printer
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     help="Show what the packages that COMMAND names would get, and do not start it.",
 )
 @click.option("--allow-insecure", is_flag=True, help="Use indexes without https, too.")
+@assignment_option
 @keyring_provider_option("as the tool, or as configured")
 @this_machine_options
 @click.pass_obj
@@ -60,6 +62,7 @@ def run_command(
     reinstall: bool,
     plans: bool,
     allow_insecure: bool,
+    assignment_file: Path | None,
     keyring_provider: str | None,
     machine: Machine,
     policy: Policy,
@@ -79,6 +82,8 @@ def run_command(
     if printer.as_json and not plans:
         raise click.UsageError("--json is only for --dry-run; add --dry-run")
     tool = read_command(command)
+    if assignment_file:
+        policy = _with_assignment(policy, assignment_file, machine)
     check_start(tool, Path.cwd(), os.environ)
     user = user_indexes(tool, os.environ, Path.cwd())
     sources = _sources(printer, user, find_links, index_url)
@@ -95,6 +100,18 @@ def run_command(
             return
         code = _run(printer, tool, user, offer, reinstall=reinstall)
     click.get_current_context().exit(end_like(code))
+
+
+def _with_assignment(policy: Policy, path: Path, machine: Machine) -> Policy:
+    """Return the policy with the assignment in a file; raises VariantError, also for unusable values."""
+    from ..graphs.assignment_file import check_assignment, read_assignment
+
+    assignment = read_assignment(path)
+    try:
+        check_assignment(assignment, machine, policy, "this machine")
+    except RequestError as error:
+        raise error.within(path) from None
+    return policy._replace(assignment=assignment)
 
 
 def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
