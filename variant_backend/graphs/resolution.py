@@ -10,7 +10,7 @@ from ..errors import VariantError
 from ..formats.release import Candidate
 from ..machine.support import Machine, Policy
 from ..selection.target import Target
-from ..serving.environments import environment_of_target
+from ..serving.environments import Environments, environment_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
@@ -60,11 +60,34 @@ class Graph(NamedTuple):
     offer: RunningOffer
 
 
+class AlignedOffer(NamedTuple):
+    """The *offer* to a graph that has settled, its *versions* by normalized name, and the *alignment*."""
+
+    offer: RunningOffer
+    versions: Mapping[str, Version]
+    alignment: GraphAlignment
+
+
 def resolved_graph(
     offer: RunningOffer, machine: Machine, policy: Policy, target: Target, wishes: Wishes, resolve: Resolve
 ) -> Graph:
     """Return the graph that a resolver makes for a machine; raises VariantError if there is none."""
     environments = environment_of_target(target)
+    settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
+    pick = partial(_package, settled.offer, target)
+    packages = tuple(pick(name, version) for name, version in sorted(settled.versions.items()))
+    return Graph(packages, settled.alignment, settled.offer)
+
+
+def aligned_offer(
+    offer: RunningOffer,
+    machine: Machine,
+    policy: Policy,
+    environments: Environments,
+    wishes: Wishes,
+    resolve: Resolve,
+) -> AlignedOffer:
+    """Return the offer in which the packages of a graph agree; raises VariantError if there is none."""
     alignments: list[GraphAlignment] = []
 
     def resolve_state(state: GraphState) -> Mapping[str, Version]:
@@ -84,9 +107,7 @@ def resolved_graph(
 
     settled = settled_graph(resolve_state, choose)
     final = offer.to(machine, _with_state(policy, settled.state))
-    pick = partial(_package, final, target)
-    packages = tuple(pick(name, version) for name, version in sorted(settled.versions.items()))
-    return Graph(packages, alignments[-1], final)
+    return AlignedOffer(final, settled.versions, alignments[-1])
 
 
 def _with_state(policy: Policy, state: GraphState) -> Policy:
