@@ -79,7 +79,7 @@ def _with_options(command: ToolCommand, arguments: Sequence[str], more: Sequence
         command = read_command(given)
         program = given[: len(given) - len(command.options)]
         options = (_spelled(*option) for option in command.given if option[0] not in _QUIET)
-        given = [*program, *options, *command.words[:2], "--", *command.words[2:]]
+        given = [*program, *command.words[:2], *options, "--", *command.words[2:]]
     end = given.index("--") if "--" in given else len(given)
     return [*given[:end], *more, *given[end:]]
 
