@@ -95,7 +95,7 @@ def test_a_package_that_sync_removes_does_not_count(wheels: Path, tmp_path: Path
 def test_a_failed_dry_run_has_words_and_code_of_the_tool(wheels: Path, tmp_path: Path) -> None:
     code, _, errors = through(wheels, tmp_path, *uv_install("--no-such-option", "scilearn"), ok=False)
     assert code == 2
-    assert "uv cannot resolve the packages" in errors
+    assert "error: uv cannot resolve the requirements\nerror: uv: " in errors
     assert "unexpected argument '--no-such-option'" in errors
     assert not (tmp_path / "site").exists()
 

@@ -49,7 +49,7 @@ class _DryRuns:
         place = self._offer.trial(place) if self._is_trial else place
         variables = offer_environ(self._tool, place, self._files)
         try:
-            done = would_install(self._tool.command, arguments, variables, self._files.temporary)
+            done = would_install(self._tool.command, arguments, place, variables, self._files.temporary)
         except FailedDryRunError as error:
             self.code = error.code
             raise

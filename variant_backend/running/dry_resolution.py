@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import RequestError, VariantError
+from ..graphs.resolvers import failed_resolution
 from ..lowlevel.foreground import run_captured
 from ..lowlevel.regular_files import read_regular
+from ..serving.offer_place import OfferPlace
 from ..variants.filename import normalize
 from .command import ToolCommand
 
@@ -53,18 +55,23 @@ def check_can_align(command: ToolCommand) -> None:
 
 
 def would_install(
-    command: ToolCommand, arguments: Sequence[str], environ: Mapping[str, str], temporary: Path
+    command: ToolCommand,
+    arguments: Sequence[str],
+    place: OfferPlace,
+    environ: Mapping[str, str],
+    temporary: Path,
 ) -> WouldInstall:
-    """Return what a command with these *arguments* would install; *temporary* is a folder for files.
+    """Return what a command with these *arguments* would install from the offer at a place.
 
-    Raises NotStartedError, or FailedDryRunError with the words of the tool.
+    *environ* are its variables, and *temporary* is a folder for files. Raises NotStartedError, or
+    FailedDryRunError with the words of the tool.
     """
     report = temporary / "report.json"
     more = ("--dry-run", "--quiet", "--report", str(report)) if command.tool == "pip" else ("--dry-run",)
     done = run_captured(_with_options(command, arguments, more), {**environ, "NO_COLOR": "1"})
     errors = _STYLE.sub("", done.errors.decode(errors="replace"))
     if done.code:
-        failed = FailedDryRunError(f"{command.tool} cannot resolve the packages: {errors.strip()}")
+        failed = FailedDryRunError(*failed_resolution(command.tool, errors, place))
         failed.code = done.code
         raise failed
     return _reported_by_pip(read_regular(report)) if command.tool == "pip" else _printed_by_uv(errors)
