@@ -17,6 +17,7 @@ from ..serving.running_offer import RunningOffer
 from ..variants.alignment import AlignedName
 from ..variants.filename import is_same_version
 from ..variants.namespace_support import abi_dependencies
+from .alignment_costs import cost_lines
 from .assignment import GraphAlignment, Preference, best_alignment
 from .packages import aligned_package, domains_of, graph_releases
 from .rounds import GraphState, settled_graph
@@ -59,6 +60,11 @@ class Graph(NamedTuple):
     alignment: GraphAlignment
     offer: RunningOffer
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the aligned values cost, for people: one line for each feature, then for packages."""
+        return cost_lines(self.alignment)
+
 
 def resolved_graph(
     offer: RunningOffer, machine: Machine, policy: Policy, target: Target, wishes: Wishes, resolve: Resolve
@@ -73,7 +79,7 @@ def resolved_graph(
     def choose(versions: Mapping[str, Version], seen: Mapping[str, Version]) -> GraphState:
         releases = graph_releases(seen, offer.upstream, machine, policy)
         packages = [aligned_package(known, policy, environments, wishes.align) for known in releases]
-        alignment = best_alignment(packages, domains_of(packages, releases), wishes.prefer)
+        alignment = best_alignment(packages, domains_of(packages, releases), wishes.prefer, wishes.align)
         alignments.append(alignment)
         named = {
             name
