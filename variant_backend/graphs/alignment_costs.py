@@ -79,6 +79,7 @@ def _fallback_lines(alignment: GraphAlignment) -> list[str]:
     return [
         f"{names[0]} has no variant for {values}: it falls back to its null variant or plain wheel"
         if len(names) == 1
-        else f"{names_words(names)} have no variant for {values}: they fall back to null variants or plain wheels"
+        else f"{names_words(names)} have no variant for {values}:"
+        " they fall back to null variants or plain wheels"
         for values, names in by_values.items()
     ]
