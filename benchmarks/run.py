@@ -50,9 +50,9 @@ The promises:
 
 Whole processes are timed, in turn with their peer, after a warm-up that fills the disk cache and compiles
 the imports. For the hook, only the time after the wrapped backend counts, for a ranking, only the time after
-reading the document, for a choice of values, only this choice, and for detecting, only the time after the imports. A ratio is the median of the ratios
-of all turns. The ratio of the fastest runs is printed beside it: if it differs much from the median, the
-machine was busy.
+reading the document, for a choice of values, only this choice, and for detecting, only the time after the
+imports. A ratio is the median of the ratios of all turns. The ratio of the fastest runs is printed beside it:
+if it differs much from the median, the machine was busy.
 The exit code is 0 if every promise is kept, and 1 if one is not kept, or cannot be measured.
 
 The torch wheel is downloaded with pip, unless ``--torch`` names it. The temporary folder needs 5 GB; set the
