@@ -94,9 +94,10 @@ def resolved_graph(
     resolve: Resolve,
     roots: Sequence[RootRequirement] = (),
 ) -> Graph:
-    """Return the graph that a resolver makes for a machine; raises VariantError if there is none.
+    """Return the graph that a resolver makes for a machine.
 
     *roots* are the user's requirements: the graph has their extras, and their hashes are those of its files.
+    Raises VariantError as `aligned_offer` does.
     """
     environments = environment_of_target(target)
     settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
@@ -114,15 +115,15 @@ def aligned_offer(
 ) -> AlignedOffer:
     """Return the offer in which the packages of a graph agree.
 
-    Packages that are installed on the machine count, too, unless the graph replaces them. Raises VariantError
-    if there is no graph: with the resolver's words, or with packages and the values that they require.
+    Packages that are installed on the machine, and that the graph does not replace, count for the alignment.
+    Raises VariantError if there is no graph: with the resolver's words, or with packages and their values.
     """
     align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
-    chooser = GraphChooser(PackageReader(offer.upstream, machine, policy, environments, align), wishes.prefer)
+    reader = PackageReader(offer.upstream, machine, policy, environments, align)
     choices: list[GraphChoice] = []
 
     def choose(done: GraphRound) -> GraphState:
-        choices.append(chooser.choice(done))
+        choices.append(GraphChooser(reader, wishes.prefer).choice(done))
         return choices[-1].state
 
     try:
@@ -145,7 +146,7 @@ def _outcome(
         explained = explained_failure(error, asked)
         if any(problem.code != RESOLVER for problem in explained.problems):
             raise explained from None
-        return RoundOutcome(newest_asked(offer.site.asked(asked.place.profile)), explained)
+        return RoundOutcome(newest_asked(asked.site.asked(asked.place.profile)), explained)
 
 
 def _packages(
