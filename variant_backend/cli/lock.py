@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,7 +118,7 @@ def _locked(
 ) -> tuple[dict[str, Graph], dict[str, Output]]:
     """Return the graph and the lock file of each machine."""
     from ..formats.machine_spec import GivenMachine
-    from ..graphs.lock_file import LockedMachine, lock_comments, lock_output, upstream_file
+    from ..graphs.lock_file import LockedMachine, TargetGraph, lock_comments, lock_output, upstream_file
     from ..graphs.machine_graphs import machine_graphs
     from ..graphs.resolvers import resolved_by_uv
     from ..serving.running_offer import running_offer
@@ -125,21 +126,21 @@ def _locked(
     specs = {machine.name: machine.text for machine in machines if isinstance(machine, GivenMachine)}
     first = next(iter(served.values()))
     with running_offer(sources, first.machine, first.policy) as offer, status_line() as show:
-        known = machine_graphs(
+        graphs = machine_graphs(
             offer,
             served.values(),
-            [target],
+            target,
             wishes,
-            requested,
-            resolved_by_uv,
+            partial(resolved_by_uv, requested, target=target),
             begin=lambda name: show(f"resolving for {name}"),
         )
         outputs = {}
-        for name, graphs in known.items():
+        for name, graph in graphs.items():
             machine = LockedMachine(name, specs.get(name, ""))
+            known = [TargetGraph(target, graph)]
             comments = lock_comments(machine, target)
-            outputs[name] = lock_output(folder, machine, graphs, upstream_file, comments, force=force)
-    return {name: graphs[0].graph for name, graphs in known.items()}, outputs
+            outputs[name] = lock_output(folder, machine, known, upstream_file, comments, force=force)
+    return graphs, outputs
 
 
 def _report(printer: Printer, graphs: Mapping[str, Graph]) -> None:
