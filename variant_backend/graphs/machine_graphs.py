@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ..errors import RequestError, VariantError, problems_of
 from ..selection.target import Target
 from ..serving.running_offer import RunningOffer
 from ..serving.site import Served
+from .requested_roots import RootRequirement
 from .resolution import Graph, Resolve, Wishes, resolved_graph
 
 
@@ -17,6 +18,7 @@ def machine_graphs(
     target: Target,
     wishes: Wishes,
     resolve: Resolve,
+    roots: Sequence[RootRequirement],
     *,
     begin: Callable[[str], object] = lambda _: None,
 ) -> dict[str, Graph]:
@@ -31,7 +33,7 @@ def machine_graphs(
         begin(served.name)
         try:
             graphs[served.name] = resolved_graph(
-                offer, served.machine, served.policy, target, wishes, resolve
+                offer, served.machine, served.policy, target, wishes, resolve, roots
             )
         except RequestError:
             raise
