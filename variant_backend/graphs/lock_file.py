@@ -171,7 +171,7 @@ def _tool_table(machine: LockedMachine, graphs: Sequence[TargetGraph]) -> dict[s
     }
 
 
-class _Entry(NamedTuple):
+class _PackageEntry(NamedTuple):
     """The entry of a package in a lock file, and the Pythons that have it; *start* identifies it."""
 
     start: Mapping[str, object]
@@ -185,11 +185,13 @@ def _packages(
 ) -> Iterator[dict[str, object]]:
     """Yield the entries of packages by name; an entry that not all Pythons have gets a marker."""
     _check_hashes(locate(package) for _, graph in graphs for package in graph.packages)
-    entries: dict[str, list[_Entry]] = {}
+    entries: dict[str, list[_PackageEntry]] = {}
     for python, (_, graph) in zip(pythons, graphs, strict=True):
         for package in graph.packages:
             start: Mapping[str, object] = {"name": package.name, "version": str(package.version)}
-            entry = _Entry(start, _contents(package, graph, locate, folder), package.requires, [python])
+            entry = _PackageEntry(
+                start, _contents(package, graph, locate, folder), package.requires, [python]
+            )
             known = entries.setdefault(package.name, [])
             if same := next((other for other in known if other[:3] == entry[:3]), None):
                 same.pythons.append(python)
@@ -207,12 +209,14 @@ def _packages(
         yield {**entry.start, **({"dependencies": required} if required else {}), **entry.rest}
 
 
-def _with_marker(entry: _Entry) -> dict[str, object]:
+def _with_marker(entry: _PackageEntry) -> dict[str, object]:
     marker = " or ".join(f"python_version == '{python}'" for python in entry.pythons)
     return {**entry.start, "marker": marker}
 
 
-def _dependencies(entry: _Entry, entries: Mapping[str, Sequence[_Entry]]) -> Iterator[dict[str, object]]:
+def _dependencies(
+    entry: _PackageEntry, entries: Mapping[str, Sequence[_PackageEntry]]
+) -> Iterator[dict[str, object]]:
     """Yield what identifies the entries that an entry requires."""
     for name in entry.requires:
         known = entries.get(name, ())
