@@ -16,6 +16,7 @@ from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from ..variants.alignment import AlignedName
 from ..variants.namespace_support import abi_dependencies
+from .alignment_costs import cost_lines
 from .assignment import GraphAlignment, Preference, best_alignment
 from .dependencies import dependencies_of, python_in, requirements_in
 from .graph_files import best_file, metadata_of_file
@@ -67,6 +68,11 @@ class Graph(NamedTuple):
     alignment: GraphAlignment
     offer: RunningOffer
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the aligned values cost, for people: one line for each feature, then for packages."""
+        return cost_lines(self.alignment)
+
 
 def resolved_graph(
     offer: RunningOffer,
@@ -94,7 +100,7 @@ def resolved_graph(
     def choose(versions: Mapping[str, Version], seen: Mapping[str, Version]) -> GraphState:
         releases = graph_releases(seen, offer.upstream, machine, policy)
         packages = [aligned_package(known, policy, environments, wishes.align) for known in releases]
-        alignment = best_alignment(packages, domains_of(packages, releases), wishes.prefer)
+        alignment = best_alignment(packages, domains_of(packages, releases), wishes.prefer, wishes.align)
         alignments.append(alignment)
         named = {
             name
