@@ -163,15 +163,14 @@ def _to_dict(
     name: str, graph: Graph, path: Path, changed: Mapping[Path, str], *, check: bool
 ) -> dict[str, object]:
     """Return the JSON object of a lock file."""
+    from ..graphs.assignment_file import assignment_table
+
     return {
         "machine": name,
         "path": str(path),
         "difference": changed.get(path),
         "written": path in changed and not check,
-        "assignment": {
-            f"{namespace}::{feature}": value
-            for (namespace, feature), value in graph.alignment.assignment.items()
-        },
+        "assignment": assignment_table(graph.alignment.assignment),
         "packages": [
             {
                 "name": package.name,

@@ -19,6 +19,7 @@ from ..lowlevel.file_set import Output
 from ..lowlevel.urls import without_user
 from ..selection.target import Target
 from ..serving.streaming import digest_on_disk
+from .assignment_file import assignment_table
 from .resolution import Graph, GraphPackage
 
 if TYPE_CHECKING:
@@ -157,12 +158,8 @@ def _check_pythons(pythons: Sequence[str], graphs: Sequence[TargetGraph]) -> Non
 
 def _tool_table(machine: LockedMachine, graphs: Sequence[TargetGraph]) -> dict[str, object]:
     """Return the table of this project; it has the values on which all graphs agree."""
-    assignments = [graph.alignment.assignment for _, graph in graphs]
-    agreed = {
-        f"{namespace}::{feature}": value
-        for (namespace, feature), value in sorted(assignments[0].items())
-        if all(other.get((namespace, feature)) == value for other in assignments)
-    }
+    first, *others = (assignment_table(graph.alignment.assignment) for _, graph in graphs)
+    agreed = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
     return {
         "machine": machine.name,
         **({"spec": machine.spec} if machine.spec else {}),

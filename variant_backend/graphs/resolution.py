@@ -10,7 +10,7 @@ from ..errors import RequestError, VariantError
 from ..lowlevel.threads import map_in_threads
 from ..machine.support import Machine, Policy
 from ..selection.target import Target
-from ..serving.environments import environment_of_target, name_of_target
+from ..serving.environments import Environments, environment_of_target, name_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
@@ -74,6 +74,14 @@ class Graph(NamedTuple):
         return cost_lines(self.alignment)
 
 
+class AlignedOffer(NamedTuple):
+    """The *offer* to a graph that has settled, its *versions* by normalized name, and the *alignment*."""
+
+    offer: RunningOffer
+    versions: Mapping[str, Version]
+    alignment: GraphAlignment
+
+
 def resolved_graph(
     offer: RunningOffer,
     machine: Machine,
@@ -88,6 +96,20 @@ def resolved_graph(
     *roots* are the user's requirements: the graph has their extras, and their hashes are those of its files.
     """
     environments = environment_of_target(target)
+    settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
+    packages = _packages(settled.offer, target, settled.versions, roots)
+    return Graph(packages, settled.alignment, settled.offer)
+
+
+def aligned_offer(
+    offer: RunningOffer,
+    machine: Machine,
+    policy: Policy,
+    environments: Environments,
+    wishes: Wishes,
+    resolve: Resolve,
+) -> AlignedOffer:
+    """Return the offer in which the packages of a graph agree; raises VariantError if there is none."""
     alignments: list[GraphAlignment] = []
 
     def resolve_state(state: GraphState) -> Mapping[str, Version]:
@@ -111,8 +133,7 @@ def resolved_graph(
 
     settled = settled_graph(resolve_state, choose)
     final = offer.to(machine, _with_state(policy, settled.state))
-    packages = _packages(final, target, settled.versions, roots)
-    return Graph(packages, alignments[-1], final)
+    return AlignedOffer(final, settled.versions, alignments[-1])
 
 
 def _with_state(policy: Policy, state: GraphState) -> Policy:
