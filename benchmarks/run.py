@@ -656,7 +656,10 @@ def benchmark_align(bench: Bench) -> Iterator[Figure]:
         whole = bench.run([sys.executable, "-c", RESOLVE, upstream / "simple", *align])
         return whole._replace(seconds=float(whole.printed.splitlines()[-1]))
 
-    commands = {"aligned": functools.partial(resolve, "blas"), "once": resolve}
+    commands: dict[str, Callable[[], Run]] = {
+        "aligned": functools.partial(resolve, "blas"),
+        "once": resolve,
+    }
     yield at_most(2.3, f"graph of {PACKAGES} packages", *in_turn(bench.runs, commands))
 
 
