@@ -115,15 +115,15 @@ def aligned_offer(
 ) -> AlignedOffer:
     """Return the offer in which the packages of a graph agree.
 
-    Packages that are installed on the machine, and that the graph does not replace, count for the alignment.
-    Raises VariantError if there is no graph: with the resolver's words, or with packages and their values.
+    Packages that are installed on the machine count, too, unless the graph replaces them. Raises VariantError
+    if there is no graph: with the resolver's words, or with packages and the values that they require.
     """
     align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
-    reader = PackageReader(offer.upstream, machine, policy, environments, align)
+    chooser = GraphChooser(PackageReader(offer.upstream, machine, policy, environments, align), wishes.prefer)
     choices: list[GraphChoice] = []
 
     def choose(done: GraphRound) -> GraphState:
-        choices.append(GraphChooser(reader, wishes.prefer).choice(done))
+        choices.append(chooser.choice(done))
         return choices[-1].state
 
     try:
