@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import VariantError
@@ -84,14 +83,19 @@ def resolved_graph(
 
     settled = settled_graph(resolve_state, choose)
     final = offer.to(machine, _with_state(policy, settled.state))
-    pick = partial(_package, final, target)
-    packages = tuple(pick(name, version) for name, version in sorted(settled.versions.items()))
-    return Graph(packages, alignments[-1], final)
+    return Graph(graph_packages(final, target, settled.versions), alignments[-1], final)
 
 
 def _with_state(policy: Policy, state: GraphState) -> Policy:
     """Return the policy of a round; versions that the user pins stay."""
     return policy._replace(assignment=state.assignment, pinned={**state.versions, **policy.pinned})
+
+
+def graph_packages(
+    offer: RunningOffer, target: Target, versions: Mapping[str, Version]
+) -> tuple[GraphPackage, ...]:
+    """Return the packages of a resolution by name; raises VariantError if no file of one fits."""
+    return tuple(_package(offer, target, name, version) for name, version in sorted(versions.items()))
 
 
 def _package(offer: RunningOffer, target: Target, name: str, version: Version) -> GraphPackage:
