@@ -71,6 +71,21 @@ def is_rewritten(package: GraphPackage) -> bool:
     return package.ready.core_metadata is not None
 
 
+def lock_comments(machine: LockedMachine, target: Target) -> list[str]:
+    """Return the lines at the start of a lock file whose wheels are at the upstream."""
+    name = lock_name(machine.name)
+    spec = f" ({machine.spec})" if machine.spec else ""
+    return [
+        f"For the machine {machine.name}{spec}, Python {target.python}, {target.platform}.",
+        "Install with uv:",
+        f"    uv pip sync --require-hashes {name}",
+        "Add --offline if the cache of uv has the wheels. Add --reinstall if other variants of the same",
+        "versions may be installed: uv compares only versions.",
+        "pip rejects the URLs of variants. For pip, use variant-backend mirror.",
+        "The command `variant-backend lock` wrote this file, and will replace it.",
+    ]
+
+
 def lock_output(
     folder: Path,
     machine: LockedMachine,
