@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,21 +11,26 @@ import click
 
 from ..errors import Problem, RequestError
 from .command import Command
+from .fetch import warn_of_plain_http
 from .graph_options import requested_options, wishes_options
 from .machine_options import machines_option
 from .options import output_option
 from .output import Printer, Progress, status_line
-from .policy_options import no_policy_option, or_configured
+from .policy_options import or_configured, policy_file_option
 from .selection_options import platform_option, read_target, sources_options
 from .served_machines import check_upstream, served_machines
 
 if TYPE_CHECKING:
     from ..formats.machine_spec import MachineSpec
     from ..graphs.mirror import Mirror, MirrorResult
-    from ..graphs.mirror_closure import MirroredMachine
+    from ..graphs.mirror_closure import MirroredMachine, MirroredTarget
+    from ..graphs.mirror_files import MirrorFolder
     from ..graphs.resolution import GraphPackage, Wishes
     from ..graphs.resolvers import Requested
     from ..selection.releases import Sources
+    from ..selection.target import Target
+    from ..serving.running_offer import RunningOffer
+    from ..serving.site import Served
 
 # The folder of files beside those of machines.
 _RESERVED = "files"
@@ -51,8 +56,7 @@ _RESERVED = "files"
 @wishes_options
 @output_option("The folder of the mirror.", required=True)
 @click.option("--prune", is_flag=True, help="Remove files that the mirror no longer needs.")
-@click.option("--allow-insecure", is_flag=True, help="Allow an upstream without https.")
-@no_policy_option
+@policy_file_option
 @click.pass_obj
 def mirror_command(
     printer: Printer,
@@ -64,8 +68,7 @@ def mirror_command(
     wishes: Wishes,
     output: Path,
     prune: bool,
-    allow_insecure: bool,
-    no_policy: bool,  # noqa: ARG001  # `configuration` reads it from the context
+    policy_file: Path | None,  # noqa: ARG001  # `configuration` reads it from the context
 ) -> None:
     """Copy whole dependency graphs of machines into a folder, from which any installer gets variants.
 
@@ -73,27 +76,23 @@ def mirror_command(
     works without network and without server. A second run downloads only what is missing.
     It is experimental.
     """
-    from ..graphs.mirror import Mirror
     from ..graphs.mirror import prune as remove_unneeded
-    from ..graphs.mirror_closure import MirrorRequest, mirrored_machines
     from ..graphs.mirror_files import mirror_folder
-    from ..graphs.resolvers import resolved_by_uv
     from ..serving.running_offer import running_offer
 
     sources = or_configured(sources)
-    check_upstream(sources, allow_insecure=allow_insecure)
+    check_upstream(sources, allow_insecure=True)
+    warn_of_plain_http(printer, sources.index_urls)
     _check_machines(machines)
     served = served_machines(machines)
     targets = [read_target(python, platform) for python in dict.fromkeys(pythons) or [None]]
-    request = MirrorRequest(requested, served, targets, wishes, resolved_by_uv)
     first = next(iter(served.values()))
     with (
         mirror_folder(output) as folder,
         _saying_how_to_continue(printer, output),
         running_offer(sources, first.machine, first.policy) as offer,
     ):
-        with status_line() as show:
-            mirror = Mirror(folder, mirrored_machines(request, offer, folder, show))
+        mirror = _resolved(folder, offer, served, machines, targets, wishes, requested)
         for problem in (problem for machine in mirror.machines for problem in machine.conflicts()):
             printer.warn(problem)
         with Progress(size=mirror.missing_size()) as progress:
@@ -103,6 +102,33 @@ def mirror_command(
             remove_unneeded(folder, result.unneeded)
     _report(printer, mirror, result, pruned=prune)
     printer.line(str(output))
+
+
+def _resolved(
+    folder: MirrorFolder,
+    offer: RunningOffer,
+    served: Mapping[str, Served],
+    machines: Sequence[MachineSpec],
+    targets: Sequence[Target],
+    wishes: Wishes,
+    requested: Requested,
+) -> Mirror:
+    """Return the mirror of the graphs of all machines; raises VariantError."""
+    from ..formats.machine_spec import GivenMachine
+    from ..graphs.machine_graphs import machine_graphs
+    from ..graphs.mirror import Mirror
+    from ..graphs.mirror_closure import mirrored_machines
+    from ..graphs.resolvers import resolved_by_uv
+
+    specs = {machine.name: machine.text for machine in machines if isinstance(machine, GivenMachine)}
+    with status_line() as show:
+
+        def begin(name: str) -> None:
+            show(f"resolving for {name}")
+
+        resolver = resolved_by_uv
+        graphs = machine_graphs(offer, served.values(), targets, wishes, requested, resolver, begin=begin)
+        return Mirror(folder, mirrored_machines(graphs, resolver, folder, begin), specs)
 
 
 def _check_machines(machines: Sequence[MachineSpec]) -> None:
@@ -132,25 +158,38 @@ def _report(printer: Printer, mirror: Mirror, result: MirrorResult, *, pruned: b
             f"removed {number} unneeded files" if pruned else f"{number} unneeded files; --prune removes them"
         )
     printer.keys = {
-        "output": str(mirror.folder.root),
+        "path": str(mirror.folder.root),
+        "machines": [_to_dict(machine, mirror) for machine in mirror.machines],
         "files": result.files,
         "downloaded": downloaded,
         "unneeded": [*result.unneeded],
-        "machines": {machine.name: _to_dict(machine, mirror) for machine in mirror.machines},
     }
 
 
-def _to_dict(machine: MirroredMachine, mirror: Mirror) -> list[dict[str, object]]:
-    """Return the JSON objects of a machine's targets."""
-    return [
-        {
-            "python": str(resolved.target.python),
-            "platform": resolved.target.platform,
-            "packages": [_package_to_dict(package, mirror) for package in resolved.graph.packages],
-            "build-requirements": [_package_to_dict(package, mirror) for package in builds],
-        }
-        for resolved, builds in machine.targets
-    ]
+def _to_dict(machine: MirroredMachine, mirror: Mirror) -> dict[str, object]:
+    """Return the JSON object of a machine."""
+    from ..graphs.lock_file import lock_name
+
+    return {
+        "machine": machine.name,
+        "index": str(mirror.folder.root / machine.name / "simple"),
+        "lock-file": str(mirror.folder.root / lock_name(machine.name)),
+        "targets": [_target_to_dict(target, mirror) for target in machine.targets],
+    }
+
+
+def _target_to_dict(mirrored: MirroredTarget, mirror: Mirror) -> dict[str, object]:
+    (target, graph), builds = mirrored
+    return {
+        "python": str(target.python),
+        "platform": target.platform,
+        "assignment": {
+            f"{namespace}::{feature}": value
+            for (namespace, feature), value in graph.alignment.assignment.items()
+        },
+        "packages": [_package_to_dict(package, mirror) for package in graph.packages],
+        "build-requirements": [_package_to_dict(package, mirror) for package in builds],
+    }
 
 
 def _package_to_dict(package: GraphPackage, mirror: Mirror) -> dict[str, object]:

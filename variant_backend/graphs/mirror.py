@@ -47,10 +47,11 @@ class MirrorResult(NamedTuple):
 
 
 class Mirror(NamedTuple):
-    """The mirror of some machines in a folder."""
+    """The mirror of some machines in a folder; *specs* are what the user wrote about machines, by name."""
 
     folder: MirrorFolder
     machines: Sequence[MirroredMachine]
+    specs: Mapping[str, str]
 
     @property
     def packages(self) -> Iterator[GraphPackage]:
@@ -69,13 +70,14 @@ class Mirror(NamedTuple):
         """Write the pages and the lock files; raises VariantError if one cannot be written."""
         folder, before = self.folder, self.folder.manifest
         outputs = {output.name: output for output in (*self._pages(), *self._locks())}
-        folder.write_manifest(before._replace(pages=tuple({*before.pages, *outputs})))
+        folder.write_manifest(before._replace(pages=tuple(sorted({*before.pages, *outputs}))))
         _write_changed(output for output in _both_states(folder.root, outputs))
         _write_changed(outputs.values())
         _remove(folder.root, [path for path in before.pages if path not in outputs])
-        folder.write_manifest(folder.manifest._replace(pages=tuple(outputs)))
         needed = {folder.of(package.ready).path for package in self.packages}
-        return MirrorResult(len(needed), tuple(sorted(folder.manifest.files.keys() - needed)))
+        files = {path: known for path, known in before.files.items() if (folder.root / path).exists()}
+        folder.write_manifest(Manifest(files, tuple(sorted(outputs))))
+        return MirrorResult(len(needed), tuple(sorted(files.keys() - needed)))
 
     def _pages(self) -> Iterator[Output]:
         contents: dict[str, bytes] = {}
@@ -96,7 +98,7 @@ class Mirror(NamedTuple):
     def _locks(self) -> Iterator[Output]:
         for machine in self.machines:
             graphs = [mirrored.resolved for mirrored in machine.targets]
-            locked = LockedMachine(machine.name)
+            locked = LockedMachine(machine.name, self.specs.get(machine.name, ""))
             yield lock_output(self.folder.root, locked, graphs, self._file_on_disk, _HEAD, force=False)
 
     def _file_on_disk(self, package: GraphPackage) -> File:

@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, VariantError, shortened
+from ..errors import Problem, VariantError, problems_of, shortened
 from ..formats.release import Candidate
 from ..selection.target import Target
 from ..serving.environments import Fit, Slot
-from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
-from ..serving.running_offer import RunningOffer
-from ..serving.site import Served
 from .build_requirements import build_versions, static_requirements
 from .lock_file import TargetGraph, lock_name
+from .machine_graphs import Resolver
 from .mirror_files import MirrorFolder
-from .resolution import Graph, GraphPackage, Wishes, graph_packages, resolved_graph
+from .resolution import Graph, GraphPackage, graph_packages
 from .resolvers import Requested
 
 if TYPE_CHECKING:
     from packaging.version import Version
-
-# Resolves requirements through the offer at a place, for a target.
-Resolver: TypeAlias = Callable[[Requested, OfferPlace, Target], "Mapping[str, Version]"]
-
-
-class MirrorRequest(NamedTuple):
-    """What a mirror is for: requirements, machines, the targets of each machine, and how to resolve."""
-
-    requested: Requested
-    machines: Mapping[str, Served]
-    targets: Sequence[Target]
-    wishes: Wishes
-    resolver: Resolver
 
 
 class MirroredTarget(NamedTuple):
@@ -91,46 +76,31 @@ def is_sdist(package: GraphPackage) -> bool:
 
 
 def mirrored_machines(
-    request: MirrorRequest,
-    offer: RunningOffer,
+    graphs: Mapping[str, Sequence[TargetGraph]],
+    resolver: Resolver,
     folder: MirrorFolder,
-    report: Callable[[str], object] = lambda _: None,
+    begin: Callable[[str], object] = lambda _: None,
 ) -> list[MirroredMachine]:
-    """Resolve the graphs of all machines and targets; sdists are downloaded for their build requirements.
+    """Return machines by name with what builds the sdists of their *graphs*; these sdists are downloaded.
 
-    *report* gets what is being resolved. Raises VariantError with the problems of all graphs.
+    *begin* gets the name of each machine. Raises VariantError with the problems of all machines.
     """
     machines: list[MirroredMachine] = []
-    problems: list[Problem] = []
-    for name, served in request.machines.items():
-        targets: list[MirroredTarget] = []
-        for target in request.targets:
-            place = f"{name}, Python {target.python}"
-            report(f"resolving for {place}")
-            try:
-                targets.append(_mirrored_target(request, served, target, offer, folder))
-            except VariantError as error:
-                problems += error.within(place).problems
-        machines.append(MirroredMachine(name, tuple(targets)))
-    if problems:
-        raise VariantError(*problems)
+    errors: list[VariantError] = []
+    for name, resolved in graphs.items():
+        begin(name)
+        try:
+            targets = (MirroredTarget(one, _builds(*one, resolver, folder)) for one in resolved)
+            machines.append(MirroredMachine(name, tuple(targets)))
+        except VariantError as error:
+            errors.append(error.within(f"machine {name}"))
+    if errors:
+        raise VariantError(*problems_of(errors))
     return machines
 
 
-def _mirrored_target(
-    request: MirrorRequest, served: Served, target: Target, offer: RunningOffer, folder: MirrorFolder
-) -> MirroredTarget:
-    """Resolve the graph of a machine for a target, and what builds its sdists; raises VariantError."""
-
-    def resolve(place: OfferPlace) -> Mapping[str, Version]:
-        return request.resolver(request.requested, place, target)
-
-    graph = resolved_graph(offer, served.machine, served.policy, target, request.wishes, resolve)
-    return MirroredTarget(TargetGraph(target, graph), _builds(graph, target, request.resolver, folder))
-
-
 def _builds(
-    graph: Graph, target: Target, resolver: Resolver, folder: MirrorFolder
+    target: Target, graph: Graph, resolver: Resolver, folder: MirrorFolder
 ) -> tuple[GraphPackage, ...]:
     """Return the packages that the sdists of a graph require for their builds, and those that these require.
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from ..checking.index_pages import MIRROR
 from ..errors import VariantError, problems_of
 from ..formats import core_metadata
 from ..formats.release import File
@@ -23,7 +24,7 @@ from ..serving.prepare import ensure_rewritten
 from ..serving.streaming import digest_on_disk
 from ..serving.upstream import Upstream
 from ..wheels.reading import open_wheel
-from .mirror_manifest import MANIFEST, KnownFile, Manifest, path_in_mirror, sha256_of
+from .mirror_manifest import KnownFile, Manifest, path_in_mirror, sha256_of
 
 _METADATA = ".metadata"
 
@@ -83,8 +84,8 @@ class MirrorFolder:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest if it differs."""
-        if manifest != self.manifest or not (self.root / MANIFEST).exists():
-            write_all_files([Output(self.root, MANIFEST, manifest.to_json())])
+        if manifest != self.manifest or not (self.root / MIRROR).exists():
+            write_all_files([Output(self.root, MIRROR, manifest.to_json())])
             self.manifest = manifest
 
     def _existing(self, ready: Prepared) -> str | None:
@@ -180,7 +181,7 @@ def _manifest_in(root: Path) -> Manifest:
     """Return the manifest of a mirror, an empty one for a new folder; raises VariantError."""
     hint = "use an empty folder, or a mirror (--output)"
     try:
-        return Manifest.of_json(read_regular(root / MANIFEST))
+        return Manifest.of_json(read_regular(root / MIRROR))
     except FileNotFoundError:
         pass
     except OSError as error:

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
+from ..checking.index_pages import MIRROR
 from ..errors import VariantError
 from ..formats.html_writing import GENERATOR
 from ..variants.validation import Document, read_strict_json
 
-MANIFEST = "mirror.json"
 _VERSION = 1
 # No other characters: a name from an index becomes a path on any system, and a part of URLs.
 _SAFE_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.!+-]*"
@@ -52,21 +52,21 @@ class Manifest(NamedTuple):
         document = Document()
         top = document.table(read_strict_json(document, content), "", required=("version", "files", "pages"))
         if top.get("version") != _VERSION or top.get("created-by") != GENERATOR:
-            raise VariantError("not written by this version of variant-backend", place=MANIFEST)
+            raise VariantError("not written by this version of variant-backend", place=MIRROR)
         files: dict[str, KnownFile] = {}
         for path, value in document.table(top.get("files", {}), "files").items():
             entry = document.table(value, f"files.{path}")
             files[path] = KnownFile(*(str(entry.get(key, "")) for key in ("sha256", "source")))
             _check_path(_FILE, path)
         pages = document.strings(top.get("pages", []), "pages", partial(_check_path, _PAGE), least=0)
-        document.check(MANIFEST)
+        document.check(MIRROR)
         return cls(files, tuple(pages))
 
 
 def _check_path(pattern: re.Pattern[str], path: str) -> None:
     """Raise VariantError for a path that no mirror writes: it could lead out of the folder."""
     if not pattern.fullmatch(path):
-        raise VariantError(f"invalid path {path!r}", place=MANIFEST)
+        raise VariantError(f"invalid path {path!r}", place=MIRROR)
 
 
 def path_in_mirror(filename: str, sha256: str) -> str:
