@@ -14,6 +14,7 @@ from .options import PATH, reading
 
 if TYPE_CHECKING:
     from ..graphs.assignment import Preference
+    from ..graphs.resolvers import ResolverName
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -96,3 +97,21 @@ def wishes_options(command: _Function) -> Callable[..., object]:
     for option in reversed(_WISHES):
         function = option(function)
     return function
+
+
+def resolver_option(command: _Function) -> Callable[..., object]:
+    """Add ``--resolver``; the command gets ``resolver``, a `Resolver`."""
+
+    @functools.wraps(command)
+    def with_resolver(*args: Any, resolver: ResolverName, **kwargs: Any) -> object:
+        from ..graphs.resolvers import resolver_named
+
+        return command(*args, resolver=resolver_named(resolver), **kwargs)
+
+    return click.option(
+        "--resolver",
+        type=click.Choice(["uv", "pip"]),
+        default="uv",
+        show_default=True,
+        help="The installer that resolves dependencies; pip does it only for the running Python.",
+    )(with_resolver)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import VariantError
-from ..formats.release import Candidate
+from ..errors import RequestError, VariantError
+from ..lowlevel.threads import map_in_threads
 from ..machine.support import Machine, Policy
 from ..selection.target import Target
-from ..serving.environments import environment_of_target
+from ..serving.environments import environment_of_target, name_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from ..variants.alignment import AlignedName
-from ..variants.filename import is_same_version
 from ..variants.namespace_support import abi_dependencies
 from .assignment import GraphAlignment, Preference, best_alignment
+from .dependencies import dependencies_of, python_in, requirements_in
+from .graph_files import best_file, metadata_of_file
 from .packages import aligned_package, domains_of, graph_releases
+from .requested_roots import RootRequirement, extras_of, hash_of_none
+from .resolver_failures import explained_failure
 from .rounds import GraphState, settled_graph
 
 if TYPE_CHECKING:
@@ -35,11 +39,16 @@ class Wishes(NamedTuple):
 
 
 class GraphPackage(NamedTuple):
-    """A package of a graph, with the file that an installer gets: a wheel, or an sdist if no wheel fits."""
+    """A package of a graph, with the file that an installer gets: a wheel, or an sdist if no wheel fits.
+
+    *requires* are the names of the packages in the graph that it requires.
+    """
 
     name: str
     version: Version
     ready: Prepared
+    requires: tuple[str, ...] = ()
+    requires_python: str | None = None
 
     @property
     def label(self) -> str | None:
@@ -60,14 +69,27 @@ class Graph(NamedTuple):
 
 
 def resolved_graph(
-    offer: RunningOffer, machine: Machine, policy: Policy, target: Target, wishes: Wishes, resolve: Resolve
+    offer: RunningOffer,
+    machine: Machine,
+    policy: Policy,
+    target: Target,
+    wishes: Wishes,
+    resolve: Resolve,
+    roots: Sequence[RootRequirement] = (),
 ) -> Graph:
-    """Return the graph that a resolver makes for a machine; raises VariantError if there is none."""
+    """Return the graph that a resolver makes for a machine; raises VariantError if there is none.
+
+    *roots* are the user's requirements: the graph has their extras, and their hashes are those of its files.
+    """
     environments = environment_of_target(target)
     alignments: list[GraphAlignment] = []
 
     def resolve_state(state: GraphState) -> Mapping[str, Version]:
-        return resolve(offer.to(machine, _with_state(policy, state)).place)
+        asked = offer.to(machine, _with_state(policy, state))
+        try:
+            return resolve(asked.place)
+        except VariantError as error:
+            raise explained_failure(error, asked) from None
 
     def choose(versions: Mapping[str, Version], seen: Mapping[str, Version]) -> GraphState:
         releases = graph_releases(seen, offer.upstream, machine, policy)
@@ -83,7 +105,8 @@ def resolved_graph(
 
     settled = settled_graph(resolve_state, choose)
     final = offer.to(machine, _with_state(policy, settled.state))
-    return Graph(graph_packages(final, target, settled.versions), alignments[-1], final)
+    packages = graph_packages(final, target, settled.versions, roots)
+    return Graph(packages, alignments[-1], final)
 
 
 def _with_state(policy: Policy, state: GraphState) -> Policy:
@@ -92,24 +115,37 @@ def _with_state(policy: Policy, state: GraphState) -> Policy:
 
 
 def graph_packages(
-    offer: RunningOffer, target: Target, versions: Mapping[str, Version]
+    offer: RunningOffer,
+    target: Target,
+    versions: Mapping[str, Version],
+    roots: Sequence[RootRequirement] = (),
 ) -> tuple[GraphPackage, ...]:
-    """Return the packages of a resolution by name; raises VariantError if no file of one fits."""
-    return tuple(_package(offer, target, name, version) for name, version in sorted(versions.items()))
+    """Return the packages of a graph by name, with their files; raises VariantError."""
+    from packaging.markers import default_environment
+
+    read = map_in_threads(partial(_with_metadata, offer, target), sorted(versions.items()))
+    if problems := [
+        problem
+        for package, _ in read
+        for problem in hash_of_none(roots, package.name, package.ready.file.hashes)
+    ]:
+        raise RequestError(*problems)
+    environment = {name: str(value) for name, value in target.environment(default_environment()).items()}
+    requirements = {package.name: requirements_in(metadata) for package, metadata in read}
+    required = dependencies_of(requirements, environment, extras_of(roots))
+    return tuple(package._replace(requires=required[package.name]) for package, _ in read)
 
 
-def _package(offer: RunningOffer, target: Target, name: str, version: Version) -> GraphPackage:
-    """Return a package with the best file of a version that fits a target."""
-    environments = environment_of_target(target)
-    rendered = offer.site.project(offer.place.profile, name, environments)
-    (slot,) = environments.asking
-    best: list[tuple[tuple[int, int], Prepared]] = []
-    for ready in rendered.ready.files:
-        wheel = Candidate.of(ready.file)
-        if wheel is None or not is_same_version(wheel.name.version, str(version)):
-            continue
-        if fit := slot.fit(wheel.name.tags, ready.file.requires_python):
-            best.append((fit.place, ready))
-    if not best:
-        raise VariantError(f"no wheel of {name} {version} fits")
-    return GraphPackage(name, version, min(best, key=lambda pair: pair[0])[1])
+def _with_metadata(
+    offer: RunningOffer, target: Target, pin: tuple[str, Version]
+) -> tuple[GraphPackage, bytes]:
+    """Return a package with its file, and its METADATA; raises VariantError."""
+    name, version = pin
+    project = offer.site.project(offer.place.profile, name, environment_of_target(target))
+    ready = best_file(project, str(version), target)
+    if ready is None:
+        raise VariantError(
+            f"no file of this version fits {name_of_target(target)}", place=f"{name} {version}"
+        )
+    metadata = metadata_of_file(ready, offer.upstream)
+    return GraphPackage(name, version, ready, requires_python=python_in(metadata)), metadata
