@@ -701,7 +701,7 @@ def benchmark_dispatch(bench: Bench) -> Iterator[Figure]:
         yield at_most(3, "dispatch of a small wheel", *in_turn(bench.runs, commands))
 
 
-def benchmark_align(bench: Bench) -> Iterator[Figure]:
+def benchmark_graph(bench: Bench) -> Iterator[Figure]:
     """Resolve a graph with alignment, against once; only the time after the offer has started counts."""
     upstream = bench.folder / "upstream"
     write_graph(upstream)
@@ -760,7 +760,7 @@ BENCHMARKS = {
     "detect": benchmark_detect,
     "start": benchmark_start,
     "dispatch": benchmark_dispatch,
-    "align": benchmark_align,
+    "graph": benchmark_graph,
     "load": benchmark_load,
 }
 
