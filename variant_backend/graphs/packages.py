@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..formats.release import Candidate, Release
 from ..machine.support import Machine, Policy
-from ..selection.evaluate import labels_in_order, release_support
+from ..selection.evaluate import release_support, selectable_labels
 from ..serving.environments import Environments
 from ..serving.upstream import Upstream
 from ..variants.alignment import AlignedName, Axis
@@ -47,17 +47,17 @@ def aligned_package(
     release, support = known
     fitting = {wheel.label for wheel in release.candidates if _fits(wheel, environments)}
     variants = release.metadata.variants if release.metadata else {}
-    labels = [label for label in labels_in_order(release, support, policy.rules) if label in fitting]
+    labels = [label for label in selectable_labels(release, support, policy) if label in fitting]
     options: list[VariantOption] = []
     for label in labels:
-        if label == NULL_LABEL:
+        if label is None or label == NULL_LABEL:
             continue
         values: dict[Axis, set[str]] = {}
         for prop in support.of_variant(variants[label]):
             if any(name.covers(prop.key) for name in align):
                 values.setdefault(prop.key, set()).add(prop.value)
         options.append(VariantOption(label, {axis: frozenset(own) for axis, own in values.items()}))
-    return AlignedPackage(release.name, tuple(options), None in fitting or NULL_LABEL in labels)
+    return AlignedPackage(release.name, tuple(options), None in labels or NULL_LABEL in labels)
 
 
 def _fits(wheel: Candidate, environments: Environments) -> bool:

@@ -66,7 +66,8 @@ class Policy(NamedTuple):
 
     *given* are supported values that the user gives. *trusted* are the packages whose plugins may run;
     *installer* installs them. *enabled*, *disabled* and *align* are namespaces. *pinned* are versions by
-    normalized name, which replace the installed ones. *assignment* has the only value of each aligned
+    normalized name, which replace the installed ones. *labels* are wanted labels, patterns or ``(plain)`` by
+    normalized name. *assignment* has the only value of each aligned
     feature. *refuses_root*: plugins would run as root, and the user
     does not allow that. *rules* are those of configuration files: they apply to supported values of all
     sources.
@@ -78,6 +79,7 @@ class Policy(NamedTuple):
     disabled: Collection[str] = ()
     align: tuple[str, ...] = ()
     pinned: Mapping[str, Version] = {}
+    labels: Mapping[str, str] = {}
     assignment: Assignment = {}  # noqa: RUF012  # no code changes this default
     installer: Installer = "pip"
     # The packages of --trust-plugin that must be plugins: with a version, they may be dependencies of one.
