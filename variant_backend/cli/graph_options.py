@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import VariantError
-from ..variants.alignment import AlignedName
 from .command import WrongValue
-from .options import PATH, reading
+from .options import PATH, align_option
 
 if TYPE_CHECKING:
     from ..graphs.assignment import Preference
+    from ..variants.alignment import AlignedName
     from ..variants.requirements import PackageRequest
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def _aligned_names(texts: Sequence[str]) -> tuple[AlignedName, ...]:
-    return tuple(dict.fromkeys(map(AlignedName.parse, texts)))
 
 
 prefer_option = click.option(
@@ -53,13 +49,7 @@ _REQUESTED = (
     ),
 )
 _WISHES = (
-    click.option(
-        "--align",
-        multiple=True,
-        callback=reading(_aligned_names),
-        metavar="NS[::FEATURE]",
-        help="Choose one value for all packages; may be repeated.",
-    ),
+    align_option("Choose one value for all packages"),
     prefer_option,
 )
 

@@ -209,7 +209,7 @@ def _check_installed(picks: Iterable[Pick], machine: Machine, policy: Policy) ->
         machine = machine.without(pick.release.name)
     variants = [*machine.installed, *(one for pick in picks for one in _as_installed(pick))]
     names = {pick.release.name for pick in picks}
-    apart = [found for namespace in policy.align for found in disagreements(variants, namespace)]
+    apart = disagreements(variants, policy.align)
     if wrong := [str(one) for one in apart if names & one.values.keys()]:
         raise VariantError(*wrong)
 

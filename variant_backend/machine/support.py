@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, VariantError
 from ..formats.hardware_file import Hardware
 from ..variants.abi_dependency import ABI_DEPENDENCY
-from ..variants.alignment import Assignment
+from ..variants.alignment import AlignedName, Assignment
 from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import (
@@ -65,19 +65,19 @@ class Policy(NamedTuple):
     """The wishes of the user.
 
     *given* are supported values that the user gives. *trusted* are the packages whose plugins may run;
-    *installer* installs them. *enabled*, *disabled* and *align* are namespaces. *pinned* are versions by
-    normalized name, which replace the installed ones. *labels* are wanted labels, patterns or ``(plain)`` by
-    normalized name. *assignment* has the only value of each aligned
-    feature. *refuses_root*: plugins would run as root, and the user
-    does not allow that. *rules* are those of configuration files: they apply to supported values of all
-    sources.
+    *installer* installs them. *enabled* and *disabled* are namespaces. *align* are the namespaces and
+    features in which wheels must agree with installed variants. *pinned* are versions by normalized name,
+    which replace the installed ones. *labels* are wanted labels, patterns or ``(plain)`` by normalized name.
+    *assignment* has the only value of each aligned feature. *refuses_root*: plugins would run as root, and
+    the user does not allow that. *rules* are those of configuration files: they apply to supported values of
+    all sources.
     """
 
     given: Supported = {}  # noqa: RUF012  # no code changes this default
     trusted: Trusted = {}  # noqa: RUF012  # no code changes this default
     enabled: Collection[str] = ()
     disabled: Collection[str] = ()
-    align: tuple[str, ...] = ()
+    align: tuple[AlignedName, ...] = ()
     pinned: Mapping[str, Version] = {}
     labels: Mapping[str, str] = {}
     assignment: Assignment = {}  # noqa: RUF012  # no code changes this default
@@ -101,14 +101,12 @@ def machine_support(
     """
     known, problems = _with_plugins(metadata, _without_plugins(metadata, machine, policy), policy)
     known = governed(_with_abi(metadata, known, machine, policy), policy.rules)
-    for namespace in policy.align:
-        fixed = aligned(known, namespace, machine.installed)
-        if fixed is not known:
-            for disagreement in disagreements(machine.installed, namespace):
-                problems += VariantError(f"installed variants disagree: {disagreement}").problems
-            # Until now, the values of an unknown namespace could not be governed.
-            new = () if namespace in known.supported else (namespace,)
-            known = governed(fixed, policy.rules, new)
+    fixed = aligned(known, policy.align, machine.installed)
+    for disagreement in disagreements(machine.installed, policy.align):
+        if fixed.origins.get(disagreement.namespace) != known.origins.get(disagreement.namespace):
+            problems += VariantError(f"installed variants disagree: {disagreement}").problems
+    # Until now, the values of an unknown namespace could not be governed.
+    known = governed(fixed, policy.rules, fixed.supported.keys() - known.supported.keys())
     known = assigned(known, policy.assignment)
     return _undetected(known, machine), tuple(problems)
 
