@@ -90,27 +90,24 @@ def fetch_command(
 
     wishes = Wishes(policy.align, prefer)
     _check_usage(requests, output, lock_file, plain=plain, with_dependencies=with_dependencies)
-    lock = None
+    lock, skipped = None, list[str]()
     if not requests.requests:
-        found = aligned_locked(_lock_to_read(sources, output, lock_file), machine, policy, target, wishes)
+        selected = aligned_locked(_lock_to_read(sources, output, lock_file), machine, policy, target, wishes)
     else:
         sources = or_configured(sources)
         joined = _joined(printer, requests, sources, target)
-        find = partial(_found, joined, sources, machine, policy, target, wishes)
-        found = find(with_dependencies=with_dependencies)
+        skipped = [*map(str, joined.skipped)]
+        find = partial(_selected_files, joined, sources, machine, policy, target, wishes)
+        selected = find(with_dependencies=with_dependencies)
         lock = _lock_to_write(lock_file, sources) if lock_file else None
-    _print_found(printer, found, lock_file)
-    picks = found.picks
+    _print_selected(printer, selected, lock_file)
+    picks = selected.picks
     warn_of_plain_http(printer, [pick.file.url for pick in picks if output and pick.file.url])
     with Progress(size=sum(pick.file.size or 0 for pick in picks) if output else 0) as progress:
         results = fetch(picks, output, lock, plain=plain, force=force, advance=progress.advance)
     print_fetched(printer, results)
-    printer.keys = {
-        "packages": [_to_dict(pick, results) for pick in picks],
-        "alignment": _alignment_to_list(found),
-        "lock-file": str(lock_file) if lock else None,
-    }
-    for path in [result.path for result in results] if output else [lock_file] if lock else []:
+    printer.keys = _keys(selected, results, skipped, lock)
+    for path in [result.path for result in results] if output else [lock.path] if lock else []:
         printer.line(str(path))
 
 
@@ -164,7 +161,7 @@ def _joined(printer: Printer, requests: RequestLists, sources: Sources, target: 
     return joined
 
 
-def _found(
+def _selected_files(
     joined: JoinedRequests,
     sources: Sources,
     machine: Machine,
@@ -207,25 +204,30 @@ def _lock_to_write(path: Path, sources: Sources) -> LockFile:
     return LockFile(path, shown_url(urls[0]) if len(urls) == 1 else None)
 
 
-def _print_found(printer: Printer, found: AlignedPicks, lock_file: Path | None) -> None:
+def _print_selected(printer: Printer, selected: AlignedPicks, lock_file: Path | None) -> None:
     """Print which files are selected and why, and the problems that ruled out none of them."""
-    if not found.picks:  # a requested package without a wheel is an error already
+    if not selected.picks:  # a requested package without a wheel is an error already
         nothing = f"{lock_file}: no package" if lock_file else "no requirement"
         printer.warn(f"{nothing} is for this environment; no file is written")
-    for problem in found.problems:
+    for problem in selected.problems:
         printer.warn(problem)
-    for (namespace, feature), value in found.alignment.assignment.items():
+    for (namespace, feature), value in selected.alignment.assignment.items():
         printer.say(f"aligned: {namespace} :: {feature} :: {value}")
-    for pick in found.picks:
+    for pick in selected.picks:
         release = pick.release
         printer.say(f"{release.name} {release.version}: {pick.file.filename} is {pick.why}")
 
 
-def _alignment_to_list(found: AlignedPicks) -> list[dict[str, str]]:
-    return [
-        {"namespace": namespace, "feature": feature, "value": value}
-        for (namespace, feature), value in found.alignment.assignment.items()
-    ]
+def _keys(
+    selected: AlignedPicks, results: Sequence[Fetched], skipped: Sequence[str], lock: LockFile | None
+) -> dict[str, object]:
+    """Return the keys of the JSON object."""
+    return {
+        "packages": [_to_dict(pick, results) for pick in selected.picks],
+        "skipped": [*skipped],
+        "assignment": {"::".join(axis): value for axis, value in selected.alignment.assignment.items()},
+        "lock-file": str(lock.path) if lock else None,
+    }
 
 
 def print_fetched(printer: Printer, results: Iterable[Fetched]) -> None:

@@ -59,7 +59,7 @@ def read_request_files(files: Iterable[Path], constraints: Iterable[Path]) -> Re
 
     Raises VariantError with every line that is neither a requirement nor names a file.
     """
-    reader = _Reader()
+    reader = _RequestReader()
     for path in files:
         reader.read(path, reader.requests.append)
     for path in constraints:
@@ -69,7 +69,7 @@ def read_request_files(files: Iterable[Path], constraints: Iterable[Path]) -> Re
     return RequestLists(tuple(reader.requests), tuple(reader.constraints))
 
 
-class _Reader:
+class _RequestReader:
     """Reads files, each once as requirements and once as constraints."""
 
     def __init__(self) -> None:

@@ -71,6 +71,7 @@ def aligned_picks(
     names = dict.fromkeys(request.name for request in requests)
     listings = {name: find_listings(name, sources, folders) for name in names}
     selections: list[Selection] = []
+    machine = _staying(machine, names)
 
     def select(chosen: Policy) -> Iterable[SelectedRelease]:
         selections[:] = [
@@ -101,6 +102,7 @@ def aligned_locked(
     locked = pylock.select_packages(read_toml(path), path, environment=environment, tags=target.tags)
     releases = [package.release for package in locked]
     evaluations: list[Evaluation] = []
+    machine = _staying(machine, (release.name for release in releases))
 
     def select(chosen: Policy) -> Iterable[SelectedRelease]:
         evaluations[:] = [evaluate(release, machine, chosen, target) for release in releases]
@@ -205,13 +207,18 @@ def _check_installed(picks: Iterable[Pick], machine: Machine, policy: Policy) ->
     """
     if not policy.align:
         return
-    for pick in picks:
-        machine = machine.without(pick.release.name)
     variants = [*machine.installed, *(one for pick in picks for one in _as_installed(pick))]
     names = {pick.release.name for pick in picks}
     apart = disagreements(variants, policy.align)
     if wrong := [str(one) for one in apart if names & one.values.keys()]:
         raise VariantError(*wrong)
+
+
+def _staying(machine: Machine, replaced: Iterable[str]) -> Machine:
+    """Return a machine without the installed packages that the requested ones replace."""
+    for name in replaced:
+        machine = machine.without(name)
+    return machine
 
 
 def _as_installed(pick: Pick) -> list[Installed]:
