@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import VariantError
@@ -14,17 +15,19 @@ from ..serving.environments import environment_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
+from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName
 from ..variants.filename import is_same_version
-from ..variants.namespace_support import abi_dependencies
-from .assignment import GraphAlignment, Preference, best_alignment
-from .packages import aligned_package, domains_of, graph_releases
-from .rounds import GraphState, settled_graph
+from .assignment import GraphAlignment, Preference
+from .choices import GraphChoice, GraphChooser, newest_asked, with_state
+from .packages import PackageReader
+from .resolvers import RESOLVER
+from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-# Resolves through the offer at a place.
+# Resolves through the offer at a place; raises VariantError, with the code RESOLVER if there is no graph.
 Resolve: TypeAlias = "Callable[[OfferPlace], Mapping[str, Version]]"
 
 
@@ -63,35 +66,42 @@ class Graph(NamedTuple):
 def resolved_graph(
     offer: RunningOffer, machine: Machine, policy: Policy, target: Target, wishes: Wishes, resolve: Resolve
 ) -> Graph:
-    """Return the graph that a resolver makes for a machine; raises VariantError if there is none."""
+    """Return the graph that a resolver makes for a machine.
+
+    Packages that are installed on the machine, and that the graph does not replace, count for the alignment.
+    Raises VariantError if there is no graph: with the resolver's words, or with packages and their values.
+    """
     environments = environment_of_target(target)
-    alignments: list[GraphAlignment] = []
+    align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
+    reader = PackageReader(offer.upstream, machine, policy, environments, align)
+    choices: list[GraphChoice] = []
 
-    def resolve_state(state: GraphState) -> Mapping[str, Version]:
-        return resolve(offer.to(machine, _with_state(policy, state)).place)
+    def choose(done: GraphRound) -> GraphState:
+        choices.append(GraphChooser(reader, wishes.prefer).choice(done))
+        return choices[-1].state
 
-    def choose(versions: Mapping[str, Version], seen: Mapping[str, Version]) -> GraphState:
-        releases = graph_releases(seen, offer.upstream, machine, policy)
-        packages = [aligned_package(known, policy, environments, wishes.align) for known in releases]
-        alignment = best_alignment(packages, domains_of(packages, releases), wishes.prefer)
-        alignments.append(alignment)
-        named = {
-            name
-            for release, _ in releases
-            for name in (abi_dependencies(release.metadata) if release.metadata else ())
-        }
-        return GraphState(alignment.assignment, {name: versions[name] for name in named & versions.keys()})
-
-    settled = settled_graph(resolve_state, choose)
-    final = offer.to(machine, _with_state(policy, settled.state))
+    try:
+        settled = settled_graph(partial(_outcome, offer, machine, policy, resolve), choose)
+    except VariantError as error:
+        objections = (choice.objection.problems for choice in choices if choice.objection)
+        raise VariantError(*dict.fromkeys([*error.problems, *chain.from_iterable(objections)])) from None
+    final = offer.to(machine, with_state(policy, settled.state))
     pick = partial(_package, final, target)
     packages = tuple(pick(name, version) for name, version in sorted(settled.versions.items()))
-    return Graph(packages, alignments[-1], final)
+    return Graph(packages, choices[-1].alignment, final)
 
 
-def _with_state(policy: Policy, state: GraphState) -> Policy:
-    """Return the policy of a round; versions that the user pins stay."""
-    return policy._replace(assignment=state.assignment, pinned={**state.versions, **policy.pinned})
+def _outcome(
+    offer: RunningOffer, machine: Machine, policy: Policy, resolve: Resolve, state: GraphState
+) -> RoundOutcome:
+    """Resolve for a state; if the resolver finds no graph, return what it asked for."""
+    place = offer.to(machine, with_state(policy, state)).place
+    try:
+        return RoundOutcome(resolve(place))
+    except VariantError as error:
+        if any(problem.code != RESOLVER for problem in error.problems):
+            raise
+        return RoundOutcome(newest_asked(offer.site.asked(place.profile)), error)
 
 
 def _package(offer: RunningOffer, target: Target, name: str, version: Version) -> GraphPackage:

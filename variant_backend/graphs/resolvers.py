@@ -17,6 +17,8 @@ from ..variants.filename import normalize
 if TYPE_CHECKING:
     from packaging.version import Version
 
+# The code of a resolver's own failure.
+RESOLVER = "resolver"
 
 _TIME_LIMIT = 3600
 
@@ -49,7 +51,7 @@ def resolved_by_uv(requested: Requested, offer: OfferPlace, target: Target) -> M
         raise VariantError(f"uv has not resolved the requirements within {_TIME_LIMIT} seconds")
     if done.code:
         text = done.errors.decode(errors="replace").strip()
-        raise VariantError(f"uv cannot resolve the requirements: {text}")
+        raise VariantError(f"uv cannot resolve the requirements: {text}", code=RESOLVER)
     return dict(_pins(done.output.decode()))
 
 

@@ -134,12 +134,12 @@ def alignment_of(
     installed: Sequence[Installed], folders: Sequence[Path], align: Sequence[AlignedName]
 ) -> Alignment:
     """Compare the installed variants and plain packages in aligned features."""
-    packages, unread = _linking_packages(folders, sorted({name.namespace for name in align}))
+    packages, unread = linking_packages(folders, sorted({name.namespace for name in align}))
     problems = _other_runtimes(installed, packages, align)
     return Alignment(disagreements(installed, align), packages, problems, unread)
 
 
-def _linking_packages(
+def linking_packages(
     folders: Sequence[Path], namespaces: Sequence[str]
 ) -> tuple[list[PlainPackage], list[Problem]]:
     """Return the installed plain packages that link runtimes of namespaces, by name.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from .abi_dependency import ABI_DEPENDENCY, prefixes
+from .abi_dependency import ABI_DEPENDENCY, is_prefix, prefixes
 from .alignment import Assignment
 from .filename import escape, normalize
 from .metadata import VariantMetadata
@@ -151,3 +151,24 @@ def abi_support(versions: Mapping[str, Version]) -> Mapping[str, tuple[str, ...]
     """
     # A version with an epoch matches no value.
     return {escape(name): () if version.epoch else prefixes(version) for name, version in versions.items()}
+
+
+def open_abi_support(metadata: VariantMetadata, names: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return the values of ``abi_dependency`` that variants have for packages, the newest versions first.
+
+    >>> variants = {
+    ...     label: Variant(label, frozenset({Property("abi_dependency", "torch", value)}))
+    ...     for label, value in {"old": "2.9", "new": "2.10"}.items()
+    ... }
+    >>> open_abi_support(VariantMetadata(("abi_dependency",), {}, variants), ["torch"])
+    {'torch': ('2.10', '2.9')}
+    """
+    values: dict[str, set[str]] = {escape(name): set() for name in names}
+    for variant in metadata.variants.values():
+        for item in variant.properties:
+            if item.namespace == ABI_DEPENDENCY and item.feature in values and is_prefix(item.value):
+                values[item.feature].add(item.value)
+    return {
+        name: tuple(sorted(own, key=lambda value: [*map(int, value.split("."))], reverse=True))
+        for name, own in values.items()
+    }
