@@ -179,7 +179,7 @@ def _selected_files(
     from ..graphs.requested import aligned_picks
 
     explain = given_options(click.get_current_context(), SELECTION)
-    return aligned_picks(joined.requests, sources, machine, policy, target, wishes, explain=explain)
+    return aligned_picks(joined, sources, machine, policy, target, wishes, explain=explain)
 
 
 def _lock_to_read(sources: Sources, output: Path | None, lock_file: Path | None) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import VariantError
 from ..formats.release import Candidate, Release
@@ -17,7 +17,6 @@ from ..machine.support import Machine, Policy
 from ..selection.evaluate import release_support, selectable_labels
 from ..serving.environments import Environments
 from ..serving.offer import UpstreamProject
-from ..serving.upstream import Upstream
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName, Axis, is_aligned
 from ..variants.filename import is_same_version, version_of
@@ -38,13 +37,20 @@ class GraphRelease(NamedTuple):
     support: Support
 
 
+class ProjectReader(Protocol):
+    """What has projects with their releases, such as `Upstream`."""
+
+    def project(self, name: str, /) -> UpstreamProject:
+        """Return a project; raises VariantError if it is missing."""
+
+
 class PackageReader(NamedTuple):
     """Reads packages of an upstream as a machine with a *policy* sees them in its environments.
 
     *align* are the features that packages share.
     """
 
-    upstream: Upstream
+    upstream: ProjectReader
     machine: Machine
     policy: Policy
     environments: Environments
