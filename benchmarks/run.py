@@ -44,7 +44,7 @@ The promises:
 - dispatch: downloading a small wheel from a server on this machine, by the hook of a dispatching sdist, takes
   at most 3 times as long as Python takes to compute its tags and to import the modules for lock files and
   HTTP.
-- align: resolving a graph of 60 packages with alignment, and choosing the values, takes at most 2.3 times as
+- graph: resolving a graph of 60 packages with alignment, and choosing the values, takes at most 2.3 times as
   long as resolving it once.
 - load: 50 clients get the page of a project with 10,000 wheels from ``variant-backend serve`` with 4 workers
   at least 10 times faster than from pypiserver with 4 workers, and from simple-repository-server, which has
