@@ -61,6 +61,15 @@ _WISHES = (
 )
 
 
+assignment_option = click.option(
+    "--assignment",
+    "assignment_file",
+    type=PATH,
+    metavar="FILE",
+    help="The value of each aligned feature: a file with [assignment], or a lock file of `lock`.",
+)
+
+
 def requested_options(command: _Function) -> Callable[..., object]:
     """Add REQUIREMENT, ``-r`` and ``-c``; the command gets ``requested``, a `Requested`."""
 

@@ -13,7 +13,7 @@ from ..errors import Problem
 from ..lowlevel.terminal import print_message, table, width
 from .command import Command
 from .fetch import warn_of_plain_http
-from .graph_options import requested_options, wishes_options
+from .graph_options import requested_options, resolver_option, wishes_options
 from .machine_options import machines_option
 from .options import force_option, output_option
 from .output import Printer, status_line
@@ -24,7 +24,7 @@ from .served_machines import check_upstream, served_machines
 if TYPE_CHECKING:
     from ..formats.machine_spec import MachineSpec
     from ..graphs.resolution import Graph, Wishes
-    from ..graphs.resolvers import Requested
+    from ..graphs.resolvers import Requested, Resolver
     from ..lowlevel.file_set import Output
     from ..selection.releases import Sources
     from ..selection.target import Target
@@ -51,6 +51,7 @@ _MACHINE = (
 @python_option
 @platform_option
 @wishes_options
+@resolver_option
 @output_option("The folder for the lock files.", required=True)
 @click.option("--check", is_flag=True, help="Write nothing; report which lock files differ, and exit with 1.")
 @force_option
@@ -64,6 +65,7 @@ def lock_command(
     python: str | None,
     platform: str | None,
     wishes: Wishes,
+    resolver: Resolver,
     output: Path,
     check: bool,
     force: bool,
@@ -71,8 +73,8 @@ def lock_command(
 ) -> None:
     """Write a lock file of all dependencies for each machine.
 
-    uv installs pylock.NAME.toml without its flag for variants, and without a server. The resolver is uv's
-    own. The command prints the paths of the lock files, and how the machines differ. It is experimental.
+    uv installs pylock.NAME.toml without its flag for variants, and without a server. The command prints the
+    paths of the lock files, and how the machines differ. It is experimental.
     """
     from ..lowlevel.file_set import differences, write_all_files
 
@@ -83,7 +85,9 @@ def lock_command(
     check_upstream(sources, allow_insecure=True)
     warn_of_plain_http(printer, sources.index_urls)
     served = served_machines(machines)
-    graphs, outputs = _locked(sources, served, machines, target, wishes, requested, output, force=force)
+    graphs, outputs = _locked(
+        sources, served, machines, target, wishes, requested, resolver, output, force=force
+    )
     changed = differences(outputs.values())
     if not check:
         write_all_files(file for file in outputs.values() if file.path in changed)
@@ -111,35 +115,36 @@ def _locked(
     target: Target,
     wishes: Wishes,
     requested: Requested,
+    resolver: Resolver,
     folder: Path,
     *,
     force: bool,
 ) -> tuple[dict[str, Graph], dict[str, Output]]:
     """Return the graph and the lock file of each machine."""
     from ..formats.machine_spec import GivenMachine
-    from ..graphs.lock_file import LockedMachine, lock_comments, lock_output, upstream_file
+    from ..graphs.lock_file import LockedMachine, TargetGraph, lock_comments, lock_output, upstream_file
     from ..graphs.machine_graphs import machine_graphs
-    from ..graphs.resolvers import resolved_by_uv
     from ..serving.running_offer import running_offer
 
     specs = {machine.name: machine.text for machine in machines if isinstance(machine, GivenMachine)}
     first = next(iter(served.values()))
     with running_offer(sources, first.machine, first.policy) as offer, status_line() as show:
-        known = machine_graphs(
+        graphs = machine_graphs(
             offer,
             served.values(),
-            [target],
+            target,
             wishes,
-            requested,
-            resolved_by_uv,
+            lambda place: resolver(requested, place, target),
+            requested.roots(),
             begin=lambda name: show(f"resolving for {name}"),
         )
         outputs = {}
-        for name, graphs in known.items():
+        for name, graph in graphs.items():
             machine = LockedMachine(name, specs.get(name, ""))
+            known = [TargetGraph(target, graph)]
             comments = lock_comments(machine, target)
-            outputs[name] = lock_output(folder, machine, graphs, upstream_file, comments, force=force)
-    return {name: graphs[0].graph for name, graphs in known.items()}, outputs
+            outputs[name] = lock_output(folder, machine, known, upstream_file, comments, force=force)
+    return graphs, outputs
 
 
 def _report(printer: Printer, graphs: Mapping[str, Graph]) -> None:
@@ -158,15 +163,14 @@ def _to_dict(
     name: str, graph: Graph, path: Path, changed: Mapping[Path, str], *, check: bool
 ) -> dict[str, object]:
     """Return the JSON object of a lock file."""
+    from ..graphs.assignment_file import assignment_table
+
     return {
         "machine": name,
         "path": str(path),
         "difference": changed.get(path),
         "written": path in changed and not check,
-        "assignment": {
-            f"{namespace}::{feature}": value
-            for (namespace, feature), value in graph.alignment.assignment.items()
-        },
+        "assignment": assignment_table(graph.alignment.assignment),
         "packages": [
             {
                 "name": package.name,

@@ -19,6 +19,7 @@ from ..lowlevel.file_set import Output
 from ..lowlevel.urls import without_user
 from ..selection.target import Target
 from ..serving.streaming import digest_on_disk
+from .assignment_file import assignment_table
 from .resolution import Graph, GraphPackage
 
 if TYPE_CHECKING:
@@ -157,12 +158,8 @@ def _check_pythons(pythons: Sequence[str], graphs: Sequence[TargetGraph]) -> Non
 
 def _tool_table(machine: LockedMachine, graphs: Sequence[TargetGraph]) -> dict[str, object]:
     """Return the table of this project; it has the values on which all graphs agree."""
-    assignments = [graph.alignment.assignment for _, graph in graphs]
-    agreed = {
-        f"{namespace}::{feature}": value
-        for (namespace, feature), value in sorted(assignments[0].items())
-        if all(other.get((namespace, feature)) == value for other in assignments)
-    }
+    first, *others = (assignment_table(graph.alignment.assignment) for _, graph in graphs)
+    agreed = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
     return {
         "machine": machine.name,
         **({"spec": machine.spec} if machine.spec else {}),
@@ -171,25 +168,60 @@ def _tool_table(machine: LockedMachine, graphs: Sequence[TargetGraph]) -> dict[s
     }
 
 
+class _PackageEntry(NamedTuple):
+    """The entry of a package in a lock file, and the Pythons that have it; *start* identifies it."""
+
+    start: Mapping[str, object]
+    rest: Mapping[str, object]
+    requires: tuple[str, ...]
+    pythons: list[str]
+
+
 def _packages(
     graphs: Sequence[TargetGraph], pythons: Sequence[str], locate: Locate, folder: Path
 ) -> Iterator[dict[str, object]]:
     """Yield the entries of packages by name; an entry that not all Pythons have gets a marker."""
     _check_hashes(locate(package) for _, graph in graphs for package in graph.packages)
-    entries: dict[str, list[tuple[dict[str, object], list[str]]]] = {}
+    entries: dict[str, list[_PackageEntry]] = {}
     for python, (_, graph) in zip(pythons, graphs, strict=True):
         for package in graph.packages:
-            entry = _package_entry(package, graph, locate, folder)
+            start: Mapping[str, object] = {"name": package.name, "version": str(package.version)}
+            entry = _PackageEntry(
+                start, _contents(package, graph, locate, folder), package.requires, [python]
+            )
             known = entries.setdefault(package.name, [])
-            if same := next((which for other, which in known if other == entry), None):
-                same.append(python)
+            if same := next((other for other in known if other[:3] == entry[:3]), None):
+                same.pythons.append(python)
             else:
-                known.append((entry, [python]))
-    for _, known in sorted(entries.items()):
-        for entry, which in known:
-            marker = " or ".join(f"python_version == '{python}'" for python in which)
-            start = {key: entry.pop(key) for key in ("name", "version")}
-            yield {**start, **({} if which == [*pythons] else {"marker": marker}), **entry}
+                known.append(entry)
+    marked = {
+        name: [
+            entry if entry.pythons == [*pythons] else entry._replace(start=_with_marker(entry))
+            for entry in known
+        ]
+        for name, known in sorted(entries.items())
+    }
+    for entry in (entry for known in marked.values() for entry in known):
+        required = [*_dependencies(entry, marked)]
+        yield {**entry.start, **({"dependencies": required} if required else {}), **entry.rest}
+
+
+def _with_marker(entry: _PackageEntry) -> dict[str, object]:
+    marker = " or ".join(f"python_version == '{python}'" for python in entry.pythons)
+    return {**entry.start, "marker": marker}
+
+
+def _dependencies(
+    entry: _PackageEntry, entries: Mapping[str, Sequence[_PackageEntry]]
+) -> Iterator[dict[str, object]]:
+    """Yield what identifies the entries that an entry requires."""
+    for name in entry.requires:
+        known = entries.get(name, ())
+        for other in known:
+            if len(known) == 1:
+                yield {"name": name}
+            elif {*other.pythons} & {*entry.pythons}:
+                yield {**other.start}
 
 
 def _check_hashes(files: Iterable[File]) -> None:
@@ -201,18 +233,28 @@ def _check_hashes(files: Iterable[File]) -> None:
         )
 
 
-def _package_entry(package: GraphPackage, graph: Graph, locate: Locate, folder: Path) -> dict[str, object]:
+def _contents(package: GraphPackage, graph: Graph, locate: Locate, folder: Path) -> dict[str, object]:
+    """Return the keys of an entry that do not identify it."""
     file = locate(package)
     index = graph.offer.upstream.index_of(package.name) if isinstance(file.location, str) else None
     entry = pylock.file_entry(file._replace(hashes=file.proofs), folder)
-    is_wheel = file.filename.endswith(".whl")
+    python = package.requires_python
     return {
-        "name": package.name,
-        "version": str(package.version),
-        **({"requires-python": file.requires_python} if file.requires_python else {}),
+        **({"requires-python": python} if python and _is_specifier(python) else {}),
         **({"index": without_user(index)} if index else {}),
-        **({"wheels": [entry]} if is_wheel else {"sdist": entry}),
+        **({"wheels": [entry]} if file.filename.endswith(".whl") else {"sdist": entry}),
     }
+
+
+def _is_specifier(text: str) -> bool:
+    """Return whether all readers understand a value of Requires-Python; installers ignore others."""
+    from packaging.specifiers import SpecifierSet
+
+    try:
+        SpecifierSet(text)
+    except ValueError:  # InvalidSpecifier, or more digits than Python converts
+        return False
+    return True
 
 
 def lock_difference(present: bytes, wanted: bytes) -> str | None:

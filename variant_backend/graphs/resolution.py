@@ -10,12 +10,13 @@ from ..errors import RequestError, VariantError
 from ..lowlevel.threads import map_in_threads
 from ..machine.support import Machine, Policy
 from ..selection.target import Target
-from ..serving.environments import environment_of_target, name_of_target
+from ..serving.environments import Environments, environment_of_target, name_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from ..variants.alignment import AlignedName
 from ..variants.namespace_support import abi_dependencies
+from .alignment_costs import cost_lines
 from .assignment import GraphAlignment, Preference, best_alignment
 from .dependencies import dependencies_of, python_in, requirements_in
 from .graph_files import best_file, metadata_of_file
@@ -67,6 +68,19 @@ class Graph(NamedTuple):
     alignment: GraphAlignment
     offer: RunningOffer
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the aligned values cost, for people: one line for each feature, then for packages."""
+        return cost_lines(self.alignment)
+
+
+class AlignedOffer(NamedTuple):
+    """The *offer* to a graph that has settled, its *versions* by normalized name, and the *alignment*."""
+
+    offer: RunningOffer
+    versions: Mapping[str, Version]
+    alignment: GraphAlignment
+
 
 def resolved_graph(
     offer: RunningOffer,
@@ -82,6 +96,20 @@ def resolved_graph(
     *roots* are the user's requirements: the graph has their extras, and their hashes are those of its files.
     """
     environments = environment_of_target(target)
+    settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
+    packages = graph_packages(settled.offer, target, settled.versions, roots)
+    return Graph(packages, settled.alignment, settled.offer)
+
+
+def aligned_offer(
+    offer: RunningOffer,
+    machine: Machine,
+    policy: Policy,
+    environments: Environments,
+    wishes: Wishes,
+    resolve: Resolve,
+) -> AlignedOffer:
+    """Return the offer in which the packages of a graph agree; raises VariantError if there is none."""
     alignments: list[GraphAlignment] = []
 
     def resolve_state(state: GraphState) -> Mapping[str, Version]:
@@ -94,7 +122,7 @@ def resolved_graph(
     def choose(versions: Mapping[str, Version], seen: Mapping[str, Version]) -> GraphState:
         releases = graph_releases(seen, offer.upstream, machine, policy)
         packages = [aligned_package(known, policy, environments, wishes.align) for known in releases]
-        alignment = best_alignment(packages, domains_of(packages, releases), wishes.prefer)
+        alignment = best_alignment(packages, domains_of(packages, releases), wishes.prefer, wishes.align)
         alignments.append(alignment)
         named = {
             name
@@ -105,8 +133,7 @@ def resolved_graph(
 
     settled = settled_graph(resolve_state, choose)
     final = offer.to(machine, _with_state(policy, settled.state))
-    packages = graph_packages(final, target, settled.versions, roots)
-    return Graph(packages, alignments[-1], final)
+    return AlignedOffer(final, settled.versions, alignments[-1])
 
 
 def _with_state(policy: Policy, state: GraphState) -> Policy:
