@@ -12,7 +12,7 @@ import click
 from ..errors import Problem, RequestError
 from .command import Command
 from .fetch import warn_of_plain_http
-from .graph_options import requested_options, wishes_options
+from .graph_options import requested_options, resolver_option, wishes_options
 from .machine_options import machines_option
 from .options import output_option
 from .output import Printer, Progress, status_line
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..graphs.mirror_closure import MirroredMachine, MirroredTarget
     from ..graphs.mirror_files import MirrorFolder
     from ..graphs.resolution import GraphPackage, Wishes
-    from ..graphs.resolvers import Requested
+    from ..graphs.resolvers import Requested, Resolver
     from ..selection.releases import Sources
     from ..selection.target import Target
     from ..serving.running_offer import RunningOffer
@@ -54,6 +54,7 @@ _RESERVED = "files"
 )
 @platform_option
 @wishes_options
+@resolver_option
 @output_option("The folder of the mirror.", required=True)
 @click.option("--prune", is_flag=True, help="Remove files that the mirror no longer needs.")
 @policy_file_option
@@ -66,6 +67,7 @@ def mirror_command(
     pythons: tuple[str, ...],
     platform: str | None,
     wishes: Wishes,
+    resolver: Resolver,
     output: Path,
     prune: bool,
     policy_file: Path | None,  # noqa: ARG001  # `configuration` reads it from the context
@@ -92,7 +94,7 @@ def mirror_command(
         _saying_how_to_continue(printer, output),
         running_offer(sources, first.machine, first.policy) as offer,
     ):
-        mirror = _resolved(folder, offer, served, machines, targets, wishes, requested)
+        mirror = _resolved(folder, offer, served, machines, targets, wishes, requested, resolver)
         for problem in (problem for machine in mirror.machines for problem in machine.conflicts()):
             printer.warn(problem)
         with Progress(size=mirror.missing_size()) as progress:
@@ -112,13 +114,12 @@ def _resolved(
     targets: Sequence[Target],
     wishes: Wishes,
     requested: Requested,
+    resolver: Resolver,
 ) -> Mirror:
     """Return the mirror of the graphs of all machines; raises VariantError."""
     from ..formats.machine_spec import GivenMachine
-    from ..graphs.machine_graphs import machine_graphs
     from ..graphs.mirror import Mirror
-    from ..graphs.mirror_closure import mirrored_machines
-    from ..graphs.resolvers import resolved_by_uv
+    from ..graphs.mirror_closure import mirrored_machines, target_graphs
 
     specs = {machine.name: machine.text for machine in machines if isinstance(machine, GivenMachine)}
     with status_line() as show:
@@ -126,8 +127,7 @@ def _resolved(
         def begin(name: str) -> None:
             show(f"resolving for {name}")
 
-        resolver = resolved_by_uv
-        graphs = machine_graphs(offer, served.values(), targets, wishes, requested, resolver, begin=begin)
+        graphs = target_graphs(offer, served.values(), targets, wishes, requested, resolver, begin)
         return Mirror(folder, mirrored_machines(graphs, resolver, folder, begin), specs)
 
 
@@ -179,14 +179,13 @@ def _to_dict(machine: MirroredMachine, mirror: Mirror) -> dict[str, object]:
 
 
 def _target_to_dict(mirrored: MirroredTarget, mirror: Mirror) -> dict[str, object]:
+    from ..graphs.assignment_file import assignment_table
+
     (target, graph), builds = mirrored
     return {
         "python": str(target.python),
         "platform": target.platform,
-        "assignment": {
-            f"{namespace}::{feature}": value
-            for (namespace, feature), value in graph.alignment.assignment.items()
-        },
+        "assignment": assignment_table(graph.alignment.assignment),
         "packages": [_package_to_dict(package, mirror) for package in graph.packages],
         "build-requirements": [_package_to_dict(package, mirror) for package in builds],
     }
