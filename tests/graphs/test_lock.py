@@ -103,6 +103,27 @@ def test_a_lock_file_has_the_aligned_values(locks: tuple[Path, str]) -> None:
     assert table["assignment"] == {"blas::library": "mkl", "nvidia::cuda_version_lower_bound": "12.8"}
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("bals", "unknown namespace 'bals' (did you mean 'blas'?); namespaces of the packages: blas"),
+        ("blas::libary", "unknown feature 'libary' (did you mean 'library'?); features of blas: library"),
+    ],
+)
+def test_unknown_names_to_align_are_wrong_usage(
+    name: str, message: str, ecosystem: Path, tmp_path: Path
+) -> None:
+    done = run_here(main, "lock", "scinum", "-f", ecosystem, *TWO, "--align", name, "-o", tmp_path, ok=False)
+    assert (done.exit_code, f"--align: {message}" in done.stderr, [*tmp_path.iterdir()]) == (2, True, [])
+
+
+def test_messages_have_the_labels_for_dispatching_sdists(locks: tuple[Path, str]) -> None:
+    lines = locks[1].splitlines()
+    assert "gpu12: aligned: blas :: library :: mkl" in lines
+    (labels,) = [line for line in lines if line.startswith("cpu: VARIANT_BACKEND_LABEL='")]
+    assert "scinum#mkl, scitoken#null, scitorch#null" in labels
+
+
 def test_messages_show_how_machines_differ(locks: tuple[Path, str]) -> None:
     rows = [line.split("  ") for line in locks[1].splitlines()]
     cells = [[cell.strip() for cell in row if cell] for row in rows]
