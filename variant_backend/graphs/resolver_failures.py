@@ -28,7 +28,7 @@ def explained_failure(error: VariantError, offer: RunningOffer) -> VariantError:
     reasons: list[Problem] = []
     for name, project in sorted(asked.items()):
         if project.offer and _is_named(name, words):
-            reasons += project.problems
+            reasons += (problem._replace(code=RESOLVER) for problem in project.problems)
             without = [choice for choice in project.offer.choices if not choice.labels]
             reasons += (problem for choice in without[:_MOST_RELEASES] for problem in _reasons(choice))
     return VariantError(*error.problems, *reasons)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.processes import programs_on_path, run_within, temporary_folder
 from ..lowlevel.regular_files import read_regular
+from ..lowlevel.urls import without_secrets
 from ..selection.target import Target, running_target
 from ..serving.environments import name_of_target
 from ..serving.loopback import LOOPBACK
@@ -163,7 +164,7 @@ def _words(text: str, offer: OfferPlace) -> Iterator[str]:
     for line in text.replace("\r\n", "\n").split("\n"):
         if line.strip():
             plain = re.sub(r"^\s*(?:error|ERROR|cause):\s*", "", line).strip()
-            yield re.sub(offered, "", plain).replace(offer.token, "****")
+            yield without_secrets(re.sub(offered, "", plain)).replace(offer.token, "****")
 
 
 def _url_of(offer: OfferPlace, target: Target) -> str:
