@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..variants.alignment import AlignedName
-from .options import PATH, reading
+from .options import PATH, align_option
 
 if TYPE_CHECKING:
     from ..graphs.assignment import Preference
     from ..graphs.resolvers import ResolverName
+    from ..variants.alignment import AlignedName
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
-
-
-def _aligned_names(texts: Sequence[str]) -> tuple[AlignedName, ...]:
-    return tuple(dict.fromkeys(map(AlignedName.parse, texts)))
 
 
 _REQUESTED = (
@@ -44,13 +40,7 @@ _REQUESTED = (
     ),
 )
 _WISHES = (
-    click.option(
-        "--align",
-        multiple=True,
-        callback=reading(_aligned_names),
-        metavar="NS[::FEATURE]",
-        help="Choose one value for all packages; may be repeated.",
-    ),
+    align_option("Choose one value for all packages"),
     click.option(
         "--prefer",
         type=click.Choice(["most", "best"]),
@@ -58,6 +48,15 @@ _WISHES = (
         show_default=True,
         help="What --align counts first: most packages with a variant, or the best values.",
     ),
+)
+
+
+assignment_option = click.option(
+    "--assignment",
+    "assignment_file",
+    type=PATH,
+    metavar="FILE",
+    help="The value of each aligned feature: a file with [assignment], or a lock file of `lock`.",
 )
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problem, UnknownNameError, problems_of
-from ..variants.properties import check_name
 from .command import Command
 from .environment_options import environments_options
 from .installed_report import (
@@ -21,7 +20,7 @@ from .installed_report import (
     requirement_lines,
 )
 from .machine_options import machines_option
-from .options import reading
+from .options import align_option
 from .output import Printer
 from .selection_options import (
     platform_option,
@@ -41,18 +40,13 @@ if TYPE_CHECKING:
     from ..selection.releases import Sources
     from ..selection.survey import Survey
     from ..selection.target import Target
+    from ..variants.alignment import AlignedName
     from ..variants.ranking import Supported
 
 # The name of the machine without --machine.
 _HERE = "this machine"
 _PLAIN = "a plain wheel is installed, and a source has a supported variant of this version"
 _AGAIN = "install it again with `variant-backend run`, and --force-reinstall (pip) or --reinstall (uv)"
-
-
-def _namespace(text: str | None) -> str | None:
-    if text is not None:
-        check_name(text, "namespace")
-    return text
 
 
 @click.command(
@@ -68,12 +62,7 @@ def _namespace(text: str | None) -> str | None:
 @sources_options
 @python_option
 @platform_option
-@click.option(
-    "--align",
-    callback=reading(_namespace),
-    metavar="NS",
-    help="Show variants that disagree in this namespace, and plain packages that link its runtimes.",
-)
+@align_option("Show variants that disagree in this, and plain packages that link its runtimes")
 @click.option("--requirements", is_flag=True, help="Show what the variants require of a machine.")
 @click.option(
     "--as-labels",
@@ -95,7 +84,7 @@ def installed_command(
     sources: Sources,
     python: str | None,
     platform: str | None,
-    align: str | None,
+    align: tuple[AlignedName, ...],
     requirements: bool,
     as_labels: bool,
     check: bool,
@@ -112,7 +101,7 @@ def installed_command(
 
     _check_options(sources, printer, python=python, platform=platform, as_labels=as_labels)
     warn_of_lone_values(given)
-    policy = Policy(given=given, align=(align,) if align else ())
+    policy = Policy(given=given, align=align)
     hardware = _hardware(machines)
     surveys = _surveys(printer, environments, hardware, policy, sources, (python, platform), is_error=check)
     shows_requirements = requirements or as_labels
@@ -193,7 +182,7 @@ def _check_names(surveys: Sequence[Survey], hardware: Mapping[str, Hardware], po
 
 
 def _print_surveys(
-    printer: Printer, surveys: Sequence[Survey], align: str | None, *, check: bool, silent: bool
+    printer: Printer, surveys: Sequence[Survey], align: Sequence[AlignedName], *, check: bool, silent: bool
 ) -> list[Problem | str]:
     """Print each environment, unless *silent*, and all problems; return the disagreements."""
     disagreements: list[Problem | str] = []

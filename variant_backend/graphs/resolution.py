@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import RequestError, VariantError
@@ -14,20 +15,23 @@ from ..serving.environments import Environments, environment_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
+from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName
-from ..variants.namespace_support import abi_dependencies
-from .assignment import GraphAlignment, Preference, best_alignment
+from .alignment_costs import cost_lines
+from .assignment import GraphAlignment, Preference
+from .choices import GraphChoice, GraphChooser, newest_asked, with_state
 from .dependencies import dependencies_of, python_in, requirements_in
 from .graph_files import best_file, metadata_of_file
-from .packages import aligned_package, domains_of, graph_releases
+from .packages import PackageReader
 from .requested_roots import RootRequirement, extras_of, hash_of_none
 from .resolver_failures import explained_failure
-from .rounds import GraphState, settled_graph
+from .resolvers import RESOLVER
+from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-# Resolves through the offer at a place.
+# Resolves through the offer at a place; raises VariantError, with the code RESOLVER if there is no graph.
 Resolve: TypeAlias = "Callable[[OfferPlace], Mapping[str, Version]]"
 
 
@@ -67,6 +71,19 @@ class Graph(NamedTuple):
     alignment: GraphAlignment
     offer: RunningOffer
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the aligned values cost, for people: one line for each feature, then for packages."""
+        return cost_lines(self.alignment)
+
+
+class AlignedOffer(NamedTuple):
+    """The *offer* to a graph that has settled, its *versions* by normalized name, and the *alignment*."""
+
+    offer: RunningOffer
+    versions: Mapping[str, Version]
+    alignment: GraphAlignment
+
 
 def resolved_graph(
     offer: RunningOffer,
@@ -77,41 +94,59 @@ def resolved_graph(
     resolve: Resolve,
     roots: Sequence[RootRequirement] = (),
 ) -> Graph:
-    """Return the graph that a resolver makes for a machine; raises VariantError if there is none.
+    """Return the graph that a resolver makes for a machine.
 
     *roots* are the user's requirements: the graph has their extras, and their hashes are those of its files.
+    Raises VariantError as `aligned_offer` does.
     """
     environments = environment_of_target(target)
-    alignments: list[GraphAlignment] = []
-
-    def resolve_state(state: GraphState) -> Mapping[str, Version]:
-        asked = offer.to(machine, _with_state(policy, state))
-        try:
-            return resolve(asked.place)
-        except VariantError as error:
-            raise explained_failure(error, asked) from None
-
-    def choose(versions: Mapping[str, Version], seen: Mapping[str, Version]) -> GraphState:
-        releases = graph_releases(seen, offer.upstream, machine, policy)
-        packages = [aligned_package(known, policy, environments, wishes.align) for known in releases]
-        alignment = best_alignment(packages, domains_of(packages, releases), wishes.prefer)
-        alignments.append(alignment)
-        named = {
-            name
-            for release, _ in releases
-            for name in (abi_dependencies(release.metadata) if release.metadata else ())
-        }
-        return GraphState(alignment.assignment, {name: versions[name] for name in named & versions.keys()})
-
-    settled = settled_graph(resolve_state, choose)
-    final = offer.to(machine, _with_state(policy, settled.state))
-    packages = _packages(final, target, settled.versions, roots)
-    return Graph(packages, alignments[-1], final)
+    settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
+    packages = _packages(settled.offer, target, settled.versions, roots)
+    return Graph(packages, settled.alignment, settled.offer)
 
 
-def _with_state(policy: Policy, state: GraphState) -> Policy:
-    """Return the policy of a round; versions that the user pins stay."""
-    return policy._replace(assignment=state.assignment, pinned={**state.versions, **policy.pinned})
+def aligned_offer(
+    offer: RunningOffer,
+    machine: Machine,
+    policy: Policy,
+    environments: Environments,
+    wishes: Wishes,
+    resolve: Resolve,
+) -> AlignedOffer:
+    """Return the offer in which the packages of a graph agree.
+
+    Packages that are installed on the machine, and that the graph does not replace, count for the alignment.
+    Raises VariantError if there is no graph: with the resolver's words, or with packages and their values.
+    """
+    align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
+    reader = PackageReader(offer.upstream, machine, policy, environments, align)
+    choices: list[GraphChoice] = []
+
+    def choose(done: GraphRound) -> GraphState:
+        choices.append(GraphChooser(reader, wishes.prefer).choice(done))
+        return choices[-1].state
+
+    try:
+        settled = settled_graph(partial(_outcome, offer, machine, policy, resolve), choose)
+    except VariantError as error:
+        objections = (choice.objection.problems for choice in choices if choice.objection)
+        raise VariantError(*dict.fromkeys([*error.problems, *chain.from_iterable(objections)])) from None
+    final = offer.to(machine, with_state(policy, settled.state))
+    return AlignedOffer(final, settled.versions, choices[-1].alignment)
+
+
+def _outcome(
+    offer: RunningOffer, machine: Machine, policy: Policy, resolve: Resolve, state: GraphState
+) -> RoundOutcome:
+    """Resolve for a state; if the resolver finds no graph, return what it asked for."""
+    asked = offer.to(machine, with_state(policy, state))
+    try:
+        return RoundOutcome(resolve(asked.place))
+    except VariantError as error:
+        explained = explained_failure(error, asked)
+        if any(problem.code != RESOLVER for problem in explained.problems):
+            raise explained from None
+        return RoundOutcome(newest_asked(asked.site.asked(asked.place.profile)), explained)
 
 
 def _packages(

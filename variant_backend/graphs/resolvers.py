@@ -153,9 +153,14 @@ def _run(tool: str, command: list[str], variables: Mapping[str, str], offer: Off
         raise VariantError(f"{tool} has not ended within {_TIME_LIMIT} seconds", code=RESOLVER)
     if done.code == 0:
         return done.output.decode(errors="replace")
-    words = [*_words(done.errors.decode(errors="replace"), offer)]
+    raise VariantError(*failed_resolution(tool, done.errors.decode(errors="replace"), offer))
+
+
+def failed_resolution(tool: str, text: str, offer: OfferPlace) -> list[Problem]:
+    """Return why a tool cannot resolve, with the words of the tool below; *offer* is where it resolved."""
+    words = [*_words(text, offer)]
     problems = [Problem(RESOLVER, tool, line) for line in words[-_MOST_LINES:]]
-    raise VariantError(Problem(RESOLVER, "", f"{tool} cannot resolve the requirements"), *problems)
+    return [Problem(RESOLVER, "", f"{tool} cannot resolve the requirements"), *problems]
 
 
 def _words(text: str, offer: OfferPlace) -> Iterator[str]:

@@ -204,12 +204,11 @@ def _installed(pick: Pick) -> list[Installed]:
 
 
 def _conflicts(machine: Machine, policy: Policy, pick: Pick) -> list[Problem]:
-    """Return the disagreements of a wheel with installed variants in the aligned namespaces."""
+    """Return the disagreements of a wheel with installed variants in the aligned features."""
     installed = [*machine.installed, *_installed(pick)]
-    apart = [disagreement for name in policy.align for disagreement in disagreements(installed, name)]
     return [
         Problem("error", "", str(disagreement))
-        for disagreement in apart
+        for disagreement in disagreements(installed, policy.align)
         if pick.release.name in disagreement.values
     ]
 
