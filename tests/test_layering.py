@@ -94,6 +94,7 @@ PURE = {
     "graphs.alignment_search",
     "graphs.alignment_words",
     "graphs.assignment",
+    "graphs.assignment_count",
     "graphs.rounds",
     "lowlevel.zip_records",
     "project.config_settings",
