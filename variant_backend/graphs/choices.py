@@ -163,7 +163,7 @@ class _ForRound(NamedTuple):
         supported = {axis: values_in_order(axis, releases, rules) for axis in domains}
         own = {axis: values for axis, values in domains.items() if axis[0] != ABI_DEPENDENCY}
         fitting = beside_installed(own, supported, self.reader.machine)
-        align = partial(best_alignment, packages, prefer=self.prefer)
+        align = partial(best_alignment, packages, prefer=self.prefer, align=self.reader.align)
         try:
             return align({**domains, **fitting, **versions})
         except VariantError:

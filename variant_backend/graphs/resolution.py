@@ -17,6 +17,7 @@ from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName
+from .alignment_costs import cost_lines
 from .assignment import GraphAlignment, Preference
 from .choices import GraphChoice, GraphChooser, newest_asked, with_state
 from .dependencies import dependencies_of, python_in, requirements_in
@@ -69,6 +70,11 @@ class Graph(NamedTuple):
     packages: tuple[GraphPackage, ...]
     alignment: GraphAlignment
     offer: RunningOffer
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the aligned values cost, for people: one line for each feature, then for packages."""
+        return cost_lines(self.alignment)
 
 
 class AlignedOffer(NamedTuple):
