@@ -39,12 +39,9 @@ def coupled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("coupled")
     for version in ("2.9", "2.10"):
         make_variants(folder, "framework", {None: []}, version=version)
-    built = {
-        f"for{version.replace('.', '')}": [f"abi_dependency :: framework :: {version}"]
-        for version in ("2.9", "2.10")
-    }
-    make_variants(folder, "extension", {**built, None: []})
-    make_variants(folder, "addon", {"for29": built["for29"], None: []})
+    older, newer = (["abi_dependency :: framework :: 2.9"], ["abi_dependency :: framework :: 2.10"])
+    make_variants(folder, "extension", {"for29": older, "for210": newer, None: []})
+    make_variants(folder, "addon", {"for29": older, None: []})
     run("variant-backend", "index", folder)
     return folder
 

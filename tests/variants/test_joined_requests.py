@@ -11,8 +11,8 @@ from variant_backend.variants.requirements import PackageRequest
 
 
 def joined(requests: list[str], constraints: list[str] | None = None) -> JoinedRequests:
-    read = [[*map(PackageRequest.parse, texts)] for texts in (requests, constraints or [])]
-    return join_requests(*read, default_environment())
+    named, others = map(PackageRequest.parse, requests), map(PackageRequest.parse, constraints or [])
+    return join_requests([*named], [*others], default_environment())
 
 
 def texts(requests: list[str], constraints: list[str] | None = None) -> list[str]:
