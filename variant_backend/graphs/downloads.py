@@ -46,7 +46,7 @@ def _download(package: GraphPackage, release: Release) -> Pick | SdistPick:
 def _why(label: str | None, release: Release) -> str:
     if label is not None:
         return f"the wheel of {label}"
-    return "the plain wheel" if release.metadata else "the wheel of a release without variants"
+    return "the plain wheel" if release.metadata else "the best wheel of a release without variants"
 
 
 def graph_picks(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -80,7 +81,7 @@ class _RequestReader:
 
     def read(self, path: Path, add: Callable[[PackageRequest], object], place: str = "") -> None:
         """Add the requirements of a file; *place* is the line that names it."""
-        key = (path.absolute(), add == self.constraints.append)
+        key = (Path(os.path.normpath(path.absolute())), add == self.constraints.append)
         if key in self._seen:
             return
         if len(self._seen) == _MOST_FILES:
