@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def with_state(policy: Policy, state: GraphState) -> Policy:
-    """Return the policy for a round; versions that the user pins stay."""
+    """Return the policy for a round; values that the user assigns and versions that the user pins stay."""
     return policy._replace(
-        assignment=state.assignment,
+        assignment={**state.assignment, **policy.assignment},
         pinned={**(state.versions or {}), **policy.pinned},
         opens_versions=state.versions is None,
     )
@@ -119,14 +119,22 @@ class _ForRound(NamedTuple):
         """Return the best alignment in which packages without a fallback keep a variant.
 
         Packages of earlier rounds do so if possible. Older releases count only where there is none otherwise;
-        then the error of the packages of this round is returned, too. Raises it if there is no alignment.
+        then the error of the packages of this round is returned, too. Raises it if there is no alignment. If
+        there is a graph for none, the best one that has failed is returned.
         """
-        errors: list[VariantError] = []
-        for releases, packages in self._attempts():
+        errors: dict[int, VariantError] = {}
+        failed: list[GraphAlignment] = []
+        for number, (releases, packages) in enumerate(self._attempts()):
             try:
-                return self._best(releases, packages), errors[1] if len(errors) > 1 else None
+                best = self._best(releases, packages)
             except VariantError as error:
-                errors.append(error)
+                errors[number] = error
+                continue
+            if best.assignment not in self.failed:
+                return best, errors.get(1)
+            failed.append(best)
+        if failed:
+            return failed[0], errors.get(1)
         raise errors[1]
 
     def _attempts(self) -> Iterator[tuple[list[GraphRelease], list[AlignedPackage]]]:
