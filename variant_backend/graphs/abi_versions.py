@@ -1,7 +1,7 @@
 """Versions of packages that `abi_dependency` properties name, while no graph decides about them.
 
-A property ``2.9`` of variants means any version ``2.9.*``. Of the versions that mean the same to all
-variants, only the newest is tried.
+A property ``2.9`` of variants means any version ``2.9.*``. If several versions mean the same to
+all variants, only the newest is tried.
 """
 
 from __future__ import annotations
