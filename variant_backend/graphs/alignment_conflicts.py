@@ -17,7 +17,7 @@ _MOST_LEFT_OUT = 8
 def alignment_conflict(
     packages: Sequence[AlignedPackage], domains: Domains, align: Sequence[AlignedName]
 ) -> VariantError:
-    """Return an error that names a smallest set of packages that no assignment fits, and what they require.
+    """Return an error that names a minimal set of packages that no assignment fits, and what they require.
 
     Its remedies free all packages: they leave out the fewest of *align*, or the fewest packages.
     """
