@@ -11,7 +11,7 @@ import platform
 import re
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -181,9 +181,15 @@ def write_ecosystem(folder: Path, *, machine: str | None = None) -> None:
     For the oracle, uv with its flag, *machine* names a machine. No variable forces the level of x86_64, and
     uv cannot read variant markers: then static-properties have the levels, and markers are decided.
     """
+    write_releases(folder, _releases(), machine=machine)
+    (folder / "scisource-1.0.tar.gz").write_bytes(_sdist("scisource", "1.0"))
+
+
+def write_releases(folder: Path, releases: Iterable[MadeRelease], *, machine: str | None = None) -> None:
+    """Write the wheels and index files of releases; *machine* as in `write_ecosystem`."""
     folder.mkdir(parents=True, exist_ok=True)
     levels = _LEVELS[machine] if machine else ()
-    for release in _releases():
+    for release in releases:
         variants = release.variants
         metadata = release.metadata(levels) if variants else None
         for label in release.labels:
@@ -194,7 +200,6 @@ def write_ecosystem(folder: Path, *, machine: str | None = None) -> None:
         if metadata:
             path = folder / f"{release.name}-{release.version}-variants.json"
             path.write_bytes(metadata._replace(variants=variants).to_json())
-    (folder / "scisource-1.0.tar.gz").write_bytes(_sdist("scisource", "1.0"))
 
 
 def _write(path: Path, release: MadeRelease, label: str | None, document: object, *, markers: bool) -> None:

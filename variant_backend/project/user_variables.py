@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import VariantError
 from ..variants.filename import check_project_name, normalize
+from ..variants.label_pattern import PLAIN as PLAIN  # the variable requests the plain wheel by this name
 
 if TYPE_CHECKING:
     from ..formats.machine_spec import MachineSpec
@@ -18,9 +19,6 @@ HARDWARE = f"{VARIABLES}HARDWARE"
 INDEX_URL = f"{VARIABLES}INDEX_URL"
 NO_POLICY = f"{VARIABLES}NO_POLICY"
 TOKEN = f"{VARIABLES}TOKEN"
-
-# The variable requests the plain wheel by this name.
-PLAIN = "(plain)"
 
 _ONE_LABEL = "write one label, or NAME#LABEL for each project"
 
@@ -63,6 +61,16 @@ def labels_of(environ: Mapping[str, str]) -> dict[str, str]:
             text = f"several labels for {whose}: {labels[normalize(project)]!a}, {label!a}"
             raise VariantError(text, place=LABEL, hint=_ONE_LABEL)
     return labels
+
+
+def labels_variable(labels: Mapping[str, str | None]) -> str:
+    """Return the variable that requests labels by project, as shells read it; None is the plain wheel.
+
+    >>> labels_variable({"torch": "cu128", "numpy": None})
+    "VARIANT_BACKEND_LABEL='numpy#(plain), torch#cu128'"
+    """
+    entries = (f"{name}#{label or PLAIN}" for name, label in sorted(labels.items()))
+    return f"{LABEL}='{', '.join(entries)}'"
 
 
 def given_machine(environ: Mapping[str, str]) -> MachineSpec | None:

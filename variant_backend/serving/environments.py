@@ -68,17 +68,21 @@ class Slot:
     @classmethod
     def of(cls, target: Target) -> Slot:
         """Return the environment of a target."""
-        return cls(f"{target.python}-{target.platform}", target.python, target.tags, _platforms_of(target))
+        return cls(name_of_target(target), target.python, target.tags, _platforms_of(target))
 
     def fit(self, tags: str, requires_python: str | None) -> Fit | None:
         """Return the positions of a wheel with these tags, None if it cannot be installed here."""
-        if requires_python and not allows_python(requires_python, self._python):
+        if not self.allows(requires_python):
             return None
         parts = [part.lower().split(".") for part in tags.split("-")]
         fits = [fit for tag in product(*parts) if (fit := self._fit(*tag))]
         if not fits:
             return None
         return Fit(min(fit.place for fit in fits), min(fit.earliest for fit in fits))
+
+    def allows(self, requires_python: str | None) -> bool:
+        """Return whether Requires-Python allows the version of Python."""
+        return not requires_python or allows_python(requires_python, self._python)
 
     def _fit(self, python: str, abi: str, platform: str) -> Fit | None:
         group = self._groups.get((python, abi, platform == "any"))
@@ -165,6 +169,19 @@ def environments_named(text: str) -> Environments:
         raise VariantError(f"unknown environment {text!r}", hint=hint)
     target = _target(python, platform)
     return Environments(text, (Slot(text, target.python, target.tags, _platforms_of(target)),))
+
+
+def name_of_target(target: Target) -> str:
+    """Return the name of a target: as URLs have it for CPython, with the interpreter for another one.
+
+    >>> name_of_target(_target("3.13t", "win_amd64"))
+    '3.13t-win_amd64'
+    """
+    first = target.tags[0]
+    python = ".".join(map(str, target.python.release))
+    threaded = "t" if first.abi.endswith("t") else ""
+    other = "" if first.interpreter.startswith("cp") else f"{first.interpreter}-"
+    return f"{other}{python}{threaded}-{target.platform}"
 
 
 def environment_of_target(target: Target) -> Environments:
