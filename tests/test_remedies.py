@@ -137,6 +137,7 @@ WRITE_INDEX = "write it with `variant-backend index dist`"
 REPAGE = "remove the project's pages, and write new ones with `variant-backend index --simple dist`"
 FALLBACK = "add a null variant or a plain wheel for the platform"
 PLAIN_OR_SDIST = "add a plain wheel for the platform, or a dispatching sdist (`variant-backend stub`)"
+LOCK = "lock -f dist -o locks"
 STUB = command("stub dist --base-url https://example.org -o dist")
 BUILD_SDIST = add(files({f"dist/{SDIST}": made_sdist()}))
 UNDECIDABLE = "test variant_label or variant_features instead, or define one label for each value"
@@ -1596,6 +1597,15 @@ UPLOADS = [
         "check upload --select upload",
     ),
 ]
+NO_COMMON_VALUE = (
+    "leave out --align speed, or leave out demo (safe fits the others),"
+    " or leave out other (fast fits the others)"
+)
+APART = both(wheel(f"dist/{FAST}", "fast"), wheel("dist/other-1.0-py3-none-any-safe.whl", "safe"))
+GRAPHS = [
+    Scenario("alignment", NO_COMMON_VALUE, nothing, APART, f"{LOCK} demo other --align speed", again)
+    for again in (f"{LOCK} demo other", f"{LOCK} demo --align speed")
+]
 SCENARIOS = [
     *FILES,
     *WHEELS,
@@ -1608,6 +1618,7 @@ SCENARIOS = [
     *ARGUMENTS,
     *RECIPES,
     *UPLOADS,
+    *GRAPHS,
 ]
 
 

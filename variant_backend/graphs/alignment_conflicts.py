@@ -32,7 +32,10 @@ def alignment_conflict(
     ways = [f"leave out {_align_words(names)}" for names in _freeing_names(required, domains, align)]
     ways += _freeing_packages(required, core, domains, axes)
     problem = Problem(
-        "error", names_words([*map(axis_words, axes)]), text + "; ".join(wanted), ", or ".join(ways) or None
+        "alignment",
+        names_words([*map(axis_words, axes)]),
+        text + "; ".join(wanted),
+        ", or ".join(ways) or None,
     )
     return VariantError(problem)
 

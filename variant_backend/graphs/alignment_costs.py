@@ -30,11 +30,11 @@ def _feature_line(alignment: GraphAlignment, axis: Axis) -> str:
     using = [one for one in alignment.packages if any(axis in option.values for option in one.options)]
     kept = sum(alignment.labels[package.name] is not None for package in using)
     preferred = values[: values.index(value)] if value in values else ()
-    if not preferred and kept == len(using):
-        return ""
     others = [*filter(None, (_other_value(alignment, axis, other) for other in preferred[:_MOST_PARTS]))]
     if len(preferred) > _MOST_PARTS:
         others.append(f"{len(preferred) - _MOST_PARTS} more values that the machine prefers keep fewer")
+    if not others and kept == len(using):
+        return ""  # packages of earlier rounds, or installed ones, exclude the preferred values
     return f"{axis_words(axis)}: " + "; ".join([f"{value} keeps {kept} of {len(using)}", *others])
 
 
