@@ -265,6 +265,15 @@ def test_lines_name_the_other_features_of_a_variant() -> None:
     ]
 
 
+def test_packages_that_a_graph_has_lost_have_no_lines() -> None:
+    whole = best_alignment(
+        [blas("sklearn", "openblas", fallback=False), blas("a", "mkl", "openblas")], DOMAINS
+    )
+    (only,) = (package for package in whole.packages if package.name == "a")
+    assert cost_lines(whole)
+    assert cost_lines(whole._replace(packages=(only,), labels={"a": "openblas"})) == ()
+
+
 def test_lines_of_large_graphs_are_short() -> None:
     source = random.Random(1)
     values = [f"v{number}" for number in range(8)]
