@@ -106,7 +106,7 @@ def resolved_graph(
     """
     environments = environment_of_target(target)
     settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
-    packages = _packages(settled.offer, target, settled.versions, roots)
+    packages = graph_packages(settled.offer, target, settled.versions, roots)
     return Graph(packages, settled.alignment, settled.offer)
 
 
@@ -120,15 +120,15 @@ def aligned_offer(
 ) -> AlignedOffer:
     """Return the offer in which the packages of a graph agree.
 
-    Packages that are installed on the machine, and that the graph does not replace, count for the alignment.
-    Raises VariantError if there is no graph: with the resolver's words, or with packages and their values.
+    Packages that are installed on the machine count, too, unless the graph replaces them. Raises VariantError
+    if there is no graph: with the resolver's words, or with packages and the values that they require.
     """
     align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
-    reader = PackageReader(offer.upstream, machine, policy, environments, align)
+    chooser = GraphChooser(PackageReader(offer.upstream, machine, policy, environments, align), wishes.prefer)
     choices: list[GraphChoice] = []
 
     def choose(done: GraphRound) -> GraphState:
-        choices.append(GraphChooser(reader, wishes.prefer).choice(done))
+        choices.append(chooser.choice(done))
         return choices[-1].state
 
     try:
@@ -156,10 +156,13 @@ def _outcome(
         return RoundOutcome(newest_asked(asked.site.asked(asked.place.profile)), explained)
 
 
-def _packages(
-    offer: RunningOffer, target: Target, versions: Mapping[str, Version], roots: Sequence[RootRequirement]
+def graph_packages(
+    offer: RunningOffer,
+    target: Target,
+    versions: Mapping[str, Version],
+    roots: Sequence[RootRequirement] = (),
 ) -> tuple[GraphPackage, ...]:
-    """Return the packages of a graph with their files; raises VariantError."""
+    """Return the packages of a graph by name, with their files; raises VariantError."""
     from packaging.markers import default_environment
 
     environments = environment_of_target(target)
