@@ -10,7 +10,7 @@ import pytest
 from helpers.ecosystem import MACHINES
 from helpers.made_wheels import make_wheel
 from helpers.offers import machine
-from helpers.servers import served
+from helpers.servers import publish, served, serving
 from packaging.tags import sys_tags
 from packaging.version import Version
 
@@ -330,3 +330,11 @@ def test_another_place_of_the_offer_is_a_failure_of_the_resolver(offer: RunningO
     with pytest.raises(VariantError) as caught:
         resolver_named("uv")(Requested(("demo",)), wrong, RUNNING)
     assert {problem.code for problem in caught.value.problems} == {"resolver"}
+
+
+def test_each_page_of_an_index_is_requested_once(tmp_path: Path) -> None:
+    for name in ("demo", "other"):
+        publish([made(tmp_path, name, *(["other"] if name == "demo" else []))], tmp_path / "index" / name)
+    with serving(tmp_path / "index", as_json=False) as (url, requested):
+        assert pins(graph_of(url, Requested(("demo",)))) == {"demo": "1.0", "other": "1.0"}
+    assert sorted(path for path in requested if path.endswith("/")) == ["/demo/", "/other/"]
