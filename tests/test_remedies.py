@@ -759,6 +759,7 @@ SELECTION = [
         release(files({"config.toml": '[policy]\nplain = ["demo"]\n'})),
         "explain demo -f dist",
     ),
+    Scenario("resolver", None, nothing, release(), "lock missing -f dist -o locks"),
     Scenario("no-variants", None, nothing, release(), f"inspect dist/{FAST}"),
     Scenario("dropped-release", None, nothing, example("unknown-key"), f"inspect dist/{FAST}"),
     Scenario(
