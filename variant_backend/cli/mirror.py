@@ -95,8 +95,11 @@ def mirror_command(
         running_offer(sources, first.machine, first.policy) as offer,
     ):
         mirror = _resolved(folder, offer, served, machines, targets, wishes, requested, resolver)
-        for problem in (problem for machine in mirror.machines for problem in machine.conflicts()):
-            printer.warn(problem)
+        for machine in mirror.machines:
+            for line in machine.lines:
+                printer.say(f"{machine.name}: {line}")
+            for problem in machine.conflicts():
+                printer.warn(problem)
         with Progress(size=mirror.missing_size()) as progress:
             mirror.download(offer.upstream, progress.advance)
         result = mirror.publish()

@@ -47,6 +47,12 @@ class MirroredMachine(NamedTuple):
         """The packages of all targets; one may be in it several times."""
         return tuple(package for target in self.targets for package in target.packages)
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the aligned values of its graphs cost, for people."""
+        lines = (line for target in self.targets for line in target.resolved.graph.lines)
+        return tuple(dict.fromkeys(lines))
+
     def conflicts(self) -> Iterator[Problem]:
         """Yield a warning for each wheel that another wheel of the index may replace for its target."""
         for resolved, builds in self.targets:
@@ -145,7 +151,7 @@ def _builds(
     def resolve(requires: Sequence[str]) -> Mapping[str, Version]:
         return resolver(Requested(tuple(requires)), graph.offer.place, target)
 
-    found: dict[tuple[str, Version], GraphPackage] = {}
+    needed: dict[tuple[str, Version], GraphPackage] = {}
     waiting = [package for package in graph.packages if is_sdist(package)]
     seen = {(package.name, package.version) for package in waiting}
     while waiting:
@@ -154,10 +160,10 @@ def _builds(
             path = folder.root / folder.of(sdist.ready).path
             try:
                 versions = build_versions(static_requirements(path), resolve)
-                needed = graph_packages(graph.offer, target, versions)
+                packages = graph_packages(graph.offer, target, versions)
             except VariantError as error:
                 raise error.within(f"build requirements of {sdist.ready.file.filename}") from None
-            found |= {(package.name, package.version): package for package in needed}
-        waiting = [package for key, package in found.items() if is_sdist(package) and key not in seen]
+            needed |= {(package.name, package.version): package for package in packages}
+        waiting = [package for key, package in needed.items() if is_sdist(package) and key not in seen]
         seen |= {(package.name, package.version) for package in waiting}
-    return tuple(found[key] for key in sorted(found))
+    return tuple(needed[key] for key in sorted(needed))
