@@ -63,8 +63,13 @@ def locks(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
 
 
 def sync(lock: Path, target: Path, *options: object, ok: bool = True) -> str:
-    """Install a lock file with uv into a folder; return its messages."""
+    """Install a lock file with `uv pip sync` into a folder; return its messages."""
     return run("uv", "pip", "sync", "--require-hashes", *options, "--target", target, lock, ok=ok).stderr
+
+
+def install(lock: Path, target: Path, *options: object) -> str:
+    """Install a lock file with `uv pip install` into a folder; return its messages."""
+    return run("uv", "pip", "install", "--require-hashes", *options, "--target", target, "-r", lock).stderr
 
 
 def locked_names(lock: Path) -> dict[str, str]:
@@ -79,8 +84,9 @@ def test_uv_installs_each_lock_file_from_the_upstream(
     cache = empty_cache()
     for name in ("gpu12", "cpu"):
         lock = locks[0] / f"pylock.{name}.toml"
-        for site, options in ((tmp_path / name, ()), (tmp_path / f"{name}-offline", ("--offline",))):
-            sync(lock, site, *cache, *options)
+        sync(lock, tmp_path / name, *cache)
+        install(lock, tmp_path / f"{name}-offline", *cache, "--offline")
+        for site in (tmp_path / name, tmp_path / f"{name}-offline"):
             installed = {project: origin.filename for project, origin in origins(site, index).items()}
             assert installed == locked_names(lock)
     assert label_in(tmp_path / "gpu12", "scitorch") == "cuda12.8"
@@ -101,6 +107,27 @@ def test_a_lock_file_has_the_aligned_values(locks: tuple[Path, str]) -> None:
     assert table["machine"] == "gpu12"
     assert table["spec"] == MACHINES["gpu12"]
     assert table["assignment"] == {"blas::library": "mkl", "nvidia::cuda_version_lower_bound": "12.8"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("bals", "unknown namespace 'bals' (did you mean 'blas'?); namespaces of the packages: blas"),
+        ("blas::libary", "unknown feature 'libary' (did you mean 'library'?); features of blas: library"),
+    ],
+)
+def test_unknown_names_to_align_are_wrong_usage(
+    name: str, message: str, ecosystem: Path, tmp_path: Path
+) -> None:
+    done = run_here(main, "lock", "scinum", "-f", ecosystem, *TWO, "--align", name, "-o", tmp_path, ok=False)
+    assert (done.exit_code, f"--align: {message}" in done.stderr, [*tmp_path.iterdir()]) == (2, True, [])
+
+
+def test_messages_have_the_labels_for_dispatching_sdists(locks: tuple[Path, str]) -> None:
+    lines = locks[1].splitlines()
+    assert "gpu12: aligned: blas :: library :: mkl" in lines
+    (labels,) = [line for line in lines if line.startswith("cpu: VARIANT_BACKEND_LABEL='")]
+    assert "scinum#mkl, scitoken#null, scitorch#null" in labels
 
 
 def test_messages_show_how_machines_differ(locks: tuple[Path, str]) -> None:

@@ -2,33 +2,132 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from pathlib import Path
 
-from helpers.ecosystem import MACHINES
-from helpers.offers import machine
+import pytest
+from helpers.ecosystem import MACHINES, Labels, MadeRelease
+from helpers.graphs import BLAS, graph_in, made, names_and_labels
+from helpers.offers import CUDA, machine
+from packaging.version import Version
 
-from variant_backend.graphs.resolution import Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
+from variant_backend.errors import VariantError
 from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.selection.target import running_target
-from variant_backend.serving.running_offer import running_offer
-from variant_backend.variants.alignment import AlignedName
+
+MKL: Labels = {"mkl": [BLAS.format("mkl")]}
+OPENBLAS: Labels = {"openblas": [BLAS.format("openblas")]}
+PLAIN: Labels = {None: []}
+CUDA_13: Labels = {"cu13": [CUDA.format("13.0")]}
+CUDA_12: Labels = {"cu12": [CUDA.format("12.8")]}
+GPU = machine(MACHINES["gpu13"])
+TORCH = "abi_dependency :: torchy :: {}"
+BUILT_WITH: Labels = {"t210": [TORCH.format("2.10")], "t29": [TORCH.format("2.9")]}
+
+
+def torchy(folder: Path, *others: MadeRelease) -> Path:
+    """Write two versions of torchy, and packages that are built with them."""
+    return made(folder, *(MadeRelease("torchy", version) for version in ("2.9.1", "2.10.0")), *others)
 
 
 def test_all_packages_of_a_graph_share_the_aligned_value(ecosystem: Path) -> None:
-    here, policy, target = machine(MACHINES["gpu12"]), Policy(), running_target()
-    wishes = Wishes((AlignedName("nvidia"), AlignedName.parse("blas::library")))
-    with running_offer(Sources.of([str(ecosystem)], []), here, policy) as offer:
-        graph = resolved_graph(
-            offer,
-            here,
-            policy,
-            target,
-            wishes,
-            lambda place: resolved_by_uv(Requested(("scispeech", "scitune")), place, target),
-        )
+    graph = graph_in(
+        ecosystem, ["scispeech", "scitune"], ["nvidia", "blas::library"], on=machine(MACHINES["gpu12"])
+    )
     labels = {package.name: package.label for package in graph.packages if package.label}
     assert graph.alignment.assignment[("blas", "library")] == "mkl"
     assert graph.alignment.assignment[("nvidia", "cuda_version_lower_bound")] == "12.8"
     assert (labels["scialg"], labels["scitorch"], labels["scivision"]) == ("mkl", "cuda12.8", "cuda12.8")
+
+
+def test_an_oscillating_graph_settles_for_every_order_of_requirements(tmp_path: Path) -> None:
+    # Each value of solver requires a package that has only the other value.
+    needed: Labels = {"mkl": ["for-mkl"], "openblas": ["for-openblas"]}
+    folder = made(
+        tmp_path,
+        MadeRelease("solver", "1", labels={**MKL, **OPENBLAS, **PLAIN}, by_label=needed),
+        MadeRelease("for_mkl", "1", labels={**OPENBLAS, **PLAIN}),
+        MadeRelease("for_openblas", "1", labels={**MKL, **PLAIN}),
+        MadeRelease("other", "1", labels={**OPENBLAS, **PLAIN}),
+    )
+    for order in permutations(["solver", "other"]):
+        graph = graph_in(folder, order, ["blas"])
+        assert graph.alignment.assignment == {("blas", "library"): "openblas"}
+        assert names_and_labels(graph) == {
+            "for-openblas 1": None,
+            "other 1": "openblas",
+            "solver 1": "openblas",
+        }
+    assert names_and_labels(graph_in(folder, ["solver"], ["blas"])) == {"for-mkl 1": None, "solver 1": "mkl"}
+
+
+def test_values_are_chosen_for_a_graph_that_cannot_be_resolved_without(tmp_path: Path) -> None:
+    needed: Labels = {"cu13": ["runtime==13"], "cu12": ["runtime==12"]}
+    folder = made(
+        tmp_path,
+        MadeRelease("runtime", "12"),
+        MadeRelease("runtime", "13"),
+        MadeRelease("both", "1", labels={**CUDA_13, **CUDA_12}, by_label=needed),
+        MadeRelease("older", "1", labels=CUDA_12, by_label=needed),
+    )
+    with pytest.raises(VariantError, match="runtime==1"):
+        graph_in(folder, ["both", "older"], on=GPU)
+    for order in permutations(["both", "older"]):
+        assert names_and_labels(graph_in(folder, order, ["nvidia"], on=GPU)) == {
+            "both 1": "cu12",
+            "older 1": "cu12",
+            "runtime 12": None,
+        }
+
+
+def test_older_releases_count_where_the_newest_has_no_value_in_common(tmp_path: Path) -> None:
+    folder = made(
+        tmp_path,
+        MadeRelease("newer", "1", labels=OPENBLAS),
+        MadeRelease("newer", "2", labels=MKL),
+        MadeRelease("older", "1", labels=OPENBLAS),
+    )
+    assert names_and_labels(graph_in(folder, ["newer", "older"], ["blas"])) == {
+        "newer 1": "openblas",
+        "older 1": "openblas",
+    }
+    with pytest.raises(VariantError, match=r"newer>1(.|\n)*newer.*older"):
+        graph_in(folder, ["newer>1", "older"], ["blas"])
+
+
+def test_a_plain_wheel_of_an_older_release_counts(tmp_path: Path) -> None:
+    folder = made(
+        tmp_path,
+        MadeRelease("newer", "1"),
+        MadeRelease("newer", "2", labels=MKL),
+        MadeRelease("older", "1", labels=OPENBLAS),
+    )
+    graph = graph_in(folder, ["newer", "older"], ["blas"])
+    assert names_and_labels(graph) == {"newer 1": None, "older 1": "openblas"}
+
+
+@pytest.mark.parametrize("fallback", [PLAIN, {}], ids=["plain", "variants only"])
+def test_an_extension_is_for_the_version_in_the_graph(tmp_path: Path, fallback: Labels) -> None:
+    extension = MadeRelease("torchext", "1", labels={**BUILT_WITH, **fallback}, requires=["torchy"])
+    folder = torchy(tmp_path, extension)
+    for order in permutations(["torchy", "torchext"]):
+        assert names_and_labels(graph_in(folder, order)) == {"torchext 1": "t210", "torchy 2.10.0": None}
+        graph = graph_in(folder, order, constraints=["torchy<2.10"])
+        assert names_and_labels(graph) == {"torchext 1": "t29", "torchy 2.9.1": None}
+
+
+@pytest.mark.parametrize("fallback", [PLAIN, {}], ids=["plain", "variants only"])
+def test_an_extension_may_require_the_version_it_is_built_with(tmp_path: Path, fallback: Labels) -> None:
+    needed: Labels = {"t210": ["torchy==2.10.*"], "t29": ["torchy==2.9.*"]}
+    folder = torchy(
+        tmp_path, MadeRelease("torchext", "1", labels={**BUILT_WITH, **fallback}, by_label=needed)
+    )
+    graph = graph_in(folder, ["torchext"], constraints=["torchy<2.10"])
+    assert names_and_labels(graph) == {"torchext 1": "t29", "torchy 2.9.1": None}
+    with pytest.raises(VariantError, match="torchy<2"):
+        graph_in(folder, ["torchext"], constraints=["torchy<2"])
+
+
+def test_a_pinned_version_wins(tmp_path: Path) -> None:
+    folder = torchy(tmp_path, MadeRelease("torchext", "1", labels=BUILT_WITH, requires=["torchy"]))
+    graph = graph_in(folder, ["torchext"], policy=Policy(pinned={"torchy": Version("2.9")}))
+    assert names_and_labels(graph) == {"torchext 1": "t29", "torchy 2.10.0": None}

@@ -364,6 +364,18 @@ def test_align_shows_a_namespace_and_names_disagreeing_variants() -> None:
     assert len(document["variants"]) == 3
 
 
+def test_align_of_a_feature_compares_only_this_feature() -> None:
+    install("one", *openmp("gomp", "runtime :: gomp", "version :: 5"))
+    install("two", *openmp("iomp", "runtime :: iomp", "version :: 5"))
+    install("other", *CUDA)
+    result = invoke("--path", "site", "--align", "openmp::version", "--align", "nvidia", "--check")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "  openmp :: version :: 5" in result.stdout.splitlines()
+    assert "runtime" not in result.stdout
+    result = invoke("--path", "site", "--align", "openmp::runtime", "--align", "openmp", "--check")
+    assert (result.exit_code, result.stderr.count("no value in common")) == (1, 1)
+
+
 def test_three_that_agree_only_in_pairs_disagree() -> None:
     for name, values in {"one": ("gomp", "iomp"), "two": ("iomp", "omp"), "three": ("omp", "gomp")}.items():
         install(name, *openmp(name, *(f"runtime :: {value}" for value in values)))

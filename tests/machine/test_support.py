@@ -27,6 +27,7 @@ from variant_backend.machine.support import GIVEN, Machine, Policy, machine_supp
 from variant_backend.machine.trusted_plugins import TrustedPackage, objection, trusting
 from variant_backend.machine.user_config import UserConfig
 from variant_backend.selection.target import Target
+from variant_backend.variants.alignment import AlignedName
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import (
     DISABLED,
@@ -164,13 +165,17 @@ def test_abi_dependency_values_match_as_in_packaging(text: str, numbers: list[in
     assert sorted(values, key=len, reverse=True) == list(values)
 
 
+def names(*texts: str) -> tuple[AlignedName, ...]:
+    return tuple(map(AlignedName.parse, texts))
+
+
 def test_align_keeps_common_values_and_the_origin_names_variants() -> None:
     one = installed("one", "openmp :: runtime :: gomp", "openmp :: runtime :: omp", "mpi :: abi :: x")
     two = installed(
         "two", "openmp :: runtime :: gomp", "openmp :: runtime :: omp", "openmp :: runtime :: iomp"
     )
     metadata = release(openmp=STATIC_OPENMP, mpi=STATIC_OPENMP)
-    machine, policy = Machine(installed=(one, two)), Policy(align=("openmp", "other"))
+    machine, policy = Machine(installed=(one, two)), Policy(align=names("openmp", "other"))
     known, problems = machine_support(metadata, machine, policy)
     assert problems == ()
     assert known.supported["openmp"] == {"runtime": ("omp", "gomp"), "version": ("5", "4")}
@@ -179,9 +184,23 @@ def test_align_keeps_common_values_and_the_origin_names_variants() -> None:
     assert known.origins.keys() == {"openmp", "mpi"}
 
 
+def test_an_aligned_feature_leaves_other_features_alone() -> None:
+    one = installed("one", "openmp :: runtime :: gomp", "openmp :: version :: 4")
+    two = installed("two", "openmp :: runtime :: gomp", "openmp :: version :: 5")
+    machine, policy = Machine(installed=(one, two)), Policy(align=names("openmp::runtime"))
+    known, problems = machine_support(release(openmp=STATIC_OPENMP), machine, policy)
+    assert known.supported["openmp"] == {"runtime": ("gomp",), "version": ("5", "4")}
+    assert problems == ()
+    both = policy._replace(align=names("openmp::runtime", "openmp::version"))
+    for metadata in (release(openmp=STATIC_OPENMP), release(openmp=PLUGIN)):
+        known, problems = machine_support(metadata, machine, both)
+        assert known.supported["openmp"] == {"runtime": ("gomp",), "version": ()}
+        assert len(problems) == 1
+
+
 def test_installed_values_are_supported_if_no_source_knows() -> None:
     machine = Machine(installed=(installed("one", "openmp :: runtime :: gomp"),))
-    policy, metadata = Policy(align=("openmp",)), release(openmp=PLUGIN)
+    policy, metadata = Policy(align=names("openmp")), release(openmp=PLUGIN)
     known, _ = machine_support(metadata, machine, policy)
     assert known.supported == {"openmp": {"runtime": ("gomp",)}}
     for other in (policy._replace(disabled=("openmp",)), policy._replace(given={"openmp": {}})):
@@ -191,7 +210,7 @@ def test_installed_values_are_supported_if_no_source_knows() -> None:
 def test_disagreeing_variants_are_named_and_their_feature_is_unsupported() -> None:
     one = installed("one", "openmp :: runtime :: gomp", "openmp :: version :: 4")
     two = installed("two", "openmp :: runtime :: iomp", "openmp :: version :: 4")
-    machine, policy = Machine(installed=(one, two)), Policy(align=("openmp",))
+    machine, policy = Machine(installed=(one, two)), Policy(align=names("openmp"))
     metadata = release(openmp=STATIC_OPENMP)
     known, (problem,) = machine_support(metadata, machine, policy)
     assert str(problem) == (
@@ -221,10 +240,10 @@ def test_align_keeps_the_order_of_common_values(
 ) -> None:
     origins = {"openmp": Origin("given", "x"), "a": Origin("given", "y")}
     known = Support({"openmp": features, "a": {"f": ["1"]}}, origins)
-    result = aligned(known, "openmp", several)
+    result = aligned(known, names("openmp"), several)
     assert result.supported["a"] == known.supported["a"]
     assert list(result.supported["openmp"]) == list(features)
-    apart = {each.feature for each in disagreements(several, "openmp")}
+    apart = {each.feature for each in disagreements(several, names("openmp"))}
     for feature, values in result.supported["openmp"].items():
         kept = iter(features[feature])
         assert all(value in kept for value in values)  # a part of the values, in their order
@@ -232,7 +251,7 @@ def test_align_keeps_the_order_of_common_values(
         of_each = [set(each.to_dict()["openmp"].get(feature, features[feature])) for each in owners]
         assert set(values) == set(features[feature]).intersection(*of_each)
         assert not (values and feature in apart)
-    assert aligned(result, "openmp", several).supported == result.supported
+    assert aligned(result, names("openmp"), several).supported == result.supported
 
 
 def test_a_trusted_plugin_does_not_run_as_root() -> None:
@@ -407,7 +426,7 @@ def test_options_may_be_repeated() -> None:
         *("--pin", "My.Lib == 1.0", "--pin", "other==2!3", "--align", "openmp", "--align", "mpi"),
     )
     assert policy.given == {"a": {"f": ("1",)}, "b": {"f": ("2", "3")}}
-    assert (policy.enabled, policy.disabled, policy.align) == (("c", "d"), ("e", "f"), ("openmp", "mpi"))
+    assert (policy.enabled, policy.disabled, policy.align) == (("c", "d"), ("e", "f"), names("openmp", "mpi"))
     assert {*policy.trusted} == {"x", "y-z"}
     assert policy.pinned == {"my-lib": Version("1"), "other": Version("2!3")}
 

@@ -18,6 +18,7 @@ from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.machine.trusted_plugins import TrustedPackage, trusting
 from variant_backend.selection.unknown_names import contradictions, unknown_in_machine, unknown_names
+from variant_backend.variants.alignment import AlignedName
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import Lazy
 from variant_backend.variants.properties import Property, Variant
@@ -54,7 +55,15 @@ def given(text: str) -> Policy:
             Policy(disabled=["nvida"]),
             f"--disable: unknown namespace 'nvida' (did you mean 'nvidia'?); {KNOWN}",
         ),
-        (Policy(align=("zzz",)), f"--align: unknown namespace 'zzz'; {KNOWN}"),
+        (Policy(align=(AlignedName("zzz"),)), f"--align: unknown namespace 'zzz'; {KNOWN}"),
+        (
+            Policy(align=(AlignedName("speed", "mdoe"),)),
+            "--align: speed: unknown feature 'mdoe' (did you mean 'mode'?); known features: mode",
+        ),
+        (
+            Policy(align=(AlignedName("x86_64", "levle"),)),
+            "--align: x86_64 :: levle: unknown feature 'levle' of x86_64 (did you mean 'level'?); known",
+        ),
         (
             given("mkl :: levle :: fast"),
             "--supported: mkl: unknown feature 'levle' (did you mean 'level'?); known features: level",
@@ -111,7 +120,7 @@ def test_features_and_values_of_known_providers_are_checked(text: str, message: 
         given("nvidia :: cuda_version_lower_bound :: 12.8"),
         given("x86_64 :: level :: v3"),
         given("abi_dependency :: numpy :: 1.26"),
-        Policy(enabled=["nvidia"], disabled=["tpu"], align=("x86_64",)),
+        Policy(enabled=["nvidia"], disabled=["tpu"], align=(AlignedName("x86_64", "level"),)),
         Policy(
             trusted=trusting([TrustedPackage("user-trusts-it")]), named_plugins=frozenset({"mkl-provider"})
         ),
@@ -144,14 +153,17 @@ def test_the_check_starts_no_detection() -> None:
 
 def test_disabling_a_requested_namespace_is_a_contradiction() -> None:
     policy = Policy(
-        given={"tpu": {}}, enabled=["speed", "mkl"], disabled=["mkl", "nvidia", "tpu"], align=("nvidia",)
+        given={"tpu": {}},
+        enabled=["speed", "mkl"],
+        disabled=["mkl", "nvidia", "tpu"],
+        align=(AlignedName("nvidia"), AlignedName("nvidia", "sm_arch")),
     )
     assert list(map(str, contradictions(policy))) == [
         "--supported: namespace 'tpu' is also in --disable; remove one of the two",
         "--enable: namespace 'mkl' is also in --disable; remove one of the two",
         "--align: namespace 'nvidia' is also in --disable; remove one of the two",
     ]
-    assert contradictions(Policy(enabled=["speed"], disabled=["mkl"], align=("speed",))) == []
+    assert contradictions(Policy(enabled=["speed"], disabled=["mkl"], align=(AlignedName("speed"),))) == []
 
 
 @pytest.fixture
@@ -172,6 +184,7 @@ OPTIONS = [
     ("--enable", "sped"),
     ("--disable", "sped"),
     ("--align", "sped"),
+    ("--align", "speed::mdoe"),
     ("--pin", "demmo==1"),
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import click
 
 from ..errors import VariantError
 from ..lowlevel.terminal import Styled
+from ..variants.alignment import AlignedName, is_aligned
 from ..variants.providers import Provider, StaticProvider, UnusableProvider
 from .command import Command
 from .environment_options import environment_options
@@ -181,10 +182,10 @@ def _without_repeats(rows: Iterable[tuple[Styled, str]]) -> Iterator[tuple[str, 
         before = first
 
 
-def property_lines(result: Inspection, namespace: str | None = None) -> list[str]:
+def property_lines(result: Inspection, align: Sequence[AlignedName] = ()) -> list[str]:
     """Return a line for each feature, the most important namespace first, and lines with their meaning.
 
-    With a *namespace*, return only its lines.
+    With *align*, return only the lines of its features.
     """
     from ..variants.words import in_words
 
@@ -196,7 +197,7 @@ def property_lines(result: Inspection, namespace: str | None = None) -> list[str
     )
     lines = []
     for (name, feature), group in groupby(ordered, key=lambda prop: prop.key):
-        if namespace is None or namespace == name:
+        if not align or is_aligned((name, feature), align):
             values = [prop.value for prop in group]
             words = in_words(name, feature, values)
             lines += [f"{name} :: {feature} :: {', '.join(values)}", *([f"  {words}"] if words else [])]

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problem, UnknownNameError, problems_of
-from ..variants.properties import check_name
 from .command import Command
 from .environment_options import environments_options
 from .installed_report import (
+    freeze_lines,
     installed_keys,
     print_plain,
     print_requirements,
@@ -21,7 +21,7 @@ from .installed_report import (
     requirement_lines,
 )
 from .machine_options import machines_option
-from .options import reading
+from .options import align_option
 from .output import Printer
 from .selection_options import (
     platform_option,
@@ -41,18 +41,13 @@ if TYPE_CHECKING:
     from ..selection.releases import Sources
     from ..selection.survey import Survey
     from ..selection.target import Target
+    from ..variants.alignment import AlignedName
     from ..variants.ranking import Supported
 
 # The name of the machine without --machine.
 _HERE = "this machine"
 _PLAIN = "a plain wheel is installed, and a source has a supported variant of this version"
 _AGAIN = "install it again with `variant-backend run`, and --force-reinstall (pip) or --reinstall (uv)"
-
-
-def _namespace(text: str | None) -> str | None:
-    if text is not None:
-        check_name(text, "namespace")
-    return text
 
 
 @click.command(
@@ -68,17 +63,15 @@ def _namespace(text: str | None) -> str | None:
 @sources_options
 @python_option
 @platform_option
-@click.option(
-    "--align",
-    callback=reading(_namespace),
-    metavar="NS",
-    help="Show variants that disagree in this namespace, and plain packages that link its runtimes.",
-)
+@align_option("Show variants that disagree in this, and plain packages that link its runtimes")
 @click.option("--requirements", is_flag=True, help="Show what the variants require of a machine.")
 @click.option(
     "--as-labels",
     is_flag=True,
     help="Print these requirements as KEY=VALUE lines, for images and nodes.",
+)
+@click.option(
+    "--freeze", is_flag=True, help="Print each package as NAME==VERSION#LABEL, for fetch --requirement -."
 )
 @click.option(
     "--check",
@@ -95,9 +88,10 @@ def installed_command(
     sources: Sources,
     python: str | None,
     platform: str | None,
-    align: str | None,
+    align: tuple[AlignedName, ...],
     requirements: bool,
     as_labels: bool,
+    freeze: bool,
     check: bool,
 ) -> None:
     """Show installed variants, and if machines support them.
@@ -111,14 +105,16 @@ def installed_command(
     from ..machine.support import Policy
 
     _check_options(sources, printer, python=python, platform=platform, as_labels=as_labels)
+    if freeze:
+        _check_freeze(environments, as_json=printer.as_json, others=requirements or as_labels or check)
     warn_of_lone_values(given)
-    policy = Policy(given=given, align=(align,) if align else ())
+    policy = Policy(given=given, align=align)
     hardware = _hardware(machines)
     surveys = _surveys(printer, environments, hardware, policy, sources, (python, platform), is_error=check)
-    shows_requirements = requirements or as_labels
+    shows_requirements = requirements or as_labels or freeze
     printer.keys = installed_keys(surveys, hardware, align, with_requirements=shows_requirements)
-    if as_labels:
-        for line in requirement_lines(surveys):
+    if freeze or as_labels:
+        for line in freeze_lines(surveys[0], printer) if freeze else requirement_lines(surveys):
             printer.line(line)
     elif requirements:
         print_requirements(printer, surveys, [machine.name for machine in machines])
@@ -137,6 +133,15 @@ def _check_options(
         if value is not None and not any(sources):
             text = f"{option} is only used to find better wheels; add --find-links DIR or --index-url URL"
             raise click.UsageError(text)
+
+
+def _check_freeze(environments: Sequence[object], *, as_json: bool, others: bool) -> None:
+    """Raise UsageError for options that --freeze excludes."""
+    if len(environments) > 1:
+        raise click.UsageError("--freeze needs one environment; run the command once for each")
+    if as_json or others:
+        text = "--freeze cannot be used with --json, --requirements, --as-labels or --check"
+        raise click.UsageError(f"{text}; leave them out")
 
 
 def _hardware(machines: Iterable[MachineSpec]) -> dict[str, Hardware]:
@@ -193,7 +198,7 @@ def _check_names(surveys: Sequence[Survey], hardware: Mapping[str, Hardware], po
 
 
 def _print_surveys(
-    printer: Printer, surveys: Sequence[Survey], align: str | None, *, check: bool, silent: bool
+    printer: Printer, surveys: Sequence[Survey], align: Sequence[AlignedName], *, check: bool, silent: bool
 ) -> list[Problem | str]:
     """Print each environment, unless *silent*, and all problems; return the disagreements."""
     disagreements: list[Problem | str] = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import one_of
 from ..lowlevel.terminal import heading, table
 from ..project.user_variables import PLAIN
+from ..variants.alignment import AlignedName, is_aligned
 from .inspect import property_lines
 from .output import Printer
 
@@ -17,23 +18,27 @@ if TYPE_CHECKING:
     from ..selection.better import Better
     from ..selection.survey import Survey, SurveyedVariant
     from ..variants.filename import WheelFilename
+    from ..wheels.inspection import Inspection
 
 _FITS = {True: "yes", False: "no", None: "unknown"}
 _UNKNOWN = "no source of supported values for {}; use --supported or --machine"
 
 
-def print_variants(printer: Printer, survey: Survey, align: str | None, *, with_heading: bool) -> None:
-    """Print the variants of an environment; with *align*, only those with properties in that namespace."""
+def print_variants(
+    printer: Printer, survey: Survey, align: Sequence[AlignedName], *, with_heading: bool
+) -> None:
+    """Print the variants of an environment; with *align*, only those with such properties."""
     shown = [
         variant
         for variant in survey.variants
-        if align is None or ((known := variant.installed.inspection.variant) and align in known.namespaces())
+        if not align or _has_aligned(variant.installed.inspection, align)
     ]
     where = survey.environment.location
     if with_heading and (shown or survey.plain or survey.alignment.packages):
         printer.line(*heading(where))
     if not shown:
-        text = f"no installed variant has properties in {align}" if align else "no variant is installed"
+        text = f"no installed variant has properties in {one_of(map(str, align))}"
+        text = text if align else "no variant is installed"
         printer.say(f"{where}: {text}" if with_heading else text)
         return
     machines = [*shown[0].fitness]
@@ -47,6 +52,11 @@ def print_variants(printer: Printer, survey: Survey, align: str | None, *, with_
             printer.line(f"  {line}")
         for line in (*_verdict_lines(variant.fitness), *_better_lines(variant.better)):
             printer.line(f"  {line}")
+
+
+def _has_aligned(inspection: Inspection, align: Sequence[AlignedName]) -> bool:
+    properties = inspection.variant.properties if inspection.variant else ()
+    return any(is_aligned(prop.key, align) for prop in properties)
 
 
 def _head(variant: SurveyedVariant) -> list[str]:
@@ -91,7 +101,7 @@ def _by_value(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, list[str]
 
 
 def print_plain(printer: Printer, survey: Survey) -> None:
-    """Print the plain packages with runtimes of the aligned namespace, and those with better variants."""
+    """Print the plain packages with runtimes of the aligned namespaces, and those with better variants."""
     for package in survey.alignment.packages:
         printer.line(f"{package.name} {package.version}  {PLAIN}  links {', '.join(package.runtimes.linked)}")
     for plain in survey.plain:
@@ -116,6 +126,25 @@ def requirement_lines(surveys: Sequence[Survey]) -> Iterator[str]:
     )
     for key, groups in _by_value(rows):
         yield f"{key}={'-and-'.join(groups)}"
+
+
+def freeze_lines(survey: Survey, printer: Printer) -> Iterator[str]:
+    """Yield a line ``NAME==VERSION#LABEL`` for each distribution, which `fetch` reads; pip is left out.
+
+    A distribution from a folder or a repository is left out with a warning, as no index may have it.
+    """
+    from ..lowlevel.urls import shown_url
+    from ..variants.filename import normalize
+    from ..wheels.distributions import installed_from_source
+
+    inspections = (variant.installed.inspection for variant in survey.variants)
+    labels = {normalize(inspection.name): inspection.label for inspection in inspections}
+    local = installed_from_source(survey.environment.folders)
+    for name, version in sorted(survey.versions.items()):
+        if name in local:
+            printer.warn(f"{name} {version}: left out, as it was installed from {shown_url(local[name])}")
+        elif name != "pip":
+            yield f"{name}=={version}#{labels.get(name) or PLAIN}"
 
 
 def print_requirements(printer: Printer, surveys: Sequence[Survey], machines: Sequence[str]) -> None:
@@ -146,7 +175,11 @@ def _joint(surveys: Sequence[Survey], machines: Iterable[str]) -> dict[str, Fitn
 
 
 def installed_keys(
-    surveys: Sequence[Survey], machines: Iterable[str], align: str | None, *, with_requirements: bool
+    surveys: Sequence[Survey],
+    machines: Iterable[str],
+    align: Sequence[AlignedName],
+    *,
+    with_requirements: bool,
 ) -> dict[str, object]:
     """Return the keys of the JSON object."""
     return {

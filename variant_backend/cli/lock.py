@@ -150,8 +150,16 @@ def _locked(
 def _report(printer: Printer, graphs: Mapping[str, Graph]) -> None:
     """Print what a person should know about the graphs, and how those of several machines differ."""
     from ..graphs.lock_file import graph_differences, is_rewritten
+    from ..project.user_variables import labels_variable
+    from ..variants.alignment import AlignedName
 
-    for graph in graphs.values():
+    for name, graph in graphs.items():
+        for axis, value in graph.alignment.assignment.items():
+            printer.say(f"{name}: aligned: {AlignedName(*axis)} :: {value}")
+        for text in graph.lines:
+            printer.say(f"{name}: {text}")
+        if graph.alignment.assignment and (labels := graph.labels):
+            printer.say(f"{name}: {labels_variable(labels)}")
         for package in filter(is_rewritten, graph.packages):
             printer.warn(Problem("warning", package.ready.offered.file.filename, _MARKERS, _MIRROR))
     if rows := graph_differences(graphs):

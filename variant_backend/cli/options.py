@@ -13,6 +13,7 @@ import click
 
 from ..errors import Problem, VariantError
 from ..lowlevel.urls import shown_url
+from ..variants.alignment import AlignedName
 from ..variants.properties import Property, check_label
 from .command import WrongValue
 
@@ -177,6 +178,17 @@ def _labels_of_project(context: click.Context, _: click.Parameter, incomplete: s
     except VariantError:
         return []
     return [label for label in (metadata.variants if metadata else ()) if label.startswith(incomplete)]
+
+
+def align_option(help: str) -> Callable[[_Function], _Function]:  # noqa: A002
+    """Return ``--align``, the parameter ``align``: a tuple of names without duplicates."""
+    return click.option(
+        "--align",
+        multiple=True,
+        callback=reading(lambda texts: tuple(dict.fromkeys(map(AlignedName.parse, texts)))),
+        metavar="NS[::FEATURE]",
+        help=f"{help}; may be repeated.",
+    )
 
 
 dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Check everything, and write nothing.")

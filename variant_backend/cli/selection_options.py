@@ -18,7 +18,7 @@ from .command import WrongUsage
 from .environment_options import environment_finder, interpreter_option, path_option
 from .machine_options import machine_option
 from .network_options import network_options
-from .options import find_links_option, index_url_option, read_supported, reading
+from .options import align_option, find_links_option, index_url_option, read_supported, reading
 from .policy_options import configuration, no_policy_option, say_policy
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
     from ..machine.trusted_plugins import Trusted
     from ..selection.target import Target
+    from ..variants.alignment import AlignedName
     from ..variants.ranking import Supported
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -144,13 +145,7 @@ _MACHINE_OPTIONS = (
 )
 _OPTIONS = (
     *_MACHINE_OPTIONS,
-    click.option(
-        "--align",
-        multiple=True,
-        callback=reading(_namespaces),
-        metavar="NS",
-        help="Select only values that installed variants have in this namespace; may be repeated.",
-    ),
+    align_option("Select only values that installed variants have, too"),
     path_option,
     interpreter_option,
     click.option(
@@ -371,7 +366,7 @@ def _policy(
     trusted: Trusted,
     allow_root: bool,
     refresh: bool,
-    align: tuple[str, ...],
+    align: tuple[AlignedName, ...],
     pinned: Mapping[str, Version],
 ) -> Policy:
     """Return the user's wishes; raises WrongUsage if they contradict each other.

@@ -8,6 +8,7 @@ from ..errors import RequestError, VariantError, problems_of
 from ..selection.target import Target
 from ..serving.running_offer import RunningOffer
 from ..serving.site import Served
+from .aligned_names import check_aligned_names
 from .requested_roots import RootRequirement
 from .resolution import Graph, Resolve, Wishes, resolved_graph
 
@@ -25,7 +26,7 @@ def machine_graphs(
     """Return the graph of each machine by its name; *begin* gets the name before it is resolved.
 
     Raises VariantError with the errors of all machines, whose places name the machine; RequestError for
-    requirements that no machine can have.
+    requirements that no machine can have, and for unknown names to align.
     """
     graphs: dict[str, Graph] = {}
     errors: list[VariantError] = []
@@ -41,4 +42,5 @@ def machine_graphs(
             errors.append(error.within(f"machine {served.name}"))
     if errors:
         raise VariantError(*problems_of(errors))
+    check_aligned_names(wishes.align, graphs.values())
     return graphs

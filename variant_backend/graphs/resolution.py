@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import RequestError, VariantError
 from ..lowlevel.threads import map_in_threads
 from ..machine.support import Machine, Policy
 from ..selection.target import Target
-from ..serving.environments import Environments, environment_of_target, name_of_target
+from ..serving.environments import Environments, environment_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
+from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName
-from ..variants.namespace_support import abi_dependencies
 from .alignment_costs import cost_lines
-from .assignment import GraphAlignment, Preference, best_alignment
+from .assignment import GraphAlignment, Preference
+from .choices import GraphChoice, GraphChooser, newest_asked, with_state
 from .dependencies import dependencies_of, python_in, requirements_in
 from .graph_files import best_file, metadata_of_file
-from .packages import aligned_package, domains_of, graph_releases
+from .packages import PackageReader
 from .requested_roots import RootRequirement, extras_of, hash_of_none
 from .resolver_failures import explained_failure
-from .rounds import GraphState, settled_graph
+from .resolvers import RESOLVER
+from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-# Resolves through the offer at a place.
+# Resolves through the offer at a place; raises VariantError, with the code RESOLVER if there is no graph.
 Resolve: TypeAlias = "Callable[[OfferPlace], Mapping[str, Version]]"
 
 
@@ -73,6 +76,11 @@ class Graph(NamedTuple):
         """What the aligned values cost, for people: one line for each feature, then for packages."""
         return cost_lines(self.alignment)
 
+    @property
+    def labels(self) -> dict[str, str | None]:
+        """The label of each package whose release has variants, None for its plain wheel."""
+        return {package.name: package.label for package in self.packages if package.ready.offered.wheel}
+
 
 class AlignedOffer(NamedTuple):
     """The *offer* to a graph that has settled, its *versions* by normalized name, and the *alignment*."""
@@ -91,9 +99,10 @@ def resolved_graph(
     resolve: Resolve,
     roots: Sequence[RootRequirement] = (),
 ) -> Graph:
-    """Return the graph that a resolver makes for a machine; raises VariantError if there is none.
+    """Return the graph that a resolver makes for a machine.
 
     *roots* are the user's requirements: the graph has their extras, and their hashes are those of its files.
+    Raises VariantError as `aligned_offer` does.
     """
     environments = environment_of_target(target)
     settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
@@ -109,36 +118,40 @@ def aligned_offer(
     wishes: Wishes,
     resolve: Resolve,
 ) -> AlignedOffer:
-    """Return the offer in which the packages of a graph agree; raises VariantError if there is none."""
-    alignments: list[GraphAlignment] = []
+    """Return the offer in which the packages of a graph agree.
 
-    def resolve_state(state: GraphState) -> Mapping[str, Version]:
-        asked = offer.to(machine, _with_state(policy, state))
-        try:
-            return resolve(asked.place)
-        except VariantError as error:
-            raise explained_failure(error, asked) from None
+    Packages that are installed on the machine count, too, unless the graph replaces them. Raises VariantError
+    if there is no graph: with the resolver's words, or with packages and the values that they require.
+    """
+    align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
+    chooser = GraphChooser(PackageReader(offer.upstream, machine, policy, environments, align), wishes.prefer)
+    choices: list[GraphChoice] = []
 
-    def choose(versions: Mapping[str, Version], seen: Mapping[str, Version]) -> GraphState:
-        releases = graph_releases(seen, offer.upstream, machine, policy)
-        packages = [aligned_package(known, policy, environments, wishes.align) for known in releases]
-        alignment = best_alignment(packages, domains_of(packages, releases), wishes.prefer, wishes.align)
-        alignments.append(alignment)
-        named = {
-            name
-            for release, _ in releases
-            for name in (abi_dependencies(release.metadata) if release.metadata else ())
-        }
-        return GraphState(alignment.assignment, {name: versions[name] for name in named & versions.keys()})
+    def choose(done: GraphRound) -> GraphState:
+        choices.append(chooser.choice(done))
+        return choices[-1].state
 
-    settled = settled_graph(resolve_state, choose)
-    final = offer.to(machine, _with_state(policy, settled.state))
-    return AlignedOffer(final, settled.versions, alignments[-1])
+    try:
+        settled = settled_graph(partial(_outcome, offer, machine, policy, resolve), choose)
+    except VariantError as error:
+        objections = (choice.objection.problems for choice in choices if choice.objection)
+        raise VariantError(*dict.fromkeys([*error.problems, *chain.from_iterable(objections)])) from None
+    final = offer.to(machine, with_state(policy, settled.state))
+    return AlignedOffer(final, settled.versions, choices[-1].alignment)
 
 
-def _with_state(policy: Policy, state: GraphState) -> Policy:
-    """Return the policy of a round; versions that the user pins stay."""
-    return policy._replace(assignment=state.assignment, pinned={**state.versions, **policy.pinned})
+def _outcome(
+    offer: RunningOffer, machine: Machine, policy: Policy, resolve: Resolve, state: GraphState
+) -> RoundOutcome:
+    """Resolve for a state; if the resolver finds no graph, return what it asked for."""
+    asked = offer.to(machine, with_state(policy, state))
+    try:
+        return RoundOutcome(resolve(asked.place))
+    except VariantError as error:
+        explained = explained_failure(error, asked)
+        if any(problem.code != RESOLVER for problem in explained.problems):
+            raise explained from None
+        return RoundOutcome(newest_asked(asked.site.asked(asked.place.profile)), explained)
 
 
 def graph_packages(
@@ -150,7 +163,8 @@ def graph_packages(
     """Return the packages of a graph by name, with their files; raises VariantError."""
     from packaging.markers import default_environment
 
-    read = map_in_threads(partial(_with_metadata, offer, target), sorted(versions.items()))
+    environments = environment_of_target(target)
+    read = map_in_threads(partial(_with_metadata, offer, environments), sorted(versions.items()))
     if problems := [
         problem
         for package, _ in read
@@ -164,15 +178,14 @@ def graph_packages(
 
 
 def _with_metadata(
-    offer: RunningOffer, target: Target, pin: tuple[str, Version]
+    offer: RunningOffer, environments: Environments, pin: tuple[str, Version]
 ) -> tuple[GraphPackage, bytes]:
     """Return a package with its file, and its METADATA; raises VariantError."""
     name, version = pin
-    project = offer.site.project(offer.place.profile, name, environment_of_target(target))
-    ready = best_file(project, str(version), target)
+    (slot,) = environments.asking
+    project = offer.site.project(offer.place.profile, name, environments)
+    ready = best_file(project, str(version), slot)
     if ready is None:
-        raise VariantError(
-            f"no file of this version fits {name_of_target(target)}", place=f"{name} {version}"
-        )
+        raise VariantError(f"no file of this version fits {slot.name}", place=f"{name} {version}")
     metadata = metadata_of_file(ready, offer.upstream)
     return GraphPackage(name, version, ready, requires_python=python_in(metadata)), metadata

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import VariantError
+from ..errors import VariantError, shortened
 from ..variants.alignment import Assignment
 
 if TYPE_CHECKING:
@@ -17,11 +17,40 @@ _MOST_ROUNDS = 5
 class GraphState(NamedTuple):
     """What the offer to a graph depends on.
 
-    *versions* are those of the packages that `abi_dependency` properties name.
+    *versions* are those of the packages that `abi_dependency` properties name; packages without a version
+    are then unknown. None: all their versions are open.
     """
 
     assignment: Assignment = {}  # noqa: RUF012  # no code changes this default
-    versions: Mapping[str, Version] = {}  # as above
+    versions: Mapping[str, Version] | None = None
+
+    def __str__(self) -> str:
+        values = [f"{' :: '.join(axis)} :: {value}" for axis, value in self.assignment.items()]
+        pins = [f"{name} {version}" for name, version in (self.versions or {}).items()]
+        return ", ".join(sorted(values) + sorted(pins)) or "all values"
+
+
+class RoundOutcome(NamedTuple):
+    """The versions of a graph by normalized name; with an *error*, there is no graph.
+
+    Then the versions are those of the packages that the resolver has asked for, as far as they are known.
+    """
+
+    versions: Mapping[str, Version]
+    error: VariantError | None = None
+
+
+class GraphRound(NamedTuple):
+    """A round: the *state* for which a graph was resolved, and the *outcome*.
+
+    *seen* are the last versions of all packages of all rounds until then; versions in a graph count more than
+    others. *failed* are the states until then for which there is no graph.
+    """
+
+    state: GraphState
+    outcome: RoundOutcome
+    seen: Mapping[str, Version]
+    failed: tuple[GraphState, ...] = ()
 
 
 class Settled(NamedTuple):
@@ -32,22 +61,75 @@ class Settled(NamedTuple):
 
 
 def settled_graph(
-    resolve: Callable[[GraphState], Mapping[str, Version]],
-    choose: Callable[[Mapping[str, Version], Mapping[str, Version]], GraphState],
+    resolve: Callable[[GraphState], RoundOutcome], choose: Callable[[GraphRound], GraphState]
 ) -> Settled:
     """Return the graph for which the choice stays.
 
-    *resolve* returns the versions for a state. *choose* returns the state for the last versions, and for the
-    last versions of all packages that were ever in the graph. Raises VariantError if the choice does not
-    stay.
+    *resolve* returns the versions for a state, and *choose* the state for a round. A choice may follow a
+    round without a graph. Raises VariantError if the choice does not stay, or the error of a round without a
+    graph that stays.
     """
+    rounds: list[GraphRound] = []
     state = GraphState()
-    seen: dict[str, Version] = {}
     for _ in range(_MOST_ROUNDS):
-        versions = resolve(state)
-        seen |= versions
-        chosen = choose(versions, seen)
-        if chosen == state:
-            return Settled(state, versions)
+        rounds.append(_next_round(rounds, state, resolve(state)))
+        chosen = _chosen_after(rounds[-1], choose)
+        if chosen == state and rounds[-1].outcome.error is None:
+            return Settled(state, rounds[-1].outcome.versions)
+        known = [done.state for done in rounds]
+        if chosen in known:
+            raise _unsettled(rounds[known.index(chosen) :], "the same choices repeat")
         state = chosen
-    raise VariantError(f"the choice of values does not settle in {_MOST_ROUNDS} rounds")
+    raise _unsettled(rounds, f"the choice differs after each of {_MOST_ROUNDS} rounds")
+
+
+def _next_round(before: Sequence[GraphRound], state: GraphState, outcome: RoundOutcome) -> GraphRound:
+    last = before[-1] if before else GraphRound(state, outcome, {})
+    if outcome.error is None:
+        return GraphRound(state, outcome, {**last.seen, **outcome.versions}, last.failed)
+    return GraphRound(state, outcome, {**outcome.versions, **last.seen}, (*last.failed, state))
+
+
+def _chosen_after(done: GraphRound, choose: Callable[[GraphRound], GraphState]) -> GraphState:
+    """Return the choice after a round; if both fail, the error has the problems of both."""
+    try:
+        return choose(done)
+    except VariantError as error:
+        before = done.outcome.error
+        raise VariantError(*(before.problems if before else ()), *error.problems) from None
+
+
+def _unsettled(rounds: Sequence[GraphRound], reason: str) -> VariantError:
+    """Return why there is no graph: the words of a resolver, or the packages that differ between rounds."""
+    last = rounds[-1]
+    if last.outcome.error is not None:
+        return last.outcome.error
+    other = next((done for done in reversed(rounds[:-1]) if done.outcome.error is None), rounds[0])
+    graphs = "; ".join(f"with {one.state}, {_difference(one, two)}" for one, two in _both(other, last))
+    text = f"values and packages depend on one another, and {reason}: {graphs}"
+    return VariantError(text, place="graph", hint=_remedy(other.state, last.state))
+
+
+def _both(one: GraphRound, other: GraphRound) -> tuple[tuple[GraphRound, GraphRound], ...]:
+    return (one, other), (other, one)
+
+
+def _difference(one: GraphRound, other: GraphRound) -> str:
+    """Return what only one of two graphs has."""
+    versions = other.outcome.versions
+    own = (item for item in one.outcome.versions.items() if versions.get(item[0]) != item[1])
+    return f"the graph has {shortened(sorted(f'{name} {version}' for name, version in own)) or 'no more'}"
+
+
+def _remedy(one: GraphState, other: GraphState) -> str:
+    """Return how to decide what differs between two states."""
+    return ", and ".join(_decisions(one, other))
+
+
+def _decisions(one: GraphState, other: GraphState) -> Iterator[str]:
+    axes = {axis for axis, _ in {*one.assignment.items()} ^ {*other.assignment.items()}}
+    for namespace in sorted({namespace for namespace, _ in axes}):
+        yield f"omit --align {namespace}"
+    versions = one.versions or {}, other.versions or {}
+    for name in sorted({name for name, _ in {*versions[0].items()} ^ {*versions[1].items()}}):
+        yield f"use --pin {name}=={versions[1].get(name, versions[0].get(name))}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, VariantError, one_of
 from ..project.config_settings import AUTO
 from ..project.user_variables import LABEL, PLAIN
+from ..variants.alignment import AlignedName, Axis, is_aligned
 from ..variants.filename import normalize
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support
 from ..wheels.inspection import Inspection, inspect_installed_variants
@@ -40,7 +41,7 @@ class Installed(NamedTuple):
 
 
 class PlainPackage(NamedTuple):
-    """An installed package that is not a variant, and the runtimes of a namespace that its modules link."""
+    """An installed package that is not a variant, and the aligned runtimes that its modules link."""
 
     name: str
     version: str
@@ -48,10 +49,11 @@ class PlainPackage(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """How installed packages agree in a namespace.
+    """How installed packages agree in aligned features.
 
-    *disagreements* are those between variants. *packages* are plain packages that link its runtimes, and
-    *problems* say where one links another runtime than a variant has. *unread* are problems of modules.
+    *disagreements* are those between variants. *packages* are plain packages that link runtimes of the
+    aligned namespaces, and *problems* say where one links another runtime than a variant has. *unread* are
+    problems of modules.
     """
 
     disagreements: Sequence[Disagreement] = ()
@@ -119,24 +121,28 @@ def not_as_requested(
     return problems
 
 
-def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagreement]:
-    """Return the features of a namespace for which installed variants have no value in common."""
+def disagreements(installed: Iterable[Installed], align: Sequence[AlignedName]) -> list[Disagreement]:
+    """Return the aligned features for which installed variants have no value in common, sorted."""
     return [
-        Disagreement(namespace, feature, values)
-        for feature, values in sorted(_values_by_name(installed, namespace).items())
+        Disagreement(*axis, values)
+        for axis, values in sorted(_values_by_name(installed, align).items())
         if not _common(values)
     ]
 
 
-def alignment_of(installed: Sequence[Installed], folders: Sequence[Path], namespace: str) -> Alignment:
-    """Compare the installed variants and plain packages in a namespace."""
-    packages, unread = _linking_packages(folders, namespace)
-    problems = _other_runtimes(installed, packages, namespace)
-    return Alignment(disagreements(installed, namespace), packages, problems, unread)
+def alignment_of(
+    installed: Sequence[Installed], folders: Sequence[Path], align: Sequence[AlignedName]
+) -> Alignment:
+    """Compare the installed variants and plain packages in aligned features."""
+    packages, unread = linking_packages(folders, sorted({name.namespace for name in align}))
+    problems = _other_runtimes(installed, packages, align)
+    return Alignment(disagreements(installed, align), packages, problems, unread)
 
 
-def _linking_packages(folders: Sequence[Path], namespace: str) -> tuple[list[PlainPackage], list[Problem]]:
-    """Return the installed plain packages that link runtimes of a namespace, by name.
+def linking_packages(
+    folders: Sequence[Path], namespaces: Sequence[str]
+) -> tuple[list[PlainPackage], list[Problem]]:
+    """Return the installed plain packages that link runtimes of namespaces, by name.
 
     The problems are those of modules and RECORDs that cannot be read. No code of a package runs.
     """
@@ -153,13 +159,18 @@ def _linking_packages(folders: Sequence[Path], namespace: str) -> tuple[list[Pla
             continue
         runtimes, unread = installed_runtimes(files)
         problems += unread
-        if linked := linked_for(namespace, runtimes.linked):
+        linked = {
+            library: modules
+            for namespace in namespaces
+            for library, modules in linked_for(namespace, runtimes.linked).items()
+        }
+        if linked:
             packages.append(PlainPackage(name, version, Runtimes(linked)))
     return sorted(packages), problems
 
 
 def _other_runtimes(
-    installed: Iterable[Installed], packages: Sequence[PlainPackage], namespace: str
+    installed: Iterable[Installed], packages: Sequence[PlainPackage], align: Sequence[AlignedName]
 ) -> list[Problem]:
     """Return a problem for each plain package that links another runtime than a variant has."""
     from ..variants.runtimes import runtime_problems  # as above
@@ -167,7 +178,7 @@ def _other_runtimes(
     problems: list[Problem] = []
     for other in installed:
         properties = other.inspection.variant.properties if other.inspection.variant else ()
-        own = [prop for prop in properties if prop.namespace == namespace]
+        own = [prop for prop in properties if is_aligned(prop.key, align)]
         name = f"{other.inspection.name} {other.inspection.version}"
         for package in packages:
             first = next(runtime_problems(own, (), package.runtimes), None)
@@ -177,39 +188,47 @@ def _other_runtimes(
     return problems
 
 
-def aligned(known: Support, namespace: str, installed: Sequence[Installed]) -> Support:
-    """Return the supported values after aligning a namespace with the installed variants.
+def aligned(known: Support, align: Sequence[AlignedName], installed: Sequence[Installed]) -> Support:
+    """Return the supported values after aligning features with the installed variants.
 
     If installed variants have a feature, only the values that all of them have remain: none if they
-    disagree. If the supported values are unknown, these values become supported. The origin names the
-    variants. Return *known* itself if there is nothing to align.
+    disagree. If the values of a namespace are unknown, these values become supported. The origin of the
+    namespace names the variants. Features that no installed variant has are as before.
     """
-    users = _values_by_name(installed, namespace)
-    origin = known.origins.get(namespace)
-    if not users or origin is None or origin in (DISABLED, NOT_ENABLED):
-        return known
-    common = {feature: _common(values) for feature, values in users.items()}
-    if namespace in known.supported:
-        features = {
-            feature: tuple(value for value in values if value in common.get(feature, values))
-            for feature, values in known.supported[namespace].items()
-        }
-    else:
-        features = {feature: tuple(sorted(values)) for feature, values in sorted(common.items())}
-    names = one_of(dict.fromkeys(name for values in users.values() for name in values))
-    return Support(
-        {**known.supported, namespace: features},
-        {**known.origins, namespace: origin.with_more(f"; aligned with installed variants: {names}")},
-    )
+    users = _values_by_name(installed, align)
+    supported, origins = dict(known.supported), dict(known.origins)
+    for namespace in sorted({axis[0] for axis in users}):
+        origin = known.origins.get(namespace)
+        if origin is None or origin in (DISABLED, NOT_ENABLED):
+            continue
+        own = {feature: values for (owner, feature), values in sorted(users.items()) if owner == namespace}
+        common = {feature: _common(values) for feature, values in own.items()}
+        supported[namespace] = (
+            {
+                feature: tuple(value for value in values if value in common.get(feature, values))
+                for feature, values in supported[namespace].items()
+            }
+            if namespace in supported
+            else {feature: tuple(sorted(values)) for feature, values in common.items()}
+        )
+        names = one_of(dict.fromkeys(name for values in own.values() for name in values))
+        origins[namespace] = origin.with_more(f"; aligned with installed variants: {names}")
+    return Support(supported, origins)
 
 
-def _values_by_name(installed: Iterable[Installed], namespace: str) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return the values of each feature in a namespace, by the name of the installed variant."""
-    users: dict[str, dict[str, tuple[str, ...]]] = {}
+def _values_by_name(
+    installed: Iterable[Installed], align: Sequence[AlignedName]
+) -> dict[Axis, dict[str, tuple[str, ...]]]:
+    """Return the values of each aligned feature, by the name of the installed variant."""
+    users: dict[Axis, dict[str, tuple[str, ...]]] = {}
     for installed_variant in installed:
         variant = installed_variant.inspection.variant
-        for feature, values in (variant.to_dict().get(namespace, {}) if variant else {}).items():
-            users.setdefault(feature, {})[installed_variant.inspection.name] = tuple(values)
+        for namespace, features in (variant.to_dict() if variant else {}).items():
+            for feature, values in features.items():
+                if is_aligned((namespace, feature), align):
+                    users.setdefault((namespace, feature), {})[installed_variant.inspection.name] = tuple(
+                        values
+                    )
     return users
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, VariantError
 from ..formats.hardware_file import Hardware
 from ..variants.abi_dependency import ABI_DEPENDENCY
-from ..variants.alignment import Assignment
+from ..variants.alignment import AlignedName, Assignment
 from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import (
@@ -21,12 +21,13 @@ from ..variants.namespace_support import (
     abi_dependencies,
     abi_support,
     assigned,
+    open_abi_support,
     support,
 )
 from ..variants.policy import NO_RULES, Rules, governed
 from ..variants.providers import PluginProvider
 from ..variants.ranking import Supported
-from .installed import Installed, aligned, disagreements
+from .installed import Installed, PlainPackage, aligned, disagreements
 from .trusted_plugins import Installer, Trusted, ask_trusted, objection, root_error
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Machine(NamedTuple):
     *hardware* is read from a machine file or detected. *installed* are the installed variants. *versions*
     are the versions of all installed distributions, by normalized name. *undetected* says why facts of this
     machine are not detected; it is empty if they are. *without_policy* is the machine that installers without
-    a policy see, if it differs.
+    a policy see, if it differs. *plain* are installed packages, not variants, that link runtimes, if they
+    were read.
     """
 
     hardware: Hardware | None = None
@@ -50,6 +52,7 @@ class Machine(NamedTuple):
     versions: Mapping[str, Version] = {}
     undetected: str = ""
     without_policy: Machine | None = None
+    plain: tuple[PlainPackage, ...] = ()
 
     def without(self, name: str) -> Machine:
         """Return the machine without an installed distribution, which another version will replace."""
@@ -57,7 +60,8 @@ class Machine(NamedTuple):
         return self._replace(
             installed=tuple(
                 variant for variant in self.installed if normalize(variant.inspection.name) != name
-            )
+            ),
+            plain=tuple(package for package in self.plain if normalize(package.name) != name),
         )
 
 
@@ -65,19 +69,23 @@ class Policy(NamedTuple):
     """The wishes of the user.
 
     *given* are supported values that the user gives. *trusted* are the packages whose plugins may run;
-    *installer* installs them. *enabled*, *disabled* and *align* are namespaces. *pinned* are versions by
-    normalized name, which replace the installed ones. *assignment* has the only value of each aligned
-    feature. *refuses_root*: plugins would run as root, and the user
-    does not allow that. *rules* are those of configuration files: they apply to supported values of all
-    sources.
+    *installer* installs them. *enabled* and *disabled* are namespaces. *align* are the namespaces and
+    features in which wheels must agree with installed variants. *pinned* are versions by normalized name,
+    which replace the installed ones. With *opens_versions*, any version of a package is possible that is
+    neither pinned nor installed, the newest first. *labels* are wanted labels, patterns or ``(plain)`` by
+    normalized name. *assignment* has the only value of each aligned feature. *refuses_root*: plugins would
+    run as root, and the user does not allow that. *rules* are those of configuration files: they apply to
+    supported values of all sources.
     """
 
     given: Supported = {}  # noqa: RUF012  # no code changes this default
     trusted: Trusted = {}  # noqa: RUF012  # no code changes this default
     enabled: Collection[str] = ()
     disabled: Collection[str] = ()
-    align: tuple[str, ...] = ()
+    align: tuple[AlignedName, ...] = ()
     pinned: Mapping[str, Version] = {}
+    opens_versions: bool = False
+    labels: Mapping[str, str] = {}
     assignment: Assignment = {}  # noqa: RUF012  # no code changes this default
     installer: Installer = "pip"
     # The packages of --trust-plugin that must be plugins: with a version, they may be dependencies of one.
@@ -99,14 +107,12 @@ def machine_support(
     """
     known, problems = _with_plugins(metadata, _without_plugins(metadata, machine, policy), policy)
     known = governed(_with_abi(metadata, known, machine, policy), policy.rules)
-    for namespace in policy.align:
-        fixed = aligned(known, namespace, machine.installed)
-        if fixed is not known:
-            for disagreement in disagreements(machine.installed, namespace):
-                problems += VariantError(f"installed variants disagree: {disagreement}").problems
-            # Until now, the values of an unknown namespace could not be governed.
-            new = () if namespace in known.supported else (namespace,)
-            known = governed(fixed, policy.rules, new)
+    fixed = aligned(known, policy.align, machine.installed)
+    for disagreement in disagreements(machine.installed, policy.align):
+        if fixed.origins.get(disagreement.namespace) != known.origins.get(disagreement.namespace):
+            problems += VariantError(f"installed variants disagree: {disagreement}").problems
+    # Until now, the values of an unknown namespace could not be governed.
+    known = governed(fixed, policy.rules, fixed.supported.keys() - known.supported.keys())
     known = assigned(known, policy.assignment)
     return _undetected(known, machine), tuple(problems)
 
@@ -189,11 +195,13 @@ def _with_abi(metadata: VariantMetadata, known: Support, machine: Machine, polic
         others = [name for name in names if name not in pinned]
         present = {name: machine.versions[name] for name in others if name in machine.versions}
         missing = [name for name in others if name not in present]
-        values = abi_support({**present, **pinned})
+        opened = missing if policy.opens_versions else []
+        values = {**open_abi_support(metadata, opened), **abi_support({**present, **pinned})}
         parts = {
             "pinned": [f"{name} {version}" for name, version in pinned.items()],
             "installed": [f"{name} {version}" for name, version in present.items()],
-            "unknown version (use --pin NAME==VERSION)": missing,
+            "any version": opened,
+            "unknown version (use --pin NAME==VERSION)": [] if opened else missing,
         }
         text = "; ".join(f"{how}: {', '.join(which)}" for how, which in parts.items() if which)
         origin = Origin("versions", text)

@@ -64,7 +64,7 @@ def survey(
     """Survey an environment for machines by name; no plugin runs.
 
     Better wheels are looked for only with a *target*, in the *sources*. The *policy* has the supported values
-    that the user gives, and the namespace to align.
+    that the user gives, and the names to align.
     """
     folders = environment.folders
     variants, errors = installed_variants(folders)
@@ -83,7 +83,7 @@ def survey(
     if target is not None:
         others = [InstalledDistribution(name, version, None, {}) for name, version, _ in find_plain(folders)]
         better = [*find_better([*installed, *others], sources, facts, policy, target)]
-    alignment = alignment_of(variants, folders, policy.align[0]) if policy.align else Alignment()
+    alignment = alignment_of(variants, folders, policy.align) if policy.align else Alignment()
     return Survey(
         environment,
         [*map(SurveyedVariant, variants, (one.fitness for one in installed), better)],

@@ -13,6 +13,7 @@ from ..errors import Problem, UnknownNameError, did_you_mean, shortened
 from ..formats.hardware_file import Hardware
 from ..machine.support import Machine, Policy
 from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.alignment import AlignedName
 from ..variants.filename import normalize
 from ..variants.known_providers import KNOWN_PROVIDERS, unknown_feature, unknown_property
 from ..variants.metadata import VariantMetadata
@@ -46,7 +47,7 @@ def contradictions(policy: Policy) -> list[Problem]:
     wishes: dict[str, Iterable[str]] = {
         "--supported": policy.given,
         "--enable": policy.enabled,
-        "--align": policy.align,
+        "--align": _namespaces(policy.align),
     }
     return [
         Problem("error", option, f"namespace {name!r} is also in --disable", "remove one of the two")
@@ -68,6 +69,7 @@ def unknown_names(
     known = _known(metadata, _machine_file(machine).supported)
     return [
         *_unknown_namespaces(policy, known),
+        *_unknown_features(policy.align, known),
         *_unknown_properties(policy, known),
         *(problem.within("--machine") for problem in unknown_in_machine(_machine_file(machine), metadata)),
         *_unknown_plugins(policy, machine, metadata),
@@ -172,12 +174,29 @@ def _unknown_namespaces(policy: Policy, known: _Known) -> Iterator[Problem]:
         "--supported": policy.given,
         "--enable": policy.enabled,
         "--disable": policy.disabled,
-        "--align": policy.align,
+        "--align": _namespaces(policy.align),
     }
     for option, namespaces in options.items():
         for name in namespaces:
             if name not in known.namespaces:
                 yield _unknown(option, "namespace", name, sorted(known.namespaces))
+
+
+def _namespaces(align: Iterable[AlignedName]) -> Iterable[str]:
+    return dict.fromkeys(name.namespace for name in align)
+
+
+def _unknown_features(align: Iterable[AlignedName], known: _Known) -> Iterator[Problem]:
+    """Yield the features of --align that are unknown in a known namespace."""
+    for namespace, feature in align:
+        used = known.features(namespace)
+        if feature is None or feature in used:
+            continue
+        if namespace in KNOWN_PROVIDERS:
+            if problem := unknown_feature(namespace, feature):
+                yield problem.within("--align")
+        elif used or namespace == ABI_DEPENDENCY:
+            yield _unknown("--align", f"feature of {namespace}", feature, used)
 
 
 def _unknown_properties(policy: Policy, known: _Known) -> Iterator[Problem]:

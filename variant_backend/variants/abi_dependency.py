@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ABI_DEPENDENCY = "abi_dependency"
 
+# Python converts no number with more than 4300 digits.
+_NUMBER = "(0|[1-9][0-9]{,999})"
+
 # A warning for maintainers.
 REMARK = (
     f"if a variant has a property of {ABI_DEPENDENCY}, uv drops the whole version, including its plain wheels"
@@ -41,6 +44,11 @@ def prefixes(version: Version) -> tuple[str, str, str]:
     return f"{major}.{minor}.{micro}", f"{major}.{minor}", f"{major}"
 
 
+def is_prefix(value: str) -> bool:
+    """Return whether a value is the start of a version: one to three numbers without leading zeros."""
+    return bool(re.fullmatch(rf"{_NUMBER}(\.{_NUMBER}){{,2}}", value))
+
+
 def check_property(prop: Property) -> None:
     """Check a property of this namespace, and accept others. Raises VariantError if it is invalid."""
     if prop.namespace != ABI_DEPENDENCY:
@@ -51,8 +59,7 @@ def check_property(prop: Property) -> None:
             place=f"property '{prop}'",
             hint="write it in lower case, with one '_' for each '-' or '.'",
         )
-    number = "(0|[1-9][0-9]*)"
-    if not re.fullmatch(rf"{number}(\.{number}){{,2}}", prop.value):
+    if not is_prefix(prop.value):
         raise VariantError(
             f"invalid start of a version {prop.value!r}",
             place=f"property '{prop}'",

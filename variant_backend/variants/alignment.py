@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from ..errors import VariantError
@@ -42,3 +42,8 @@ class AlignedName(NamedTuple):
     def covers(self, axis: Axis) -> bool:
         """Return whether a feature is to be aligned."""
         return axis[0] == self.namespace and self.feature in (None, axis[1])
+
+
+def is_aligned(axis: Axis, align: Iterable[AlignedName]) -> bool:
+    """Return whether one of the names covers a feature."""
+    return any(name.covers(axis) for name in align)

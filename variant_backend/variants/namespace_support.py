@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from .abi_dependency import ABI_DEPENDENCY, prefixes
+from .abi_dependency import ABI_DEPENDENCY, is_prefix, prefixes
 from .alignment import Assignment
 from .filename import escape, normalize
 from .metadata import VariantMetadata
@@ -121,12 +121,17 @@ def support(
 
 
 def assigned(known: Support, assignment: Assignment) -> Support:
-    """Return the supported values, of each aligned feature only the assigned one."""
+    """Return the supported values, of each aligned feature only the assigned one.
+
+    If no source knows a namespace, an assigned value is supported: installed variants have it, or the user
+    names it.
+    """
     supported, origins = dict(known.supported), dict(known.origins)
+    unknown = {name for name, origin in origins.items() if origin.kind == UNKNOWN.kind} - supported.keys()
     for (namespace, feature), value in assignment.items():
         features = supported.get(namespace, {})
-        if feature in features:
-            kept = (value,) if value in features[feature] else ()
+        if feature in features or namespace in unknown:
+            kept = (value,) if value in features.get(feature, (value,)) else ()
             supported[namespace] = {**features, feature: kept}
             origins[namespace] = origins[namespace].with_more(f"; aligned: {feature} {value}")
     return Support(supported, origins)
@@ -151,3 +156,24 @@ def abi_support(versions: Mapping[str, Version]) -> Mapping[str, tuple[str, ...]
     """
     # A version with an epoch matches no value.
     return {escape(name): () if version.epoch else prefixes(version) for name, version in versions.items()}
+
+
+def open_abi_support(metadata: VariantMetadata, names: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+    """Return the values of ``abi_dependency`` that variants have for packages, the newest versions first.
+
+    >>> variants = {
+    ...     label: Variant(label, frozenset({Property("abi_dependency", "torch", value)}))
+    ...     for label, value in {"old": "2.9", "new": "2.10"}.items()
+    ... }
+    >>> open_abi_support(VariantMetadata(("abi_dependency",), {}, variants), ["torch"])
+    {'torch': ('2.10', '2.9')}
+    """
+    values: dict[str, set[str]] = {escape(name): set() for name in names}
+    for variant in metadata.variants.values():
+        for item in variant.properties:
+            if item.namespace == ABI_DEPENDENCY and item.feature in values and is_prefix(item.value):
+                values[item.feature].add(item.value)
+    return {
+        name: tuple(sorted(own, key=lambda value: [*map(int, value.split("."))], reverse=True))
+        for name, own in values.items()
+    }

@@ -1,0 +1,78 @@
+"""Versions of packages that `abi_dependency` properties name, while no graph decides about them.
+
+A property ``2.9`` of variants means any version ``2.9.*``. Of the versions that mean the same to all
+variants, only the newest is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import VariantError, shortened
+from ..variants.abi_dependency import ABI_DEPENDENCY, prefixes
+from ..variants.alignment import Axis
+from ..variants.filename import normalize
+from .assignment import AlignedPackage, Domains, VariantOption
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+
+class OpenVersions(NamedTuple):
+    """Which versions of other packages are possible: *of* returns those of a project, the newest first.
+
+    Those of *fixed* packages are decided. *tried* are versions for which there is no graph.
+    """
+
+    of: Callable[[str], Sequence[Version]]
+    fixed: Container[str]
+    tried: Sequence[tuple[Axis, str]] = ()
+
+    def in_packages(self, packages: Sequence[AlignedPackage]) -> tuple[list[AlignedPackage], Domains]:
+        """Return packages whose variants allow whole versions, and the versions to try.
+
+        Raises VariantError if there is no graph for any version.
+        """
+        distinct = {axis: _distinct(self.of(normalize(axis[1])), own) for axis, own in _starts(packages)}
+        versions = {axis: own for axis, own in distinct.items() if normalize(axis[1]) not in self.fixed}
+        domains: dict[Axis, Sequence[str]] = {}
+        for axis, own in versions.items():
+            domains[axis] = [str(one) for one in own if (axis, str(one)) not in self.tried]
+            if own and not domains[axis]:
+                text = f"there is no graph for any of its versions: {shortened([*map(str, own)])}"
+                hint = f"change the requirements, so that they allow another version of {axis[1]}"
+                raise VariantError(text, place=normalize(axis[1]), hint=hint)
+        return [_with_versions(package, versions) for package in packages], domains
+
+
+def _starts(packages: Iterable[AlignedPackage]) -> Iterable[tuple[Axis, set[str]]]:
+    """Return the starts of versions that options allow, by feature."""
+    starts: dict[Axis, set[str]] = {}
+    for package in packages:
+        for option in package.options:
+            for axis, values in option.values.items():
+                if axis[0] == ABI_DEPENDENCY:
+                    starts.setdefault(axis, set()).update(values)
+    return sorted(starts.items())
+
+
+def _distinct(versions: Iterable[Version], starts: set[str]) -> list[Version]:
+    """Return the first of the versions with the same starts; no property expresses an epoch."""
+    first: dict[frozenset[str], Version] = {}
+    for version in versions:
+        if not version.epoch:
+            first.setdefault(frozenset(starts.intersection(prefixes(version))), version)
+    return [*first.values()]
+
+
+def _with_versions(package: AlignedPackage, versions: Mapping[Axis, Sequence[Version]]) -> AlignedPackage:
+    def option(own: VariantOption) -> VariantOption:
+        values = {axis: allowed for axis, allowed in own.values.items() if axis[0] != ABI_DEPENDENCY}
+        for axis, known in versions.items():
+            if axis in own.values:
+                fitting = (str(one) for one in known if own.values[axis].intersection(prefixes(one)))
+                values[axis] = frozenset(fitting)
+        return own._replace(values=values)
+
+    return package._replace(options=tuple(map(option, package.options)))

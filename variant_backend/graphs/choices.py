@@ -1,0 +1,195 @@
+"""Choose the values of a graph after each round of resolving, with what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import VariantError, one_of
+from ..machine.support import Policy
+from ..serving.asked_projects import AskedProject
+from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.alignment import AlignedName, Axis
+from ..variants.filename import normalize, version_of
+from ..variants.namespace_support import abi_dependencies
+from .abi_versions import OpenVersions
+from .assignment import AlignedPackage, Domains, GraphAlignment, Preference, best_alignment
+from .installed_values import beside_installed, excluded_by, staying, way_out
+from .packages import GraphRelease, PackageReader, domains_of, values_in_order
+from .rounds import GraphRound, GraphState
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+
+def with_state(policy: Policy, state: GraphState) -> Policy:
+    """Return the policy for a round; versions that the user pins stay."""
+    return policy._replace(
+        assignment=state.assignment,
+        pinned={**(state.versions or {}), **policy.pinned},
+        opens_versions=state.versions is None,
+    )
+
+
+def newest_asked(asked: Mapping[str, AskedProject]) -> dict[str, Version]:
+    """Return the newest version of each project that installers asked for: of its files, or its releases."""
+    newest: dict[str, Version] = {}
+    for name, project in asked.items():
+        if project.offer is None:
+            continue
+        usable = (offered for offered in project.offer.files if offered.file.yanked is None)
+        listed = {version for offered in usable if (version := version_of(offered.file.filename))}
+        known = sorted(listed or {choice.version for choice in project.offer.choices})
+        if known:
+            newest[name] = next((one for one in reversed(known) if not one.is_prerelease), known[-1])
+    return newest
+
+
+class GraphChoice(NamedTuple):
+    """The state for the next round, and the alignment in it.
+
+    *objection* is why there is no alignment without older releases, None if there is one.
+    """
+
+    state: GraphState
+    alignment: GraphAlignment
+    objection: VariantError | None = None
+
+
+class GraphChooser(NamedTuple):
+    """Chooses values for the packages that a *reader* reads; *prefer* says what counts first."""
+
+    reader: PackageReader
+    prefer: Preference
+
+    def choice(self, done: GraphRound) -> GraphChoice:
+        """Return the choice after a round; raises VariantError if there is no alignment."""
+        return self._after_failure(done) if done.outcome.error else self._after_graph(done)
+
+    def _after_graph(self, done: GraphRound) -> GraphChoice:
+        versions, policy = done.outcome.versions, self.reader.policy
+        reader = self.reader._replace(
+            machine=staying(self.reader.machine, versions),
+            policy=policy._replace(pinned={**versions, **policy.pinned}),
+        )
+        alignment, objection = _ForRound(reader, self.prefer, done).alignment()
+        named = {name for known in reader.releases(versions) for name in _named(known)}
+        pins = {name: versions[name] for name in sorted(named & versions.keys() - policy.pinned.keys())}
+        state = GraphState(alignment.assignment, pins if named else None)
+        return GraphChoice(state, _without_others(alignment, versions), objection)
+
+    def _after_failure(self, done: GraphRound) -> GraphChoice:
+        """Return a state for the packages that a resolver asked for: the best one that has not failed."""
+        policy = self.reader.policy
+        reader = self.reader._replace(
+            machine=staying(self.reader.machine, done.outcome.versions)._replace(versions={}),
+            policy=policy._replace(opens_versions=True),
+            align=(*self.reader.align, AlignedName(ABI_DEPENDENCY)),
+        )
+        opened = OpenVersions(reader.versions, policy.pinned)
+        while True:
+            alignment, objection = _ForRound(reader, self.prefer, done, opened).alignment()
+            state, chosen = _failed_state(alignment)
+            if state not in done.failed or not chosen:
+                return GraphChoice(state, alignment, objection)
+            opened = opened._replace(tried=(*opened.tried, chosen[len(opened.tried) % len(chosen)]))
+
+
+def _without_others(alignment: GraphAlignment, versions: Mapping[str, Version]) -> GraphAlignment:
+    """Return an alignment without the packages of earlier rounds."""
+    return alignment._replace(
+        labels={name: label for name, label in alignment.labels.items() if name in versions},
+        packages=tuple(package for package in alignment.packages if package.name in versions),
+    )
+
+
+def _named(known: GraphRelease) -> Sequence[str]:
+    return abi_dependencies(known.release.metadata) if known.release.metadata else ()
+
+
+def _failed_state(alignment: GraphAlignment) -> tuple[GraphState, list[tuple[Axis, str]]]:
+    """Return a state in which versions are no values of features, and these versions."""
+    from packaging.version import Version
+
+    chosen = [(axis, value) for axis, value in alignment.assignment.items() if axis[0] == ABI_DEPENDENCY]
+    values = {axis: value for axis, value in alignment.assignment.items() if axis[0] != ABI_DEPENDENCY}
+    versions = {normalize(axis[1]): Version(value) for axis, value in chosen}
+    return GraphState(values, versions or None), chosen
+
+
+class _ForRound(NamedTuple):
+    """Aligns the packages of a round, and those of earlier rounds."""
+
+    reader: PackageReader
+    prefer: Preference
+    done: GraphRound
+    opened: OpenVersions | None = None
+
+    def alignment(self) -> tuple[GraphAlignment, VariantError | None]:
+        """Return the best alignment in which packages without a fallback keep a variant.
+
+        Packages of earlier rounds do so if possible. Older releases count only where there is none otherwise;
+        then the error of the packages of this round is returned, too. Raises it if there is no alignment.
+        """
+        errors: list[VariantError] = []
+        for releases, packages in self._attempts():
+            try:
+                return self._best(releases, packages), errors[1] if len(errors) > 1 else None
+            except VariantError as error:
+                errors.append(error)
+        raise errors[1]
+
+    def _attempts(self) -> Iterator[tuple[list[GraphRelease], list[AlignedPackage]]]:
+        """Yield releases and packages, all packages of all rounds first."""
+        reader, versions = self.reader, self.done.outcome.versions
+        current = reader.releases(versions)
+        earlier = reader.releases({n: v for n, v in self.done.seen.items() if n not in versions})
+        own, others = [*map(reader.package, current)], [*map(reader.package, earlier)]
+        yield [*current, *earlier], own + others
+        others = [package._replace(has_fallback=True) for package in others]
+        yield [*current, *earlier], own + others
+        older = {
+            known.release.name: reader.older_releases(known)
+            for known, package in zip(current, own, strict=True)
+            if package.options and not package.has_fallback
+        }
+        own = [
+            reader.package_with_older(known, older[known.release.name])
+            if known.release.name in older
+            else package
+            for known, package in zip(current, own, strict=True)
+        ]
+        more = [release for releases in older.values() for release in releases]
+        yield [*current, *earlier, *more], own + others
+
+    def _best(self, releases: Sequence[GraphRelease], packages: Sequence[AlignedPackage]) -> GraphAlignment:
+        packages, rules = [package for package in packages if package.options], self.reader.policy.rules
+        versions: Domains = {}
+        if self.opened:
+            packages, versions = self.opened.in_packages(packages)
+        domains = domains_of(packages, releases, rules)
+        supported = {axis: values_in_order(axis, releases, rules) for axis in domains}
+        own = {axis: values for axis, values in domains.items() if axis[0] != ABI_DEPENDENCY}
+        fitting = beside_installed(own, supported, self.reader.machine)
+        names = [name for name in self.reader.align if name.namespace != ABI_DEPENDENCY]
+        align = partial(best_alignment, packages, prefer=self.prefer, align=names)
+        try:
+            return align({**domains, **fitting, **versions})
+        except VariantError:
+            if fitting == own:
+                raise
+        align({**domains, **versions})  # raises if the packages disagree without the installed ones
+        raise self._excluded(packages, own, fitting)
+
+    def _excluded(self, packages: Sequence[AlignedPackage], before: Domains, after: Domains) -> VariantError:
+        """Return the error of installed packages that exclude values which packages require."""
+        reasons = excluded_by(before, after, self.reader.machine)
+        required = [
+            package.name
+            for package in packages
+            if not package.has_fallback and any(before.keys() & option.values for option in package.options)
+        ]
+        text = f"installed packages exclude the values of {one_of(required)}: {'; '.join(reasons.values())}"
+        axes = [axis for axis in before if before[axis] != after[axis]]
+        return VariantError(text, place="graph", hint=way_out(reasons, axes))

@@ -1,0 +1,108 @@
+"""The values that installed packages leave to a graph: variants have theirs, plain packages link runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import Problem, VariantError, problems_of
+from ..machine.installed import installed_variants, linking_packages
+from ..machine.support import Machine
+from ..variants.alignment import AlignedName, Axis
+from ..variants.namespace_support import Lazy
+from ..variants.properties import Property
+from ..variants.runtimes import runtime_problems
+from ..wheels.distributions import installed_versions
+from .assignment import Domains
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def with_installed(
+    machine: Machine, folders: Sequence[Path], align: Iterable[AlignedName]
+) -> tuple[Machine, list[Problem]]:
+    """Return a machine with what is installed in site-packages folders, as far as it counts for a graph.
+
+    The problems are those of installed variants and of modules that cannot be read.
+    """
+    variants, errors = installed_variants(folders)
+    plain, unread = linking_packages(folders, sorted({name.namespace for name in align}))
+    return machine._replace(
+        installed=tuple(variants), plain=tuple(plain), versions=Lazy(lambda: installed_versions(folders))
+    ), [*problems_of(errors), *unread]
+
+
+def staying(machine: Machine, replaced: Iterable[str]) -> Machine:
+    """Return a machine without the installed packages that a graph replaces."""
+    for name in replaced:
+        machine = machine.without(name)
+    return machine
+
+
+def beside_installed(domains: Domains, supported: Mapping[Axis, Sequence[str]], machine: Machine) -> Domains:
+    """Return the values that fit the installed packages of a machine.
+
+    If no package of the graph has a value that fits, the best one of the *supported* values is assigned, so
+    that the packages follow. Raises VariantError if no value fits.
+    """
+    return {axis: _narrowed(axis, values, supported[axis], machine) for axis, values in domains.items()}
+
+
+def _narrowed(axis: Axis, used: Sequence[str], supported: Sequence[str], machine: Machine) -> Sequence[str]:
+    own = sorted({value for _, values in _variants(axis, machine) for value in values})
+    known = [*dict.fromkeys([*used, *supported, *own])]
+    allowed = [value for value in known if next(_against(axis, value, machine), None) is None]
+    if not allowed:
+        raise _disagreement(axis, known, machine)
+    return [value for value in used if value in allowed] or allowed[:1]
+
+
+def _variants(axis: Axis, machine: Machine) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield name with version and values of each installed variant that has a feature."""
+    namespace, feature = axis
+    for installed in machine.installed:
+        inspection = installed.inspection
+        values = inspection.variant.to_dict().get(namespace, {}).get(feature) if inspection.variant else None
+        if values:
+            yield f"{inspection.name} {inspection.version}", values
+
+
+def _against(axis: Axis, value: str, machine: Machine) -> Iterator[tuple[str, str]]:
+    """Yield name and text of each installed package that excludes a value."""
+    for name, values in _variants(axis, machine):
+        if value not in values:
+            yield name, f"{name} has {' or '.join(values)}"
+    for package in machine.plain:
+        for problem in runtime_problems([Property(*axis, value)], (), package.runtimes):
+            name = f"{package.name} {package.version}"
+            yield name, f"{name} {problem.text}"
+            break
+
+
+def excluded_by(before: Domains, after: Domains, machine: Machine) -> dict[str, str]:
+    """Return why installed packages exclude values that are only in the domains *before*, by package."""
+    reasons: dict[str, str] = {}
+    for axis, values in before.items():
+        for value in values:
+            if value not in after[axis]:
+                for name, text in _against(axis, value, machine):
+                    reasons.setdefault(name, f"{' :: '.join(axis)}: {text}")
+    return reasons
+
+
+def _disagreement(axis: Axis, values: Iterable[str], machine: Machine) -> VariantError:
+    reasons = dict(reason for value in values for reason in _against(axis, value, machine))
+    text = f"installed packages have no value in common: {'; '.join(sorted(reasons.values()))}"
+    return VariantError(text, place=" :: ".join(axis), hint=way_out(reasons, [axis]))
+
+
+def way_out(packages: Iterable[str], axes: Iterable[Axis]) -> str:
+    """Return how to install a graph although installed packages (NAME VERSION) exclude its values."""
+    names = sorted({package.partition(" ")[0] for package in packages})
+    options = " ".join(f"--reinstall-package {name}" for name in names)
+    aligned = " and ".join(f"--align {namespace}" for namespace in sorted({axis[0] for axis in axes}))
+    return (
+        f"install {', '.join(names)} again in the same command"
+        f" (uv: {options}; pip: --force-reinstall with these names), or omit {aligned}"
+    )
