@@ -19,18 +19,27 @@ import pytest
 from helpers.ecosystem import MACHINES, MadeRelease, origins
 from helpers.index_servers import nginx
 from helpers.made_wheels import make_wheel
+from helpers.offers import make_variants
 from helpers.programs import SCRIPTS, empty_cache, run, run_here, start
 from helpers.range_server import Handler
 from helpers.sample_release import write_wheel
 from helpers.servers import served, serving
 from helpers.upstreams import ranged
+from packaging.version import Version
 
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.release import File
+from variant_backend.graphs.delivered_wheels import with_delivered_wheel
 from variant_backend.graphs.mirror_manifest import Manifest, path_in_mirror
 from variant_backend.graphs.mirror_pages import files_on_own_page, project_pages
+from variant_backend.graphs.resolution import GraphPackage
 from variant_backend.lowlevel.tarball import pack
+from variant_backend.selection.releases import Sources
+from variant_backend.selection.target import running_target
+from variant_backend.serving.offer import Offered
+from variant_backend.serving.page import Prepared
+from variant_backend.serving.upstream import Upstream
 from variant_backend.variants.filename import WheelFilename
 
 ROOTS = ("scivision", "scitoken", "scisource")
@@ -355,6 +364,41 @@ def test_an_sdist_is_built_from_the_mirror_without_network(ecosystem: Path, tmp_
     options = ("--no-config", *empty_cache(), "--default-index", index, "--target", uv)
     run("uv", "pip", "install", *options, "needy")
     assert (pip / "needy.py").exists() and (uv / "needy.py").exists()
+
+
+def write_stub(folder: Path, url: str) -> None:
+    """Write an index that has only the dispatching sdist of a release; its wheels are elsewhere."""
+    labels = {"v2": ["x86_64 :: level :: v2"], None: []}
+    make_variants(folder / "wheels", "stubby", labels)
+    run_here(main, "index", folder / "wheels")
+    project = folder / "simple" / "stubby"
+    run_here(main, "stub", folder / "wheels", "--base-url", f"{url}wheels/", "-o", project)
+    name = "stubby-1.0.tar.gz"
+    (project / "index.html").write_text(f'<!DOCTYPE html><a href="{name}">{name}</a>')
+
+
+def test_a_mirror_has_the_wheel_of_a_dispatching_sdist(tmp_path: Path) -> None:
+    with ranged(tmp_path / "upstream") as server:
+        write_stub(tmp_path / "upstream", server.url)
+        options = ("-i", f"{server.url}simple/", "--python", HERE)
+        done, again = (mirror(tmp_path / "site", *options, roots=("stubby",)) for _ in range(2))
+    assert (again["downloaded"], again["unneeded"]) == (0, [])
+    paths = [machine["targets"][0]["packages"][0]["path"] for machine in done["machines"]]
+    assert {path.rpartition("/")[2] for path in paths} == {"stubby-1.0-0_v2-py3-none-any.whl"}
+    assert [machine["targets"][0]["build-requirements"] for machine in done["machines"]] == [[], []]
+
+
+def test_the_wheel_of_a_dispatching_sdist_cannot_require_other_packages() -> None:
+    wheel, target = File("stubby-1.0-py3-none-any.whl", "", {}), running_target()
+    ready = Prepared(
+        Offered(wheel, wheel.filename), wheel, b"Requires-Dist: lonely>=1\nRequires-Dist: known\n\n"
+    )
+    package = GraphPackage("stubby", Version("1.0"), ready)
+    upstream = Upstream(Sources(), Path())
+    with pytest.raises(VariantError, match="requires lonely>=1, and the graph lacks that"):
+        with_delivered_wheel(package, ready, {"known"}, target, upstream)
+    done = with_delivered_wheel(package, ready, {"known", "lonely"}, target, upstream)
+    assert done.requires == ("known", "lonely")
 
 
 def test_wheels_that_the_index_cannot_tell_apart_are_reported(tmp_path: Path) -> None:

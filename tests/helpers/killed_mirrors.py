@@ -57,7 +57,7 @@ def update(upstream: Path, folder: Path, state: int) -> None:
         graphs: Mapping[str, list[TargetGraph]] = target_graphs(
             offer, served, [target], Wishes(), requested, resolver
         )
-        mirror = Mirror(opened, mirrored_machines(graphs, resolver, opened), {})
+        mirror = Mirror(opened, mirrored_machines(graphs, served, resolver, opened), {})
         mirror.download(offer.upstream, lambda _: None)
         prune(opened, mirror.publish().unneeded)
 

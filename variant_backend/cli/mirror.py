@@ -131,7 +131,7 @@ def _resolved(
             show(f"resolving for {name}")
 
         graphs = target_graphs(offer, served.values(), targets, wishes, requested, resolver, begin)
-        return Mirror(folder, mirrored_machines(graphs, resolver, folder, begin), specs)
+        return Mirror(folder, mirrored_machines(graphs, served.values(), resolver, folder, begin), specs)
 
 
 def _check_machines(machines: Sequence[MachineSpec]) -> None:
