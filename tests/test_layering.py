@@ -95,6 +95,7 @@ PURE = {
     "graphs.alignment_words",
     "graphs.assignment",
     "graphs.dependencies",
+    "graphs.assignment_count",
     "graphs.rounds",
     "graphs.uv_platforms",
     "lowlevel.zip_records",
