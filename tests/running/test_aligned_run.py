@@ -109,6 +109,16 @@ def test_a_package_that_sync_removes_does_not_count(wheels: Path, tmp_path: Path
     assert labels_in(tmp_path / "site") == {"scistat": "openblas"}
 
 
+def test_an_unknown_namespace_is_a_warning(wheels: Path, tmp_path: Path) -> None:
+    options = ("--align", "blass", "--align", "blas::libary", "--align", "nvidia", "--dry-run")
+    _, _, errors = through(wheels, tmp_path, *uv_install("scinum"), align=options)
+    assert [line for line in errors.splitlines() if "unknown" in line] == [
+        "warning: --align: unknown namespace 'blass' (did you mean 'blas'?)"
+        "; namespaces of the packages: blas",
+        "warning: --align: unknown feature 'libary' (did you mean 'library'?); features of blas: library",
+    ]
+
+
 def test_a_failed_dry_run_has_words_and_code_of_the_tool(wheels: Path, tmp_path: Path) -> None:
     code, _, errors = through(wheels, tmp_path, *uv_install("--no-such-option", "scilearn"), ok=False)
     assert code == 2

@@ -5,10 +5,11 @@ The command itself resolves, in dry runs. Packages that are installed and stay m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
+from ..graphs.aligned_names import project_releases, unknown_aligned_names
 from ..graphs.installed_values import staying, with_installed
 from ..graphs.resolution import AlignedOffer, aligned_offer
 from ..lowlevel.processes import temporary_folder
@@ -16,6 +17,7 @@ from ..machine.support import Machine
 from ..serving.environments import Environments
 from ..serving.offer_place import OfferPlace
 from ..serving.running_offer import RunningOffer
+from ..variants.alignment import AlignedName
 from ..variants.filename import normalize
 from .destination import environments_of
 from .dry_resolution import FailedDryRunError, would_install
@@ -70,13 +72,28 @@ def offer_aligned_for(
     with temporary_folder() as temporary:
         resolve = _DryRuns(tool, offer, ToolFiles.below(temporary))
         try:
-            return aligned_offer(offer, machine, here.policy, environments, here.wishes, resolve)
+            aligned = aligned_offer(offer, machine, here.policy, environments, here.wishes, resolve)
         except VariantError as error:
             if not resolve.code:
                 raise
             failed = FailedDryRunError(*error.problems)
             failed.code = resolve.code
             raise failed from None
+    for problem in _unknown_names(aligned, machine, here.wishes.align):
+        warn(problem)
+    return aligned
+
+
+def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[AlignedName]) -> list[Problem]:
+    """Return the problems of names that neither the installed packages nor those of a graph have.
+
+    A command that has nothing to install has none: it may be repeated.
+    """
+    variants = (known.inspection.variant for known in machine.installed)
+    installed = {prop.key for variant in variants if variant for prop in variant.properties}
+    unknown = [name for name in names if not any(map(name.covers, installed))]
+    releases = project_releases(aligned.offer.upstream, aligned.versions)
+    return unknown_aligned_names(unknown, releases) if aligned.versions else []
 
 
 def _with_installed(
