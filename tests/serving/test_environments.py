@@ -102,9 +102,12 @@ def test_all_tools_get_pages_as_json(tool: str) -> None:
         (agent(system={"name": "FreeBSD"}, cpu="amd64"), []),
         (
             agent(**linux(), python="3.15.0a2"),
-            ["3.15.0-manylinux_2_36_x86_64", "3.15.0-manylinux_2_36_x86_64"],
+            ["3.15.0-manylinux_2_36_x86_64", "3.15.0t-manylinux_2_36_x86_64"],
         ),
-        (agent(**linux(), python="3.14.0rc1+"), ["3.14.0-manylinux_2_36_x86_64"] * 2),
+        (
+            agent(**linux(), python="3.14.0rc1+"),
+            ["3.14.0-manylinux_2_36_x86_64", "3.14.0t-manylinux_2_36_x86_64"],
+        ),
         (agent(**linux(), python="2.7.18"), []),
         (agent(**linux(), python="3.7.17"), []),
         (agent(**linux(), python="3.1000"), []),

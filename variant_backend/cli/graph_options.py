@@ -15,6 +15,7 @@ from .options import PATH, align_option
 
 if TYPE_CHECKING:
     from ..graphs.assignment import Preference
+    from ..graphs.resolvers import ResolverName
     from ..variants.alignment import AlignedName
     from ..variants.requirements import PackageRequest
 
@@ -51,6 +52,15 @@ _REQUESTED = (
 _WISHES = (
     align_option("Choose one value for all packages"),
     prefer_option,
+)
+
+
+assignment_option = click.option(
+    "--assignment",
+    "assignment_file",
+    type=PATH,
+    metavar="FILE",
+    help="The value of each aligned feature: a file with [assignment], or a lock file of `lock`.",
 )
 
 
@@ -131,3 +141,21 @@ def wishes_options(command: _Function) -> Callable[..., object]:
     for option in reversed(_WISHES):
         function = option(function)
     return function
+
+
+def resolver_option(command: _Function) -> Callable[..., object]:
+    """Add ``--resolver``; the command gets ``resolver``, a `Resolver`."""
+
+    @functools.wraps(command)
+    def with_resolver(*args: Any, resolver: ResolverName, **kwargs: Any) -> object:
+        from ..graphs.resolvers import resolver_named
+
+        return command(*args, resolver=resolver_named(resolver), **kwargs)
+
+    return click.option(
+        "--resolver",
+        type=click.Choice(["uv", "pip"]),
+        default="uv",
+        show_default=True,
+        help="The installer that resolves dependencies; pip does it only for the running Python.",
+    )(with_resolver)

@@ -11,6 +11,7 @@ import click
 from ..errors import RequestError, VariantError
 from ..lowlevel.terminal import print_detail
 from .command import Command, WrongUsage
+from .graph_options import assignment_option, wishes_options
 from .network_options import asking_keyring, keyring_provider_option
 from .options import find_links_option, index_url_option
 from .output import Printer
@@ -19,8 +20,10 @@ from .run_report import print_outcome, print_planned
 from .selection_options import this_machine_options
 
 if TYPE_CHECKING:
+    from ..graphs.resolution import AlignedOffer, Wishes
     from ..machine.support import Machine, Policy
     from ..running.command import ToolCommand
+    from ..running.started_tool import AlignedMachine, StartedTool
     from ..running.user_indexes import UserIndexes
     from ..selection.releases import Sources
     from ..serving.running_offer import RunningOffer
@@ -49,6 +52,8 @@ if TYPE_CHECKING:
     help="Show what the packages that COMMAND names would get, and do not start it.",
 )
 @click.option("--allow-insecure", is_flag=True, help="Use indexes without https, too.")
+@wishes_options
+@assignment_option
 @keyring_provider_option("as the tool, or as configured")
 @this_machine_options
 @click.pass_obj
@@ -60,6 +65,8 @@ def run_command(
     reinstall: bool,
     plans: bool,
     allow_insecure: bool,
+    wishes: Wishes,
+    assignment_file: Path | None,
     keyring_provider: str | None,
     machine: Machine,
     policy: Policy,
@@ -73,12 +80,14 @@ def run_command(
     from ..running.command import read_command
     from ..running.guard import check_start
     from ..running.run_sources import network_of
+    from ..running.started_tool import AlignedMachine, StartedTool
     from ..running.user_indexes import check_is_safe, user_indexes
     from ..serving.running_offer import running_offer
 
     if printer.as_json and not plans:
         raise click.UsageError("--json is only for --dry-run; add --dry-run")
     tool = read_command(command)
+    policy = _with_assignment(policy, assignment_file, machine, wishes, tool)
     check_start(tool, Path.cwd(), os.environ)
     user = user_indexes(tool, os.environ, Path.cwd())
     sources = _sources(printer, user, find_links, index_url)
@@ -90,15 +99,76 @@ def run_command(
         network_of(user),
         running_offer(sources, machine, policy) as offer,
     ):
-        if plans:
-            _plan(printer, tool, offer)
-            return
-        code = _run(printer, tool, user, offer, reinstall=reinstall)
+        started = StartedTool(tool, user, os.environ, Path.cwd(), reinstall)
+        code = _in_offer(printer, started, offer, AlignedMachine(machine, policy, wishes), plans=plans)
     click.get_current_context().exit(end_like(code))
 
 
-def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
-    """Print what the packages that a command names would get."""
+def _with_assignment(
+    policy: Policy, path: Path | None, machine: Machine, wishes: Wishes, tool: ToolCommand
+) -> Policy:
+    """Return the policy with the assignment in a file; raises VariantError, also for unusable values.
+
+    Raises RequestError if the command cannot be aligned, and UsageError for two assignments.
+    """
+    from ..graphs.assignment_file import check_assignment, read_assignment
+    from ..running.dry_resolution import check_can_align
+
+    if wishes.align:
+        if path:
+            raise click.UsageError("--align and --assignment cannot be used together; leave one of them out")
+        check_can_align(tool)
+    if path is None:
+        return policy
+    assignment = read_assignment(path)
+    try:
+        check_assignment(assignment, machine, policy, "this machine")
+    except RequestError as error:
+        raise error.within(path) from None
+    return policy._replace(assignment=assignment)
+
+
+def _in_offer(
+    printer: Printer, started: StartedTool, offer: RunningOffer, machine: AlignedMachine, *, plans: bool
+) -> int:
+    """Run a command, or plan it, and return its exit code."""
+    from ..lowlevel.foreground import NotStartedError
+    from ..running.dry_resolution import FailedDryRunError
+
+    try:
+        aligned = _aligned(printer, started, offer, machine) if machine.wishes.align else None
+        if plans:
+            _plan(printer, started.command, offer, aligned)
+            return int(printer.failed)
+        return _run(printer, started, aligned.offer if aligned else offer)
+    except (NotStartedError, FailedDryRunError) as error:
+        printer.fail(error)
+        return error.code
+
+
+def _aligned(
+    printer: Printer, started: StartedTool, offer: RunningOffer, machine: AlignedMachine
+) -> AlignedOffer:
+    """Return the offer in which the packages of a command agree, and print the values."""
+    from ..graphs.assignment_file import assignment_table
+    from ..project.user_variables import labels_variable
+    from ..running.aligned_run import labels_of_graph, offer_aligned_for
+    from ..running.destination import destination, environments_of
+
+    aligned = offer_aligned_for(started, offer, machine, printer.warn)
+    printer.common["assignment"] = assignment_table(aligned.alignment.assignment)
+    for (namespace, feature), value in aligned.alignment.assignment.items():
+        printer.say(f"aligned: {namespace} :: {feature} :: {value}")
+    environments = environments_of(destination(started.command, started.environ, started.folder))
+    if labels := labels_of_graph(aligned, environments):
+        printer.say(labels_variable(labels))
+    return aligned
+
+
+def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer, aligned: AlignedOffer | None) -> None:
+    """Print what the packages that a command names would get; all packages of the graph, if it is aligned."""
+    from packaging.requirements import Requirement
+
     from ..running.destination import destination, environments_of
     from ..running.dry_run import planned_packages
     from ..running.named_packages import named_requirements
@@ -106,8 +176,14 @@ def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer) -> None:
 
     printer.say("dry run: the command is not started")
     folder = Path.cwd()
-    commands = [*started_commands(tool)]
-    requirements = [one for command in commands for one in named_requirements(command, os.environ, folder)]
+    if aligned:
+        offer = aligned.offer
+        requirements = [Requirement(f"{name}=={version}") for name, version in aligned.versions.items()]
+    else:
+        commands = [*started_commands(tool)]
+        requirements = [
+            one for command in commands for one in named_requirements(command, os.environ, folder)
+        ]
     if not requirements:
         printer.say("the command names no packages")
     environments = environments_of(destination(tool, os.environ, folder))
@@ -138,18 +214,11 @@ def _sources(
     return known.sources
 
 
-def _run(
-    printer: Printer, tool: ToolCommand, user: UserIndexes, offer: RunningOffer, *, reinstall: bool
-) -> int:
+def _run(printer: Printer, started: StartedTool, offer: RunningOffer) -> int:
     """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
-    from ..lowlevel.foreground import NotStartedError
     from ..running.through_offer import run_through_offer
 
-    try:
-        ended = run_through_offer(tool, user, offer, os.environ, Path.cwd(), reinstall=reinstall)
-    except NotStartedError as error:
-        printer.fail(error)
-        return error.code
+    ended = run_through_offer(started, offer)
     print_outcome(printer, ended.outcome)
     for problem in ended.changed_locks:
         printer.error(problem)

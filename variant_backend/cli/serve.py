@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Problem, RequestError, UnknownNameError, VariantError
+from ..errors import Problem, RequestError, UnknownNameError, VariantError, did_you_mean, one_of
 from ..lowlevel.credentials import keyring_urls
 from ..lowlevel.terminal import current_volume
 from ..lowlevel.urls import insecure_indexes, is_this_machine
@@ -42,6 +42,19 @@ def _token(text: str | None) -> str | None:
     return text
 
 
+def _assignments(texts: Sequence[str]) -> Mapping[str, Path]:
+    """Return the files by the names of their machines; an empty name is all other machines."""
+    files: dict[str, Path] = {}
+    for text in texts:
+        match = re.fullmatch(r"(?:([a-z0-9_-]+)=)?(.+)", text, re.DOTALL)
+        name, path = (match[1] or "", match[2]) if match else ("", text)
+        if name in files:
+            whose = f"machine {name!r}" if name else "all machines"
+            raise VariantError(f"two files for {whose}", hint="write NAME=FILE for each machine")
+        files[name] = Path(path)
+    return files
+
+
 @click.command(
     "serve",
     cls=Command,
@@ -55,6 +68,15 @@ def _token(text: str | None) -> str | None:
     "  [default: this machine, named `this`]"
 )
 @policy_file_option
+@click.option(
+    "--assignment",
+    "assignments",
+    multiple=True,
+    callback=reading(_assignments),
+    metavar="[NAME=]FILE",
+    help="The value of each aligned feature, for the machine NAME or for all; may be repeated."
+    " FILE has the table [assignment], or is a lock file of `lock`.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="The address to use.")
 @click.option(
     "--port",
@@ -92,6 +114,7 @@ def serve_command(
     sources: Sources,
     machines: tuple[MachineSpec, ...],
     policy_file: Path | None,  # noqa: ARG001  # `configuration` reads it from the context
+    assignments: Mapping[str, Path],
     host: str,
     port: int,
     token: str | None,
@@ -110,7 +133,7 @@ def serve_command(
         from ..serving.workers import Service, authority, listening, serve_until_signal
     sources = or_configured(sources)
     _check_sources(sources, allow_insecure=allow_insecure)
-    served = _served(machines)
+    served = _aligned(_served(machines), assignments)
     used = ("devices",) if machines else ("machine", "detect", "devices")
     say_policy([*configuration().settings(*used), *configuration().effects()])
     service = Service(sources, served, token, stream, access_log, keyring_urls(), current_volume())
@@ -163,6 +186,31 @@ def _served(machines: tuple[MachineSpec, ...]) -> Mapping[str, Served]:
         machine.name: Served(machine.name, _machine(described_hardware(machine)), policy)
         for machine in machines
     }
+
+
+def _aligned(served: Mapping[str, Served], assignments: Mapping[str, Path]) -> Mapping[str, Served]:
+    """Return the machines with the assignments in their files; raises VariantError.
+
+    Raises RequestError for the name of an unknown machine, and for values that a machine does not support.
+    """
+    from ..graphs.assignment_file import check_assignment, read_assignment
+
+    for name in assignments:
+        if name and name not in served:
+            text = f"unknown machine {name!r}{did_you_mean(name, served)}"
+            hint = f"machines: {one_of(served)}; write ./{name}=FILE if it is a path"
+            raise UnknownNameError(text, place="--assignment", hint=hint)
+    read = {name: read_assignment(path) for name, path in assignments.items()}
+    aligned: dict[str, Served] = {}
+    for name, one in served.items():
+        place = name if name in read else ""
+        assignment = read.get(place, {})
+        try:
+            check_assignment(assignment, one.machine, one.policy, name)
+        except RequestError as error:
+            raise error.within(assignments[place]) from None
+        aligned[name] = one._replace(policy=one.policy._replace(assignment=assignment))
+    return aligned
 
 
 def _check_name(machine: MachineSpec) -> None:

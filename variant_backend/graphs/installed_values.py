@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError, problems_of
+from ..machine.installed import installed_variants, linking_packages
 from ..machine.support import Machine
-from ..variants.alignment import Axis
+from ..variants.alignment import AlignedName, Axis
+from ..variants.namespace_support import Lazy
 from ..variants.properties import Property
 from ..variants.runtimes import runtime_problems
+from ..wheels.distributions import installed_versions
 from .assignment import Domains
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def with_installed(
+    machine: Machine, folders: Sequence[Path], align: Iterable[AlignedName]
+) -> tuple[Machine, list[Problem]]:
+    """Return a machine with what is installed in site-packages folders, as far as it counts for a graph.
+
+    The problems are those of installed variants and of modules that cannot be read.
+    """
+    variants, errors = installed_variants(folders)
+    plain, unread = linking_packages(folders, sorted({name.namespace for name in align}))
+    return machine._replace(
+        installed=tuple(variants), plain=tuple(plain), versions=Lazy(lambda: installed_versions(folders))
+    ), [*problems_of(errors), *unread]
 
 
 def staying(machine: Machine, replaced: Iterable[str]) -> Machine:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import VariantError
 from ..formats.release import Candidate, Release
+from ..machine.installed import aligned
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import release_support, selectable_labels
 from ..serving.environments import Environments
@@ -101,8 +102,10 @@ class PackageReader(NamedTuple):
         return UpstreamProject(name, ())
 
     def _supported(self, release: Release) -> GraphRelease:
-        policy = self.policy._replace(assignment={})
-        return GraphRelease(release, release_support(release, self.machine, policy)[0])
+        """Return a release with its support; if no source knows a namespace, installed variants do."""
+        known, _ = release_support(release, self.machine, self.policy._replace(assignment={}))
+        installed = aligned(known, self.align, self.machine.installed).supported
+        return GraphRelease(release, known._replace(supported={**installed, **known.supported}))
 
     def _fits(self, wheel: Candidate) -> bool:
         tags, requires_python = wheel.name.tags, wheel.file.requires_python

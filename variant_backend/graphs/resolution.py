@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import VariantError
-from ..formats.release import Candidate
+from ..errors import RequestError, VariantError
+from ..lowlevel.threads import map_in_threads
 from ..machine.support import Machine, Policy
 from ..selection.target import Target
-from ..serving.environments import environment_of_target
+from ..serving.environments import Environments, environment_of_target, name_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName
-from ..variants.filename import is_same_version
+from .alignment_costs import cost_lines
 from .assignment import GraphAlignment, Preference
 from .choices import GraphChoice, GraphChooser, newest_asked, with_state
+from .dependencies import dependencies_of, python_in, requirements_in
+from .graph_files import best_file, metadata_of_file
 from .packages import PackageReader
+from .requested_roots import RootRequirement, extras_of, hash_of_none
+from .resolver_failures import explained_failure
 from .resolvers import RESOLVER
 from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
@@ -39,11 +43,16 @@ class Wishes(NamedTuple):
 
 
 class GraphPackage(NamedTuple):
-    """A package of a graph, with the file that an installer gets: a wheel, or an sdist if no wheel fits."""
+    """A package of a graph, with the file that an installer gets: a wheel, or an sdist if no wheel fits.
+
+    *requires* are the names of the packages in the graph that it requires.
+    """
 
     name: str
     version: Version
     ready: Prepared
+    requires: tuple[str, ...] = ()
+    requires_python: str | None = None
 
     @property
     def label(self) -> str | None:
@@ -62,16 +71,53 @@ class Graph(NamedTuple):
     alignment: GraphAlignment
     offer: RunningOffer
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the aligned values cost, for people: one line for each feature, then for packages."""
+        return cost_lines(self.alignment)
+
+
+class AlignedOffer(NamedTuple):
+    """The *offer* to a graph that has settled, its *versions* by normalized name, and the *alignment*."""
+
+    offer: RunningOffer
+    versions: Mapping[str, Version]
+    alignment: GraphAlignment
+
 
 def resolved_graph(
-    offer: RunningOffer, machine: Machine, policy: Policy, target: Target, wishes: Wishes, resolve: Resolve
+    offer: RunningOffer,
+    machine: Machine,
+    policy: Policy,
+    target: Target,
+    wishes: Wishes,
+    resolve: Resolve,
+    roots: Sequence[RootRequirement] = (),
 ) -> Graph:
     """Return the graph that a resolver makes for a machine.
+
+    *roots* are the user's requirements: the graph has their extras, and their hashes are those of its files.
+    Raises VariantError as `aligned_offer` does.
+    """
+    environments = environment_of_target(target)
+    settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
+    packages = _packages(settled.offer, target, settled.versions, roots)
+    return Graph(packages, settled.alignment, settled.offer)
+
+
+def aligned_offer(
+    offer: RunningOffer,
+    machine: Machine,
+    policy: Policy,
+    environments: Environments,
+    wishes: Wishes,
+    resolve: Resolve,
+) -> AlignedOffer:
+    """Return the offer in which the packages of a graph agree.
 
     Packages that are installed on the machine, and that the graph does not replace, count for the alignment.
     Raises VariantError if there is no graph: with the resolver's words, or with packages and their values.
     """
-    environments = environment_of_target(target)
     align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
     reader = PackageReader(offer.upstream, machine, policy, environments, align)
     choices: list[GraphChoice] = []
@@ -86,36 +132,52 @@ def resolved_graph(
         objections = (choice.objection.problems for choice in choices if choice.objection)
         raise VariantError(*dict.fromkeys([*error.problems, *chain.from_iterable(objections)])) from None
     final = offer.to(machine, with_state(policy, settled.state))
-    pick = partial(_package, final, target)
-    packages = tuple(pick(name, version) for name, version in sorted(settled.versions.items()))
-    return Graph(packages, choices[-1].alignment, final)
+    return AlignedOffer(final, settled.versions, choices[-1].alignment)
 
 
 def _outcome(
     offer: RunningOffer, machine: Machine, policy: Policy, resolve: Resolve, state: GraphState
 ) -> RoundOutcome:
     """Resolve for a state; if the resolver finds no graph, return what it asked for."""
-    place = offer.to(machine, with_state(policy, state)).place
+    asked = offer.to(machine, with_state(policy, state))
     try:
-        return RoundOutcome(resolve(place))
+        return RoundOutcome(resolve(asked.place))
     except VariantError as error:
-        if any(problem.code != RESOLVER for problem in error.problems):
-            raise
-        return RoundOutcome(newest_asked(offer.site.asked(place.profile)), error)
+        explained = explained_failure(error, asked)
+        if any(problem.code != RESOLVER for problem in explained.problems):
+            raise explained from None
+        return RoundOutcome(newest_asked(asked.site.asked(asked.place.profile)), explained)
 
 
-def _package(offer: RunningOffer, target: Target, name: str, version: Version) -> GraphPackage:
-    """Return a package with the best file of a version that fits a target."""
-    environments = environment_of_target(target)
-    rendered = offer.site.project(offer.place.profile, name, environments)
-    (slot,) = environments.asking
-    best: list[tuple[tuple[int, int], Prepared]] = []
-    for ready in rendered.ready.files:
-        wheel = Candidate.of(ready.file)
-        if wheel is None or not is_same_version(wheel.name.version, str(version)):
-            continue
-        if fit := slot.fit(wheel.name.tags, ready.file.requires_python):
-            best.append((fit.place, ready))
-    if not best:
-        raise VariantError(f"no wheel of {name} {version} fits")
-    return GraphPackage(name, version, min(best, key=lambda pair: pair[0])[1])
+def _packages(
+    offer: RunningOffer, target: Target, versions: Mapping[str, Version], roots: Sequence[RootRequirement]
+) -> tuple[GraphPackage, ...]:
+    """Return the packages of a graph with their files; raises VariantError."""
+    from packaging.markers import default_environment
+
+    read = map_in_threads(partial(_with_metadata, offer, target), sorted(versions.items()))
+    if problems := [
+        problem
+        for package, _ in read
+        for problem in hash_of_none(roots, package.name, package.ready.file.hashes)
+    ]:
+        raise RequestError(*problems)
+    environment = {name: str(value) for name, value in target.environment(default_environment()).items()}
+    requirements = {package.name: requirements_in(metadata) for package, metadata in read}
+    required = dependencies_of(requirements, environment, extras_of(roots))
+    return tuple(package._replace(requires=required[package.name]) for package, _ in read)
+
+
+def _with_metadata(
+    offer: RunningOffer, target: Target, pin: tuple[str, Version]
+) -> tuple[GraphPackage, bytes]:
+    """Return a package with its file, and its METADATA; raises VariantError."""
+    name, version = pin
+    project = offer.site.project(offer.place.profile, name, environment_of_target(target))
+    ready = best_file(project, str(version), target)
+    if ready is None:
+        raise VariantError(
+            f"no file of this version fits {name_of_target(target)}", place=f"{name} {version}"
+        )
+    metadata = metadata_of_file(ready, offer.upstream)
+    return GraphPackage(name, version, ready, requires_python=python_in(metadata)), metadata

@@ -1,26 +1,47 @@
-"""Resolve requirements with an installer's own resolver, through an offer on this machine."""
+"""Resolve requirements with an installer's own resolver, through an offer on this machine.
+
+The user's settings of the installers do not count: not their indexes, nor constraints, dates and strategies.
+A graph is the same wherever it is resolved. Settings of caches, certificates and logins are kept.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from ..errors import VariantError
+from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.processes import programs_on_path, run_within, temporary_folder
-from ..selection.target import Target
+from ..lowlevel.regular_files import read_regular
+from ..selection.target import Target, running_target
+from ..serving.environments import name_of_target
+from ..serving.loopback import LOOPBACK
 from ..serving.offer_place import OfferPlace
 from ..variants.filename import normalize
+from .requested_roots import RootRequirement, read_roots
+from .uv_platforms import macos_version, uv_platform
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-# The code of a resolver's own failure.
+ResolverName: TypeAlias = Literal["uv", "pip"]
+# The code of what a resolver reports.
 RESOLVER = "resolver"
-
 _TIME_LIMIT = 3600
+_MOST_LINES = 100
+# Variables of installers that do not change what they resolve.
+_KEPT = {
+    *("UV_CACHE_DIR", "UV_NO_CACHE", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS", "UV_KEYRING_PROVIDER"),
+    *("UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CONCURRENT_DOWNLOADS", "UV_PYTHON_INSTALL_DIR"),
+    *("PIP_CACHE_DIR", "PIP_NO_CACHE_DIR", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_KEYRING_PROVIDER"),
+    *("PIP_TIMEOUT", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES"),
+}
 
 
 class Requested(NamedTuple):
@@ -30,59 +51,166 @@ class Requested(NamedTuple):
     files: tuple[Path, ...] = ()
     constraints: tuple[Path, ...] = ()
 
+    def roots(self) -> tuple[RootRequirement, ...]:
+        """Return all requirements and constraints; raises RequestError if the offer cannot have one."""
+        return read_roots(self.requirements, (*self.files, *self.constraints), os.environ)
+
+
+# Returns the versions of a whole graph by normalized name; raises VariantError with the resolver's words.
+Resolver: TypeAlias = "Callable[[Requested, OfferPlace, Target], Mapping[str, Version]]"
+
+
+def resolver_named(name: ResolverName) -> Resolver:
+    """Return a resolver."""
+    return {"uv": resolved_by_uv, "pip": resolved_by_pip}[name]
+
 
 def resolved_by_uv(requested: Requested, offer: OfferPlace, target: Target) -> Mapping[str, Version]:
     """Return the versions of a whole graph by normalized name, as uv resolves it for a target.
 
-    Raises VariantError with uv's own words if there is no such graph.
+    Raises VariantError, with the code RESOLVER and uv's own words if there is no such graph.
     """
+    requested.roots()
     with temporary_folder() as folder:
         listed = folder / "requirements.in"
         listed.write_text("\n".join(requested.requirements), encoding="utf-8")
         command = [
-            *(str(_uv()), "pip", "compile", "--no-config", "--quiet", "--no-header", "--no-annotate"),
-            *("--default-index", _url_of(offer, target), "--python-version", _python(target)),
-            *("--python-platform", _platform(target)),
+            *(str(_uv()), "pip", "compile", "--no-config", "--quiet", "--color", "never"),
+            *("--no-header", "--no-annotate", "--no-sources", "--no-python-downloads"),
+            *("--default-index", _url_of(offer, target), *_python_of_uv(target)),
             *(str(listed), *map(str, requested.files)),
             *(part for path in requested.constraints for part in ("--constraints", str(path))),
         ]
-        done = run_within(_TIME_LIMIT, command, _environ())
+        macos = None if target.here else macos_version(target.platform)
+        output = _run("uv", command, {"MACOSX_DEPLOYMENT_TARGET": macos} if macos else {}, offer)
+    return dict(_pins(output))
+
+
+def _python_of_uv(target: Target) -> Iterator[str]:
+    """Yield uv's options for a target; raises RequestError if uv cannot resolve for it."""
+    is_threaded = target.tags[0].abi.endswith("t")
+    release = ".".join(map(str, target.python.release))
+    is_similar = sys.implementation.name == "cpython" and is_threaded == _is_free_threaded()
+    if _is_running(target) or is_similar:
+        yield from ("--python", sys.executable)
+    else:  # --python-version cannot name this kind of Python
+        yield from ("--python", f"{'.'.join(release.split('.')[:2])}{'t' if is_threaded else ''}")
+    if not _is_running(target):
+        yield from ("--python-version", release)
+    if not target.here:
+        yield from ("--python-platform", uv_platform(target.platform))
+
+
+def resolved_by_pip(requested: Requested, offer: OfferPlace, target: Target) -> Mapping[str, Version]:
+    """Return the versions of a whole graph by normalized name, as pip resolves it for the running Python.
+
+    Raises RequestError for another target, and VariantError, with the code RESOLVER and pip's own words, if
+    there is no such graph.
+    """
+    from packaging.version import Version
+
+    check_target_of_pip(target)
+    requested.roots()
+    with temporary_folder() as folder:
+        report = folder / "report.json"
+        command = [
+            *(*_pip(), "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input", "--no-color"),
+            *("--disable-pip-version-check", "--report", str(report)),
+            *("--index-url", _url_of(offer, target), "--trusted-host", offer.host),
+            *requested.requirements,
+            *(part for path in requested.files for part in ("--requirement", str(path))),
+            *(part for path in requested.constraints for part in ("--constraint", str(path))),
+        ]
+        _run("pip", command, {"PIP_CONFIG_FILE": os.devnull}, offer)
+        installed = json.loads(read_regular(report))["install"]
+    packages = (one["metadata"] for one in installed)
+    return {normalize(package["name"]): Version(package["version"]) for package in packages}
+
+
+def check_target_of_pip(target: Target) -> None:
+    """Raise RequestError if pip, which evaluates markers for its own Python, cannot resolve for a target."""
+    running = running_target()
+    if target.python.release[:2] == running.python.release[:2] and set(target.tags) == set(running.tags):
+        return
+    text = f"pip resolves only for its own environment, {name_of_target(running)}"
+    remedy = "use --resolver uv, or leave --python and --platform out"
+    raise RequestError(Problem("error", f"--resolver pip, {name_of_target(target)}", text, remedy))
+
+
+def _run(tool: str, command: list[str], variables: Mapping[str, str], offer: OfferPlace) -> str:
+    """Return what a resolver prints; raises VariantError with its words if it fails."""
+    try:
+        done = run_within(_TIME_LIMIT, command, {**_environ(), **variables})
+    except OSError as error:
+        raise VariantError(f"cannot start {tool}: {error.strerror}", code=RESOLVER) from None
     if done is None:
-        raise VariantError(f"uv has not resolved the requirements within {_TIME_LIMIT} seconds")
-    if done.code:
-        text = done.errors.decode(errors="replace").strip()
-        raise VariantError(f"uv cannot resolve the requirements: {text}", code=RESOLVER)
-    return dict(_pins(done.output.decode()))
+        raise VariantError(f"{tool} has not ended within {_TIME_LIMIT} seconds", code=RESOLVER)
+    if done.code == 0:
+        return done.output.decode(errors="replace")
+    raise VariantError(*failed_resolution(tool, done.errors.decode(errors="replace"), offer))
+
+
+def failed_resolution(tool: str, text: str, offer: OfferPlace) -> list[Problem]:
+    """Return why a tool cannot resolve, with the words of the tool below; *offer* is where it resolved."""
+    words = [*_words(text, offer)]
+    problems = [Problem(RESOLVER, tool, line) for line in words[-_MOST_LINES:]]
+    return [Problem(RESOLVER, "", f"{tool} cannot resolve the requirements"), *problems]
+
+
+def _words(text: str, offer: OfferPlace) -> Iterator[str]:
+    """Yield the lines of a resolver without marks of their kind, and without the URL of the offer."""
+    offered = rf"http://(?:[^\s@/]*@)?{re.escape(offer.host)}/{offer.profile}/(?:[^\s/]+/)?(?:simple|files)/"
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if line.strip():
+            plain = re.sub(r"^\s*(?:error|ERROR|cause):\s*", "", line).strip()
+            yield re.sub(offered, "", plain).replace(offer.token, "****")
 
 
 def _url_of(offer: OfferPlace, target: Target) -> str:
-    """Return the URL of the index for a target alone."""
-    environment = f"{target.python}-{target.platform}"
-    return f"http://run:{offer.token}@{offer.host}/{offer.profile}/{environment}/simple/"
+    """Return the URL of the index for a target alone; the offer has such a URL for CPython only."""
+    if not target.tags[0].interpreter.startswith("cp"):
+        return offer.url
+    return offer.url.removesuffix("simple/") + f"{name_of_target(target)}/simple/"
+
+
+def _is_running(target: Target) -> bool:
+    """Return whether a target is the running interpreter on this machine."""
+    is_same_version = target.python.release == sys.version_info[:3]
+    return target.here and is_same_version and set(target.tags) == set(running_target().tags)
+
+
+def _is_free_threaded() -> bool:
+    return bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 def _uv() -> Path:
-    """Return the program of uv; raises VariantError."""
-    beside = Path(sys.executable).with_name(f"uv{Path(sys.executable).suffix}")
+    """Return the program of uv, that of this interpreter first; raises VariantError."""
+    beside = Path(sysconfig.get_path("scripts"), f"uv{Path(sys.executable).suffix}")
     for program in [*([beside] if beside.is_file() else []), *programs_on_path(["uv"], os.environ)]:
         return program
-    raise VariantError("uv is not installed", hint="run pip install uv, or use --resolver pip")
+    raise VariantError("uv is not installed", hint="run 'pip install uv', or use --resolver pip")
+
+
+def _pip() -> list[str]:
+    """Return the command of pip for this interpreter; raises VariantError."""
+    if (spec := find_spec("pip")) and spec.origin:
+        # The option -m would import a module in the current folder first.
+        return [sys.executable, str(Path(spec.origin).with_name("__main__.py"))]
+    for program in programs_on_path(["pip"], os.environ):
+        return [str(program), "--python", sys.executable]
+    raise VariantError("pip is not installed", hint="run 'python -m ensurepip', or use --resolver uv")
 
 
 def _environ() -> dict[str, str]:
-    """Return the variables without settings of uv, such as other indexes."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("UV_")}
-    return {**kept, **{name: os.environ[name] for name in ("UV_CACHE_DIR",) if name in os.environ}}
-
-
-def _python(target: Target) -> str:
-    return str(target.python)
-
-
-def _platform(target: Target) -> str:
-    """Return a platform as uv names it."""
-    platform = next(tag.platform for tag in target.tags if tag.platform.startswith("manylinux_2_28"))
-    return f"{platform.removeprefix('manylinux_2_28_')}-manylinux_2_28"
+    """Return the variables without settings of installers that change a graph, and without a proxy here."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _KEPT or not name.upper().startswith(("UV_", "PIP_"))
+    }
+    names = ("no_proxy", "NO_PROXY")
+    hosts = next((value for name in names if (value := os.environ.get(name))), "")
+    return {**kept, **dict.fromkeys(names, f"{hosts},{LOOPBACK}" if hosts else LOOPBACK)}
 
 
 def _pins(text: str) -> Iterator[tuple[str, Version]]:
@@ -91,6 +219,7 @@ def _pins(text: str) -> Iterator[tuple[str, Version]]:
     from packaging.version import Version
 
     for line in text.splitlines():
-        requirement = Requirement(line)
-        (pin,) = requirement.specifier
-        yield normalize(requirement.name), Version(pin.version)
+        if line.strip() and not line.startswith("#"):
+            requirement = Requirement(line)
+            (pin,) = requirement.specifier
+            yield normalize(requirement.name), Version(pin.version)

@@ -11,11 +11,14 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from ..errors import VariantError
+from .processes import Ended, run_within
 from .urls import shown_reason
 
 # The exit codes of shells for a command that cannot be started.
 _NOT_FOUND = 127
 _NOT_EXECUTABLE = 126
+# A command whose output is captured may take so long.
+_MOST_SECONDS = 3600
 # The signals that end this process again after they have ended the command, so that a shell sees it.
 _ENDING = {"SIGINT", "SIGTERM", "SIGHUP"}
 
@@ -42,6 +45,17 @@ def run_in_foreground(command: Sequence[str], environ: Mapping[str, str]) -> int
         for number in early:
             process.send_signal(number)
         return process.wait()
+
+
+def run_captured(command: Sequence[str], environ: Mapping[str, str]) -> Ended:
+    """Run a command without input to its end, and return its output. Raises NotStartedError."""
+    try:
+        done = run_within(_MOST_SECONDS, _resolved(command, environ), environ)
+    except (OSError, ValueError) as error:
+        raise _not_started(command[0], error) from None
+    if done is None:
+        raise VariantError(f"has not ended within {_MOST_SECONDS} seconds", place=repr(command[0]))
+    return done
 
 
 def _resolved(command: Sequence[str], environ: Mapping[str, str]) -> list[str]:

@@ -63,6 +63,16 @@ def labels_of(environ: Mapping[str, str]) -> dict[str, str]:
     return labels
 
 
+def labels_variable(labels: Mapping[str, str | None]) -> str:
+    """Return the variable that requests labels by project, as shells read it; None is the plain wheel.
+
+    >>> labels_variable({"torch": "cu128", "numpy": None})
+    "VARIANT_BACKEND_LABEL='numpy#(plain), torch#cu128'"
+    """
+    entries = (f"{name}#{label or PLAIN}" for name, label in sorted(labels.items()))
+    return f"{LABEL}='{', '.join(entries)}'"
+
+
 def given_machine(environ: Mapping[str, str]) -> MachineSpec | None:
     """Return the machine that replaces this one, or None. Raises VariantError if it is a relative path.
 

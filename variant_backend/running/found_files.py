@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from ..errors import VariantError
 from ..formats.toml_read import parse_toml
-from ..lowlevel.ranges import path_of
+from ..lowlevel.named_paths import place_of_file
 from ..lowlevel.regular_files import read_regular
 from .command import ToolCommand
 
@@ -59,22 +58,6 @@ def toml_of(text: str) -> dict[str, object]:
     with suppress(VariantError):
         return parse_toml(text.encode(), "")
     return {}
-
-
-def path_named(folder: Path, text: str) -> Path | None:
-    """Return the file that a path or a ``file:`` URL names, None for another URL."""
-    if text.lower().startswith("file:"):
-        with suppress(VariantError):
-            return path_of(text)
-    return None if "://" in text else folder / text
-
-
-def place_of_file(path: Path) -> str:
-    """Return a path for a message: relative to the current folder if it is below."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return os.fspath(path)
 
 
 def place_of_line(path: Path, text: str, *parts: str) -> str:

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
+from ..graphs.requirement_lines import lines_of_files
+from ..lowlevel.named_paths import path_named, place_of_file
 from ..lowlevel.terminal import print_detail
 from .command import ToolCommand, program_name
 from .destination import environments_of
-from .found_files import path_named, place_of_file, project_folder, text_of, working_folder
+from .found_files import project_folder, text_of, working_folder
 from .index_options import refused_options
 from .lock_commands import lock_problems
 from .pinned_hashes import PinnedHashes, hash_problems, pins_of_files, pins_of_lock
 from .project_sources import refused_sources, script_problems
-from .requirement_files import direct_texts, lines_of_files, named_files, refused_lines
+from .requirement_files import direct_texts, named_files, refused_lines
 from .started_commands import started_commands, wrapped_commands
 from .task_files import files_of_tasks, refused_tasks, refused_variables
 

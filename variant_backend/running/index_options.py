@@ -6,10 +6,10 @@ one. Source: measured with pip 26.3, uv 0.13, pip-tools 7.6.2 and pipenv 2026.10
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from ..errors import Problem
+from ..graphs.requirement_lines import split_words
 from ..lowlevel.urls import shown_url
 from .command import ToolCommand, read_command
 
@@ -62,14 +62,6 @@ def _meant(option: str, names: Sequence[str], *, abbreviates: bool) -> str:
         return ""
     # pip looks for --isolated itself before it reads options.
     return next((name for name in names if name.startswith(option) and name != "--isolated"), "")
-
-
-def split_words(text: str) -> list[str]:
-    """Split a text as a shell does, at spaces only if its quotes are not closed."""
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return text.split()
 
 
 def option_problem(place: str, name: str, value: str) -> Problem:

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from ..errors import Problem
 from ..formats.toml_read import value_at
+from ..lowlevel.named_paths import place_of_file
 from ..machine.installer_files import is_on
 from .command import ToolCommand
-from .found_files import file_above, lock_of_pipenv, place_of_file, text_of, toml_of
+from .found_files import file_above, lock_of_pipenv, text_of, toml_of
 
 # The remedy for locks that name one run, or fit one machine.
 _SERVED_INDEX = "an index of `variant-backend serve`, whose address stays"

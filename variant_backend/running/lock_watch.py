@@ -15,8 +15,8 @@ from itertools import islice
 from pathlib import Path
 
 from ..errors import Problem, VariantError
+from ..lowlevel.named_paths import place_of_file
 from ..lowlevel.regular_files import read_regular
-from .found_files import place_of_file
 from .lock_commands import LOCK_WITH_SERVE
 
 _NAMES = (

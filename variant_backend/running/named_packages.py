@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import VariantError
+from ..graphs.requirement_lines import ALL_FILES, REQUIREMENTS, lines_of_files
 from ..variants.filename import normalize
 from .command import ToolCommand
-from .requirement_files import ALL_FILES, REQUIREMENTS, lines_of_files, named_files
+from .requirement_files import named_files
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

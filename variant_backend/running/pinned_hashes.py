@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, VariantError, shortened
 from ..formats.toml_read import value_at
+from ..graphs.requirement_lines import lines_of_files
+from ..lowlevel.named_paths import place_of_file
 from ..lowlevel.ranges import file_digest
 from ..lowlevel.threads import map_in_threads
 from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
-from .found_files import file_above, lock_of_pipenv, place_of_file, text_of, toml_of
+from .found_files import file_above, lock_of_pipenv, text_of, toml_of
 from .lock_commands import LOCK_WITH_SERVE
-from .requirement_files import lines_of_files
 
 if TYPE_CHECKING:
     from ..formats.release import File

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from ..errors import Problem
 from ..formats.toml_read import value_at
+from ..lowlevel.named_paths import place_of_file
 from ..lowlevel.urls import shown_url
 from ..machine.installer_files import is_on
 from .command import ToolCommand
-from .found_files import file_above, pipfile, place_of_file, place_of_line, text_of, toml_of
+from .found_files import file_above, pipfile, place_of_line, text_of, toml_of
 from .index_options import IN_FILES, option_problem, option_problems
 from .requirement_files import named_files
 from .uv_projects import files_of_uv, with_connected

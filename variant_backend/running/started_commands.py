@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from ..graphs.requirement_lines import split_words
 from .command import ToolCommand, program_name, read_command
-from .index_options import split_words
 
 # The subcommands after which the arguments of another command follow, by tool.
 _STARTERS = {

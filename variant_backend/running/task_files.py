@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import Problem
+from ..lowlevel.named_paths import place_of_file
 from ..lowlevel.urls import shown_url
 from .command import ToolCommand
-from .found_files import file_above, place_of_file, text_of
+from .found_files import file_above, text_of
 
 # The files by tool, with the tables of pyproject.toml and setup.cfg that are for it; None is the whole file.
 _FILES: dict[str, dict[str, str | None]] = {

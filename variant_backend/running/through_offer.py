@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem
 from ..lowlevel.foreground import run_in_foreground
 from ..lowlevel.processes import temporary_folder
+from ..serving.offer_place import OfferPlace
 from ..serving.running_offer import RunningOffer
-from .command import ToolCommand
 from .guard import check_pins
 from .lock_watch import LockWatch
 from .project_sources import replaced_indexes
 from .site_packages import installed_before
+from .started_tool import StartedTool
 from .tool_variables import ToolFiles, tool_environ
-from .user_indexes import UserIndexes
 
 if TYPE_CHECKING:
     from .outcome import RunOutcome
@@ -30,20 +29,13 @@ class EndedCommand(NamedTuple):
     changed_locks: Sequence[Problem]
 
 
-def run_through_offer(
-    command: ToolCommand,
-    user: UserIndexes,
-    offer: RunningOffer,
-    environ: Mapping[str, str],
-    folder: Path,
-    *,
-    reinstall: bool,
-) -> EndedCommand:
-    """Run a command in a *folder*, the current one, with the user's variables and those of the offer.
+def run_through_offer(started: StartedTool, offer: RunningOffer) -> EndedCommand:
+    """Run a command in its folder, the current one, with the user's variables and those of the offer.
 
     Raises NotStartedError, or VariantError if pinned hashes are those of another machine. With *reinstall*,
     it also raises as `with_reinstall` does.
     """
+    command, _, environ, folder, reinstall = started
     machine = offer.place.profile
     before, locks = installed_before(command, environ, folder), LockWatch(folder)
     check_pins(command, folder, environ, offer, before.environment)
@@ -53,17 +45,18 @@ def run_through_offer(
 
         arguments = with_reinstall(offer.site, machine, command, before, environ, folder)
     with temporary_folder() as temporary:
-        variables = tool_environ(
-            environ,
-            offer.place,
-            ToolFiles.below(temporary),
-            trusted_hosts=user.trusted_hosts,
-            uv=user.uv,
-            proxy=user.proxy,
-        )
-        variables |= replaced_indexes(command, folder, offer.place.url)
+        variables = offer_environ(started, offer.place, ToolFiles.below(temporary))
         code = run_in_foreground(arguments, variables)
     from .outcome import outcome  # the command is not to wait for it
 
     done = outcome(offer.site, machine, command, before, environ, folder)
     return EndedCommand(code, done, locks.problems(offer.place.host))
+
+
+def offer_environ(started: StartedTool, place: OfferPlace, files: ToolFiles) -> Mapping[str, str]:
+    """Return the variables of a command, with those of the offer at a place."""
+    command, user, environ, folder, _ = started
+    variables = tool_environ(
+        environ, place, files, trusted_hosts=user.trusted_hosts, uv=user.uv, proxy=user.proxy
+    )
+    return variables | replaced_indexes(command, folder, place.url)

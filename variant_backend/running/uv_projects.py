@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..formats.toml_read import value_at
+from ..graphs.requirement_lines import lines_of_files
+from ..lowlevel.named_paths import path_named
 from .command import ToolCommand
-from .found_files import file_above, path_named, text_of, toml_of
-from .requirement_files import lines_of_files, named_files
+from .found_files import file_above, text_of, toml_of
+from .requirement_files import named_files
 
 _PROJECT = "pyproject.toml"
 # What may be before a path in a requirement.

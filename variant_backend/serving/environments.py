@@ -68,7 +68,7 @@ class Slot:
     @classmethod
     def of(cls, target: Target) -> Slot:
         """Return the environment of a target."""
-        return cls(f"{target.python}-{target.platform}", target.python, target.tags, _platforms_of(target))
+        return cls(name_of_target(target), target.python, target.tags, _platforms_of(target))
 
     def fit(self, tags: str, requires_python: str | None) -> Fit | None:
         """Return the positions of a wheel with these tags, None if it cannot be installed here."""
@@ -165,6 +165,19 @@ def environments_named(text: str) -> Environments:
         raise VariantError(f"unknown environment {text!r}", hint=hint)
     target = _target(python, platform)
     return Environments(text, (Slot(text, target.python, target.tags, _platforms_of(target)),))
+
+
+def name_of_target(target: Target) -> str:
+    """Return the name of a target: as URLs have it for CPython, with the interpreter for another one.
+
+    >>> name_of_target(_target("3.13t", "win_amd64"))
+    '3.13t-win_amd64'
+    """
+    first = target.tags[0]
+    python = ".".join(map(str, target.python.release))
+    threaded = "t" if first.abi.endswith("t") else ""
+    other = "" if first.interpreter.startswith("cp") else f"{first.interpreter}-"
+    return f"{other}{python}{threaded}-{target.platform}"
 
 
 def environment_of_target(target: Target) -> Environments:

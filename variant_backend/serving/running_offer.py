@@ -32,6 +32,13 @@ class RunningOffer(NamedTuple):
         self.site.add(Served(profile, machine, policy))
         return self._replace(place=self.place._replace(profile=profile))
 
+    def trial(self, place: OfferPlace) -> OfferPlace:
+        """Return the place of the same offer for dry runs: pip gets wheels that contain only METADATA."""
+        served = self.site.served(place.profile)
+        name = f"{place.profile}-trial"
+        self.site.add(served._replace(name=name, trial_of=place.profile))
+        return place._replace(profile=name)
+
 
 @contextmanager
 def running_offer(sources: Sources, machine: Machine, policy: Policy) -> Iterator[RunningOffer]:

@@ -37,17 +37,22 @@ from .respond import (
     route,
 )
 from .streaming import Delivery
+from .trial_files import trial_project, trial_wheel
 from .upstream import Upstream
 
 _METADATA = ".metadata"
 
 
 class Served(NamedTuple):
-    """A machine of a site: its name in URLs, its facts, and the policy for it."""
+    """A machine of a site: its name in URLs, its facts, and the policy for it.
+
+    *trial_of* is the name of the same machine without trial files, if this one is for dry runs.
+    """
 
     name: str
     machine: Machine
     policy: Policy
+    trial_of: str = ""
 
 
 class Site:
@@ -87,7 +92,8 @@ class Site:
         return dict(self._asked[machine])  # threads may add others
 
     def _asked_project(self, machine: str, name: str) -> AskedProject:
-        """Return where to note what an installer asks for."""
+        """Return where to note what an installer asks for; a dry run asks for the same projects."""
+        machine = self._machines[machine].trial_of or machine
         return self._asked[machine].setdefault(name, AskedProject()) if self._remembers else AskedProject()
 
     def respond(self, request: ClientRequest) -> ServerAnswer:
@@ -122,7 +128,7 @@ class Site:
             return html_response(request, *self._page_for_people(place.project))
         return error_response(404, "not found")
 
-    def _served(self, name: str) -> Served:
+    def served(self, name: str) -> Served:
         """Return a machine by its name; raises VariantError with the code NOT_FOUND."""
         if name not in self._machines:
             text = f"unknown machine {name!r}; machines of this server: {one_of(self._machines)}"
@@ -140,7 +146,7 @@ class Site:
 
         Raises VariantError if the upstream lacks the project, or fails, or if the name is invalid.
         """
-        served = self._served(machine)
+        served = self.served(machine)
         check_project_name(project)
         read = self._upstream.project(project)
         return self._pages.get(
@@ -152,13 +158,14 @@ class Site:
     ) -> RenderedProject:
         offered = offer(project, served.machine, served.policy, environments)
         ready = prepared_project(offered, self._upstream, streams=self._streams)
+        ready = trial_project(ready) if served.trial_of else ready
         for problem in ready.problems:
             self._report(problem)
         return RenderedProject(offered, ready)
 
     def _projects(self, request: ClientRequest, place: ProjectsPath) -> ServerAnswer:
         """Return the list of all projects."""
-        self._served(place.machine)
+        self.served(place.machine)
         _environments(request, place.environment)
         return page_response(request, partial(self._pages.projects, self._upstream.projects()))
 
@@ -187,16 +194,28 @@ class Site:
 
     def _file(self, request: ClientRequest, place: FilePath) -> ServerAnswer:
         """Return the answer to a request for a file."""
-        served = self._served(place.machine)
+        served = self.served(place.machine)
         filename = place.filename.removesuffix(_METADATA)
         is_metadata = filename != place.filename
         ready = self._pages.file(served.name, normalize(place.project), place.key, filename)
         ready = ready or _ready_file(place, served, self._upstream, filename, streams=self._streams)
-        if not is_metadata:
-            self._asked_project(served.name, normalize(place.project)).requested[filename] = ready.offered
         if is_metadata:
             return _metadata(request, place, ready, self._upstream)
+        if served.trial_of and (answer := _trial(ready, self._upstream)):
+            return answer
+        self._asked_project(served.name, normalize(place.project)).requested[filename] = ready.offered
         return _content(ready, self._upstream, streams=self._streams)
+
+
+def _trial(ready: Prepared, upstream: Upstream) -> ServerAnswer | None:
+    """Return a wheel for a dry run, which no installer may keep; None for another file."""
+    if not ready.file.filename.endswith(".whl"):
+        return None
+    content = trial_wheel(ready, ready.core_metadata or upstream.metadata_of(ready.offered.file))
+    if content is None:
+        return None
+    headers = {"Content-Type": "application/octet-stream", "Cache-Control": "no-store"}
+    return ServerAnswer(200, {**headers, "Content-Length": str(len(content))}, content)
 
 
 def _content(ready: Prepared, upstream: Upstream, *, streams: bool) -> ServerAnswer:

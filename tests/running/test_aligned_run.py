@@ -1,0 +1,137 @@
+"""`run --align` lets pip and uv install packages that agree on the values of aligned features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.ecosystem import Labels, MadeRelease, write_releases
+from helpers.offers import label_in
+from helpers.programs import empty_cache, run, run_here
+
+from variant_backend.cli.main import main
+
+BLAS: Labels = {"mkl": ("blas :: library :: mkl",), "openblas": ("blas :: library :: openblas",)}
+OPENBLAS: Labels = {"openblas": BLAS["openblas"], None: ()}
+# The best value of the first package is not that of most packages.
+RELEASES = [
+    MadeRelease("scinum", "2.1", labels={**BLAS, None: ()}, by_label={"openblas": ("sciopenblas",)}),
+    MadeRelease("scistat", "1.0", labels=OPENBLAS, requires=("scinum",)),
+    MadeRelease("scilearn", "1.0", labels=OPENBLAS, requires=("scistat",)),
+    MadeRelease("sciopenblas", "0.3"),
+]
+AGREED = {"scinum": "openblas", "scistat": "openblas", "scilearn": "openblas"}
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheels")
+    write_releases(folder, RELEASES)
+    return folder
+
+
+def through(
+    wheels: Path, home: Path, *command: object, align: tuple[str, ...] = ("--align", "blas"), ok: bool = True
+) -> tuple[int, str, str]:
+    """Run a command through the offer of some wheels; return exit code, output and errors."""
+    folders = {name: str(home) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+    options = ("--find-links", wheels, "--machine", "x86_64:v2", *align)
+    done = run("variant-backend", "run", *options, *command, cwd=home, ok=ok, **folders)
+    return done.returncode, done.stdout, done.stderr
+
+
+def uv_install(*arguments: object) -> tuple[object, ...]:
+    return ("uv", "pip", "install", *empty_cache(), "--target", "site", *arguments)
+
+
+def pip_install(*arguments: object) -> tuple[object, ...]:
+    return ("pip", "install", "--no-compile", "--target", "site", *arguments)
+
+
+def labels_in(site: Path) -> dict[str, str | None]:
+    names = [path.name.partition("-")[0] for path in site.glob("*.dist-info")]
+    return {name: label_in(site, name) for name in names if name != "sciopenblas"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("install", [pip_install, uv_install], ids=["pip", "uv"])
+def test_all_installed_packages_agree(
+    install: type[tuple[object, ...]], wheels: Path, tmp_path: Path
+) -> None:
+    _, _, errors = through(wheels, tmp_path, *install("scilearn"))
+    assert labels_in(tmp_path / "site") == AGREED
+    assert (tmp_path / "site" / "sciopenblas").is_dir()
+    assert "blas :: library" in errors
+    labels = "VARIANT_BACKEND_LABEL='scilearn#openblas, scinum#openblas, scistat#openblas'"
+    assert labels in errors
+
+
+def test_the_best_values_are_preferred_if_that_is_asked(wheels: Path, tmp_path: Path) -> None:
+    options = ("--align", "blas::library", "--prefer", "best", "--dry-run")
+    _, output, _ = through(wheels, tmp_path, *uv_install("scilearn"), align=options)
+    rows = dict(line.split()[:3:2] for line in output.splitlines()[1:])
+    assert rows == {"scinum": "mkl", "scistat": "(plain)", "scilearn": "(plain)"}
+
+
+def test_packages_follow_an_installed_variant(wheels: Path, tmp_path: Path) -> None:
+    through(wheels, tmp_path, *uv_install("scinum"), align=())
+    through(wheels, tmp_path, *uv_install("--quiet", "scilearn"))
+    assert labels_in(tmp_path / "site") == {"scinum": "mkl", "scistat": None, "scilearn": None}
+
+
+def test_a_package_that_is_replaced_does_not_count(wheels: Path, tmp_path: Path) -> None:
+    through(wheels, tmp_path, *uv_install("scinum"), align=())
+    through(wheels, tmp_path, *uv_install("--reinstall-package", "scinum", "scilearn"))
+    assert labels_in(tmp_path / "site") == AGREED
+
+
+def test_a_package_that_sync_removes_does_not_count(wheels: Path, tmp_path: Path) -> None:
+    through(wheels, tmp_path, *uv_install("scinum"), align=())
+    (tmp_path / "requirements.txt").write_text("scistat\n")
+    through(wheels, tmp_path, "uv", "pip", "sync", *empty_cache(), "--target", "site", "requirements.txt")
+    assert labels_in(tmp_path / "site") == {"scistat": "openblas"}
+
+
+def test_a_failed_dry_run_has_words_and_code_of_the_tool(wheels: Path, tmp_path: Path) -> None:
+    code, _, errors = through(wheels, tmp_path, *uv_install("--no-such-option", "scilearn"), ok=False)
+    assert code == 2
+    assert "error: uv cannot resolve the requirements\nerror: uv: " in errors
+    assert "unexpected argument '--no-such-option'" in errors
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_missing_package_is_an_error_before_the_command_starts(wheels: Path, tmp_path: Path) -> None:
+    code, _, errors = through(wheels, tmp_path, *uv_install("scilearn", "scinone"), ok=False)
+    assert code == 1
+    assert "scinone was not found" in errors
+
+
+def test_any_tool_obeys_an_assignment(wheels: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('assignment."blas::library" = "openblas"\n')
+    command = ("pip", "download", "--no-deps", "--dest", "site", "scinum")
+    through(wheels, tmp_path, *command, align=("--assignment", "a.toml"))
+    assert [path.name for path in (tmp_path / "site").iterdir()] == ["scinum-2.1-0_openblas-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--align", "blas", "tox"),
+            "--align: expected pip install, uv pip install or uv pip sync, got tox; write a lock file"
+            " with `variant-backend lock --align NS`, and use --assignment FILE",
+        ),
+        (
+            ("--align", "blas", "uv", "pip", "sync", "-"),
+            "--align: requirements on stdin cannot be read several times; write them to a file",
+        ),
+        (
+            ("--align", "blas", "--assignment", "a.toml", "pip", "install", "x"),
+            "--align and --assignment cannot be used together",
+        ),
+    ],
+)
+def test_other_uses_are_refused(arguments: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    done = run_here(main, "run", "-f", tmp_path, *arguments, cwd=tmp_path, ok=False)
+    assert done.exit_code == 2
+    assert message in done.stderr
