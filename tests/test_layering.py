@@ -94,6 +94,7 @@ PURE = {
     "graphs.alignment_search",
     "graphs.alignment_words",
     "graphs.assignment",
+    "graphs.assignment_count",
     "graphs.dependencies",
     "graphs.rounds",
     "graphs.uv_platforms",

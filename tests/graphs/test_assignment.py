@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
 import pytest
@@ -18,6 +18,7 @@ from variant_backend.graphs.assignment import (
     VariantOption,
     best_alignment,
 )
+from variant_backend.graphs.assignment_count import AssignmentCount, is_countable
 from variant_backend.variants.alignment import AlignedName, Assignment, Axis
 
 BLAS, OPENMP = ("blas", "library"), ("openmp", "runtime")
@@ -120,53 +121,90 @@ def outcome(packages: Sequence[AlignedPackage], domains: Domains) -> object:
     return alignment, cost_lines(alignment)
 
 
-def test_demands_that_are_too_wide_for_tables_equal_brute_force() -> None:
-    source = random.Random(1)
-    sizes = [3] * 8
+def random_demands(source: random.Random) -> tuple[list[int], list[Demand]]:
+    """Return the sizes of a few axes, and demands with options of up to three axes."""
+    sizes = [source.randint(1, 4) for _ in range(source.randint(0, 4))]
     demands = []
-    for weight in [1] * 12 + [30] * 2:
+    for _ in range(source.randint(0, 8)):
+        options = []
+        for _ in range(source.randint(0, 3)):
+            used = source.sample(range(len(sizes)), min(len(sizes), source.randint(0, 3)))
+            options.append({axis: random_values(source, sizes[axis]) for axis in used})
+        demands.append(Demand(tuple(options), source.choice([1, 1, 1, 5, 16])))
+    return sizes, demands
+
+
+def random_values(source: random.Random, size: int) -> frozenset[int]:
+    return frozenset(source.sample(range(size), source.choice([1, 1, size])))
+
+
+def wide_demands(source: random.Random) -> tuple[list[int], list[Demand]]:
+    """Return demands that are too wide for tables: their options use all axes, with 4,860 combinations."""
+    demands = []
+    for weight in [1] * 12 + [32] * 2:
         axes = source.sample(range(8), 8)
-        # Together, their options use all axes, and allow 4,860 combinations.
         parts = [axes[:1], axes[1:2], axes[2:5], axes[5:]]
         options = [{axis: frozenset([source.randrange(3)]) for axis in part} for part in parts]
         demands.append(Demand(tuple(options[: source.choice([2, 4, 4])]), weight))
-    by_weight = {
-        values: sum(demand.weight for demand in demands if is_met(demand, values))
-        for values in product(range(3), repeat=8)
-    }
-    most = max(by_weight.values())
-    search = AssignmentSearch(sizes, demands)
-    values, weight = search.heaviest()
-    assert by_weight[values] == weight == most
-    assert search.first_reaching(most) == max(by_weight, key=by_weight.__getitem__)
-    assert search.first_reaching(most + 1) is None
-    assert not search.is_cut
+    return [3] * 8, demands
+
+
+@pytest.mark.parametrize("way", [AssignmentCount, AssignmentSearch])
+@pytest.mark.parametrize(("made", "cases"), [(random_demands, CASES), (wide_demands, 2)])
+def test_both_ways_to_weigh_demands_equal_brute_force(
+    way: type[AssignmentCount | AssignmentSearch],
+    made: Callable[[random.Random], tuple[list[int], list[Demand]]],
+    cases: int,
+) -> None:
+    for seed in range(cases):
+        sizes, demands = made(random.Random(seed))
+        weights = {
+            values: sum(demand.weight for demand in demands if is_met(demand, values))
+            for values in product(*map(range, sizes))
+        }
+        weighed = way(sizes, demands)
+        values, most = weighed.heaviest()
+        assert weights[values] == most == max(weights.values()), seed
+        for weight in (0, 1, most // 2, most, most + 1, 4 * most + 1):
+            first = next((values for values, own in weights.items() if own >= weight), None)
+            assert weighed.first_reaching(weight) == first, (seed, weight)
+        assert not weighed.is_cut
+
+
+def test_many_assignments_are_searched() -> None:
+    assert is_countable([8] * 6)
+    assert not is_countable([8] * 7)
+    assert not is_countable([10_000])
 
 
 def is_met(demand: Demand, values: Sequence[int]) -> bool:
     return any(all(values[axis] in own for axis, own in option.items()) for option in demand.options)
 
 
+MANY_AXES = [("n", f"f{number:02}") for number in range(12)]
+MANY = dict.fromkeys(MANY_AXES, "abcd")
+
+
 def test_a_search_that_is_too_long_is_not_proven() -> None:
     source = random.Random(1)
-    domains = dict.fromkeys(AXES, "abcd")
     packages = [
-        package(str(number), {axis: source.choice("abcd") for axis in source.sample(AXES, 2)})
+        package(str(number), {axis: source.choice("abcd") for axis in source.sample(MANY_AXES, 2)})
         for number in range(60)
     ]
-    whole = best_alignment(packages, domains)
-    cut = best_alignment(packages, domains, most_nodes=6)
+    whole = best_alignment(packages, MANY)
+    cut = best_alignment(packages, MANY, most_nodes=20)
     assert (whole.is_proven, cut.is_proven) == (True, False)
     assert kept(packages, cut.assignment) <= kept(packages, whole.assignment)
     assert "not proven optimal" in cost_lines(cut)[-1]
     assert "not proven optimal" not in "".join(cost_lines(whole))
 
 
-def test_a_search_that_is_too_long_does_not_report_a_conflict() -> None:
-    packages = [blas("a", "mkl", fallback=False), package("b", {OPENMP: "iomp"}, fallback=False)]
-    domains = {BLAS: ["openblas", "mkl"], OPENMP: ["gomp", "iomp"]}
+@pytest.mark.parametrize("prefer", ["most", "best"])
+def test_a_search_that_is_too_long_does_not_report_a_conflict(prefer: Preference) -> None:
+    packages = [package(axis[1], {axis: "d"}, fallback=False) for axis in MANY_AXES]
     with pytest.raises(VariantError, match="no values that fit all packages in 1 steps"):
-        best_alignment(packages, domains, most_nodes=1)
+        best_alignment(packages, MANY, prefer, most_nodes=1)
+    assert {*best_alignment(packages, MANY, prefer).assignment.values()} == {"d"}
 
 
 def test_many_features_do_not_end_the_search() -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from ..variants.alignment import Assignment, Axis
 from .alignment_search import MOST_NODES, AssignmentSearch, Demand
+from .assignment_count import AssignmentCount, is_countable
 
 # The values that an assignment may give to each feature, in order: features by priority, values best first.
 Domains: TypeAlias = "Mapping[Axis, Sequence[str]]"
@@ -56,7 +57,8 @@ def first_fitting(
 ) -> FittedAssignment:
     """Return the first assignment, in the order of *domains*, that fits all packages without a fallback."""
     search = _search(packages, domains, most_nodes)
-    places = search.first_reaching(_required_weight(packages))
+    required = sum(package.is_required for package in packages)
+    places = search.first_reaching(required * _required_weight(packages))
     return FittedAssignment(None if places is None else _assignment(domains, places), not search.is_cut)
 
 
@@ -78,21 +80,27 @@ def _assignment(domains: Domains, places: Sequence[int]) -> Assignment:
 
 
 def _required_weight(packages: Sequence[AlignedPackage]) -> int:
-    """Return the weight of all packages without a fallback; each outweighs all packages with one."""
-    return (1 + len(packages)) * sum(package.is_required for package in packages)
+    """Return the weight of a package without a fallback: more than that of all packages with one."""
+    return 1 << len(packages).bit_length()
 
 
-def _search(packages: Sequence[AlignedPackage], domains: Domains, most_nodes: int) -> AssignmentSearch:
+def _search(
+    packages: Sequence[AlignedPackage], domains: Domains, most_nodes: int
+) -> AssignmentCount | AssignmentSearch:
+    """Return how to find assignments: all are weighed if they are few enough."""
     filled = [(axis, values) for axis, values in domains.items() if values]
     places = {
         axis: (number, {value: place for place, value in enumerate(values)})
         for number, (axis, values) in enumerate(filled)
     }
-    weight = 1 + len(packages)
+    weight = _required_weight(packages)
     demands = [
         Demand(_demanded(package, places), weight if package.is_required else 1) for package in packages
     ]
-    return AssignmentSearch([len(values) for _, values in filled], demands, most_nodes)
+    sizes = [len(values) for _, values in filled]
+    if is_countable(sizes):
+        return AssignmentCount(sizes, demands)
+    return AssignmentSearch(sizes, demands, most_nodes)
 
 
 def _demanded(
