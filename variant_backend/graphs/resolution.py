@@ -76,6 +76,11 @@ class Graph(NamedTuple):
         """What the aligned values cost, for people: one line for each feature, then for packages."""
         return cost_lines(self.alignment)
 
+    @property
+    def labels(self) -> dict[str, str | None]:
+        """The label of each package whose release has variants, None for its plain wheel."""
+        return {package.name: package.label for package in self.packages if package.ready.offered.wheel}
+
 
 class AlignedOffer(NamedTuple):
     """The *offer* to a graph that has settled, its *versions* by normalized name, and the *alignment*."""

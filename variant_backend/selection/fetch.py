@@ -22,8 +22,6 @@ from ..wheels.reading import Wheel, WheelFile, open_wheel
 from .download import download
 from .resolve import Pick, SdistPick
 
-_CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()
-
 
 class Fetched(NamedTuple):
     """A downloaded file: its final *path*, and the content of its variant.json, None if it has none.
@@ -235,7 +233,7 @@ def locked(picks: Sequence[Pick], results: Sequence[Fetched], lock: LockFile, *,
         path.parent,
         path.name,
         content,
-        is_ours=lambda present: force or _CREATED_HERE in present,
+        is_ours=lambda present: force or pylock.is_created_here(present),
         remedy="use --force to replace it",
     )
 
