@@ -106,7 +106,7 @@ def resolved_graph(
     """
     environments = environment_of_target(target)
     settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
-    packages = _packages(settled.offer, target, settled.versions, roots)
+    packages = graph_packages(settled.offer, target, settled.versions, roots)
     return Graph(packages, settled.alignment, settled.offer)
 
 
@@ -154,10 +154,13 @@ def _outcome(
         return RoundOutcome(newest_asked(asked.site.asked(asked.place.profile)), explained)
 
 
-def _packages(
-    offer: RunningOffer, target: Target, versions: Mapping[str, Version], roots: Sequence[RootRequirement]
+def graph_packages(
+    offer: RunningOffer,
+    target: Target,
+    versions: Mapping[str, Version],
+    roots: Sequence[RootRequirement] = (),
 ) -> tuple[GraphPackage, ...]:
-    """Return the packages of a graph with their files; raises VariantError."""
+    """Return the packages of a graph by name, with their files; raises VariantError."""
     from packaging.markers import default_environment
 
     read = map_in_threads(partial(_with_metadata, offer, target), sorted(versions.items()))
