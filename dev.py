@@ -9,6 +9,7 @@
     python3 dev.py projects build ten real projects, and compare the run times of their variants
     python3 dev.py installers
                             compare what each installer gets from the offer, with each server of packages
+    python3 dev.py aligned  compare aligned graphs that installers install with those of brute force
 
 Each creates the virtual environment `.venv` if it is missing, and installs the required packages there. The
 peer of the benchmarks has an environment of its own, `.venv-bench`, as it needs other versions. `agree` uses
@@ -37,6 +38,7 @@ GROUPS = {
     "bench": [],
     "projects": ["demo"],
     "installers": ["test"],
+    "aligned": ["test"],
 }
 
 
@@ -66,6 +68,7 @@ def main(arguments: list[str]) -> int:
         "prepare": [],
         "bench": [[python, "benchmarks/run.py", *more]],
         "installers": [[python, "tests/any_installer.py", *more]],
+        "aligned": [[python, "tests/aligned_graphs.py", *more]],
         "projects": [[python, "benchmarks/real_projects.py", *more]],
     }[chore]
     # All commands run: an error of style does not hide one of types.

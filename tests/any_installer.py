@@ -30,7 +30,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from helpers.ecosystem import MACHINES, ROOTS, Origin, origins, write_ecosystem
 from helpers.index_servers import INDEX_SERVERS
@@ -46,8 +46,14 @@ from variant_backend.variants.uv_behaviour import UV_FLAG, UV_VERSION
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "any-installer.md"
 PYTHONS = ("3.11", "3.12")
-_SERVER_PROGRAMS = {"devpi": ("devpi-server",), "pypiserver": ("pypiserver",)}
+SERVER_PROGRAMS = {"devpi": ("devpi-server",), "pypiserver": ("pypiserver",)}
 _UV = SCRIPTS / "uv"
+
+
+class Write(Protocol):
+    """Writes an ecosystem into a folder, as `write_ecosystem` does."""
+
+    def __call__(self, folder: Path, *, machine: str | None = None) -> None: ...
 
 
 class Place(NamedTuple):
@@ -77,8 +83,8 @@ class Cell(NamedTuple):
 def main(arguments: Sequence[str]) -> int:
     """Measure all cells, and write the table; return the exit code."""
     options = _options(arguments)
-    place = Place(options.folder.absolute(), {version: _python(version) for version in PYTHONS})
-    _make_environments(place)
+    place = Place(options.folder.absolute(), {version: find_python(version) for version in PYTHONS})
+    make_environments(place, {**TOOLS, **SERVER_PROGRAMS})
     write_index(place.published)
     expected = {
         (machine, version): oracle(place.published.parent, python, machine)
@@ -113,7 +119,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _python(version: str) -> Path:
+def find_python(version: str) -> Path:
     """Return an interpreter of this version: one on PATH, one of pyenv, or one that uv provides."""
     candidates = [shutil.which(f"python{version}"), *_pyenv_pythons(version)]
     for candidate in filter(None, candidates):
@@ -139,10 +145,10 @@ def _pyenv_pythons(version: str) -> list[str]:
     return [str(path) for path in sorted(root.glob(f"versions/{version}.*/bin/python"))]
 
 
-def _make_environments(place: Place) -> None:
+def make_environments(place: Place, tools: Mapping[str, Sequence[str]]) -> None:
     """Create the environments of installers and servers that are missing."""
     newest = place.pythons[PYTHONS[0]]
-    wanted = {name: (newest, packages) for name, packages in {**TOOLS, **_SERVER_PROGRAMS}.items()}
+    wanted = {name: (newest, packages) for name, packages in tools.items()}
     for name in [name for name in wanted if name.startswith("pip-")]:  # pip installs for its own Python
         _, packages = wanted.pop(name)
         wanted |= {f"{name}-{version}": (python, packages) for version, python in place.pythons.items()}
@@ -155,25 +161,31 @@ def _make_environments(place: Place) -> None:
             done.touch()
 
 
-def write_index(folder: Path, machine: str | None = None) -> None:
-    """Write the ecosystem with static index pages; *machine* as in `write_ecosystem`."""
+def write_index(folder: Path, machine: str | None = None, write: Write = write_ecosystem) -> None:
+    """Write an ecosystem with static index pages; *machine* as in `write_ecosystem`."""
     shutil.rmtree(folder, ignore_errors=True)
-    write_ecosystem(folder, machine=machine)
+    write(folder, machine=machine)
     command = (SCRIPTS / "variant-backend", "index", "--quiet", "--simple", folder)
     subprocess.run([*map(str, command)], check=True, capture_output=True)
 
 
-def oracle(folder: Path, python: Path, machine: str) -> dict[str, Origin]:
+def oracle(
+    folder: Path,
+    python: Path,
+    machine: str,
+    write: Write = write_ecosystem,
+    roots: Sequence[str] = ROOTS,
+) -> dict[str, Origin]:
     """Return what uv with its flag installs from the same projects for a machine.
 
     The folder has the published projects, and gets those for the oracle.
     """
     wheels = folder / machine
-    write_index(wheels, machine)
+    write_index(wheels, machine, write)
     with tempfile.TemporaryDirectory(dir=folder) as name:
         options = ("--python", python, "--target", "target", "--no-config", "--no-cache")
         flag = ("--preview-features", "wheel-variants", "--default-index", (wheels / "simple").as_uri())
-        start((_UV, "pip", "install", *options, *flag, *ROOTS), Path(name), _forced(machine))
+        start((_UV, "pip", "install", *options, *flag, *roots), Path(name), _forced(machine))
         return origins(Path(name, "target"), wheels, folder / "published")
 
 
@@ -227,7 +239,7 @@ def _page(table: Mapping[str, Mapping[str, Cell]], place: Place) -> str:
         pythons=" and ".join(PYTHONS),
         flag=UV_FLAG,
         table="\n".join(f"| {' | '.join(row)} |" for row in rows),
-        versions="\n".join(f"- {text}" for text in _versions(place)),
+        versions="\n".join(f"- {text}" for text in versions_in(place, {**TOOLS, **SERVER_PROGRAMS})),
     )
 
 
@@ -237,10 +249,10 @@ def _shown(cell: Cell | None) -> str:
     return f"**no**: {len(cell.problems)} different" if cell.problems else f"yes, {cell.wheels}"
 
 
-def _versions(place: Place) -> Iterator[str]:
+def versions_in(place: Place, tools: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield the names and versions of installers and servers."""
     yield f"uv {UV_VERSION}"
-    for name, packages in sorted({**TOOLS, **_SERVER_PROGRAMS}.items()):
+    for name, packages in sorted(tools.items()):
         folder = place.tools / (f"{name}-{PYTHONS[0]}" if name.startswith("pip-") else name)
         package = re.split(r"[=<\[]", packages[0])[0]
         (info,) = folder.glob(f"lib/python3*/site-packages/{package.replace('-', '_')}-*.dist-info")
@@ -257,7 +269,7 @@ def _column(
     options: argparse.Namespace,
 ) -> dict[str, Cell]:
     """Measure all installers with a server, except for cells that were right with the same code."""
-    results = place.folder / "results" / _digest_of_code()
+    results = place.folder / "results" / digest_of_code()
     results.mkdir(parents=True, exist_ok=True)
     files = {i: results / re.sub(r"[^a-z0-9]+", "-", f"{i.name} {server}".lower()) for i in INSTALLERS}
     wanted = [i for i in INSTALLERS if options.only in i.name or options.only in server]
@@ -278,7 +290,7 @@ def _read_cell(path: Path) -> Cell:
     return Cell(tuple(problems), wheels)
 
 
-def _digest_of_code() -> str:
+def digest_of_code() -> str:
     """Return a short digest of this project's code and of the installers."""
     digest = hashlib.sha256(repr(TOOLS).encode())
     for path in sorted([*ROOT.glob("variant_backend/**/*.py"), *Path(__file__).parent.glob("helpers/*.py")]):
@@ -289,13 +301,17 @@ def _digest_of_code() -> str:
 @contextmanager
 def _started(place: Place, server: str) -> Iterator[tuple[str, str]]:
     """Start a server and the offer of its index; yield the URLs of both."""
+    with started_server(place, server) as url, _offer(url, place) as site:
+        yield url, site
+
+
+@contextmanager
+def started_server(place: Place, server: str) -> Iterator[str]:
+    """Start a server of the published projects; yield the URL of its index."""
     with tempfile.TemporaryDirectory(dir=place.folder) as scratch:
         programs = place.tools / re.sub(r"\W.*", "", server) / "bin"
-        with (
-            INDEX_SERVERS[server](place.published, Path(scratch), programs) as url,
-            _offer(url, place) as site,
-        ):
-            yield url, site
+        with INDEX_SERVERS[server](place.published, Path(scratch), programs) as url:
+            yield url
 
 
 @contextmanager

@@ -59,13 +59,13 @@ def publish_random_wheels(index: Path, scratch: Path, name: str, chance: random.
 
 @pytest.mark.agreement
 def test_uv_and_pip_install_the_file_that_a_graph_has(tmp_path: Path) -> None:
-    index, chance, target = tmp_path / "index", random.Random(5), running_target()
+    index, chance = tmp_path / "index", random.Random(5)
     index.mkdir()
     partly_yanked = {name for name in NAMES if publish_random_wheels(index, tmp_path, name, chance)}
-    here, environments = Machine(), environment_of_target(target)
+    here, environments = Machine(), environment_of_target(running_target())
     with running_offer(Sources.of([], [index.as_uri()]), here, Policy()) as offer:
         read = partial(offer.site.project, offer.place.profile, environments=environments)
-        files = {name: best_file(read(name), "1.0", target) for name in NAMES}
+        files = {name: best_file(read(name), "1.0", environments.asking[0]) for name in NAMES}
         best = {name: ready.file.filename for name, ready in files.items() if ready}
         pins = [f"{name}==1.0" for name in best]
         options = ["--no-deps", "--target"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.offers import label_in, make_variants
-from helpers.programs import run
+from helpers.programs import run, run_here
 
 from variant_backend.cli.main import main
 
@@ -117,6 +117,24 @@ def test_all_dependencies_are_downloaded_with_the_wanted_labels(ecosystem: Path,
     install = ("install", "--quiet", "--no-index", "--find-links", plain, "--target", site)
     run("pip", *install, "scialg", "scigrid")
     assert label_in(site, "scialg") == label_in(site, "scinum") == "mkl"
+
+
+def test_a_lock_and_a_mirror_take_labels(ecosystem: Path, tmp_path: Path) -> None:
+    source = ("--find-links", ecosystem, "--machine", f"gpu={MACHINE[1]}", "-o", tmp_path / "out")
+    result = run_here(main, "lock", "scialg>=1#openblas", "scinum#(plain)", *source, "--json")
+    (file,) = json.loads(result.stdout)["files"]
+    assert labels_of(file["packages"]) == {"scialg": "openblas", "scinum": None, "sciopenblas": None}
+    refused = run_here(main, "lock", "scialg#mkl", "scialg#openblas", *source, ok=False)
+    assert refused.exit_code == 2
+    assert "REQUIREMENT: scialg: two labels are requested: mkl and openblas" in refused.stderr
+
+
+def test_an_sdist_is_downloaded_if_no_wheel_fits(ecosystem: Path, tmp_path: Path) -> None:
+    options = ("--find-links", ecosystem, "-o", tmp_path, "--with-dependencies", "--path", tmp_path)
+    packages = fetched("scisource", *options, *MACHINE)["packages"]
+    (sdist,) = (package["filename"] for package in packages if package["name"] == "scisource")
+    assert sdist == "scisource-1.0.tar.gz"
+    assert (tmp_path / sdist).read_bytes() == (ecosystem / sdist).read_bytes()
 
 
 def test_a_label_that_no_release_has_is_an_error_of_the_resolver(ecosystem: Path, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ class Job(NamedTuple):
     """One installation: an empty *folder*, the *python* to install for, its *version*, and the *index_url*.
 
     *through* is put before the first words of each command: `variant-backend run ... --`. *tools* has the
-    environments of the tools.
+    environments of the tools. *roots* are the projects that pip and uv install.
     """
 
     folder: Path
@@ -68,6 +68,7 @@ class Job(NamedTuple):
     index_url: str
     tools: Path
     through: tuple[str, ...] = ()
+    roots: Sequence[str] = ROOTS
 
     def write(self, **files: str) -> None:
         """Write text files; a name's last part after `__` is its suffix."""
@@ -114,19 +115,19 @@ def clean_environment(home: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home), "PATH": paths, "PIP_CONFIG_FILE": os.devnull, "NO_COLOR": "1"}
 
 
-def _pip(number: str) -> Install:
+def installing_with_pip(number: str) -> Install:
     def install(job: Job) -> Installed:
         python = job.tools / f"pip-{number}-{job.version}" / "bin" / "python"
         options = ("--disable-pip-version-check", "--no-compile", "--target", "target")
-        job.start(python, "-m", "pip", "install", *options, *ROOTS, PIP_INDEX_URL=job.index_url)
+        job.start(python, "-m", "pip", "install", *options, *job.roots, PIP_INDEX_URL=job.index_url)
         return Installed(job.folder / "target")
 
     return install
 
 
-def _uv_pip(job: Job) -> Installed:
+def install_with_uv(job: Job) -> Installed:
     options = ("--python", job.python, "--target", "target")
-    job.start(SCRIPTS / "uv", "pip", "install", *options, *ROOTS, UV_DEFAULT_INDEX=job.index_url)
+    job.start(SCRIPTS / "uv", "pip", "install", *options, *job.roots, UV_DEFAULT_INDEX=job.index_url)
     return Installed(job.folder / "target")
 
 
@@ -241,10 +242,10 @@ class Installer(NamedTuple):
 
 
 INSTALLERS = (
-    Installer("pip 23", "run", _pip("23"), "pip-23"),
-    Installer("pip 24", "run", _pip("24"), "pip-24"),
-    Installer("pip 26", "run", _pip("26"), "pip-26"),
-    Installer("`uv pip`", "run", _uv_pip),
+    Installer("pip 23", "run", installing_with_pip("23"), "pip-23"),
+    Installer("pip 24", "run", installing_with_pip("24"), "pip-24"),
+    Installer("pip 26", "run", installing_with_pip("26"), "pip-26"),
+    Installer("`uv pip`", "run", install_with_uv),
     Installer("tox", "run", _tox, "tox"),
     Installer("nox", "run", _nox, "nox"),
     Installer("hatch", "run", _hatch, "hatch"),

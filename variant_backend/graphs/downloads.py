@@ -14,9 +14,10 @@ from ..serving.running_offer import running_offer
 from ..variants.filename import is_same_version
 from ..variants.joined_requests import JoinedRequests
 from ..variants.namespace_support import Support
+from .aligned_names import check_aligned_names
 from .requested import AlignedPicks
 from .resolution import Graph, GraphPackage, Wishes, resolved_graph
-from .resolvers import Requested, resolved_by_uv
+from .resolvers import Requested, Resolver
 
 
 def downloads_of(graph: Graph) -> Iterator[Pick | SdistPick]:
@@ -56,6 +57,7 @@ def graph_picks(
     policy: Policy,
     target: Target,
     wishes: Wishes,
+    resolver: Resolver,
 ) -> AlignedPicks:
     """Return the files of the whole graph of some requests; raises VariantError if there is none."""
     policy = policy._replace(labels=joined.labels(), align=())
@@ -66,6 +68,13 @@ def graph_picks(
         texts = tuple(request.requirement for request in joined.requests)
         requested = Requested(texts, (), (constraints,))
         graph = resolved_graph(
-            offer, machine, policy, target, wishes, lambda place: resolved_by_uv(requested, place, target)
+            offer,
+            machine,
+            policy,
+            target,
+            wishes,
+            lambda place: resolver(requested, place, target),
+            requested.roots(),
         )
+        check_aligned_names(wishes.align, [graph])
         return AlignedPicks(tuple(downloads_of(graph)), (), graph.alignment)

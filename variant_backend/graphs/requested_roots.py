@@ -73,7 +73,7 @@ def _root(line: RequirementLine) -> RootRequirement:
     hashes = frozenset(match.lower() for match in _HASH.findall(line.text))
     shown = shown_url(text)
     place = line.place or repr(shown)
-    got = f", got {shown!r}" if line.place else ""
+    got = f" {shown!r}" if line.place else ""
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
@@ -84,7 +84,7 @@ def _root(line: RequirementLine) -> RootRequirement:
         requirement = None
     if requirement is None or requirement.url is not None or requirement.name.endswith(_ARCHIVES):
         raise VariantError(
-            f"expected a package of the index{got or ', got a path or URL'}", place=place, hint=_NAMED
+            f"expected a package of the index, got the path or URL{got}", place=place, hint=_NAMED
         )
     return RootRequirement(line.place or text, requirement, hashes)
 

@@ -11,7 +11,7 @@ from ..errors import RequestError, VariantError
 from ..lowlevel.threads import map_in_threads
 from ..machine.support import Machine, Policy
 from ..selection.target import Target
-from ..serving.environments import Environments, environment_of_target, name_of_target
+from ..serving.environments import Environments, environment_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
@@ -120,15 +120,15 @@ def aligned_offer(
 ) -> AlignedOffer:
     """Return the offer in which the packages of a graph agree.
 
-    Packages that are installed on the machine, and that the graph does not replace, count for the alignment.
-    Raises VariantError if there is no graph: with the resolver's words, or with packages and their values.
+    Packages that are installed on the machine count, too, unless the graph replaces them. Raises VariantError
+    if there is no graph: with the resolver's words, or with packages and the values that they require.
     """
     align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
-    reader = PackageReader(offer.upstream, machine, policy, environments, align)
+    chooser = GraphChooser(PackageReader(offer.upstream, machine, policy, environments, align), wishes.prefer)
     choices: list[GraphChoice] = []
 
     def choose(done: GraphRound) -> GraphState:
-        choices.append(GraphChooser(reader, wishes.prefer).choice(done))
+        choices.append(chooser.choice(done))
         return choices[-1].state
 
     try:
@@ -163,7 +163,8 @@ def graph_packages(
     """Return the packages of a graph by name, with their files; raises VariantError."""
     from packaging.markers import default_environment
 
-    read = map_in_threads(partial(_with_metadata, offer, target), sorted(versions.items()))
+    environments = environment_of_target(target)
+    read = map_in_threads(partial(_with_metadata, offer, environments), sorted(versions.items()))
     if problems := [
         problem
         for package, _ in read
@@ -177,15 +178,14 @@ def graph_packages(
 
 
 def _with_metadata(
-    offer: RunningOffer, target: Target, pin: tuple[str, Version]
+    offer: RunningOffer, environments: Environments, pin: tuple[str, Version]
 ) -> tuple[GraphPackage, bytes]:
     """Return a package with its file, and its METADATA; raises VariantError."""
     name, version = pin
-    project = offer.site.project(offer.place.profile, name, environment_of_target(target))
-    ready = best_file(project, str(version), target)
+    (slot,) = environments.asking
+    project = offer.site.project(offer.place.profile, name, environments)
+    ready = best_file(project, str(version), slot)
     if ready is None:
-        raise VariantError(
-            f"no file of this version fits {name_of_target(target)}", place=f"{name} {version}"
-        )
+        raise VariantError(f"no file of this version fits {slot.name}", place=f"{name} {version}")
     metadata = metadata_of_file(ready, offer.upstream)
     return GraphPackage(name, version, ready, requires_python=python_in(metadata)), metadata
