@@ -137,9 +137,21 @@ def test_an_sdist_is_downloaded_if_no_wheel_fits(ecosystem: Path, tmp_path: Path
     assert (tmp_path / sdist).read_bytes() == (ecosystem / sdist).read_bytes()
 
 
-def test_a_label_that_no_release_has_is_an_error_of_the_resolver(ecosystem: Path, tmp_path: Path) -> None:
-    options = ("--find-links", ecosystem, "-o", tmp_path / "out", "--path", tmp_path, "--with-dependencies")
-    result = invoke("scialg#cuda*", *options, *MACHINE)
-    assert result.exit_code == 1
-    assert "scialg" in result.stderr
+@pytest.mark.parametrize(
+    ("request_text", "message"),
+    [
+        ("scialg#cuda*", "scialg#cuda*: no label matches 'cuda*'; existing labels: (plain), mkl, openblas"),
+        ("scialg#mlk", "scialg#mlk: unknown label 'mlk' (did you mean 'mkl'?)"),
+        ("scitools#mkl", "scitools#mkl: unknown label 'mkl'; existing labels: (none)"),
+    ],
+)
+def test_a_label_that_no_release_has_is_an_error(
+    request_text: str, message: str, ecosystem: Path, tmp_path: Path
+) -> None:
+    options = ("--find-links", ecosystem, "-o", tmp_path / "out")
+    result = invoke(request_text, *options, "--with-dependencies", *MACHINE, "--path", tmp_path)
+    locked = run_here(main, "lock", request_text, *options, ok=False)
+    for one in (result, locked):
+        assert one.exit_code == 2
+        assert f"error: {message}" in one.stderr
     assert not (tmp_path / "out").exists()

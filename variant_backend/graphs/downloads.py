@@ -18,6 +18,7 @@ from .aligned_names import check_aligned_names
 from .requested import AlignedPicks
 from .resolution import Graph, GraphPackage, Wishes, resolved_graph
 from .resolvers import Requested, Resolver
+from .wanted_labels import check_wanted_labels
 
 
 def downloads_of(graph: Graph) -> Iterator[Pick | SdistPick]:
@@ -62,6 +63,7 @@ def graph_picks(
     """Return the files of the whole graph of some requests; raises VariantError if there is none."""
     policy = policy._replace(labels=joined.labels(), align=())
     with running_offer(sources, machine, policy) as offer, temporary_folder() as folder:
+        check_wanted_labels(policy, offer.upstream)
         constraints = folder / "constraints.txt"
         lines = "".join(f"{constraint.requirement}\n" for constraint in joined.constraints)
         constraints.write_text(lines, encoding="utf-8")
