@@ -84,6 +84,23 @@ def test_aligned_packages_do_not_depend_on_the_order(ecosystem: Path, tmp_path: 
         assert answer["assignment"] == answers[0]["assignment"]
 
 
+def test_packages_of_another_platform_are_aligned_without_an_environment(
+    ecosystem: Path, tmp_path: Path
+) -> None:
+    options = (
+        "--find-links",
+        ecosystem,
+        "-o",
+        tmp_path,
+        "--platform",
+        "manylinux_2_28_x86_64",
+        "--python",
+        "3.11",
+    )
+    answer = fetched("scinum", "scialg#openblas", *options, "--align", "blas::library", *MACHINE)
+    assert labels_of(answer["packages"]) == {"scinum": "openblas", "scialg": "openblas"}
+
+
 def test_a_lock_file_is_aligned_like_an_index(ecosystem: Path, tmp_path: Path) -> None:
     lock, out = tmp_path / "pylock.toml", tmp_path / "out"
     options = (*MACHINE, "--path", tmp_path, "--align", "blas")

@@ -63,7 +63,7 @@ _NO_REQUEST = "missing REQUIREMENT; name packages, or a file with --requirement 
     help="Write a lock file; without REQUIREMENT, download from it.",
 )
 @force_option
-@selection_options
+@partial(selection_options, aligns_packages=True)
 @click.pass_obj
 def fetch_command(
     printer: Printer,
