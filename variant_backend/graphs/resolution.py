@@ -133,6 +133,8 @@ def aligned_offer(
 
     try:
         settled = settled_graph(partial(_outcome, offer, machine, policy, resolve), choose)
+    except RequestError:
+        raise
     except VariantError as error:
         objections = (choice.objection.problems for choice in choices if choice.objection)
         raise VariantError(*dict.fromkeys([*error.problems, *chain.from_iterable(objections)])) from None
