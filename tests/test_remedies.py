@@ -1142,7 +1142,7 @@ COMMANDS = [
         "fetch demo -f dist -o out --force",
     ),
     error(
-        "existing labels: fast, null, safe",
+        "existing labels: (plain), fast, null, safe",
         nothing,
         release(),
         "fetch demo#fsat -f dist -o out",
@@ -1173,6 +1173,7 @@ COMMANDS = [
 ]
 TO_STUB = "stub dist --base-url https://example.org -o out"
 PIN = "write PACKAGE, PACKAGE==VERSION, PACKAGE#LABEL or PACKAGE==VERSION#LABEL"
+REQUEST = "write PACKAGE, PACKAGE==VERSION, PACKAGE>=VERSION or PACKAGE#LABEL"
 FIRST = wheel(), ran(f"make-variant -l v3 -p x86_64::level::v3 {PLAIN} -o dist"), ran("index dist")
 PLAIN_OR_NULL = "add a plain wheel, or a null variant (`make-variant --null --pyproject FILE WHEEL`)"
 LEVELS = """\
@@ -1393,7 +1394,15 @@ ARGUMENTS = [
         ),
         "explain demo -f dist --machine m.toml",
     ),
-    error(PIN, nothing, release(), "explain 'demo>0' -f dist", "explain demo==1.0 -f dist"),
+    error(REQUEST, nothing, release(), "explain 'demo >> 0' -f dist", "explain demo==1.0 -f dist"),
+    error(PIN, nothing, release(), f"{TO_STUB} --package 'demo>0'", f"{TO_STUB} --package demo==1.0"),
+    error(
+        "remove it, and use --index-url",
+        nothing,
+        release(files({"wrong.txt": "demo\n-i dist", "right.txt": "demo"})),
+        "fetch -r wrong.txt -o out",
+        "fetch -r right.txt -f dist -o out",
+    ),
     error(
         "write '==': demo==1.0", nothing, release(), "explain demo=1.0 -f dist", "explain demo==1.0 -f dist"
     ),

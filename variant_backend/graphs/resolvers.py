@@ -47,11 +47,15 @@ _KEPT = {
 
 
 class Requested(NamedTuple):
-    """What to resolve: requirements, requirements files, and files with constraints."""
+    """What to resolve: requirements, requirements files, and files with constraints.
+
+    *labels* are the wanted labels of named packages, as in `Policy`.
+    """
 
     requirements: tuple[str, ...]
     files: tuple[Path, ...] = ()
     constraints: tuple[Path, ...] = ()
+    labels: Mapping[str, str] = {}  # no code changes this default
 
     def roots(self) -> tuple[RootRequirement, ...]:
         """Return all requirements and constraints; raises RequestError if the offer cannot have one."""
