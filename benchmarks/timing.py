@@ -115,6 +115,14 @@ def faster(limit: float, subject: str, ours: Timed, peer: Timed) -> Figure:
     return Figure(subject, shown(ours), shown(peer), text, promise, ratio >= limit)
 
 
+def within(milliseconds: int, subject: str, ours: Timed, peer: Timed) -> Figure:
+    """Return the figure of a command that may take at most some *milliseconds*, beside that of a peer."""
+    part = median(ours.seconds) * 1000 / milliseconds
+    fastest = min(ours.seconds) * 1000 / milliseconds
+    text = f"{part:.2f} of the limit, fastest run {fastest:.2f}"
+    return Figure(subject, shown(ours), shown(peer), text, f"at most {milliseconds} ms", part <= 1)
+
+
 def ratios(first: Timed, second: Timed) -> tuple[float, float]:
     """Return two ratios of the first to the second: the median of all turns, and of the fastest runs.
 

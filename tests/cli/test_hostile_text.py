@@ -371,6 +371,8 @@ SOUND_ARGUMENTS = {
     "state": "--path site",
     "serve": "--index-url release --host 192.0.2.1",  # it cannot listen there, so it ends
     "stub": "release --base-url https://example.org -o out",
+    "lock": "demo --find-links release -o out",
+    "mirror": "demo --find-links release --machine m=x86_64:v2 -o out",
     "mend": "release/demo-1.0-py3-none-any-fast.whl -o out",
     "unmake": "release/demo-1.0-py3-none-any-fast.whl -o out",
     "upgrade": "release/demo-1.0-py3-none-any-fast.whl -o out",

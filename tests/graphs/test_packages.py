@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.ecosystem import Labels, MadeRelease
 from helpers.graphs import BLAS, OPENMP, graph_in, made, names_and_labels
 from helpers.made_modules import made_elf
 from helpers.made_wheels import make_wheel
-from helpers.offers import machine
+from helpers.offers import CUDA, machine
 from helpers.programs import run
 from packaging.version import Version
 
 from variant_backend.errors import VariantError
+from variant_backend.formats.hardware_file import Hardware
 from variant_backend.formats.release import Release
 from variant_backend.graphs.assignment import AlignedPackage, VariantOption
 from variant_backend.graphs.installed_values import with_installed
@@ -31,6 +33,8 @@ MKL: Labels = {"mkl": [BLAS.format("mkl")]}
 OPENBLAS: Labels = {"openblas": [BLAS.format("openblas")]}
 GOMP: Labels = {"gomp": [OPENMP.format("gomp")]}
 PLAIN: Labels = {None: []}
+# This variable makes uv install variants for a GPU on a machine without one.
+FORCED: dict[str, Any] = {"NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.8"}
 
 
 def supports(name: str, supported: Supported) -> GraphRelease:
@@ -105,7 +109,7 @@ def environment(tmp_path: Path, *wheels: Path) -> Machine:
     site.mkdir(exist_ok=True)
     flags = ("--quiet", "--no-index", "--no-deps", "--preview-features", "wheel-variants")
     if wheels:
-        run("uv", "pip", "install", *flags, "--target", site, *wheels)
+        run("uv", "pip", "install", *flags, "--target", site, *wheels, **FORCED)
     installed, problems = with_installed(HERE, [site], [AlignedName("blas")])
     assert problems == []
     return installed
@@ -138,6 +142,18 @@ def test_packages_follow_a_value_that_only_an_installed_variant_has(tmp_path: Pa
     graph = graph_in(packages, ["withopenblas"], ["blas"], on=on)
     assert graph.alignment.assignment == {("blas", "library"): "mkl"}
     assert names_and_labels(graph) == {"withopenblas 1": None}
+
+
+def test_a_value_of_an_installed_variant_is_supported_if_no_source_knows(
+    tmp_path: Path, packages: Path
+) -> None:
+    gpu: Labels = {"cu13": [CUDA.format("13.0")], "cu12": [CUDA.format("12.8")]}
+    made(packages, MadeRelease("first", "1", labels=gpu), MadeRelease("second", "1", labels=gpu))
+    on = environment(tmp_path, variant(packages, "first", "cu12"))._replace(hardware=Hardware({}))
+    graph = graph_in(packages, ["second"], ["nvidia"], on=on)
+    assert names_and_labels(graph) == {"second 1": "cu12"}
+    with pytest.raises(VariantError, match="second"):
+        graph_in(packages, ["second"], on=on)
 
 
 def test_packages_follow_the_runtime_of_an_installed_plain_package(tmp_path: Path, packages: Path) -> None:

@@ -38,8 +38,8 @@ def http_server(folder: Path, _: Path, __: Path) -> Iterator[str]:
 
 
 @contextmanager
-def nginx(folder: Path, scratch: Path, programs: Path) -> Iterator[str]:
-    """Serve static pages with nginx."""
+def nginx(folder: Path, scratch: Path, programs: Path, index: str = "simple/") -> Iterator[str]:
+    """Serve static pages with nginx; *index* is the path of the index in the folder."""
     port = _free_port()
     kinds = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{_nginx_path(kind)} {scratch}/{kind};" for kind in kinds)
@@ -54,8 +54,8 @@ def nginx(folder: Path, scratch: Path, programs: Path) -> Iterator[str]:
         text = f"user root;{text}"  # its own user may not read this folder
     (scratch / "nginx.conf").write_text(text)
     command = (_program("nginx", programs), "-e", scratch / "error.log", "-c", scratch / "nginx.conf")
-    with _running(*command, url=f"http://127.0.0.1:{port}/simple/", log=scratch / "log"):
-        yield f"http://127.0.0.1:{port}/simple/"
+    with _running(*command, url=f"http://127.0.0.1:{port}/{index}", log=scratch / "log"):
+        yield f"http://127.0.0.1:{port}/{index}"
 
 
 def _nginx_path(kind: str) -> str:

@@ -417,10 +417,10 @@ def test_a_request_without_a_compatible_wheel_is_an_error(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "missing PACKAGE; name packages, or a lock file with --pylock FILE"),
+        ([], "missing REQUIREMENT; name packages, or a file with --requirement FILE or --pylock FILE"),
         (["demo", "-o", "out"], "missing source; add --find-links DIR or --index-url URL"),
         (["demo", "--find-links", "."], "missing folder for the wheels; add --output DIR"),
-        (["demo>1", "x#", "--find-links", "."], "'demo>1': expected one version, got '>1'"),
+        (["demo >> 1", "x#", "--find-links", "."], "REQUIREMENT: 'demo >> 1': "),
         (["demo", "--find-links", ".", "--pylock", "lock.toml"], "invalid name of a lock file: 'lock.toml'"),
         (["--pylock", "pylock.toml"], "missing folder for the wheels; add --output DIR"),
         (

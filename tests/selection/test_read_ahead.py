@@ -25,7 +25,7 @@ from variant_backend.selection.releases import Sources, find_listings
 from variant_backend.selection.select import Selection, select
 from variant_backend.selection.target import Target
 from variant_backend.selection.uv_selection import uv_select
-from variant_backend.variants.requirements import Pin
+from variant_backend.variants.requirements import PackageRequest
 
 TARGET = Target(Version("3.12.1"), (Tag("py3", "none", "any"),), here=False)
 FIT = encoded(only(DOCUMENT, "fast"))
@@ -144,7 +144,7 @@ def publish(folder: Path, contents: list[bytes]) -> None:
 
 
 def selected_on(server: Server) -> Selection:
-    return select(Pin("demo"), Sources((), (server.url,)), Machine(), Policy(), TARGET)
+    return select(PackageRequest.parse("demo"), Sources((), (server.url,)), Machine(), Policy(), TARGET)
 
 
 @contextmanager

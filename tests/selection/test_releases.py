@@ -31,7 +31,7 @@ from variant_backend.selection.releases import (
 )
 from variant_backend.selection.select import Selection, select
 from variant_backend.selection.target import Target
-from variant_backend.variants.requirements import Pin
+from variant_backend.variants.requirements import PackageRequest
 
 TARGET = Target(Version("3.12.1"), (Tag("py3", "none", "any"),), here=False)
 MACHINE, POLICY = Machine(), Policy()
@@ -70,7 +70,9 @@ def evaluated(listing: Listing) -> Evaluation:
 
 
 def selected_from(sources: Sources, version: str | None = None) -> Selection:
-    return select(Pin("demo", Version(version) if version else None), sources, MACHINE, POLICY, TARGET)
+    return select(
+        PackageRequest.parse(f"demo=={version}" if version else "demo"), sources, MACHINE, POLICY, TARGET
+    )
 
 
 def selected(*folders: Path, version: str | None = None) -> str | None:

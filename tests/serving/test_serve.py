@@ -314,7 +314,7 @@ ERRORS = {
     "-i . --machine a=cuda:12.8 --machine a=h100": "duplicate machine 'a'",
     "-i . --machine health=cuda:12.8": "the name 'health' is used by other pages",
     "-i . --machine project=cuda:12.8": "the name 'project' is used by other pages",
-    "-i . --machine cuda:12.8": "'cuda:12.8' cannot be part of a URL; write NAME=cuda:12.8",
+    "-i . --machine cuda:12.8": "'cuda:12.8' cannot be part of a URL or a filename; write NAME=cuda:12.8",
     "-i . --machine h1000": "h1000",
     "-i . --machine gpu=typo.toml": "unknown namespace 'nvida'",
     "-i . --policy typo-policy.toml": "unknown namespace 'nvida'",

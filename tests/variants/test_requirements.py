@@ -1,4 +1,4 @@
-"""A request is PACKAGE[==VERSION][#LABEL] and nothing else."""
+"""A pin is PACKAGE[==VERSION][#LABEL] and nothing else; a request is a requirement with a label."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from variant_backend.errors import VariantError
-from variant_backend.variants.requirements import Pin, local_pins
+from variant_backend.variants.requirements import PackageRequest, Pin, local_pins
 
 NAMES = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
 VERSIONS = st.from_regex(
@@ -71,3 +71,49 @@ def test_local_pins_are_exact_requirements_on_local_versions() -> None:
         ("core-x", "1.0+cu.128"),
         ("core", "1+a"),
     ]
+
+
+@given(PINS)
+def test_a_pin_is_a_request(pin: Pin) -> None:
+    request = pin.request
+    assert (request.name, request.exact_label) == (pin.name, pin.label)
+    assert request.is_pinned == (pin.version is not None)
+    assert pin.version is None or request.admits(pin.version)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (" Torch >= 2.9, < 3 # cuda* ", "torch<3,>=2.9#cuda*"),
+        ("Demo_X[Fast,all]", "demo-x[all,fast]"),
+        ("demo#(plain)", "demo#(plain)"),
+        ("demo ~= 1.0; python_version < '3.13'", 'demo~=1.0; python_version < "3.13"'),
+        ("demo; os_name == 'nt' # v?", 'demo#v?; os_name == "nt"'),
+        ("demo#v3; os_name == 'nt'", 'demo#v3; os_name == "nt"'),
+        ("demo===1.x", "demo===1.x"),
+    ],
+)
+def test_a_request_is_printed_in_one_form(text: str, shown: str) -> None:
+    request = PackageRequest.parse(text)
+    assert str(request) == shown
+    assert PackageRequest.parse(shown) == request
+    assert "#" not in request.requirement
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("demo#", "remove '#', or write '#null' for the null variant, or '#(plain)' for the plain wheel"),
+        ("demo#[a]*", "character '[' at position 1 is not allowed; use only a-z, 0-9, '_' and '.', and '*'"),
+        ("demo#(Plain)", "'(Plain)'"),
+        ("demo @ https://host/demo.zip", "unexpected URL; write PACKAGE, PACKAGE==VERSION, PACKAGE>=VERSION"),
+        ("demo-1-py3-none-any.whl", "expected a package, got a file; write demo==1"),
+        ("demo; os_name == 'a' # x; os_name == 'b'", "write PACKAGE"),
+        ("demo=1", "write '==': demo==1"),
+        ("demo>=" + "1" * 5000, "Exceeds the limit"),
+    ],
+)
+def test_another_request_is_refused(text: str, message: str) -> None:
+    with pytest.raises(VariantError) as caught:
+        PackageRequest.parse(text)
+    assert message in str(caught.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -13,13 +13,16 @@ from ..formats.release import File
 from ..formats.simple_api import Page
 from . import release_rules
 from .findings import Findings
-from .input_files import document_content, file_size, sorted_entries
+from .input_files import document_content, file_size, is_regular_file, sorted_entries
 
 # The pages of a project, each with its parser.
 PAGES = {"index.html": simple_api.from_html, "index.json": simple_api.from_json}
+# The file that a mirror has.
+MIRROR = "mirror.json"
 # Pages are parsed as if they were below this URL. A link that leaves it leads to another host or to the root
 # of a server, whose folder is unknown.
 _HERE = "file:///-/"
+_MIRROR_AGAIN = "run the `variant-backend mirror` command of this folder again"
 
 
 def is_project_folder(folder: Path) -> bool:
@@ -33,8 +36,17 @@ def pages_in(folder: Path) -> list[Path]:
 
 
 def project_folders(folder: Path) -> list[Path]:
-    """Return the project folders of the package index that is this folder or is in this folder."""
-    root = folder if folder.absolute().name == "simple" else folder / "simple"
+    """Return the project folders of the package index that is this folder or is in this folder.
+
+    A mirror has an index for each machine.
+    """
+    roots = [folder if folder.absolute().name == "simple" else folder / "simple"]
+    if is_regular_file(folder / MIRROR):
+        roots += [path / "simple" for path in sorted_entries(folder)]
+    return [path for root in roots for path in _projects_in(root)]
+
+
+def _projects_in(root: Path) -> list[Path]:
     try:
         return [path for path in sorted_entries(root) if is_project_folder(path)]
     except VariantError:  # usually there is no package index
@@ -47,7 +59,7 @@ def check_pages(findings: Findings, folder: Path) -> set[str] | None:
     pages = {path.name: page for path in paths if (page := _checked_page(findings, path))}
     if len(pages) == len(PAGES):
         problems = release_rules.of_pages(pages["index.json"], pages["index.html"])
-        findings.add(folder / "index.json", problems)
+        findings.add(folder / "index.json", _curable(folder, problems))
     if len(pages) < len(paths):
         return None
     return set.intersection(*({file.filename for file in page.files} for page in pages.values()))
@@ -60,11 +72,19 @@ def _checked_page(findings: Findings, path: Path) -> Page | None:
     try:
         page = PAGES[path.name](document_content(path), f"{url}/{path.name}")
     except VariantError as error:
-        findings.add(path, (problem.at("", "bad-page") for problem in error.problems))
+        findings.add(path, _curable(root, (problem.at("", "bad-page") for problem in error.problems)))
         return None
-    findings.add(path, release_rules.of_page(page, root.name))
-    findings.add(path, (problem for file in page.files for problem in _of_link(root.anchor, file)))
+    problems = [*release_rules.of_page(page, root.name)]
+    problems += (problem for file in page.files for problem in _of_link(root.anchor, file))
+    findings.add(path, _curable(root, problems))
     return page
+
+
+def _curable(folder: Path, problems: Iterable[Problem]) -> Iterable[Problem]:
+    """Return the problems of a project's pages; in a mirror, the next run solves them."""
+    if not is_regular_file(folder.absolute().parents[2] / MIRROR):
+        return problems
+    return [problem if problem.remedy else problem._replace(remedy=_MIRROR_AGAIN) for problem in problems]
 
 
 def _of_link(anchor: str, file: File) -> Iterator[Problem]:

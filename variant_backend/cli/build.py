@@ -199,7 +199,9 @@ def _fetch(printer: Printer, pins: Sequence[Pin], sources: Sources, folder: Path
     from ..selection.resolve import resolve_packages
     from .fetch import print_fetched, warn_of_plain_http
 
-    picks, problems = resolve_packages(pins, sources, Machine(), Policy(), read_target(None, None))
+    picks, problems = resolve_packages(
+        [pin.request for pin in pins], sources, Machine(), Policy(), read_target(None, None)
+    )
     for problem in problems:
         printer.warn(problem)
     warn_of_plain_http(printer, [*sources.index_urls, *(pick.wheel.file.url or "" for pick in picks)])

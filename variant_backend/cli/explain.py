@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..selection.target import Target
     from ..variants.namespace_support import Support
     from ..variants.ranking import Key, Verdict
-    from ..variants.requirements import Pin
+    from ..variants.requirements import PackageRequest
 
 # The options that make more wheels supported, or visible.
 _REMEDIES = Remedies(
@@ -52,7 +52,7 @@ def _extra_remedy(text: str) -> str:
     page="docs/explain.md",
     extra_remedy=_extra_remedy,
 )
-@click.argument("package", required=False, metavar="[PACKAGE[==VERSION]]")
+@click.argument("package", required=False, metavar="[PACKAGE]")
 @sources_options
 @selection_options
 @label_option(f"Show only the wheels of this label; {PLAIN} means plain wheels.", check=lambda _: None)
@@ -104,7 +104,7 @@ def explain_command(
     printer.failed = explanation.selected is None
 
 
-def _check_labels(request: Pin, label: str | None, why_not: str | None) -> None:
+def _check_labels(request: PackageRequest, label: str | None, why_not: str | None) -> None:
     """Refuse several labels; raises UsageError."""
     options = {"PACKAGE#LABEL": request.label, "--label": label, "--why-not": why_not}
     given = [option for option, value in options.items() if value is not None]
@@ -112,16 +112,16 @@ def _check_labels(request: Pin, label: str | None, why_not: str | None) -> None:
         raise click.UsageError(f"{' and '.join(given)} cannot be used together; leave one of them out")
 
 
-def _request(package: str | None, sources: Sources) -> Pin:
+def _request(package: str | None, sources: Sources) -> PackageRequest:
     """Return the requested package, by default the only project in the folders."""
     from ..selection.releases import projects
-    from ..variants.requirements import Pin
+    from ..variants.requirements import PackageRequest
 
     if not any(sources):
         raise click.UsageError("missing source; add --find-links DIR or --index-url URL")
     if package is not None:
         try:
-            return Pin.parse(package)
+            return PackageRequest.parse(package)
         except VariantError as error:
             raise WrongValue(error.lines(), "PACKAGE") from None
     if not sources.find_links:
@@ -129,7 +129,7 @@ def _request(package: str | None, sources: Sources) -> Pin:
     names = projects(sources)
     if len(names) > 1:
         raise click.UsageError(f"the folders have several projects; name one as PACKAGE: {one_of(names)}")
-    return Pin(names[0])
+    return PackageRequest.parse(names[0])
 
 
 def _print(printer: Printer, explanation: Explanation, lines: Iterable[Line]) -> None:

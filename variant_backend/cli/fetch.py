@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,22 +13,27 @@ import click
 
 from ..errors import VariantError
 from .command import Command, WrongValue, given_options
+from .graph_options import prefer_option, requests_options
 from .options import WRITTEN_PATH, force_option, output_option
 from .output import Printer, Progress
 from .policy_options import or_configured
 from .selection_options import SELECTION, selection_options, sources_options
 
 if TYPE_CHECKING:
-    from ..errors import Problem
     from ..formats.release import File
+    from ..graphs.assignment import Preference
+    from ..graphs.request_files import RequestLists
+    from ..graphs.requested import AlignedPicks
+    from ..graphs.resolution import Wishes
     from ..machine.support import Machine, Policy
     from ..selection.fetch import Fetched, LockFile
     from ..selection.releases import Sources
-    from ..selection.resolve import Pick
+    from ..selection.resolve import Pick, SdistPick
     from ..selection.target import Target
-    from ..variants.requirements import Pin
+    from ..variants.joined_requests import JoinedRequests
 
 _NO_OUTPUT = "missing folder for the wheels; add --output DIR"
+_NO_REQUEST = "missing REQUIREMENT; name packages, or a file with --requirement FILE or --pylock FILE"
 
 
 @click.command(
@@ -37,9 +43,11 @@ _NO_OUTPUT = "missing folder for the wheels; add --output DIR"
     page="docs/fetch.md",
     hints=dict.fromkeys(("-l", "--label"), "write PACKAGE#LABEL, such as six#fast"),
 )
-@click.argument("packages", nargs=-1, metavar="[PACKAGE[==VERSION][#LABEL]]...")
+@requests_options
 @sources_options
 @output_option("The folder for the wheels.")
+@click.option("--with-dependencies", is_flag=True, help="Download all dependencies, too.")
+@prefer_option
 @click.option(
     "--plain",
     is_flag=True,
@@ -50,16 +58,18 @@ _NO_OUTPUT = "missing folder for the wheels; add --output DIR"
     "lock_file",
     type=WRITTEN_PATH,
     metavar="FILE",
-    help="Write a lock file; without PACKAGE, download from it.",
+    help="Write a lock file; without REQUIREMENT, download from it.",
 )
 @force_option
 @selection_options
 @click.pass_obj
 def fetch_command(
     printer: Printer,
-    packages: tuple[str, ...],
+    requests: RequestLists,
     sources: Sources,
     output: Path | None,
+    with_dependencies: bool,
+    prefer: Preference,
     plain: bool,
     lock_file: Path | None,
     force: bool,
@@ -69,39 +79,113 @@ def fetch_command(
 ) -> None:
     """Download the best wheel of each package.
 
-    The command verifies hashes, does not download dependencies, and prints the paths. #LABEL selects the
-    wheel of that label, whatever the machine supports. With --pylock, FILE locks all wheels of the releases,
-    and -o may be missing. Without PACKAGE, the command downloads the wheels that FILE locks.
+    REQUIREMENT is as in pip. It may end with #LABEL, which is downloaded whatever the machine supports, with
+    #PATTERN for the best supported one of several labels, or with #(plain). The command verifies hashes and
+    prints the paths. With --pylock, FILE locks all wheels of the releases, and -o may be missing. Without
+    REQUIREMENT, the command downloads the wheels that FILE locks.
     """
+    from ..graphs.requested import aligned_locked
+    from ..graphs.resolution import Wishes
     from ..selection.fetch import fetch
-    from ..selection.resolve import resolve_locked, resolve_packages
 
-    if not packages:
-        picks, problems = resolve_locked(_lock_to_read(sources, output, lock_file), machine, policy, target)
+    wishes = Wishes(policy.align, prefer)
+    _check_usage(requests, output, lock_file, plain=plain, with_dependencies=with_dependencies)
+    lock, skipped = None, list[str]()
+    if not requests.requests:
+        selected = aligned_locked(_lock_to_read(sources, output, lock_file), machine, policy, target, wishes)
     else:
         sources = or_configured(sources)
-        pins = _check_picking(packages, sources, output, lock_file, plain)
-        warn_of_plain_http(printer, sources.index_urls)
-        explain = given_options(click.get_current_context(), SELECTION)
-        picks, problems = resolve_packages(pins, sources, machine, policy, target, explain=explain)
-    _print_picks(printer, picks, problems, lock_file)
-    warn_of_plain_http(printer, [pick.wheel.file.url for pick in picks if output and pick.wheel.file.url])
-    lock = _lock_to_write(lock_file, sources) if packages and lock_file else None
-    with Progress(size=sum(pick.wheel.file.size or 0 for pick in picks) if output else 0) as progress:
+        joined = _joined(printer, requests, sources, target)
+        skipped = [*map(str, joined.skipped)]
+        find = partial(_selected_files, joined, sources, machine, policy, target, wishes)
+        selected = find(with_dependencies=with_dependencies)
+        lock = _lock_to_write(lock_file, sources) if lock_file else None
+    _print_selected(printer, selected, lock_file)
+    picks = selected.picks
+    warn_of_plain_http(printer, [pick.file.url for pick in picks if output and pick.file.url])
+    with Progress(size=sum(pick.file.size or 0 for pick in picks) if output else 0) as progress:
         results = fetch(picks, output, lock, plain=plain, force=force, advance=progress.advance)
     print_fetched(printer, results)
-    printer.keys = {
-        "packages": [_to_dict(pick, results) for pick in picks],
-        "lock-file": str(lock_file) if lock else None,
-    }
-    for path in [result.path for result in results] if output else [lock_file]:
+    printer.keys = _keys(selected, results, skipped, lock)
+    for path in [result.path for result in results] if output else [lock.path] if lock else []:
         printer.line(str(path))
+
+
+def _check_usage(
+    requests: RequestLists,
+    output: Path | None,
+    lock_file: Path | None,
+    *,
+    plain: bool,
+    with_dependencies: bool,
+) -> None:
+    """Raise UsageError if options exclude each other, or one is missing."""
+    if with_dependencies and lock_file is not None:
+        text = "--with-dependencies and --pylock cannot be used together; use `variant-backend lock`"
+        raise click.UsageError(text)
+    if not requests.requests:
+        if requests.constraints or with_dependencies:
+            raise click.UsageError(_NO_REQUEST)
+        return
+    if output is None and (lock_file is None or plain):
+        raise click.UsageError(_NO_OUTPUT)
+    if lock_file is not None:
+        _check_lock_name(lock_file)
+
+
+def _check_lock_name(path: Path) -> None:
+    """Raise WrongValue if a lock file has an invalid name."""
+    from ..formats.pylock import check_lock_name
+
+    try:
+        check_lock_name(path.name)
+    except VariantError as error:
+        raise WrongValue(error.lines(), "--pylock") from None
+
+
+def _joined(printer: Printer, requests: RequestLists, sources: Sources, target: Target) -> JoinedRequests:
+    """Return the requests that apply to the target; raises VariantError or UsageError."""
+    from packaging.markers import default_environment
+
+    from ..variants.joined_requests import join_requests
+
+    if not any(sources):
+        raise click.UsageError("missing source; add --find-links DIR or --index-url URL")
+    environment = target.environment(default_environment())
+    joined = join_requests(requests.requests, requests.constraints, environment)
+    for request in joined.skipped:
+        printer.say(
+            f"{request}: skipped, as it does not apply to Python {target.python} on {target.platform}"
+        )
+    warn_of_plain_http(printer, sources.index_urls)
+    return joined
+
+
+def _selected_files(
+    joined: JoinedRequests,
+    sources: Sources,
+    machine: Machine,
+    policy: Policy,
+    target: Target,
+    wishes: Wishes,
+    *,
+    with_dependencies: bool,
+) -> AlignedPicks:
+    """Return the files of the requested packages, and those of their dependencies if requested."""
+    if with_dependencies:
+        from ..graphs.downloads import graph_picks
+
+        return graph_picks(joined, sources, machine, policy, target, wishes)
+    from ..graphs.requested import aligned_picks
+
+    explain = given_options(click.get_current_context(), SELECTION)
+    return aligned_picks(joined, sources, machine, policy, target, wishes, explain=explain)
 
 
 def _lock_to_read(sources: Sources, output: Path | None, lock_file: Path | None) -> Path:
     """Return the lock file to download from if no package is given; raises UsageError."""
     if lock_file is None:
-        raise click.UsageError("missing PACKAGE; name packages, or a lock file with --pylock FILE")
+        raise click.UsageError(_NO_REQUEST)
     if any(sources):
         raise click.UsageError(
             "a lock file names the locations of its wheels; leave out --find-links and --index-url"
@@ -120,54 +204,36 @@ def _lock_to_write(path: Path, sources: Sources) -> LockFile:
     return LockFile(path, shown_url(urls[0]) if len(urls) == 1 else None)
 
 
-def _print_picks(
-    printer: Printer, picks: Sequence[Pick], problems: Iterable[Problem], lock_file: Path | None
-) -> None:
-    """Print which wheels are selected and why, and the problems that ruled out none of them."""
-    if not picks:  # a requested package without a wheel is an error already
-        printer.warn(f"{lock_file}: no package is for this environment; no file is written")
-    for problem in problems:
+def _print_selected(printer: Printer, selected: AlignedPicks, lock_file: Path | None) -> None:
+    """Print which files are selected and why, and the problems that ruled out none of them."""
+    if not selected.picks:  # a requested package without a wheel is an error already
+        nothing = f"{lock_file}: no package" if lock_file else "no requirement"
+        printer.warn(f"{nothing} is for this environment; no file is written")
+    for problem in selected.problems:
         printer.warn(problem)
-    for pick in picks:
+    for (namespace, feature), value in selected.alignment.assignment.items():
+        printer.say(f"aligned: {namespace} :: {feature} :: {value}")
+    for pick in selected.picks:
         release = pick.release
-        printer.say(f"{release.name} {release.version}: {pick.wheel.file.filename} is {pick.why}")
+        printer.say(f"{release.name} {release.version}: {pick.file.filename} is {pick.why}")
 
 
-def _check_picking(
-    packages: Sequence[str],
-    sources: Sources,
-    output: Path | None,
-    lock_file: Path | None,
-    plain: bool,
-) -> list[Pin]:
-    """Return the requested packages; raises UsageError if they or the options are wrong."""
-    from ..formats.pylock import check_lock_name
-    from ..variants.requirements import Pin
-
-    lines, pins = list[str](), list[Pin]()
-    for text in packages:
-        try:
-            pins.append(Pin.parse(text))
-        except VariantError as error:
-            lines += error.lines()
-    if lines:
-        raise WrongValue(lines, "PACKAGE")
-    if not any(sources):
-        raise click.UsageError("missing source; add --find-links DIR or --index-url URL")
-    if output is None and (lock_file is None or plain):
-        raise click.UsageError(_NO_OUTPUT)
-    if lock_file is not None:
-        try:
-            check_lock_name(lock_file.name)
-        except VariantError as error:
-            raise WrongValue(error.lines(), "--pylock") from None
-    return pins
+def _keys(
+    selected: AlignedPicks, results: Sequence[Fetched], skipped: Sequence[str], lock: LockFile | None
+) -> dict[str, object]:
+    """Return the keys of the JSON object."""
+    return {
+        "packages": [_to_dict(pick, results) for pick in selected.picks],
+        "skipped": [*skipped],
+        "assignment": {"::".join(axis): value for axis, value in selected.alignment.assignment.items()},
+        "lock-file": str(lock.path) if lock else None,
+    }
 
 
 def print_fetched(printer: Printer, results: Iterable[Fetched]) -> None:
     """Print which wheels are unverified, and which existed already."""
     for result in results:
-        file = result.pick.wheel.file
+        file = result.pick.file
         if not result.verified and file.url:
             printer.warn(f"{file.filename}: not verified: the index has no hash that can be checked")
         if not result.written:
@@ -185,9 +251,9 @@ def warn_of_plain_http(printer: Printer, urls: Iterable[str]) -> None:
                 printer.warn(f"{parts.hostname}: http is not encrypted; others can change the download")
 
 
-def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
+def _to_dict(pick: Pick | SdistPick, results: Sequence[Fetched]) -> dict[str, object]:
     """Return the JSON object of a package."""
-    file = pick.wheel.file
+    file = pick.file
     result = next((result for result in results if result.pick is pick), None)
     variants = result.metadata.variants if result and result.metadata else {}
     variant = pick.variant or variants.get(pick.label or "")

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..errors import VariantError
+from .command import WrongValue
 from .options import PATH, align_option
 
 if TYPE_CHECKING:
     from ..graphs.assignment import Preference
     from ..graphs.resolvers import ResolverName
     from ..variants.alignment import AlignedName
+    from ..variants.requirements import PackageRequest
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
+prefer_option = click.option(
+    "--prefer",
+    type=click.Choice(["most", "best"]),
+    default="most",
+    show_default=True,
+    help="What --align counts first: most packages with a variant, or the best values.",
+)
 _REQUESTED = (
     click.option(
         "-r",
@@ -41,13 +51,7 @@ _REQUESTED = (
 )
 _WISHES = (
     align_option("Choose one value for all packages"),
-    click.option(
-        "--prefer",
-        type=click.Choice(["most", "best"]),
-        default="most",
-        show_default=True,
-        help="What --align counts first: most packages with a variant, or the best values.",
-    ),
+    prefer_option,
 )
 
 
@@ -77,10 +81,51 @@ def requested_options(command: _Function) -> Callable[..., object]:
             raise click.UsageError("missing requirement; name packages, or files with --requirement FILE")
         return command(*args, requested=Requested(requirements, files, constraints), **kwargs)
 
-    function: Callable[..., object] = with_requested
+    return _with_requirements(with_requested)
+
+
+def requests_options(command: _Function) -> Callable[..., object]:
+    """Add REQUIREMENT, ``-r`` and ``-c``; the command gets ``requests``, `RequestLists`.
+
+    All may be missing. Files may name labels, as REQUIREMENT does.
+    """
+
+    @functools.wraps(command)
+    def with_requests(
+        *args: Any,
+        requirements: tuple[str, ...],
+        files: tuple[Path, ...],
+        constraints: tuple[Path, ...],
+        **kwargs: Any,
+    ) -> object:
+        from ..graphs.request_files import read_request_files
+
+        named = _read_requests(requirements)
+        read = read_request_files(files, constraints)
+        return command(*args, requests=read._replace(requests=(*named, *read.requests)), **kwargs)
+
+    return _with_requirements(with_requests)
+
+
+def _with_requirements(function: Callable[..., object]) -> Callable[..., object]:
     for option in reversed(_REQUESTED):
         function = option(function)
     return click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]...")(function)
+
+
+def _read_requests(texts: Sequence[str]) -> list[PackageRequest]:
+    """Return the requirements of the command line; raises WrongValue with every invalid one."""
+    from ..variants.requirements import PackageRequest
+
+    lines, requests = list[str](), list[PackageRequest]()
+    for text in texts:
+        try:
+            requests.append(PackageRequest.parse(text))
+        except VariantError as error:
+            lines += error.lines()
+    if lines:
+        raise WrongValue(lines, "REQUIREMENT")
+    return requests
 
 
 def wishes_options(command: _Function) -> Callable[..., object]:

@@ -13,6 +13,7 @@ from ..errors import Problem, UnknownNameError, problems_of
 from .command import Command
 from .environment_options import environments_options
 from .installed_report import (
+    freeze_lines,
     installed_keys,
     print_plain,
     print_requirements,
@@ -70,6 +71,9 @@ _AGAIN = "install it again with `variant-backend run`, and --force-reinstall (pi
     help="Print these requirements as KEY=VALUE lines, for images and nodes.",
 )
 @click.option(
+    "--freeze", is_flag=True, help="Print each package as NAME==VERSION#LABEL, for fetch --requirement -."
+)
+@click.option(
     "--check",
     is_flag=True,
     help="Exit with 1 if a variant is not supported, disagrees, or is not the one that"
@@ -87,6 +91,7 @@ def installed_command(
     align: tuple[AlignedName, ...],
     requirements: bool,
     as_labels: bool,
+    freeze: bool,
     check: bool,
 ) -> None:
     """Show installed variants, and if machines support them.
@@ -100,14 +105,16 @@ def installed_command(
     from ..machine.support import Policy
 
     _check_options(sources, printer, python=python, platform=platform, as_labels=as_labels)
+    if freeze:
+        _check_freeze(environments, as_json=printer.as_json, others=requirements or as_labels or check)
     warn_of_lone_values(given)
     policy = Policy(given=given, align=align)
     hardware = _hardware(machines)
     surveys = _surveys(printer, environments, hardware, policy, sources, (python, platform), is_error=check)
-    shows_requirements = requirements or as_labels
+    shows_requirements = requirements or as_labels or freeze
     printer.keys = installed_keys(surveys, hardware, align, with_requirements=shows_requirements)
-    if as_labels:
-        for line in requirement_lines(surveys):
+    if freeze or as_labels:
+        for line in freeze_lines(surveys[0], printer) if freeze else requirement_lines(surveys):
             printer.line(line)
     elif requirements:
         print_requirements(printer, surveys, [machine.name for machine in machines])
@@ -126,6 +133,15 @@ def _check_options(
         if value is not None and not any(sources):
             text = f"{option} is only used to find better wheels; add --find-links DIR or --index-url URL"
             raise click.UsageError(text)
+
+
+def _check_freeze(environments: Sequence[object], *, as_json: bool, others: bool) -> None:
+    """Raise UsageError for options that --freeze excludes."""
+    if len(environments) > 1:
+        raise click.UsageError("--freeze needs one environment; run the command once for each")
+    if as_json or others:
+        text = "--freeze cannot be used with --json, --requirements, --as-labels or --check"
+        raise click.UsageError(f"{text}; leave them out")
 
 
 def _hardware(machines: Iterable[MachineSpec]) -> dict[str, Hardware]:

@@ -128,6 +128,25 @@ def requirement_lines(surveys: Sequence[Survey]) -> Iterator[str]:
         yield f"{key}={'-and-'.join(groups)}"
 
 
+def freeze_lines(survey: Survey, printer: Printer) -> Iterator[str]:
+    """Yield a line ``NAME==VERSION#LABEL`` for each distribution, which `fetch` reads; pip is left out.
+
+    A distribution from a folder or a repository is left out with a warning, as no index may have it.
+    """
+    from ..lowlevel.urls import shown_url
+    from ..variants.filename import normalize
+    from ..wheels.distributions import installed_from_source
+
+    inspections = (variant.installed.inspection for variant in survey.variants)
+    labels = {normalize(inspection.name): inspection.label for inspection in inspections}
+    local = installed_from_source(survey.environment.folders)
+    for name, version in sorted(survey.versions.items()):
+        if name in local:
+            printer.warn(f"{name} {version}: left out, as it was installed from {shown_url(local[name])}")
+        elif name != "pip":
+            yield f"{name}=={version}#{labels.get(name) or PLAIN}"
+
+
 def print_requirements(printer: Printer, surveys: Sequence[Survey], machines: Sequence[str]) -> None:
     """Print what the variants of all environments require of a machine, and which *machines* fit."""
     rows = [

@@ -12,6 +12,7 @@ _SECTIONS = {
     "Make variants": ("init", "build", "make-variant", "unmake", "mend"),
     "Publish them": ("index", "check", "stub", "upgrade"),
     "Offer them to any installer": ("serve", "run"),
+    "Lock and mirror whole graphs": ("lock", "mirror"),
     "Select wheels": ("explain", "fetch", "hardware", "providers"),
     "Look inside": ("inspect", "installed", "state", "schema"),
 }

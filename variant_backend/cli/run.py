@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import RequestError, VariantError
+from ..errors import RequestError, VariantError, one_of
 from ..lowlevel.terminal import print_detail
 from .command import Command, WrongUsage
 from .graph_options import assignment_option, wishes_options
@@ -150,6 +150,7 @@ def _aligned(
     printer: Printer, started: StartedTool, offer: RunningOffer, machine: AlignedMachine
 ) -> AlignedOffer:
     """Return the offer in which the packages of a command agree, and print the values."""
+    from ..graphs.alignment_costs import cost_lines
     from ..graphs.assignment_file import assignment_table
     from ..project.user_variables import labels_variable
     from ..running.aligned_run import labels_of_graph, offer_aligned_for
@@ -157,8 +158,9 @@ def _aligned(
 
     aligned = offer_aligned_for(started, offer, machine, printer.warn)
     printer.common["assignment"] = assignment_table(aligned.alignment.assignment)
-    for (namespace, feature), value in aligned.alignment.assignment.items():
-        printer.say(f"aligned: {namespace} :: {feature} :: {value}")
+    values = [f"{' :: '.join(axis)} :: {value}" for axis, value in aligned.alignment.assignment.items()]
+    for line in [f"aligned: {one_of(values)}", *cost_lines(aligned.alignment)]:
+        printer.say(line)
     environments = environments_of(destination(started.command, started.environ, started.folder))
     if labels := labels_of_graph(aligned, environments):
         printer.say(labels_variable(labels))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,24 +13,22 @@ import click
 from ..errors import Problem, RequestError, UnknownNameError, VariantError, did_you_mean, one_of
 from ..lowlevel.credentials import keyring_urls
 from ..lowlevel.terminal import current_volume
-from ..lowlevel.urls import insecure_indexes, is_this_machine
+from ..lowlevel.urls import is_this_machine
 from ..project.user_variables import TOKEN
 from .command import Command
-from .machine_options import described_hardware, machines_option
+from .machine_options import machines_option
 from .options import reading
 from .output import Printer
-from .policy_options import configuration, or_configured, policy_file_option, say_policy
+from .policy_options import or_configured, policy_file_option
 from .selection_options import sources_options
+from .served_machines import check_upstream, served_machines
 
 if TYPE_CHECKING:
-    from ..formats.hardware_file import Hardware
     from ..formats.machine_spec import MachineSpec
-    from ..machine.support import Machine, Policy
     from ..selection.releases import Sources
     from ..serving.site import Served
 
-# The name of this machine in URLs, and names that other pages have.
-_HERE = "this"
+# Names that other pages have.
 _RESERVED = ("health", "project")
 
 
@@ -132,10 +129,9 @@ def serve_command(
     with _extra():
         from ..serving.workers import Service, authority, listening, serve_until_signal
     sources = or_configured(sources)
-    _check_sources(sources, allow_insecure=allow_insecure)
-    served = _aligned(_served(machines), assignments)
-    used = ("devices",) if machines else ("machine", "detect", "devices")
-    say_policy([*configuration().settings(*used), *configuration().effects()])
+    check_upstream(sources, allow_insecure=allow_insecure)
+    _check_reserved(machines)
+    served = _aligned(served_machines(machines), assignments)
     service = Service(sources, served, token, stream, access_log, keyring_urls(), current_volume())
     with listening(host, port) as listener:
         address = authority(host, listener.getsockname()[1])
@@ -159,33 +155,12 @@ def _extra() -> Iterator[None]:
         raise VariantError(str(error), hint="run pip install 'variant-backend[serve]'") from None
 
 
-def _check_sources(sources: Sources, *, allow_insecure: bool) -> None:
-    """Raise RequestError if a source is missing, is not a folder, or can be changed on its way."""
-    from ..serving.sources import missing_folders
-
-    if not any(sources):
-        raise RequestError("missing upstream", hint="add --index-url URL or --find-links DIR")
-    problems = missing_folders(sources)
-    problems += [] if allow_insecure else insecure_indexes(sources.index_urls)
-    if problems:
-        raise RequestError(*problems)
-
-
-def _served(machines: tuple[MachineSpec, ...]) -> Mapping[str, Served]:
-    """Return the machines by their names in URLs; raises VariantError, RequestError for unusable names."""
-    from ..serving.site import Served
-
-    if configuration().warnings and click.get_current_context().params["policy_file"] is not None:
-        raise UnknownNameError(*configuration().warnings)
-    policy = _policy(is_here=not machines)
-    if not machines:
-        return {_HERE: Served(_HERE, _machine(_hardware_here(), configuration().undetected), policy)}
+def _check_reserved(machines: Iterable[MachineSpec]) -> None:
+    """Raise RequestError if a machine has the name of another page."""
     for machine in machines:
-        _check_name(machine)
-    return {
-        machine.name: Served(machine.name, _machine(described_hardware(machine)), policy)
-        for machine in machines
-    }
+        if machine.name in _RESERVED:
+            text, remedy = f"the name {machine.name!r} is used by other pages", "use another name"
+            raise RequestError(Problem("error", "--machine", text, remedy))
 
 
 def _aligned(served: Mapping[str, Served], assignments: Mapping[str, Path]) -> Mapping[str, Served]:
@@ -211,46 +186,3 @@ def _aligned(served: Mapping[str, Served], assignments: Mapping[str, Path]) -> M
             raise error.within(assignments[place]) from None
         aligned[name] = one._replace(policy=one.policy._replace(assignment=assignment))
     return aligned
-
-
-def _check_name(machine: MachineSpec) -> None:
-    """Raise RequestError if the name of a machine cannot be a part of URLs."""
-    if not re.fullmatch("[a-z0-9_-]+", machine.name):
-        text, remedy = f"{machine.name!r} cannot be part of a URL", f"write NAME={machine.text}"
-        raise RequestError(Problem("error", "--machine", text, remedy))
-    if machine.name in _RESERVED:
-        text, remedy = f"the name {machine.name!r} is used by other pages", "use another name"
-        raise RequestError(Problem("error", "--machine", text, remedy))
-
-
-def _hardware_here() -> Hardware:
-    """Return what this machine supports, or the machine in the configuration files."""
-    from ..machine.detect import hardware_of
-    from ..machine.user_config import configured_machine
-
-    return hardware_of(configured_machine(configuration()), os.environ, configuration().detected)
-
-
-def _machine(hardware: Hardware, undetected: str = "") -> Machine:
-    """Return a machine whose facts are all known, as the configuration wants them."""
-    from ..formats.hardware_file import Hardware
-    from ..machine.support import Machine
-
-    if configuration().least:
-        hardware = hardware.of_least_devices()
-    return Machine(Hardware(dict(hardware.namespaces)), undetected=undetected)
-
-
-def _policy(*, is_here: bool) -> Policy:
-    """Return the configured policy; plugins run only for this machine."""
-    from ..machine.support import Policy
-    from ..machine.trusted_plugins import is_root
-
-    config = configuration()
-    asks = is_here and config.machine is None and config.detected != ()  # `detect = false`
-    return Policy(
-        trusted=config.trusted if asks else {},
-        installer=config.installer,
-        refuses_root=is_root() and not config.allow_root,
-        rules=config.rules,
-    )

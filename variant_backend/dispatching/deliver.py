@@ -251,7 +251,7 @@ def _on_mirror(picked: Pick, index_url: str) -> Pick:
     listings = find_listings(release.name, Sources(index_urls=(index_url,)))
     if listings.problems:
         raise VariantError(*listings.problems).within(INDEX_URL)
-    listed = [wheel for listing in listings.in_order(release.version) for wheel in listing.wheels]
+    listed = [wheel for listing in listings.of_version(release.version) for wheel in listing.wheels]
     mirrored = next((wheel.file for wheel in listed if wheel.file.filename == file.filename), None)
     if mirrored is None:
         raise VariantError(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from packaging.tags import Tag
 
 CREATED_BY = "variant-backend"
-_VERSION = "1.0"
+LOCK_VERSION = "1.0"
 _VARIANTS = "variants-json"
 _TOOL = ("tool", "variant-backend")
 _HOSTS = "hosts"
@@ -71,6 +71,11 @@ def check_host(text: str) -> None:
         )
 
 
+def is_created_here(content: bytes) -> bool:
+    """Return whether this project wrote a lock file with this content."""
+    return f'created-by = "{CREATED_BY}"'.encode() in content
+
+
 def reduced(metadata: VariantMetadata, labels: Iterable[str]) -> VariantMetadata:
     """Return the metadata of some variants only, without namespaces that none of them uses.
 
@@ -97,7 +102,7 @@ def to_dict(packages: Iterable[Locked], folder: Path | None = None) -> dict[str,
             hint="download the wheels, and lock them from their folder (--find-links)",
         )
     return {
-        "lock-version": _VERSION,
+        "lock-version": LOCK_VERSION,
         "created-by": CREATED_BY,
         "packages": [_package(package, folder) for package in packages],
     }
@@ -112,7 +117,7 @@ def _package(package: Locked, folder: Path | None) -> dict[str, object]:
         "version": str(release.version),
         **({_REQUIRES_PYTHON: agreed} if agreed else {}),
         **({"index": package.index_url} if package.index_url else {}),
-        "wheels": [_wheel(file, folder) for file in files],
+        "wheels": [file_entry(file, folder) for file in files],
         **({_VARIANTS: release.metadata.to_dict()} if release.metadata else {}),
         **_tool(files, package.hosts),
     }
@@ -136,7 +141,8 @@ def _agreed_requires_python(files: Iterable[File]) -> str | None:
     return values.pop() if len(values) == 1 else None
 
 
-def _wheel(file: File, folder: Path | None) -> dict[str, object]:
+def file_entry(file: File, folder: Path | None) -> dict[str, object]:
+    """Return the entry of a wheel or an sdist; a path becomes relative to the lock file's *folder*."""
     return {
         "name": file.filename,
         **_place(file, folder),

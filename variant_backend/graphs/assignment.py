@@ -1,83 +1,71 @@
-"""Choose one value for each aligned feature, so that most packages of a graph keep a variant."""
+"""Choose one value for each aligned feature, so that most packages of a graph keep a variant.
+
+The objective, in this order:
+
+1. Each package that has neither a null variant nor a plain wheel keeps a variant. This is a condition.
+2. Most packages keep a variant. Each counts one; the null variant does not count.
+3. The first feature has the best value, then the second feature, and so on. The domains have this order: that
+   of the machine by the priority of features, and names where the machine has no order.
+
+With the preference ``best``, 3 comes before 2. The domains order all values, so no two choices are equal.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-from ..errors import VariantError, one_of
-from ..variants.alignment import Assignment, Axis
+from ..errors import VariantError, shortened
+from ..variants.alignment import AlignedName, Assignment
+from .aligned_packages import AlignedPackage, Domains, VariantOption, first_fitting, most_fitting
+from .alignment_conflicts import alignment_conflict
+from .alignment_search import MOST_NODES
+
+__all__ = ("AlignedPackage", "Domains", "GraphAlignment", "Preference", "VariantOption", "best_alignment")
 
 # What counts first: the number of packages that keep a variant, or the values that a machine prefers.
 Preference: TypeAlias = 'Literal["most", "best"]'
-# The values that an assignment may give to each feature, in order: features by priority, values best first.
-Domains: TypeAlias = "Mapping[Axis, Sequence[str]]"
-
-
-class VariantOption(NamedTuple):
-    """A variant that a machine supports, and the values that it allows for each aligned feature it has."""
-
-    label: str
-    values: Mapping[Axis, frozenset[str]]
-
-    def allows(self, assignment: Assignment) -> bool:
-        """Return whether the variant fits an assignment."""
-        return all(assignment.get(axis) in values for axis, values in self.values.items())
-
-
-class AlignedPackage(NamedTuple):
-    """A package to align: its variants without the null variant, best first.
-
-    A package that *has_fallback* has a null or plain wheel, too; any other requires one of its variants.
-    """
-
-    name: str
-    options: tuple[VariantOption, ...]
-    has_fallback: bool
-
-    def option(self, assignment: Assignment) -> VariantOption | None:
-        """Return the best variant that fits an assignment, None if none does."""
-        return next((option for option in self.options if option.allows(assignment)), None)
 
 
 class GraphAlignment(NamedTuple):
     """An assignment, and the label that each package keeps; None if it falls back.
 
-    *is_proven*: no other assignment is better.
+    *is_proven*: no other assignment is better. The *packages* are sorted by name; *domains* are the values
+    from which the assignment was chosen.
     """
 
     assignment: Assignment
     labels: Mapping[str, str | None]
     is_proven: bool = True
+    packages: tuple[AlignedPackage, ...] = ()
+    domains: Domains = {}  # noqa: RUF012  # no code changes this default
 
 
 def best_alignment(
-    packages: Sequence[AlignedPackage], domains: Domains, prefer: Preference = "most"
+    packages: Sequence[AlignedPackage],
+    domains: Domains,
+    prefer: Preference = "most",
+    align: Sequence[AlignedName] = (),
+    *,
+    most_nodes: int = MOST_NODES,
 ) -> GraphAlignment:
-    """Return the best assignment: it keeps most variants, then has the values that come first in *domains*.
+    """Return the best assignment, as the docstring of this module defines it.
 
-    With *prefer* ``best``, the values come first, then the number. Each feature with a value gets one. The
-    order of *packages* does not matter. Raises VariantError if a package without a fallback has no variant.
+    Each feature with a value gets one. The order of *packages* does not matter. Raises VariantError if no
+    assignment fits all packages without a fallback; its remedies leave out some of *align*, or packages. The
+    search ends after *most_nodes*, with the best assignment so far.
     """
-    best: tuple[tuple[object, ...], Assignment] | None = None
-    axes = [axis for axis, values in domains.items() if values]
-    for values in product(*(domains[axis] for axis in axes)):
-        assignment = dict(zip(axes, values, strict=True))
-        if any(not package.has_fallback and package.option(assignment) is None for package in packages):
-            continue
-        kept = sum(package.option(assignment) is not None for package in packages)
-        places = tuple(domains[axis].index(value) for axis, value in assignment.items())
-        key = (-kept, places) if prefer == "most" else (places, -kept)
-        if best is None or key < best[0]:
-            best = key, assignment
-    if best is None:
-        raise VariantError(f"no values fit all of {one_of(_requiring(packages))}")
-    labels = {
-        package.name: option and option.label for package in packages for option in [package.option(best[1])]
-    }
-    return GraphAlignment(best[1], labels)
-
-
-def _requiring(packages: Iterable[AlignedPackage]) -> list[str]:
-    return sorted(package.name for package in packages if not package.has_fallback)
+    packages = sorted(packages, key=lambda package: package.name)
+    search = most_fitting if prefer == "most" else first_fitting
+    assignment, is_proven = search(packages, domains, most_nodes)
+    if assignment is None:
+        assignment = {axis: values[0] for axis, values in domains.items() if values}
+    lacking = [one.name for one in packages if one.is_required and one.option(assignment) is None]
+    if lacking and is_proven:
+        raise alignment_conflict(packages, domains, align)
+    if lacking:
+        text = f"found no values that fit all packages in {most_nodes} steps: none fits {shortened(lacking)}"
+        raise VariantError(text, hint="align fewer features")
+    chosen = {package.name: package.option(assignment) for package in packages}
+    labels = {name: option and option.label for name, option in chosen.items()}
+    return GraphAlignment(assignment, labels, is_proven, tuple(packages), domains)

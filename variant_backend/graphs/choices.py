@@ -76,7 +76,8 @@ class GraphChooser(NamedTuple):
         alignment, objection = _ForRound(reader, self.prefer, done).alignment()
         named = {name for known in reader.releases(versions) for name in _named(known)}
         pins = {name: versions[name] for name in sorted(named & versions.keys() - policy.pinned.keys())}
-        return GraphChoice(GraphState(alignment.assignment, pins if named else None), alignment, objection)
+        state = GraphState(alignment.assignment, pins if named else None)
+        return GraphChoice(state, _without_others(alignment, versions), objection)
 
     def _after_failure(self, done: GraphRound) -> GraphChoice:
         """Return a state for the packages that a resolver asked for: the best one that has not failed."""
@@ -93,6 +94,14 @@ class GraphChooser(NamedTuple):
             if state not in done.failed or not chosen:
                 return GraphChoice(state, alignment, objection)
             opened = opened._replace(tried=(*opened.tried, chosen[len(opened.tried) % len(chosen)]))
+
+
+def _without_others(alignment: GraphAlignment, versions: Mapping[str, Version]) -> GraphAlignment:
+    """Return an alignment without the packages of earlier rounds."""
+    return alignment._replace(
+        labels={name: label for name, label in alignment.labels.items() if name in versions},
+        packages=tuple(package for package in alignment.packages if package.name in versions),
+    )
 
 
 def _named(known: GraphRelease) -> Sequence[str]:
@@ -163,7 +172,8 @@ class _ForRound(NamedTuple):
         supported = {axis: values_in_order(axis, releases, rules) for axis in domains}
         own = {axis: values for axis, values in domains.items() if axis[0] != ABI_DEPENDENCY}
         fitting = beside_installed(own, supported, self.reader.machine)
-        align = partial(best_alignment, packages, prefer=self.prefer)
+        names = [name for name in self.reader.align if name.namespace != ABI_DEPENDENCY]
+        align = partial(best_alignment, packages, prefer=self.prefer, align=names)
         try:
             return align({**domains, **fitting, **versions})
         except VariantError:

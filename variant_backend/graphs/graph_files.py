@@ -10,8 +10,6 @@ from ..lowlevel.processes import temporary_folder
 from ..lowlevel.regular_files import open_regular
 from ..lowlevel.tarball import read_member
 from ..selection.download import download
-from ..selection.evaluate import allows_python
-from ..selection.target import Target
 from ..serving.environments import Place, Slot
 from ..serving.page import Prepared
 from ..serving.rendered import RenderedProject
@@ -21,26 +19,25 @@ from ..variants.ranking import build_order
 from ..variants.uv_behaviour import uv_ignores
 
 
-def best_file(project: RenderedProject, version: str, target: Target) -> Prepared | None:
-    """Return the file of a version that uv and pip install for a target, None if none fits.
+def best_file(project: RenderedProject, version: str, slot: Slot) -> Prepared | None:
+    """Return the file of a version that uv and pip install in an environment, None if none fits.
 
     A yanked file is the last choice, and a wheel is better than an sdist. The best tag decides between
     wheels, then the highest build number, then the first name.
     """
-    slot = Slot.of(target)
     files = sorted(project.ready.files, key=lambda ready: ready.file.filename)
     files.sort(key=_build_number, reverse=True)
-    placed = ((_place(ready.file, version, slot, target), ready) for ready in files)
+    placed = ((_place(ready.file, version, slot), ready) for ready in files)
     fitting = [(place, ready) for place, ready in placed if place is not None]
     return min(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
 
-def _place(file: File, version: str, slot: Slot, target: Target) -> tuple[bool, bool, Place] | None:
+def _place(file: File, version: str, slot: Slot) -> tuple[bool, bool, Place] | None:
     """Return the position of a file, the first is best; None if it is of another version or does not fit."""
     wheel = Candidate.of(file)
     if wheel is None:
-        allowed = allows_python(file.requires_python or "", target.python)
-        return (file.yanked is not None, True, (0, 0)) if allowed and _is_sdist_of(file, version) else None
+        fits = slot.allows(file.requires_python) and _is_sdist_of(file, version)
+        return (file.yanked is not None, True, (0, 0)) if fits else None
     if not is_same_version(wheel.name.version, version) or wheel.problems or uv_ignores(wheel.name):
         return None
     fit = slot.fit(wheel.name.tags, file.requires_python)

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import VariantError
 from ..formats.release import Candidate, Release
+from ..machine.installed import aligned
 from ..machine.support import Machine, Policy
-from ..selection.evaluate import labels_in_order, release_support
+from ..selection.evaluate import release_support, selectable_labels
 from ..serving.environments import Environments
 from ..serving.offer import UpstreamProject
-from ..serving.upstream import Upstream
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName, Axis, is_aligned
 from ..variants.filename import is_same_version, version_of
+from ..variants.label_pattern import PLAIN
 from ..variants.namespace_support import Support
 from ..variants.policy import Rules
 from ..variants.properties import NULL_LABEL
@@ -37,13 +38,20 @@ class GraphRelease(NamedTuple):
     support: Support
 
 
+class ProjectReader(Protocol):
+    """What has projects with their releases, such as `Upstream`."""
+
+    def project(self, name: str, /) -> UpstreamProject:
+        """Return a project; raises VariantError if it is missing."""
+
+
 class PackageReader(NamedTuple):
     """Reads packages of an upstream as a machine with a *policy* sees them in its environments.
 
     *align* are the features that packages share.
     """
 
-    upstream: Upstream
+    upstream: ProjectReader
     machine: Machine
     policy: Policy
     environments: Environments
@@ -94,8 +102,10 @@ class PackageReader(NamedTuple):
         return UpstreamProject(name, ())
 
     def _supported(self, release: Release) -> GraphRelease:
-        policy = self.policy._replace(assignment={})
-        return GraphRelease(release, release_support(release, self.machine, policy)[0])
+        """Return a release with its support; if no source knows a namespace, installed variants do."""
+        known, _ = release_support(release, self.machine, self.policy._replace(assignment={}))
+        installed = aligned(known, self.align, self.machine.installed).supported
+        return GraphRelease(release, known._replace(supported={**installed, **known.supported}))
 
     def _fits(self, wheel: Candidate) -> bool:
         tags, requires_python = wheel.name.tags, wheel.file.requires_python
@@ -105,8 +115,8 @@ class PackageReader(NamedTuple):
 
     def _labels(self, known: GraphRelease) -> Iterator[str]:
         fitting = {wheel.label for wheel in known.release.candidates if self._fits(wheel)}
-        labels = labels_in_order(known.release, known.support, self.policy.rules)
-        return (label for label in labels if label in fitting)
+        labels = selectable_labels(known.release, known.support, self.policy)
+        return (label for label in labels if label is not None and label in fitting)
 
     def _options(self, known: GraphRelease) -> Iterator[VariantOption]:
         variants = known.release.metadata.variants if known.release.metadata else {}
@@ -120,10 +130,17 @@ class PackageReader(NamedTuple):
 
     def _has_fallback(self, known: GraphRelease) -> bool:
         plain = (wheel for wheel in known.release.candidates if wheel.label is None)
-        return any(map(self._fits, plain)) or NULL_LABEL in self._labels(known)
+        has_plain = self._admits_plain(known.release.name) and any(map(self._fits, plain))
+        return has_plain or NULL_LABEL in self._labels(known)
+
+    def _admits_plain(self, name: str) -> bool:
+        """Return whether the user wants no label of a package."""
+        return self.policy.labels.get(name, PLAIN) == PLAIN
 
     def _has_older_plain_wheel(self, newest: Release) -> bool:
         """Return whether any older release has a plain wheel that fits, also one without variants."""
+        if not self._admits_plain(newest.name):
+            return False
         for file in self._project(newest.name).files:
             wheel = Candidate.of(file)
             if wheel and wheel.label is None and file.yanked is None and self._fits(wheel):

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 _HASH = re.compile(r"\s+--hash[\s=]+(\w+:[0-9A-Fa-f]+)")
-_PATH = re.compile(r"\.{0,2}[/\\]|[A-Za-z]:[/\\]|\.$|.*\.(whl|zip|tar\.gz)$")
-_URL = re.compile(r"([\w.-]+\s*(\[[^\]]*\])?\s*@\s*)?((git|hg|svn|bzr)\+)?[a-z+]+:/")
+# What installers read as a path, or as a URL, also of a repository.
+_PATH = re.compile(r"\.|[\w.~-]*[/\\]|[A-Za-z]:[/\\]|([\w.-]+\s*(\[[^\]]*\])?\s*@\s*)?[a-z+]+:/")
+_ARCHIVES = (".whl", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _INDEXES = ("-i", "--index-url", "--pypi-url", "--extra-index-url", "--index")
 _FOLDERS = ("-f", "--find-links", "--no-index")
 _EDITABLE = ("-e", "--editable")
 # Options that change which versions are resolved, and go around nothing.
 _ALLOWED = (*REQUIREMENTS, *CONSTRAINTS, "--pre", "--prefer-binary", "--only-binary", "--require-hashes")
 _NO_FILES = (".toml", ".py", ".cfg")
-_NAMED = "name a released version, such as NAME==VERSION, that the index or a folder has"
+_NAMED = "name a release that it has: NAME==VERSION"
 
 
 class RootRequirement(NamedTuple):
@@ -72,19 +73,19 @@ def _root(line: RequirementLine) -> RootRequirement:
     hashes = frozenset(match.lower() for match in _HASH.findall(line.text))
     shown = shown_url(text)
     place = line.place or repr(shown)
-    quoted = f"{shown!r} is" if line.place else "this is"
+    got = f" {shown!r}" if line.place else ""
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
-        if _PATH.match(text) or _URL.match(text):
-            raise VariantError(
-                f"{quoted} a path or URL, not in the index", place=place, hint=_NAMED
-            ) from None
-        reason = str(error).splitlines()[0]
-        hint = "write NAME, or NAME with a version, such as NAME>=1.0"
-        raise VariantError(f"invalid requirement: {reason}", place=place, hint=hint) from None
-    if requirement.url is not None:
-        raise VariantError(f"{quoted} from a URL, not from the index", place=place, hint=_NAMED)
+        if not _PATH.match(text):
+            reason = str(error).splitlines()[0]
+            hint = "write NAME, or NAME with a version, such as NAME>=1.0"
+            raise VariantError(f"invalid requirement{got}: {reason}", place=place, hint=hint) from None
+        requirement = None
+    if requirement is None or requirement.url is not None or requirement.name.endswith(_ARCHIVES):
+        raise VariantError(
+            f"expected a package of the index, got the path or URL{got}", place=place, hint=_NAMED
+        )
     return RootRequirement(line.place or text, requirement, hashes)
 
 
@@ -104,7 +105,7 @@ def _refused(line: RequirementLine) -> Iterator[Problem]:
             yield Problem("error", line.place, f"{shown} changes the sources of packages", remedy)
         elif name in _EDITABLE:
             yield Problem(
-                "error", line.place, f"{shown} is an editable requirement, not in the index", _NAMED
+                "error", line.place, f"{shown} is a folder or repository, not a package of the index", _NAMED
             )
         elif name not in _ALLOWED:
             yield Problem("error", line.place, f"the option {name} is not supported here", "remove it")

@@ -96,6 +96,8 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield each option with its value: ``-r FILE``, ``-rFILE``, ``--requirement=FILE``."""
     rest = iter(words)
     for word in rest:
+        if not word.startswith("-"):  # the value of an unknown option
+            continue
         name, equals, value = word.partition("=") if word.startswith("--") else (word[:2], "", word[2:])
         is_missing = not equals and not value and name in _WITH_VALUE
         yield name, next(rest, "") if is_missing else value.removeprefix("=")

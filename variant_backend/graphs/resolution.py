@@ -11,12 +11,13 @@ from ..errors import RequestError, VariantError
 from ..lowlevel.threads import map_in_threads
 from ..machine.support import Machine, Policy
 from ..selection.target import Target
-from ..serving.environments import Environments, environment_of_target, name_of_target
+from ..serving.environments import Environments, environment_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName
+from .alignment_costs import cost_lines
 from .assignment import GraphAlignment, Preference
 from .choices import GraphChoice, GraphChooser, newest_asked, with_state
 from .dependencies import dependencies_of, python_in, requirements_in
@@ -70,6 +71,16 @@ class Graph(NamedTuple):
     alignment: GraphAlignment
     offer: RunningOffer
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the aligned values cost, for people: one line for each feature, then for packages."""
+        return cost_lines(self.alignment)
+
+    @property
+    def labels(self) -> dict[str, str | None]:
+        """The label of each package whose release has variants, None for its plain wheel."""
+        return {package.name: package.label for package in self.packages if package.ready.offered.wheel}
+
 
 class AlignedOffer(NamedTuple):
     """The *offer* to a graph that has settled, its *versions* by normalized name, and the *alignment*."""
@@ -88,13 +99,14 @@ def resolved_graph(
     resolve: Resolve,
     roots: Sequence[RootRequirement] = (),
 ) -> Graph:
-    """Return the graph that a resolver makes for a machine; raises VariantError if there is none.
+    """Return the graph that a resolver makes for a machine.
 
     *roots* are the user's requirements: the graph has their extras, and their hashes are those of its files.
+    Raises VariantError as `aligned_offer` does.
     """
     environments = environment_of_target(target)
     settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
-    packages = _packages(settled.offer, target, settled.versions, roots)
+    packages = graph_packages(settled.offer, target, settled.versions, roots)
     return Graph(packages, settled.alignment, settled.offer)
 
 
@@ -139,16 +151,20 @@ def _outcome(
         explained = explained_failure(error, asked)
         if any(problem.code != RESOLVER for problem in explained.problems):
             raise explained from None
-        return RoundOutcome(newest_asked(offer.site.asked(asked.place.profile)), explained)
+        return RoundOutcome(newest_asked(asked.site.asked(asked.place.profile)), explained)
 
 
-def _packages(
-    offer: RunningOffer, target: Target, versions: Mapping[str, Version], roots: Sequence[RootRequirement]
+def graph_packages(
+    offer: RunningOffer,
+    target: Target,
+    versions: Mapping[str, Version],
+    roots: Sequence[RootRequirement] = (),
 ) -> tuple[GraphPackage, ...]:
-    """Return the packages of a graph with their files; raises VariantError."""
+    """Return the packages of a graph by name, with their files; raises VariantError."""
     from packaging.markers import default_environment
 
-    read = map_in_threads(partial(_with_metadata, offer, target), sorted(versions.items()))
+    environments = environment_of_target(target)
+    read = map_in_threads(partial(_with_metadata, offer, environments), sorted(versions.items()))
     if problems := [
         problem
         for package, _ in read
@@ -162,15 +178,14 @@ def _packages(
 
 
 def _with_metadata(
-    offer: RunningOffer, target: Target, pin: tuple[str, Version]
+    offer: RunningOffer, environments: Environments, pin: tuple[str, Version]
 ) -> tuple[GraphPackage, bytes]:
     """Return a package with its file, and its METADATA; raises VariantError."""
     name, version = pin
-    project = offer.site.project(offer.place.profile, name, environment_of_target(target))
-    ready = best_file(project, str(version), target)
+    (slot,) = environments.asking
+    project = offer.site.project(offer.place.profile, name, environments)
+    ready = best_file(project, str(version), slot)
     if ready is None:
-        raise VariantError(
-            f"no file of this version fits {name_of_target(target)}", place=f"{name} {version}"
-        )
+        raise VariantError(f"no file of this version fits {slot.name}", place=f"{name} {version}")
     metadata = metadata_of_file(ready, offer.upstream)
     return GraphPackage(name, version, ready, requires_python=python_in(metadata)), metadata

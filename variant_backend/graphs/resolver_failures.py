@@ -25,13 +25,12 @@ def explained_failure(error: VariantError, offer: RunningOffer) -> VariantError:
     if failures := [problem for project in asked.values() for problem in project.failures]:
         return VariantError(*dict.fromkeys(failures))
     words = "\n".join(problem.text for problem in error.problems)
-    reasons = [
-        problem
-        for name, project in sorted(asked.items())
-        if project.offer and _is_named(name, words)
-        for choice in [choice for choice in project.offer.choices if not choice.labels][:_MOST_RELEASES]
-        for problem in _reasons(choice)
-    ]
+    reasons: list[Problem] = []
+    for name, project in sorted(asked.items()):
+        if project.offer and _is_named(name, words):
+            reasons += (problem._replace(code=RESOLVER) for problem in project.problems)
+            without = [choice for choice in project.offer.choices if not choice.labels]
+            reasons += (problem for choice in without[:_MOST_RELEASES] for problem in _reasons(choice))
     return VariantError(*error.problems, *reasons)
 
 

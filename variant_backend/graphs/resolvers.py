@@ -12,6 +12,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.processes import programs_on_path, run_within, temporary_folder
 from ..lowlevel.regular_files import read_regular
+from ..lowlevel.urls import without_secrets
 from ..selection.target import Target, running_target
 from ..serving.environments import name_of_target
 from ..serving.loopback import LOOPBACK
@@ -77,12 +79,13 @@ def resolved_by_uv(requested: Requested, offer: OfferPlace, target: Target) -> M
         command = [
             *(str(_uv()), "pip", "compile", "--no-config", "--quiet", "--color", "never"),
             *("--no-header", "--no-annotate", "--no-sources", "--no-python-downloads"),
-            *("--default-index", _url_of(offer, target), *_python_of_uv(target)),
-            *(str(listed), *map(str, requested.files)),
+            *(*_python_of_uv(target), str(listed), *map(str, requested.files)),
             *(part for path in requested.constraints for part in ("--constraints", str(path))),
         ]
-        macos = None if target.here else macos_version(target.platform)
-        output = _run("uv", command, {"MACOSX_DEPLOYMENT_TARGET": macos} if macos else {}, offer)
+        variables = {"UV_DEFAULT_INDEX": _url_of(offer, target)}  # other users can read arguments
+        if not target.here and (version := macos_version(target.platform)):
+            variables["MACOSX_DEPLOYMENT_TARGET"] = version
+        output = _run("uv", command, variables, offer)
     return dict(_pins(output))
 
 
@@ -115,13 +118,16 @@ def resolved_by_pip(requested: Requested, offer: OfferPlace, target: Target) -> 
         report = folder / "report.json"
         command = [
             *(*_pip(), "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input", "--no-color"),
-            *("--disable-pip-version-check", "--report", str(report)),
-            *("--index-url", _url_of(offer, target), "--trusted-host", offer.host),
-            *requested.requirements,
+            *("--disable-pip-version-check", "--report", str(report), *requested.requirements),
             *(part for path in requested.files for part in ("--requirement", str(path))),
             *(part for path in requested.constraints for part in ("--constraint", str(path))),
         ]
-        _run("pip", command, {"PIP_CONFIG_FILE": os.devnull}, offer)
+        variables = {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": _url_of(offer, target),
+            "PIP_TRUSTED_HOST": offer.host,  # pip caches nothing that comes over http from other hosts
+        }
+        _run("pip", command, variables, offer)
         installed = json.loads(read_regular(report))["install"]
     packages = (one["metadata"] for one in installed)
     return {normalize(package["name"]): Version(package["version"]) for package in packages}
@@ -129,8 +135,8 @@ def resolved_by_pip(requested: Requested, offer: OfferPlace, target: Target) -> 
 
 def check_target_of_pip(target: Target) -> None:
     """Raise RequestError if pip, which evaluates markers for its own Python, cannot resolve for a target."""
-    running = running_target()
-    if target.python.release[:2] == running.python.release[:2] and set(target.tags) == set(running.tags):
+    running = _running()
+    if target.tags[0] == running.tags[0]:
         return
     text = f"pip resolves only for its own environment, {name_of_target(running)}"
     remedy = "use --resolver uv, or leave --python and --platform out"
@@ -163,7 +169,7 @@ def _words(text: str, offer: OfferPlace) -> Iterator[str]:
     for line in text.replace("\r\n", "\n").split("\n"):
         if line.strip():
             plain = re.sub(r"^\s*(?:error|ERROR|cause):\s*", "", line).strip()
-            yield re.sub(offered, "", plain).replace(offer.token, "****")
+            yield without_secrets(re.sub(offered, "", plain)).replace(offer.token, "****")
 
 
 def _url_of(offer: OfferPlace, target: Target) -> str:
@@ -176,7 +182,12 @@ def _url_of(offer: OfferPlace, target: Target) -> str:
 def _is_running(target: Target) -> bool:
     """Return whether a target is the running interpreter on this machine."""
     is_same_version = target.python.release == sys.version_info[:3]
-    return target.here and is_same_version and set(target.tags) == set(running_target().tags)
+    return target.here and is_same_version and target.tags[0] == _running().tags[0]
+
+
+@cache
+def _running() -> Target:
+    return running_target()
 
 
 def _is_free_threaded() -> bool:
@@ -185,7 +196,7 @@ def _is_free_threaded() -> bool:
 
 def _uv() -> Path:
     """Return the program of uv, that of this interpreter first; raises VariantError."""
-    beside = Path(sysconfig.get_path("scripts"), f"uv{Path(sys.executable).suffix}")
+    beside = Path(sysconfig.get_path("scripts"), "uv.exe" if sys.platform == "win32" else "uv")
     for program in [*([beside] if beside.is_file() else []), *programs_on_path(["uv"], os.environ)]:
         return program
     raise VariantError("uv is not installed", hint="run 'pip install uv', or use --resolver pip")
@@ -196,7 +207,7 @@ def _pip() -> list[str]:
     if (spec := find_spec("pip")) and spec.origin:
         # The option -m would import a module in the current folder first.
         return [sys.executable, str(Path(spec.origin).with_name("__main__.py"))]
-    for program in programs_on_path(["pip"], os.environ):
+    for program in programs_on_path(["pip", "pip3"], os.environ):
         return [str(program), "--python", sys.executable]
     raise VariantError("pip is not installed", hint="run 'python -m ensurepip', or use --resolver uv")
 

@@ -33,6 +33,10 @@ def pack(top: str, files: Mapping[str, bytes], *, time: int) -> bytes:
     return buffer.getvalue()
 
 
+class MissingMemberError(VariantError):
+    """The archive does not have the requested file."""
+
+
 class _LimitError(VariantError):
     """The archive is larger than what is read of it."""
 
@@ -68,8 +72,9 @@ _EXTENDED = (
 
 
 def read_member(sdist: BinaryIO, name: str, *, to_end: bool = False) -> bytes:
-    """Return the content of a file at the root of an sdist; raises VariantError if it cannot be read.
+    """Return the content of a file at the root of an sdist.
 
+    Raises MissingMemberError if there is no such file, another VariantError if it cannot be read.
     Reading stops at the file, or, with *to_end*, at the end of the sdist or the limit of its size: then a
     truncated or damaged rest is an error, too.
     """
@@ -93,7 +98,7 @@ def read_member(sdist: BinaryIO, name: str, *, to_end: bool = False) -> bytes:
     except Exception as error:  # tarfile, gzip and zlib have no common error for damaged files
         raise VariantError(f"damaged: {error}") from None
     if content is None:
-        raise VariantError(f"{name} is missing")
+        raise MissingMemberError(f"{name} is missing")
     return content
 
 

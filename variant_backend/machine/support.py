@@ -72,9 +72,10 @@ class Policy(NamedTuple):
     *installer* installs them. *enabled* and *disabled* are namespaces. *align* are the namespaces and
     features in which wheels must agree with installed variants. *pinned* are versions by normalized name,
     which replace the installed ones. With *opens_versions*, any version of a package is possible that is
-    neither pinned nor installed, the newest first. *assignment* has the only value of each aligned feature.
-    *refuses_root*: plugins would run as root, and the user does not allow that. *rules* are those of
-    configuration files: they apply to supported values of all sources.
+    neither pinned nor installed, the newest first. *labels* are wanted labels, patterns or ``(plain)`` by
+    normalized name. *assignment* has the only value of each aligned feature. *refuses_root*: plugins would
+    run as root, and the user does not allow that. *rules* are those of configuration files: they apply to
+    supported values of all sources.
     """
 
     given: Supported = {}  # noqa: RUF012  # no code changes this default
@@ -84,6 +85,7 @@ class Policy(NamedTuple):
     align: tuple[AlignedName, ...] = ()
     pinned: Mapping[str, Version] = {}
     opens_versions: bool = False
+    labels: Mapping[str, str] = {}
     assignment: Assignment = {}  # noqa: RUF012  # no code changes this default
     installer: Installer = "pip"
     # The packages of --trust-plugin that must be plugins: with a version, they may be dependencies of one.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import VariantError
 from ..variants.filename import check_project_name, normalize
+from ..variants.label_pattern import PLAIN as PLAIN  # the variable requests the plain wheel by this name
 
 if TYPE_CHECKING:
     from ..formats.machine_spec import MachineSpec
@@ -18,9 +19,6 @@ HARDWARE = f"{VARIABLES}HARDWARE"
 INDEX_URL = f"{VARIABLES}INDEX_URL"
 NO_POLICY = f"{VARIABLES}NO_POLICY"
 TOKEN = f"{VARIABLES}TOKEN"
-
-# The variable requests the plain wheel by this name.
-PLAIN = "(plain)"
 
 _ONE_LABEL = "write one label, or NAME#LABEL for each project"
 

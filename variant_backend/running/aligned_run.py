@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import Problem, VariantError, problems_of
+from ..errors import Problem, VariantError
+from ..graphs.installed_values import staying, with_installed
 from ..graphs.resolution import AlignedOffer, aligned_offer
 from ..lowlevel.processes import temporary_folder
-from ..machine.installed import installed_variants
 from ..machine.support import Machine
 from ..serving.environments import Environments
 from ..serving.offer_place import OfferPlace
@@ -73,7 +73,7 @@ def offer_aligned_for(
     Raises FailedDryRunError with the words of the tool, NotStartedError, or VariantError if no values fit.
     """
     before = installed_before(tool.command, tool.environ, tool.folder)
-    machine = _with_installed(here.machine, tool, before, warn)
+    machine = _with_installed(here, tool, before, warn)
     environments = environments_of(before.environment)
     with temporary_folder() as temporary:
         resolve = _DryRuns(tool, offer, before, ToolFiles.below(temporary))
@@ -88,29 +88,20 @@ def offer_aligned_for(
 
 
 def _with_installed(
-    machine: Machine, tool: StartedTool, before: InstalledBefore, warn: Callable[[Problem], object]
+    here: AlignedMachine, tool: StartedTool, before: InstalledBefore, warn: Callable[[Problem], object]
 ) -> Machine:
-    """Return a machine with what is installed where a command installs, and stays there."""
-    from packaging.version import InvalidVersion, Version
-
-    place = before.environment
-    if place is None:
-        return machine
-    names = {*before.installed}
-    if tool.command.words[:2] == ("pip", "sync"):  # it removes all other packages
-        requirements = named_requirements(tool.command, tool.environ, tool.folder)
-        names &= {normalize(requirement.name) for requirement in requirements}
-    variants, errors = installed_variants(place.folders)
-    for problem in problems_of(errors):
+    """Return the machine with what is installed where a command installs, and is not removed there."""
+    if before.environment is None:
+        return here.machine
+    machine, problems = with_installed(here.machine, before.environment.folders, here.wishes.align)
+    for problem in problems:
         warn(problem)
-    versions: dict[str, Version] = {}
-    for name in names:
-        try:
-            versions[name] = Version(before.installed[name].version)
-        except InvalidVersion:
-            continue
-    staying = tuple(one for one in variants if normalize(one.inspection.name) in names)
-    return machine._replace(installed=staying, versions=versions)
+    if tool.command.words[:2] != ("pip", "sync"):
+        return machine
+    requirements = named_requirements(tool.command, tool.environ, tool.folder)
+    removed = before.installed.keys() - {normalize(requirement.name) for requirement in requirements}
+    versions = {name: version for name, version in machine.versions.items() if name not in removed}
+    return staying(machine, removed)._replace(versions=versions)
 
 
 def labels_of_graph(aligned: AlignedOffer, environments: Environments) -> dict[str, str | None]:

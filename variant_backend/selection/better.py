@@ -87,7 +87,7 @@ def _find_release(
     listings = find_listings(distribution.name, sources, folders)
     # Most installed projects are not on the index of a site.
     problems = tuple(problem for problem in listings.problems if problem.code != NOT_FOUND)
-    listing = next(listings.in_order(version), None)
+    listing = next(listings.of_version(version), None)
     if listing is None or all(wheel.label is None for wheel in listing.wheels):
         return None, problems
     release = read_release(listing, pinned=True)

@@ -10,8 +10,9 @@ from ..formats.release import Candidate, File, Release
 from ..machine.support import Machine, Policy, machine_support
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename
+from ..variants.label_pattern import is_wanted
 from ..variants.metadata import VariantMetadata
-from ..variants.namespace_support import Support
+from ..variants.namespace_support import Origin, Support
 from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
 from ..variants.ranking import Verdict, ordered_labels, rank, why_label_better
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from .target import Target
+
+_WANTED = Origin("wanted", "the requested label")
 
 
 class Evaluation(NamedTuple):
@@ -56,9 +59,14 @@ def evaluate(release: Release, machine: Machine, policy: Policy, target: Target)
 def release_support(
     release: Release, machine: Machine, policy: Policy
 ) -> tuple[Support, tuple[Problem, ...]]:
-    """Return the supported values of a release's namespaces, and the problems of plugins and alignment."""
+    """Return the supported values of a release's namespaces, and the problems of plugins and alignment.
+
+    If the user wants a variant, its properties are supported, whatever the machine supports.
+    """
     if release.metadata is None:
         return Support({}, {}), ()
+    if variant := _wanted_variant(release, policy):
+        return _support_of(variant), ()
     return machine_support(release.metadata, machine.without(release.name), policy)
 
 
@@ -94,6 +102,32 @@ def labels_in_order(release: Release, support: Support, rules: Rules = NO_RULES)
     if release.metadata is None or rules.objection(release.name):
         return []
     return ordered_labels(_in_order(release.metadata, rules), support.supported)
+
+
+def selectable_labels(release: Release, support: Support, policy: Policy) -> tuple[str | None, ...]:
+    """Return the labels that a machine may get of a release, best first; None is the plain wheel."""
+    labels = (*labels_in_order(release, support, policy.rules), None)
+    wanted = policy.labels.get(release.name)
+    if wanted is None:
+        return labels
+    if variant := _wanted_variant(release, policy):
+        return (variant.label,)
+    return tuple(label for label in labels if is_wanted(label, wanted))
+
+
+def _wanted_variant(release: Release, policy: Policy) -> Variant | None:
+    """Return the variant of the label that the user wants, None if it is missing or several may fit."""
+    variants = release.metadata.variants if release.metadata else {}
+    return variants.get(policy.labels.get(release.name, ""))
+
+
+def _support_of(variant: Variant) -> Support:
+    """Return the supported values of a machine for which a variant is wanted: its own."""
+    supported = {
+        namespace: {feature: tuple(values) for feature, values in features.items()}
+        for namespace, features in variant.to_dict().items()
+    }
+    return Support(supported, dict.fromkeys(supported, _WANTED))
 
 
 def why_label(release: Release, support: Support, rules: Rules, better: str, other: str) -> str:

@@ -16,7 +16,7 @@ from .report import of_label, shown_label
 from .select import Selection, check_names, select_listed
 
 if TYPE_CHECKING:
-    from ..variants.requirements import Pin
+    from ..variants.requirements import PackageRequest
     from .target import Target
     from .uv_selection import UvSelection
 
@@ -30,7 +30,7 @@ class Explanation(NamedTuple):
     *evaluation* is None if no release was found. *differs* are the reasons why *uv* selects another wheel.
     """
 
-    request: Pin
+    request: PackageRequest
     evaluation: Evaluation | None
     newer: tuple[Evaluation, ...]
     problems: tuple[Problem, ...]
@@ -49,7 +49,7 @@ class Explanation(NamedTuple):
 
 
 def explain(
-    request: Pin,
+    request: PackageRequest,
     sources: Sources,
     machine: Machine,
     policy: Policy,
@@ -74,7 +74,7 @@ def explain(
     facts = machine.without_policy or machine
     hardware = facts.hardware or Hardware({})
     # Detection starts only when a namespace needs it.
-    uv = uv_select(listings, Lazy(lambda: hardware.supported), target, version=request.version)
+    uv = uv_select(listings, Lazy(lambda: hardware.supported), target, request=request)
     problems += uv.unread.problems if uv.unread else ()
     if facts.undetected:
         problems.append(Problem("warning", "uv", f"unknown supported values: {facts.undetected}", _DETECT))
@@ -105,7 +105,7 @@ def _nothing(selection: Selection) -> list[Problem]:
         return []
     if selection.passed:
         return [Problem("error", "", f"no wheel of {request.name} is compatible")]
-    place = f"{request.name} {request.version}" if selection.listings.releases else request.name
+    place = request.in_short if selection.listings.releases else request.name
     return [Problem("error", place, selection.listings.nothing_listed(request.name))]
 
 

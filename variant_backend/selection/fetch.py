@@ -20,18 +20,16 @@ from ..variants.metadata import VariantMetadata
 from ..wheels.plain import for_pip, plain_name
 from ..wheels.reading import Wheel, WheelFile, open_wheel
 from .download import download
-from .resolve import Pick
-
-_CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()
+from .resolve import Pick, SdistPick
 
 
 class Fetched(NamedTuple):
-    """A downloaded wheel: its final *path*, and the content of its variant.json, None for a plain wheel.
+    """A downloaded file: its final *path*, and the content of its variant.json, None if it has none.
 
     It is *verified* if a secure hash matched, and not *written* if the same file already existed.
     """
 
-    pick: Pick
+    pick: Pick | SdistPick
     path: Path
     metadata: VariantMetadata | None
     verified: bool
@@ -46,7 +44,7 @@ class LockFile(NamedTuple):
 
 
 def fetch(
-    picks: Sequence[Pick],
+    picks: Sequence[Pick | SdistPick],
     folder: Path | None,
     lock: LockFile | None,
     *,
@@ -54,17 +52,19 @@ def fetch(
     force: bool = False,
     advance: Advance = lambda _: None,
 ) -> list[Fetched]:
-    """Download wheels into a *folder*, unless it is None, and write the lock file, unless it is None.
+    """Download files into a *folder*, unless it is None, and write the lock file, unless it is None.
 
-    With *plain*, wheels get plain names and their variant markers are evaluated. Existing files that differ
-    are replaced only with *force*. Raises VariantError if anything fails; no files are written then.
+    A lock file has wheels only. With *plain*, wheels get plain names and their variant markers are evaluated.
+    Existing files that differ are replaced only with *force*. Raises VariantError if anything fails; no files
+    are written then.
     """
+    wheels = [pick for pick in picks if isinstance(pick, Pick)]
     if folder is None:
-        _write_lock(picks, [], lock, force=force)
+        _write_lock(wheels, [], lock, force=force)
         return []
     rename = plain_name if plain else None
     with fetched(picks, folder, plain=rename, force=force, advance=advance) as results:
-        _write_lock(picks, results, lock, force=force)
+        _write_lock(wheels, results, lock, force=force)
     return results
 
 
@@ -77,7 +77,7 @@ def _write_lock(
 
 @contextmanager
 def fetched(
-    picks: Sequence[Pick],
+    picks: Sequence[Pick | SdistPick],
     folder: Path,
     *,
     plain: Callable[[WheelFilename], WheelFilename] | None = None,
@@ -85,15 +85,14 @@ def fetched(
     advance: Advance = lambda _: None,
     hosts: Collection[str] | None = None,
 ) -> Iterator[list[Fetched]]:
-    """Download wheels, and move them into a folder when the ``with`` block ends without an exception.
+    """Download files, and move them into a folder when the ``with`` block ends without an exception.
 
     *plain* returns the plain name of a wheel; with it, variant markers are evaluated. An existing file stays
     if it is the same, and is replaced only with *force*. *advance* gets the numbers of received bytes.
     *hosts* are the other hosts that may send the files, any host if None.
     Raises VariantError if anything fails; no files are written then.
     """
-    names = [pick.wheel.name for pick in picks]
-    targets = [folder / str(plain(name) if plain else name) for name in names]
+    targets = [folder / _target_name(pick, plain) for pick in picks]
     _check_targets(picks, targets)
     with workspace(folder) as scratch:
         results: list[Fetched] = []
@@ -101,20 +100,27 @@ def fetched(
         for number, (pick, target) in enumerate(zip(picks, targets, strict=True)):
             inner = scratch / str(number)
             inner.mkdir()
-            file = pick.wheel.file
-            if not plain and _exists_verified(file, target, force=force):
+            file = pick.file
+            is_kept = plain is None or isinstance(pick, SdistPick)
+            if is_kept and _exists_verified(file, target, force=force):
                 part, verified = target, True
             else:
                 part = inner / file.filename
                 verified = download(file, part, advance=advance, hosts=hosts)
-            metadata = _variant_metadata(part, pick)
-            if plain:
+            metadata = _variant_metadata(part, pick) if isinstance(pick, Pick) else None
+            if plain and isinstance(pick, Pick):
                 part = for_pip(WheelFile(part, pick.wheel.name), scratch, pick.supported, plain)
             written = part != target and not _is_same(part, target, force=force)
             results.append(Fetched(pick, target, metadata, verified, written))
             moves += [(part, target)] if written else []
         yield results
         _move_all(moves, force=force)
+
+
+def _target_name(pick: Pick | SdistPick, plain: Callable[[WheelFilename], WheelFilename] | None) -> str:
+    if isinstance(pick, SdistPick):
+        return pick.file.filename
+    return str(plain(pick.wheel.name) if plain else pick.wheel.name)
 
 
 def _move_all(moves: Iterable[tuple[Path, Path]], *, force: bool) -> None:
@@ -141,11 +147,11 @@ def _is_new(part: Path, target: Path) -> bool:
     return False
 
 
-def _check_targets(picks: Sequence[Pick], targets: Sequence[Path]) -> None:
+def _check_targets(picks: Sequence[Pick | SdistPick], targets: Sequence[Path]) -> None:
     """Raise VariantError if two wheels would get the same path."""
     sources: dict[Path, list[str]] = {}
     for pick, target in zip(picks, targets, strict=True):
-        sources.setdefault(target, []).append(pick.wheel.file.filename)
+        sources.setdefault(target, []).append(pick.file.filename)
     if several := [(names, target) for target, names in sources.items() if len(names) > 1]:
         raise VariantError(
             *(f"{' and '.join(names)} would both become {target}" for names, target in several),
@@ -220,14 +226,14 @@ def locked(picks: Sequence[Pick], results: Sequence[Fetched], lock: LockFile, *,
     if twice := sorted({name for name in names if names.count(name) > 1}):
         text = f"requested more than once: {one_of(twice)}"
         raise VariantError(text, place=path, hint="a lock file has one entry per package; request each once")
-    read = {result.pick.wheel.file.location: result.metadata for result in results}
+    read = {result.pick.file.location: result.metadata for result in results}
     packages = [_locked(pick, read.get(pick.wheel.file.location), lock.index_url) for pick in picks]
     content = from_dict(pylock.to_dict(packages, path.parent)).encode()
     return Output(
         path.parent,
         path.name,
         content,
-        is_ours=lambda present: force or _CREATED_HERE in present,
+        is_ours=lambda present: force or pylock.is_created_here(present),
         remedy="use --force to replace it",
     )
 
@@ -238,9 +244,9 @@ def _locked(pick: Pick, read: VariantMetadata | None, index_url: str | None) -> 
     *read* is the content of the wheel's variant.json, None if the wheel was not downloaded.
     """
     metadata = pick.release.metadata
-    if pick.pinned:
+    if pick.pinned and pick.label is not None:
         metadata = metadata if pick.variant else read
-        if metadata is None or pick.label is None:
+        if metadata is None:
             raise VariantError(
                 "a lock file requires the properties of this label, and no index file lists them",
                 place=pick.wheel.file.filename,

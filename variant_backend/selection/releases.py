@@ -27,6 +27,7 @@ from ..variants.filename import (
     release_of_index,
     release_of_sdist,
 )
+from ..variants.label_pattern import is_wanted
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
@@ -46,6 +47,8 @@ from .source_files import (
 
 if TYPE_CHECKING:
     from packaging.version import Version
+
+    from ..variants.requirements import PackageRequest
 
 # The code of a reason that excludes the variants of a source with an invalid index file.
 INDEX_FILE = "index-file"
@@ -138,10 +141,10 @@ class Listing(NamedTuple):
         """The sdists of all sources."""
         return tuple(file for source in self.sources for file in source.sdists)
 
-    def of_label(self, label: str) -> Listing:
-        """Return the release with only the wheels of one label."""
+    def of_label(self, wanted: str) -> Listing:
+        """Return the release with only the wheels that a request wants: of a label, a pattern, or plain."""
         sources = (
-            source._replace(wheels=tuple(wheel for wheel in source.wheels if wheel.label == label))
+            source._replace(wheels=tuple(wheel for wheel in source.wheels if is_wanted(wheel.label, wanted)))
             for source in self.sources
         )
         return self._replace(sources=tuple(sources))
@@ -184,13 +187,19 @@ class Listings(NamedTuple):
         files = (file for listing in self.releases for file in listing.index_files)
         return AT_ONCE if any(file.url for file in files) else 1
 
-    def in_order(self, version: Version | None) -> Iterator[Listing]:
-        """Yield the releases in the order of selection, pre-releases last, or only the release *version*."""
-        if version is not None:
-            yield from (listing for listing in self.releases if listing.version == version)
-            return
-        for is_early in (False, True):
-            yield from (listing for listing in self.releases if listing.version.is_prerelease is is_early)
+    def of_version(self, version: Version) -> Iterator[Listing]:
+        """Yield the release of a version, if there is one."""
+        yield from (listing for listing in self.releases if listing.version == version)
+
+    def matching(self, request: PackageRequest | None) -> Iterator[Listing]:
+        """Yield the releases that a request admits in the order of selection, all without a request.
+
+        Pre-releases come last, unless the request names one.
+        """
+        admitted = [one for one in self.releases if request is None or request.admits(one.version)]
+        if request is None or not request.wants_early:
+            admitted.sort(key=lambda listing: listing.version.is_prerelease)
+        yield from admitted
 
     def nothing_listed(self, name: str) -> str:
         """Return a message that the sources have no wheel of a project, or of its requested version."""

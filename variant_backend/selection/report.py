@@ -9,6 +9,7 @@ from ..errors import Problem, UnknownNameError, did_you_mean, one_of, shortened
 from ..formats.release import BAD_LABEL
 from ..lowlevel.terminal import heading, table
 from ..project.user_variables import PLAIN
+from ..variants.label_pattern import is_wanted
 from ..variants.namespace_support import Origin
 from ..variants.ranking import WRONG_TAGS
 from ..variants.words import in_words
@@ -57,10 +58,10 @@ def explained(
 
 
 def of_label(evaluation: Evaluation, label: str | None) -> list[Verdict]:
-    """Return the verdicts on a label's wheels (None: all wheels); raises UnknownNameError."""
+    """Return the verdicts on a label's or pattern's wheels (None: all); raises UnknownNameError."""
     if label is None:
         return evaluation.verdicts
-    verdicts = [verdict for verdict in evaluation.verdicts if shown_label(verdict) == label]
+    verdicts = [verdict for verdict in evaluation.verdicts if is_wanted(verdict.filename.label, label)]
     if not verdicts:
         known = dict.fromkeys(
             shown_label(verdict)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import Problem, UnknownNameError
 from ..formats.release import Candidate, Release
 from ..machine.support import Machine, Policy
+from ..variants.label_pattern import is_pattern
 from ..variants.metadata import VariantMetadata
 from .evaluate import Evaluation, evaluate, evaluate_label
 from .read_ahead import read_ahead
@@ -28,8 +29,15 @@ from .releases import (
 from .unknown_names import ignored_values, unknown_names
 
 if TYPE_CHECKING:
-    from ..variants.requirements import Pin
+    from ..variants.requirements import PackageRequest
     from .target import Target
+
+
+class ReadRelease(Protocol):
+    """Reads a release as `read_release` does."""
+
+    def __call__(self, listing: Listing, *, pinned: bool = False) -> Release:
+        """Return the release; its yanked wheels are excluded unless it is *pinned*."""
 
 
 # Before a name is reported as unknown, the index files of so many more releases are read.
@@ -44,47 +52,60 @@ class Selection(NamedTuple):
     selected wheel.
     """
 
-    request: Pin
+    request: PackageRequest
     listings: Listings
     evaluation: Evaluation | None
     passed: tuple[Evaluation, ...]
     problems: tuple[Problem, ...]
 
 
-def select(request: Pin, sources: Sources, machine: Machine, policy: Policy, target: Target) -> Selection:
+def select(
+    request: PackageRequest, sources: Sources, machine: Machine, policy: Policy, target: Target
+) -> Selection:
     """List the releases in the sources, and select as `select_listed` does."""
     return select_listed(request, find_listings(request.name, sources), machine, policy, target)
 
 
 def select_listed(
-    request: Pin, listings: Listings, machine: Machine, policy: Policy, target: Target
+    request: PackageRequest,
+    listings: Listings,
+    machine: Machine,
+    policy: Policy,
+    target: Target,
+    read: ReadRelease = read_release,
 ) -> Selection:
-    """Select a wheel for a request from the listed releases.
+    """Select a wheel for a request from the listed releases, which *read* reads.
 
     A requested version may be a pre-release or yanked. Otherwise pre-releases are considered only if no
     other release has a compatible wheel. With a requested label, only its wheels are considered, and
-    support for the label is not checked.
+    support for the label is not checked; a pattern admits each supported label that matches.
     """
-    tried = listings.in_order(request.version)
-    if (label := request.label) is None:
-        selection = _first_that_fits(
-            request, listings, tried, lambda release: evaluate(release, machine, policy, target)
+    tried = listings.matching(request)
+    if (wanted := request.label) is not None:
+        tried = (labelled for listing in tried if (labelled := listing.of_label(wanted)).wheels)
+    if wanted is not None and not is_pattern(wanted):
+        label = request.exact_label
+        return _first_that_fits(
+            request, listings, tried, read, lambda release: _evaluate_label(release, label, target)
         )
-        return selection._replace(problems=(*selection.problems, *_missing_index_files(selection)))
-    having = (labelled for listing in tried if (labelled := listing.of_label(label)).wheels)
-    return _first_that_fits(
-        request, listings, having, lambda release: _evaluate_label(release, label, target)
+    selection = _first_that_fits(
+        request, listings, tried, read, lambda release: evaluate(release, machine, policy, target)
     )
+    return selection._replace(problems=(*selection.problems, *_missing_index_files(selection)))
 
 
 def _first_that_fits(
-    request: Pin, listings: Listings, tried: Iterable[Listing], evaluated: Callable[[Release], Evaluation]
+    request: PackageRequest,
+    listings: Listings,
+    tried: Iterable[Listing],
+    read: ReadRelease,
+    evaluated: Callable[[Release], Evaluation],
 ) -> Selection:
     """Evaluate releases in order up to the first with a compatible wheel."""
     passed: list[Evaluation] = []
     selected = None
-    read = partial(read_release, pinned=request.version is not None)
-    for listing, release in read_ahead(read, tried, listings.most_at_once):
+    pinned = partial(read, pinned=request.is_pinned)
+    for listing, release in read_ahead(pinned, tried, listings.most_at_once):
         evaluation = evaluated(release())
         if evaluation.selected:
             selected = evaluation
@@ -145,8 +166,8 @@ def _has_label(wheel: Candidate) -> bool:
     return wheel.label is not None
 
 
-def _evaluate_label(release: Release, label: str, target: Target) -> Evaluation:
-    """Evaluate the wheels of a label; a broken index file is ignored, as each wheel has a variant.json."""
+def _evaluate_label(release: Release, label: str | None, target: Target) -> Evaluation:
+    """Evaluate the wheels of a label (None: plain wheels), without the index file: wheels have its data."""
     wheels = (
         wheel._replace(problems=tuple(reason for reason in wheel.problems if reason.code != INDEX_FILE))
         for wheel in release.candidates

@@ -46,8 +46,7 @@ from .uv_files import (
 )
 
 if TYPE_CHECKING:
-    from packaging.version import Version
-
+    from ..variants.requirements import PackageRequest
     from .target import Target
 
 DETECTED = Origin("detected", "uv's own detection")
@@ -114,14 +113,14 @@ def _has_project(url: str, name: str) -> bool:
 
 
 def uv_select(
-    listings: Listings, detected: Supported, target: Target, *, version: Version | None = None
+    listings: Listings, detected: Supported, target: Target, *, request: PackageRequest | None = None
 ) -> UvSelection:
     """Return the release that uv selects on a machine where it *detected* these supported values."""
     passed: list[str] = []
     without: list[Evaluation] = []
     listed = sorted((*listings.releases, *listings.sdist_only), key=lambda listing: listing.version)
-    tried = listings._replace(releases=tuple(reversed(listed))).in_order(version)
-    pinned = version is not None
+    tried = listings._replace(releases=tuple(reversed(listed))).matching(request)
+    pinned = request is not None and request.is_pinned
     evaluate = partial(_evaluated, detected=detected, target=target, pinned=pinned)
     for listing, evaluated in read_ahead(evaluate, tried, listings.most_at_once):
         try:

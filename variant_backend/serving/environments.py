@@ -72,13 +72,17 @@ class Slot:
 
     def fit(self, tags: str, requires_python: str | None) -> Fit | None:
         """Return the positions of a wheel with these tags, None if it cannot be installed here."""
-        if requires_python and not allows_python(requires_python, self._python):
+        if not self.allows(requires_python):
             return None
         parts = [part.lower().split(".") for part in tags.split("-")]
         fits = [fit for tag in product(*parts) if (fit := self._fit(*tag))]
         if not fits:
             return None
         return Fit(min(fit.place for fit in fits), min(fit.earliest for fit in fits))
+
+    def allows(self, requires_python: str | None) -> bool:
+        """Return whether Requires-Python allows the version of Python."""
+        return not requires_python or allows_python(requires_python, self._python)
 
     def _fit(self, python: str, abi: str, platform: str) -> Fit | None:
         group = self._groups.get((python, abi, platform == "any"))

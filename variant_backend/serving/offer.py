@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, shortened
 from ..formats.release import Candidate, File, Release
 from ..machine.support import Machine, Policy
-from ..selection.evaluate import labels_in_order, release_support
+from ..selection.evaluate import release_support, selectable_labels
 from ..selection.releases import Listing
 from ..variants.filename import WheelFilename, is_same_version, version_of
+from ..variants.label_pattern import PLAIN
 from ..variants.namespace_support import Support
 from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
@@ -111,8 +112,9 @@ class Offer(NamedTuple):
 def offer(project: UpstreamProject, machine: Machine, policy: Policy, environments: Environments) -> Offer:
     """Return what a machine can see of a project in some environments.
 
-    Files of releases without variants are kept as they are.
+    Files of releases without variants are kept as they are, unless a label is wanted.
     """
+    wanted = policy.labels.get(project.name, PLAIN)
     kept: dict[str, Offered | None] = {}
     choices: list[Choice] = []
     for listing, release in project.releases:
@@ -120,9 +122,12 @@ def offer(project: UpstreamProject, machine: Machine, policy: Policy, environmen
         choices.append(choice)
         kept |= dict.fromkeys(_filenames(listing))
         kept |= {wheel.file.filename: _offered_wheel(wheel, release, choice.support) for wheel in wheels}
-        if not (environments.named and choice.labels):
+        if wanted == PLAIN and not (environments.named and choice.labels):
             kept |= {sdist.filename: Offered(sdist, sdist.filename) for sdist in listing.sdists}
-    listed = (kept.get(file.filename, Offered(file, file.filename)) for file in _first_of_name(project.files))
+    listed = (
+        kept.get(file.filename, Offered(file, file.filename) if wanted == PLAIN else None)
+        for file in _first_of_name(project.files)
+    )
     problems = (*project.problems, *(problem for choice in choices for problem in choice.problems))
     return Offer(project.name, tuple(filter(None, listed)), tuple(choices), problems)
 
@@ -172,8 +177,8 @@ def _chosen(
 ) -> tuple[Choice, list[Candidate]]:
     """Return what is offered of a release, and its wheels."""
     support, problems = release_support(release, machine, policy)
-    supported = tuple(labels_in_order(release, support, policy.rules))
-    labels = (*supported, None)
+    labels = selectable_labels(release, support, policy)
+    supported = tuple(filter(None, labels))
     wheels = _in_order(release, labels)
     places = {label: place for place, label in enumerate(labels)}
     listed = listed_forms(tuple(_form(wheel, places) for wheel in wheels), environments)

@@ -40,6 +40,7 @@ def profile_of(sources: Sources, machine: Machine, policy: Policy) -> str:
         sorted((*axis, value) for axis, value in policy.assignment.items()),
         sorted((name, str(version)) for name, version in policy.pinned.items()),
         policy.opens_versions,
+        sorted(policy.labels.items()),
     )
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import VariantError
 from ..formats.release import Candidate, File, shown_location
 from ..lowlevel.http import NOT_FOUND
+from ..lowlevel.urls import is_http
 from ..selection.download import download
 from ..selection.releases import Sources
 from ..variants.filename import WheelFilename, normalize
@@ -62,6 +63,12 @@ class Upstream:
     def forget(self, name: str) -> None:
         """Read a project again at the next request: its page does not show that a file has changed."""
         self._snapshots.remove(normalize(name))
+
+    def index_of(self, name: str) -> str | None:
+        """Return the URL of the server from which a project was read, None if it was read from folders."""
+        snapshot = self._snapshots.find(normalize(name))
+        origins = [source.origin for source in snapshot.sources] if snapshot else []
+        return next((origin for origin in origins if is_http(origin)), None)
 
     def projects(self) -> tuple[str, ...]:
         """Return the normalized names of all projects; the same object as before if nothing has changed.

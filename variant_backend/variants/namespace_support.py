@@ -121,12 +121,17 @@ def support(
 
 
 def assigned(known: Support, assignment: Assignment) -> Support:
-    """Return the supported values, of each aligned feature only the assigned one."""
+    """Return the supported values, of each aligned feature only the assigned one.
+
+    If no source knows a namespace, an assigned value is supported: installed variants have it, or the user
+    names it.
+    """
     supported, origins = dict(known.supported), dict(known.origins)
+    unknown = {name for name, origin in origins.items() if origin.kind == UNKNOWN.kind} - supported.keys()
     for (namespace, feature), value in assignment.items():
         features = supported.get(namespace, {})
-        if feature in features:
-            kept = (value,) if value in features[feature] else ()
+        if feature in features or namespace in unknown:
+            kept = (value,) if value in features.get(feature, (value,)) else ()
             supported[namespace] = {**features, feature: kept}
             origins[namespace] = origins[namespace].with_more(f"; aligned: {feature} {value}")
     return Support(supported, origins)

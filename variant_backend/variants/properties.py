@@ -11,7 +11,12 @@ NULL_LABEL = "null"
 
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_"
 _VALUE_CHARACTERS = f"{_NAME_CHARACTERS}."
-_LISTED = {_NAME_CHARACTERS: "a-z, 0-9 and '_'", _VALUE_CHARACTERS: "a-z, 0-9, '_' and '.'"}
+_PATTERN_CHARACTERS = f"{_VALUE_CHARACTERS}*?"
+_LISTED = {
+    _NAME_CHARACTERS: "a-z, 0-9 and '_'",
+    _VALUE_CHARACTERS: "a-z, 0-9, '_' and '.'",
+    _PATTERN_CHARACTERS: "a-z, 0-9, '_' and '.', and '*' and '?' in patterns",
+}
 
 
 def _check_text(text: str, allowed: str, what: str) -> None:
@@ -38,6 +43,11 @@ def check_label(label: str) -> None:
     Raises VariantError that names the first invalid character.
     """
     _check_text(label, _VALUE_CHARACTERS, "label")
+
+
+def check_label_pattern(pattern: str) -> None:
+    """Check a label in which ``*`` and ``?`` may stand for characters. Raises VariantError as above."""
+    _check_text(pattern, _PATTERN_CHARACTERS, "label")
 
 
 def check_name(name: str, what: str) -> None:

@@ -1,19 +1,24 @@
-"""The packages that a command line or a recipe names: a name, optionally a version and a variant's label."""
+"""The packages that a command line, a file or a recipe names: requirements, optionally with a label."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..errors import VariantError
 from .filename import normalize, version_of
+from .label_pattern import PLAIN, check_wanted, is_pattern
 from .properties import check_label
 
 if TYPE_CHECKING:
+    from packaging.markers import Environment
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
 _EQUALS = ("==", "===")
+_REQUEST_HINT = "write PACKAGE, PACKAGE==VERSION, PACKAGE>=VERSION or PACKAGE#LABEL"
 _HINT = "write PACKAGE, PACKAGE==VERSION, PACKAGE#LABEL or PACKAGE==VERSION#LABEL"
 
 
@@ -40,12 +45,110 @@ class Pin(NamedTuple):
         """
         front, separator, label = (part.strip() for part in text.partition("#"))
         try:
-            name, version = _read_front(front)
+            name, version = _read_exact(front)
             if separator:
-                _check_label(label)
+                _check_exact_label(label)
         except VariantError as error:
             raise error.within(repr(text)) from None
         return cls(name, version, label if separator else None)
+
+    @property
+    def request(self) -> PackageRequest:
+        """The same package as a request."""
+        return PackageRequest.parse(str(self))
+
+
+class PackageRequest(NamedTuple):
+    """A requirement on a package by its normalized *name*, optionally with the *label* that is wanted.
+
+    *label* is a label, a pattern, or ``(plain)`` for the plain wheel; None admits any. *extras* matter for
+    dependencies only. *marker* is empty if the requirement is for all environments.
+
+    >>> str(PackageRequest.parse("Torch [opt] >= 2.9, < 3 # cuda*; os_name == 'posix'"))
+    'torch[opt]<3,>=2.9#cuda*; os_name == "posix"'
+    """
+
+    name: str
+    specifiers: SpecifierSet
+    label: str | None = None
+    extras: tuple[str, ...] = ()
+    marker: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> PackageRequest:
+        """Read ``PACKAGE[EXTRA]SPECIFIERS#LABEL; MARKER``; each part but the name may be missing.
+
+        The marker may also precede ``#``. Raises VariantError if the text has another form.
+        """
+        front, separator, rest = text.partition("#")
+        label, semicolon, marker = (part.strip() for part in rest.partition(";"))
+        try:
+            requirement = _read_requirement(f"{front}{semicolon}{marker}".strip(), _REQUEST_HINT)
+            if separator:
+                _check_wanted_label(label)
+        except VariantError as error:
+            raise error.within(repr(text)) from None
+        extras = tuple(sorted(map(normalize, requirement.extras)))
+        marker = str(requirement.marker or "")
+        name = normalize(requirement.name)
+        return cls(name, requirement.specifier, label if separator else None, extras, marker)
+
+    def __str__(self) -> str:
+        label = f"#{self.label}" if self.label is not None else ""
+        return f"{self.in_short}{label}{f'; {self.marker}' if self.marker else ''}"
+
+    @property
+    def in_short(self) -> str:
+        """The text without label and marker."""
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        return f"{self.name}{extras}{self.specifiers}"
+
+    @property
+    def requirement(self) -> str:
+        """The text without label, which all installers read."""
+        return str(self._replace(label=None))
+
+    @property
+    def exact_label(self) -> str | None:
+        """The label if only wheels of one label are wanted, else None."""
+        return None if self.label is None or self.label == PLAIN or is_pattern(self.label) else self.label
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether a specifier names one version, which may be yanked or a pre-release."""
+        return any(part.operator in _EQUALS and not part.version.endswith(".*") for part in self.specifiers)
+
+    def admits(self, version: Version) -> bool:
+        """Return whether the specifiers admit a version; pre-releases are no exception."""
+        return self.specifiers.contains(version, prereleases=True)
+
+    @property
+    def wants_early(self) -> bool:
+        """Whether pre-releases are as good as other releases, since a specifier names one."""
+        return self.is_pinned or bool(self.specifiers.prereleases)
+
+    def applies(self, environment: Environment) -> bool:
+        """Return whether the marker is true in an environment."""
+        from packaging.markers import Marker
+
+        return not self.marker or Marker(self.marker).evaluate(
+            {**cast("dict[str, str]", environment), "extra": ""}
+        )
+
+    def with_constraint(self, other: PackageRequest) -> PackageRequest:
+        """Return the request with the specifiers and the label of a constraint on the same package.
+
+        Raises VariantError if both have a label, and these differ.
+        """
+        if self.label is not None and other.label not in (None, self.label):
+            raise VariantError(f"another requirement wants {other}", place=self, hint="remove one of them")
+        label = other.label if self.label is None else self.label
+        return self._replace(specifiers=self.specifiers & other.specifiers, label=label)
+
+    def with_more(self, other: PackageRequest) -> PackageRequest:
+        """Return a request for what this one and another one of the same package and label ask for."""
+        extras = tuple(sorted({*self.extras, *other.extras}))
+        return self._replace(specifiers=self.specifiers & other.specifiers, extras=extras)
 
 
 class LocalPin(NamedTuple):
@@ -77,8 +180,24 @@ def local_pins(requirements: Iterable[str]) -> list[LocalPin]:
     return pins
 
 
-def _read_front(text: str) -> tuple[str, Version | None]:
-    """Read the text before the label: a name, and at most one version."""
+def _read_exact(text: str) -> tuple[str, Version | None]:
+    """Read the text before the label of a pin: a name, and at most one version."""
+    from packaging.version import Version
+
+    requirement = _read_requirement(text, _HINT)
+    for part, what in ((requirement.extras, "extra"), (requirement.marker, "marker")):
+        if part:
+            raise VariantError(f"unexpected {what}", hint=_HINT)
+    specifiers = [(specifier.operator, specifier.version) for specifier in requirement.specifier]
+    if not specifiers:
+        return normalize(requirement.name), None
+    if len(specifiers) > 1 or specifiers[0][0] != "==" or specifiers[0][1].endswith(".*"):
+        raise VariantError(f"expected one version, got {str(requirement.specifier)!r}", hint=_HINT)
+    return normalize(requirement.name), Version(specifiers[0][1])
+
+
+def _read_requirement(text: str, hint: str) -> Requirement:
+    """Read a requirement; raises VariantError for a file, a URL, or another form."""
     from packaging.requirements import Requirement
     from packaging.version import Version
 
@@ -87,23 +206,17 @@ def _read_front(text: str) -> tuple[str, Version | None]:
     try:
         requirement = Requirement(text)
     except (ValueError, RecursionError) as error:
-        raise VariantError(str(error).splitlines()[0], hint=_with_two_equal_signs(text) or _HINT) from None
-    for part, what in (
-        (requirement.url, "URL"),
-        (requirement.extras, "extra"),
-        (requirement.marker, "marker"),
-    ):
-        if part:
-            raise VariantError(f"unexpected {what}", hint=_HINT)
-    specifiers = [(specifier.operator, specifier.version) for specifier in requirement.specifier]
-    if not specifiers:
-        return normalize(requirement.name), None
-    if len(specifiers) > 1 or specifiers[0][0] != "==" or specifiers[0][1].endswith(".*"):
-        raise VariantError(f"expected one version, got {str(requirement.specifier)!r}", hint=_HINT)
+        remedy = _with_two_equal_signs(text) or hint
+        raise VariantError(str(error).splitlines()[0], hint=remedy) from None
+    if requirement.url:
+        raise VariantError("unexpected URL", hint=hint)
     try:
-        return normalize(requirement.name), Version(specifiers[0][1])
+        for part in requirement.specifier:
+            if part.operator != "===":
+                Version(part.version.removesuffix(".*"))
     except ValueError as error:  # more digits than Python converts
         raise VariantError(str(error)) from None
+    return requirement
 
 
 def _release_of_file(path: str) -> Pin | None:
@@ -119,14 +232,21 @@ def _with_two_equal_signs(text: str) -> str | None:
         return None
     remedied = text.replace("=", "==")
     try:
-        _read_front(remedied)
+        _read_exact(remedied)
     except VariantError:
         return None
     return f"write '==': {remedied}"
 
 
-def _check_label(label: str) -> None:
+def _check_exact_label(label: str) -> None:
     if not label:
         hint = "remove '#', or write '#null' for the null variant (plain wheels have no label)"
         raise VariantError("missing label after '#'", hint=hint)
     check_label(label)
+
+
+def _check_wanted_label(label: str) -> None:
+    if not label:
+        hint = f"remove '#', or write '#null' for the null variant, or '#{PLAIN}' for the plain wheel"
+        raise VariantError("missing label after '#'", hint=hint)
+    check_wanted(label)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import Distribution, DistributionFinder, PathDistribution
@@ -65,6 +66,23 @@ def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
                 text = core_metadata.read_field(read_core_metadata(distribution), "Version")
                 versions[canonicalize_name(name)] = Version(text)
     return versions
+
+
+def installed_from_source(folders: Sequence[Path]) -> dict[str, str]:
+    """Return the URLs of distributions that were installed from a folder or a repository, by normalized name.
+
+    An index may lack them. Source: PEP 610 (direct_url.json).
+    """
+    from packaging.utils import canonicalize_name
+
+    urls: dict[str, str] = {}
+    for distribution in find_distributions(folders):
+        with suppress(VariantError, ValueError):  # UnicodeDecodeError, and no JSON
+            name, text = read_name(distribution), distribution.read_text("direct_url.json")
+            origin = json.loads(text) if text else None
+            if name and isinstance(origin, dict) and origin.keys() & {"dir_info", "vcs_info"}:
+                urls.setdefault(canonicalize_name(name), str(origin.get("url")))
+    return urls
 
 
 def find_plain(folders: Sequence[Path]) -> Iterator[tuple[str, str, Distribution]]:

@@ -1,0 +1,202 @@
+"""``variant-backend mirror``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import Problem, RequestError
+from .command import Command
+from .fetch import warn_of_plain_http
+from .graph_options import requested_options, resolver_option, wishes_options
+from .machine_options import machines_option
+from .options import output_option
+from .output import Printer, Progress, status_line
+from .policy_options import or_configured, policy_file_option
+from .selection_options import platform_option, read_target, sources_options
+from .served_machines import check_upstream, served_machines
+
+if TYPE_CHECKING:
+    from ..formats.machine_spec import MachineSpec
+    from ..graphs.mirror import Mirror, MirrorResult
+    from ..graphs.mirror_closure import MirroredMachine, MirroredTarget
+    from ..graphs.mirror_files import MirrorFolder
+    from ..graphs.resolution import GraphPackage, Wishes
+    from ..graphs.resolvers import Requested, Resolver
+    from ..selection.releases import Sources
+    from ..selection.target import Target
+    from ..serving.running_offer import RunningOffer
+    from ..serving.site import Served
+
+# The folder of files beside those of machines.
+_RESERVED = "files"
+
+
+@click.command(
+    "mirror",
+    cls=Command,
+    example="variant-backend mirror six -i URL --machine gpu=cuda:12.8 --python 3.12 -o site",
+    page="docs/mirror.md",
+)
+@requested_options
+@sources_options
+@machines_option("A machine that gets an index: a preset, facts, or a file of `hardware`; may be repeated.")
+@click.option(
+    "--python",
+    "pythons",
+    multiple=True,
+    metavar="VERSION",
+    help="A CPython version, such as 3.12; may be repeated.  [default: the version that runs this command]",
+)
+@platform_option
+@wishes_options
+@resolver_option
+@output_option("The folder of the mirror.", required=True)
+@click.option("--prune", is_flag=True, help="Remove files that the mirror no longer needs.")
+@policy_file_option
+@click.pass_obj
+def mirror_command(
+    printer: Printer,
+    requested: Requested,
+    sources: Sources,
+    machines: tuple[MachineSpec, ...],
+    pythons: tuple[str, ...],
+    platform: str | None,
+    wishes: Wishes,
+    resolver: Resolver,
+    output: Path,
+    prune: bool,
+    policy_file: Path | None,  # noqa: ARG001  # `configuration` reads it from the context
+) -> None:
+    """Copy whole dependency graphs of machines into a folder, from which any installer gets variants.
+
+    The folder has an index and a lock file for each machine, and each file once, also what builds sdists. It
+    works without network and without server. A second run downloads only what is missing.
+    It is experimental.
+    """
+    from ..graphs.mirror import prune as remove_unneeded
+    from ..graphs.mirror_files import mirror_folder
+    from ..serving.running_offer import running_offer
+
+    sources = or_configured(sources)
+    check_upstream(sources, allow_insecure=True)
+    warn_of_plain_http(printer, sources.index_urls)
+    _check_machines(machines)
+    served = served_machines(machines)
+    targets = [read_target(python, platform) for python in dict.fromkeys(pythons) or [None]]
+    first = next(iter(served.values()))
+    with (
+        mirror_folder(output) as folder,
+        _saying_how_to_continue(printer, output),
+        running_offer(sources, first.machine, first.policy) as offer,
+    ):
+        mirror = _resolved(folder, offer, served, machines, targets, wishes, requested, resolver)
+        for problem in (problem for machine in mirror.machines for problem in machine.conflicts()):
+            printer.warn(problem)
+        with Progress(size=mirror.missing_size()) as progress:
+            mirror.download(offer.upstream, progress.advance)
+        result = mirror.publish()
+        if prune:
+            remove_unneeded(folder, result.unneeded)
+    _report(printer, mirror, result, pruned=prune)
+    printer.line(str(output))
+
+
+def _resolved(
+    folder: MirrorFolder,
+    offer: RunningOffer,
+    served: Mapping[str, Served],
+    machines: Sequence[MachineSpec],
+    targets: Sequence[Target],
+    wishes: Wishes,
+    requested: Requested,
+    resolver: Resolver,
+) -> Mirror:
+    """Return the mirror of the graphs of all machines; raises VariantError."""
+    from ..formats.machine_spec import GivenMachine
+    from ..graphs.mirror import Mirror
+    from ..graphs.mirror_closure import mirrored_machines, target_graphs
+
+    specs = {machine.name: machine.text for machine in machines if isinstance(machine, GivenMachine)}
+    with status_line() as show:
+
+        def begin(name: str) -> None:
+            show(f"resolving for {name}")
+
+        graphs = target_graphs(offer, served.values(), targets, wishes, requested, resolver, begin)
+        return Mirror(folder, mirrored_machines(graphs, resolver, folder, begin), specs)
+
+
+def _check_machines(machines: Sequence[MachineSpec]) -> None:
+    """Raise RequestError if a machine has the name of another folder."""
+    if any(machine.name == _RESERVED for machine in machines):
+        text = f"the name {_RESERVED!r} is used by the folder of wheels"
+        raise RequestError(Problem("error", "--machine", text, "use another name"))
+
+
+@contextmanager
+def _saying_how_to_continue(printer: Printer, output: Path) -> Iterator[None]:
+    """Say after Ctrl-C or a signal that the next run continues."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        printer.say(f"{output}: downloaded files are kept; run the same command again to continue")
+        raise
+
+
+def _report(printer: Printer, mirror: Mirror, result: MirrorResult, *, pruned: bool) -> None:
+    """Print what was downloaded, and set the keys of JSON."""
+    downloaded = mirror.folder.downloaded
+    printer.say(f"{result.files} files, {downloaded} of them new")
+    if result.unneeded:
+        number = len(result.unneeded)
+        printer.say(
+            f"removed {number} unneeded files" if pruned else f"{number} unneeded files; --prune removes them"
+        )
+    printer.keys = {
+        "path": str(mirror.folder.root),
+        "machines": [_to_dict(machine, mirror) for machine in mirror.machines],
+        "files": result.files,
+        "downloaded": downloaded,
+        "unneeded": [*result.unneeded],
+    }
+
+
+def _to_dict(machine: MirroredMachine, mirror: Mirror) -> dict[str, object]:
+    """Return the JSON object of a machine."""
+    from ..graphs.lock_file import lock_name
+
+    return {
+        "machine": machine.name,
+        "index": str(mirror.folder.root / machine.name / "simple"),
+        "lock-file": str(mirror.folder.root / lock_name(machine.name)),
+        "targets": [_target_to_dict(target, mirror) for target in machine.targets],
+    }
+
+
+def _target_to_dict(mirrored: MirroredTarget, mirror: Mirror) -> dict[str, object]:
+    from ..graphs.assignment_file import assignment_table
+
+    (target, graph), builds = mirrored
+    return {
+        "python": str(target.python),
+        "platform": target.platform,
+        "assignment": assignment_table(graph.alignment.assignment),
+        "packages": [_package_to_dict(package, mirror) for package in graph.packages],
+        "build-requirements": [_package_to_dict(package, mirror) for package in builds],
+    }
+
+
+def _package_to_dict(package: GraphPackage, mirror: Mirror) -> dict[str, object]:
+    path, file = mirror.folder.of(package.ready)
+    return {
+        "name": package.name,
+        "version": str(package.version),
+        "label": package.label,
+        "path": path,
+        "hashes": dict(file.hashes),
+    }

@@ -1,0 +1,71 @@
+"""The files of a graph to download: a wheel of each package, or its sdist if no wheel fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..formats.release import Candidate, Release
+from ..lowlevel.processes import temporary_folder
+from ..machine.support import Machine, Policy
+from ..selection.releases import Sources
+from ..selection.resolve import Pick, SdistPick, check_filename
+from ..selection.target import Target
+from ..serving.running_offer import running_offer
+from ..variants.filename import is_same_version
+from ..variants.joined_requests import JoinedRequests
+from ..variants.namespace_support import Support
+from .requested import AlignedPicks
+from .resolution import Graph, GraphPackage, Wishes, resolved_graph
+from .resolvers import Requested, resolved_by_uv
+
+
+def downloads_of(graph: Graph) -> Iterator[Pick | SdistPick]:
+    """Yield the file of each package under its name in the source; raises VariantError for a wrong name."""
+    for package in graph.packages:
+        check_filename(package.ready.offered.file.filename)
+        yield _download(package, _release(graph, package))
+
+
+def _release(graph: Graph, package: GraphPackage) -> Release:
+    """Return the release of a package; one without variants has no wheels here."""
+    for _, release in graph.offer.upstream.project(package.name).releases:
+        if is_same_version(str(release.version), str(package.version)):
+            return release
+    return Release(package.name, package.version, (), None)
+
+
+def _download(package: GraphPackage, release: Release) -> Pick | SdistPick:
+    offered = package.ready.offered
+    wheel = Candidate.of(offered.file)
+    if wheel is None:
+        return SdistPick(release, offered.file)
+    support = offered.wheel.support if offered.wheel else Support({}, {})
+    return Pick(release, wheel, support, _why(wheel.label, release))
+
+
+def _why(label: str | None, release: Release) -> str:
+    if label is not None:
+        return f"the wheel of {label}"
+    return "the plain wheel" if release.metadata else "the best wheel of a release without variants"
+
+
+def graph_picks(
+    joined: JoinedRequests,
+    sources: Sources,
+    machine: Machine,
+    policy: Policy,
+    target: Target,
+    wishes: Wishes,
+) -> AlignedPicks:
+    """Return the files of the whole graph of some requests; raises VariantError if there is none."""
+    policy = policy._replace(labels=joined.labels(), align=())
+    with running_offer(sources, machine, policy) as offer, temporary_folder() as folder:
+        constraints = folder / "constraints.txt"
+        lines = "".join(f"{constraint.requirement}\n" for constraint in joined.constraints)
+        constraints.write_text(lines, encoding="utf-8")
+        texts = tuple(request.requirement for request in joined.requests)
+        requested = Requested(texts, (), (constraints,))
+        graph = resolved_graph(
+            offer, machine, policy, target, wishes, lambda place: resolved_by_uv(requested, place, target)
+        )
+        return AlignedPicks(tuple(downloads_of(graph)), (), graph.alignment)

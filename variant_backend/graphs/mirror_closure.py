@@ -1,0 +1,163 @@
+"""Which packages a mirror has: the graphs of machines for each Python, and what builds their sdists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import Problem, RequestError, VariantError, problems_of, shortened
+from ..formats.release import Candidate
+from ..selection.target import Target
+from ..serving.environments import Fit, Slot
+from ..serving.offer_place import OfferPlace
+from ..serving.page import Prepared
+from ..serving.running_offer import RunningOffer
+from ..serving.site import Served
+from .build_requirements import build_versions, static_requirements
+from .lock_file import TargetGraph, lock_name
+from .machine_graphs import machine_graphs
+from .mirror_files import MirrorFolder
+from .resolution import Graph, GraphPackage, Wishes, graph_packages
+from .resolvers import Requested, Resolver
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+
+class MirroredTarget(NamedTuple):
+    """The graph of a machine for a target, and the packages that *builds* of its sdists require."""
+
+    resolved: TargetGraph
+    builds: tuple[GraphPackage, ...]
+
+    @property
+    def packages(self) -> tuple[GraphPackage, ...]:
+        """All packages; an index may list one of them twice."""
+        return (*self.resolved.graph.packages, *self.builds)
+
+
+class MirroredMachine(NamedTuple):
+    """A machine of a mirror: its name, and what each target installs."""
+
+    name: str
+    targets: tuple[MirroredTarget, ...]
+
+    @property
+    def packages(self) -> tuple[GraphPackage, ...]:
+        """The packages of all targets; one may be in it several times."""
+        return tuple(package for target in self.targets for package in target.packages)
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Yield a warning for each wheel that another wheel of the index may replace for its target."""
+        for resolved, builds in self.targets:
+            slot = Slot.of(resolved.target)
+            for own in (*resolved.graph.packages, *builds):
+                if rivals := sorted(
+                    {other.ready.file.filename for other in self.packages if _rivals(other, own, slot)}
+                ):
+                    text = f"installers may replace {own.ready.file.filename} by {shortened(rivals)}"
+                    remedy = f"install from {lock_name(self.name)}, or make a mirror for each --python"
+                    yield Problem("warning", f"{self.name}, {slot.name}", text, remedy)
+
+
+def _rivals(other: GraphPackage, own: GraphPackage, slot: Slot) -> bool:
+    """Return whether an installer may select another wheel of the same release in an environment."""
+    if (other.name, other.version) != (own.name, own.version) or other.ready.key == own.ready.key:
+        return False
+    fits = [_fit(package.ready, slot) for package in (other, own)]
+    return fits[0] is not None and fits[1] is not None and fits[0].earliest <= fits[1].place
+
+
+def _fit(ready: Prepared, slot: Slot) -> Fit | None:
+    wheel = Candidate.of(ready.file)
+    return slot.fit(wheel.name.tags, ready.file.requires_python) if wheel else None
+
+
+def is_sdist(package: GraphPackage) -> bool:
+    """Return whether a package must be built."""
+    return Candidate.of(package.ready.file) is None
+
+
+def target_graphs(
+    offer: RunningOffer,
+    machines: Iterable[Served],
+    targets: Sequence[Target],
+    wishes: Wishes,
+    requested: Requested,
+    resolver: Resolver,
+    begin: Callable[[str], object] = lambda _: None,
+) -> dict[str, list[TargetGraph]]:
+    """Return the graphs of each machine by its name, one for each target, as `machine_graphs` does."""
+    machines, roots = [*machines], requested.roots()
+    graphs: dict[str, list[TargetGraph]] = {served.name: [] for served in machines}
+    errors: list[VariantError] = []
+    for target in targets:
+
+        def resolve(place: OfferPlace, target: Target = target) -> Mapping[str, Version]:
+            return resolver(requested, place, target)
+
+        try:
+            known = machine_graphs(offer, machines, target, wishes, resolve, roots, begin=begin)
+        except RequestError:
+            raise
+        except VariantError as error:
+            errors.append(error.within(f"Python {target.python}"))
+            continue
+        for name, graph in known.items():
+            graphs[name].append(TargetGraph(target, graph))
+    if errors:
+        raise VariantError(*problems_of(errors))
+    return graphs
+
+
+def mirrored_machines(
+    graphs: Mapping[str, Sequence[TargetGraph]],
+    resolver: Resolver,
+    folder: MirrorFolder,
+    begin: Callable[[str], object] = lambda _: None,
+) -> list[MirroredMachine]:
+    """Return machines by name with what builds the sdists of their *graphs*; these sdists are downloaded.
+
+    *begin* gets the name of each machine. Raises VariantError with the problems of all machines.
+    """
+    machines: list[MirroredMachine] = []
+    errors: list[VariantError] = []
+    for name, resolved in graphs.items():
+        begin(name)
+        try:
+            targets = (MirroredTarget(one, _builds(*one, resolver, folder)) for one in resolved)
+            machines.append(MirroredMachine(name, tuple(targets)))
+        except VariantError as error:
+            errors.append(error.within(f"machine {name}"))
+    if errors:
+        raise VariantError(*problems_of(errors))
+    return machines
+
+
+def _builds(
+    target: Target, graph: Graph, resolver: Resolver, folder: MirrorFolder
+) -> tuple[GraphPackage, ...]:
+    """Return the packages that the sdists of a graph require for their builds, and those that these require.
+
+    They come from the offer of the graph, so they have the same aligned values.
+    """
+
+    def resolve(requires: Sequence[str]) -> Mapping[str, Version]:
+        return resolver(Requested(tuple(requires)), graph.offer.place, target)
+
+    found: dict[tuple[str, Version], GraphPackage] = {}
+    waiting = [package for package in graph.packages if is_sdist(package)]
+    seen = {(package.name, package.version) for package in waiting}
+    while waiting:
+        folder.add([sdist.ready for sdist in waiting], graph.offer.upstream)
+        for sdist in waiting:
+            path = folder.root / folder.of(sdist.ready).path
+            try:
+                versions = build_versions(static_requirements(path), resolve)
+                needed = graph_packages(graph.offer, target, versions)
+            except VariantError as error:
+                raise error.within(f"build requirements of {sdist.ready.file.filename}") from None
+            found |= {(package.name, package.version): package for package in needed}
+        waiting = [package for key, package in found.items() if is_sdist(package) and key not in seen]
+        seen |= {(package.name, package.version) for package in waiting}
+    return tuple(found[key] for key in sorted(found))

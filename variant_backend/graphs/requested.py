@@ -1,0 +1,246 @@
+"""The wheels of requested packages without their dependencies: one value for each aligned feature.
+
+The packages are a graph whose versions the user requests. So values are chosen as for other graphs, and the
+order of the packages does not matter. A package that `abi_dependency` names has the requested version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from ..errors import Problem, VariantError
+from ..formats import pylock
+from ..formats.release import File, Release
+from ..formats.toml_read import read_toml
+from ..machine.installed import Installed, disagreements
+from ..machine.support import Machine, Policy
+from ..selection.evaluate import Evaluation, evaluate
+from ..selection.releases import Listing, Sources, find_listings, read_release
+from ..selection.resolve import Pick, SdistPick, check_locked_names, picked_of, picks_of, reasons_against
+from ..selection.select import Selection, select_listed
+from ..selection.source_files import Folders
+from ..serving.environments import environment_of_target
+from ..serving.offer import UpstreamProject
+from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.metadata import VariantMetadata
+from ..variants.namespace_support import abi_dependencies
+from ..wheels.inspection import Inspection, VariantJson
+from .assignment import GraphAlignment
+from .choices import GraphChooser, with_state
+from .installed_values import staying
+from .packages import PackageReader, ProjectReader
+from .resolution import Wishes
+from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from ..selection.target import Target
+    from ..variants.joined_requests import JoinedRequests
+    from ..variants.requirements import PackageRequest
+
+
+class AlignedPicks(NamedTuple):
+    """The selected files, the problems that did not exclude them, and the *alignment* of the packages."""
+
+    picks: Sequence[Pick | SdistPick]
+    problems: Sequence[Problem] = ()
+    alignment: GraphAlignment = GraphAlignment({}, {})
+
+
+# Returns the selected releases under a policy.
+SelectReleases: TypeAlias = "Callable[[Policy], Iterable[Release]]"
+
+
+def aligned_picks(
+    joined: JoinedRequests,
+    sources: Sources,
+    machine: Machine,
+    policy: Policy,
+    target: Target,
+    wishes: Wishes,
+    *,
+    explain: Sequence[str] = (),
+) -> AlignedPicks:
+    """Return the wheel of each request.
+
+    *explain* are the options of `explain` that name the same sources and machine, for a remedy. Raises
+    VariantError with every package that has no compatible wheel, or if no values fit all packages.
+    """
+    projects = _RequestedProjects(joined.requests, sources)
+    machine = staying(machine, projects.listings)
+    selections: list[Selection] = []
+
+    def select(chosen: Policy) -> Iterable[Release]:
+        selections[:] = [
+            select_listed(request, projects.listings[request.name], machine, chosen, target, projects.read)
+            for request in joined.requests
+        ]
+        return [selection.evaluation.release for selection in selections if selection.evaluation]
+
+    labels = joined.labels() if wishes.align else {}
+    reader = _reader(projects, machine, policy._replace(labels=labels), target, wishes)
+    alignment = _settled(select, policy, GraphChooser(reader, wishes.prefer))
+    picks, problems = picks_of(selections, machine, policy, explain=explain)
+    _check_agreement(picks, machine, policy)
+    return AlignedPicks(picks, problems, alignment)
+
+
+def aligned_locked(
+    path: Path, machine: Machine, policy: Policy, target: Target, wishes: Wishes
+) -> AlignedPicks:
+    """Return the wheel of each package of a lock file.
+
+    Raises VariantError if the lock file is invalid or not for the target, else with every package that has
+    no compatible wheel.
+    """
+    from packaging.markers import default_environment
+
+    environment = target.environment(default_environment())
+    locked = pylock.select_packages(read_toml(path), path, environment=environment, tags=target.tags)
+    releases = [package.release for package in locked]
+    evaluations: list[Evaluation] = []
+    machine = staying(machine, (release.name for release in releases))
+
+    def select(chosen: Policy) -> Iterable[Release]:
+        evaluations[:] = [evaluate(release, machine, chosen, target) for release in releases]
+        return [one.release for one in evaluations if one.selected]
+
+    reader = _reader(_LockedProjects(releases), machine, policy, target, wishes)
+    alignment = _settled(select, policy, GraphChooser(reader, wishes.prefer))
+    picks, missing = _locked_picks(path, evaluations)
+    problems = [
+        problem for one in evaluations for problem in (*one.release.problems, *one.problems)
+    ] + check_locked_names(policy, machine, releases)
+    if missing:
+        raise VariantError(*missing, *problems)
+    _check_agreement(picks, machine, policy)
+    return AlignedPicks(picks, problems, alignment)
+
+
+def _locked_picks(path: Path, evaluations: Iterable[Evaluation]) -> tuple[list[Pick], list[Problem]]:
+    """Return the wheels that are selected from a lock file, and the problems of the others."""
+    picks: list[Pick] = []
+    missing: list[Problem] = []
+    for evaluation in evaluations:
+        release = evaluation.release
+        if not evaluation.selected:
+            text = (
+                f"no wheel of {release.name} {release.version} is compatible: {reasons_against(evaluation)}"
+            )
+            missing.append(Problem("error", str(path), text))
+            continue
+        pick = picked_of(evaluation)
+        if not pick.wheel.file.proofs:
+            text = f"no secure hash for {pick.wheel.file.filename}"
+            missing.append(Problem("error", str(path), text, "add its sha256 to the lock file"))
+        picks.append(pick)
+    return picks, missing
+
+
+def _reader(
+    projects: ProjectReader, machine: Machine, policy: Policy, target: Target, wishes: Wishes
+) -> PackageReader:
+    align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
+    return PackageReader(projects, machine, policy, environment_of_target(target), align)
+
+
+def _settled(select: SelectReleases, policy: Policy, chooser: GraphChooser) -> GraphAlignment:
+    """Select releases and choose values in turn, until the choice stays; return the last alignment.
+
+    Nothing else is read if no value is to be chosen, and no package depends on the version of another one.
+    """
+    alignments = [GraphAlignment({}, {})]
+    selected: list[Release] = []
+
+    def resolve(state: GraphState) -> RoundOutcome:
+        selected[:] = select(with_state(policy, state))
+        return RoundOutcome({release.name: release.version for release in selected})
+
+    def choose(done: GraphRound) -> GraphState:
+        documents = [release.metadata for release in selected if release.metadata]
+        if not chooser.reader.align and not any(map(abi_dependencies, documents)):
+            return done.state
+        choice = chooser.choice(done)
+        alignments.append(choice.alignment)
+        return choice.state
+
+    settled_graph(resolve, choose)
+    return alignments[-1]
+
+
+class _RequestedProjects:
+    """The requested projects as *listings*, of which each release is read once."""
+
+    def __init__(self, requests: Sequence[PackageRequest], sources: Sources) -> None:
+        folders = Folders()
+        names = dict.fromkeys(request.name for request in requests)
+        self.listings = {name: find_listings(name, sources, folders) for name in names}
+        self._requests = requests
+        self._known: dict[tuple[object, ...], Release] = {}
+
+    def read(self, listing: Listing, *, pinned: bool = False) -> Release:
+        """Return a release; its yanked wheels are excluded unless it is *pinned*."""
+        files = tuple(wheel.file.filename for wheel in listing.wheels)
+        key = (listing.name, listing.version, pinned, files)
+        if key not in self._known:
+            self._known[key] = read_release(listing, pinned=pinned)
+        return self._known[key]
+
+    def project(self, name: str) -> UpstreamProject:
+        """Return the releases of a project that its requests admit; raises VariantError if it is missing."""
+        if name not in self.listings:
+            raise VariantError("unknown project", place=name)
+        read: dict[Version, tuple[Listing, Release]] = {}
+        files: list[File] = []
+        for request in (request for request in self._requests if request.name == name):
+            for listing in self.listings[name].matching(request):
+                files += (wheel.file for wheel in listing.wheels)
+                if any(wheel.label for wheel in listing.wheels):
+                    read[listing.version] = listing, self.read(listing, pinned=request.is_pinned)
+        return UpstreamProject(
+            name, tuple(files), tuple(read[version] for version in sorted(read, reverse=True))
+        )
+
+
+class _LockedProjects:
+    """The projects of a lock file, each with one release."""
+
+    def __init__(self, releases: Iterable[Release]) -> None:
+        self._releases = {release.name: release for release in releases}
+
+    def project(self, name: str) -> UpstreamProject:
+        """Return a project; raises VariantError if it is missing."""
+        if name not in self._releases:
+            raise VariantError("not in the lock file", place=name)
+        release = self._releases[name]
+        files = tuple(wheel.file for wheel in release.candidates)
+        listing = Listing(name, release.version, ())
+        return UpstreamProject(name, files, ((listing, release),))
+
+
+def _check_agreement(picks: Iterable[Pick], machine: Machine, policy: Policy) -> None:
+    """Raise VariantError if selected wheels disagree with each other, or with installed variants.
+
+    Support for a pinned label is not checked, so it may differ from the installed variants.
+    """
+    if not policy.align:
+        return
+    variants = [*machine.installed, *(one for pick in picks for one in _as_installed(pick))]
+    names = {pick.release.name for pick in picks}
+    apart = disagreements(variants, policy.align)
+    if wrong := [str(one) for one in apart if names & one.values.keys()]:
+        raise VariantError(*wrong)
+
+
+def _as_installed(pick: Pick) -> list[Installed]:
+    """Return a wheel as an installed variant, or nothing if its variant is unknown."""
+    if pick.variant is None:
+        return []
+    metadata = VariantMetadata((), {}, {pick.variant.label: pick.variant})
+    filename, version = pick.wheel.file.filename, str(pick.release.version)
+    content = VariantJson(metadata)
+    inspection = Inspection(filename, pick.release.name, version, pick.variant.label, variant_json=content)
+    return [Installed(Path(filename), inspection)]
