@@ -4,42 +4,68 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
 import pytest
-from helpers.ecosystem import MACHINES, origins
+from helpers.ecosystem import MACHINES, MadeRelease, origins
 from helpers.index_servers import nginx
+from helpers.made_wheels import make_wheel
+from helpers.offers import make_variants
 from helpers.programs import SCRIPTS, empty_cache, run, run_here, start
 from helpers.range_server import Handler
+from helpers.sample_release import write_wheel
 from helpers.servers import served, serving
 from helpers.upstreams import ranged
+from packaging.version import Version
 
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.release import File
+from variant_backend.graphs.delivered_wheels import with_delivered_wheel
 from variant_backend.graphs.mirror_manifest import Manifest, path_in_mirror
 from variant_backend.graphs.mirror_pages import files_on_own_page, project_pages
+from variant_backend.graphs.resolution import GraphPackage
+from variant_backend.lowlevel.tarball import pack
+from variant_backend.selection.releases import Sources
+from variant_backend.selection.target import running_target
+from variant_backend.serving.offer import Offered
+from variant_backend.serving.page import Prepared
+from variant_backend.serving.upstream import Upstream
 from variant_backend.variants.filename import WheelFilename
 
-ROOTS = ("scispeech", "scitune")
+ROOTS = ("scivision", "scitoken", "scisource")
 ALIGNED = ("--align", "nvidia", "--align", "blas")
 TWO = {name: MACHINES[name] for name in ("gpu12", "cpu")}
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = tuple(dict.fromkeys(("3.11", "3.12", HERE)))
 
 
-def mirror(folder: Path, *arguments: object, ok: bool = True, roots: tuple[str, ...] = ROOTS) -> Any:
+def mirror(
+    folder: Path, *arguments: object, ok: bool = True, roots: tuple[str, ...] = ROOTS, retries: int = 3
+) -> Any:
     """Mirror packages for two machines; return the JSON object of the command."""
     machines = [part for name, spec in TWO.items() for part in ("--machine", f"{name}={spec}")]
-    done = run_here(main, "mirror", *roots, *machines, *arguments, "-o", folder, "--json", ok=ok)
+    done = run_here(
+        main,
+        "mirror",
+        *roots,
+        *machines,
+        *arguments,
+        "-o",
+        folder,
+        "--json",
+        ok=ok,
+        UV_HTTP_RETRIES=str(retries),
+    )
     return json.loads(done.stdout)
 
 
@@ -109,7 +135,7 @@ def test_files_that_are_not_needed_stay_until_they_are_pruned(ecosystem: Path, c
     options = ("-f", ecosystem, "--python", HERE)
     unneeded = mirror(copy, *options, roots=("scitools",))["unneeded"]
     assert unneeded and all((copy / path).is_file() for path in unneeded)
-    assert not (copy / "cpu/simple/scitune").exists()
+    assert not (copy / "cpu/simple/scinum").exists()
     assert mirror(copy, *options, "--prune", roots=("scitools",))["unneeded"] == unneeded
     left = {path.name for path in (copy / "files").rglob("*") if path.is_file()}
     assert left == {"mine.txt", "scitools-2.1-py3-none-any.whl", "scitools-2.1-py3-none-any.whl.metadata"}
@@ -135,7 +161,7 @@ def test_a_missing_upstream_leaves_the_mirror_as_it_was(ecosystem: Path, copy: P
     before = contents(copy)
     with served(ecosystem) as url:
         pass
-    done = mirror(copy, "-i", f"{url}simple/", "--python", HERE, ok=False)
+    done = mirror(copy, "-i", f"{url}simple/", "--python", HERE, ok=False, retries=0)
     assert url.rstrip("/") in json.dumps(done["errors"])
     assert contents(copy) == before
 
@@ -143,7 +169,7 @@ def test_a_missing_upstream_leaves_the_mirror_as_it_was(ecosystem: Path, copy: P
 def test_each_file_that_the_upstream_lacks_is_named(ecosystem: Path, tmp_path: Path) -> None:
     upstream = Path(shutil.copytree(ecosystem, tmp_path / "upstream"))
     run_here(main, "index", "--simple", upstream)
-    lost = [next(upstream.glob(f"{name}-*.whl")) for name in ("scitune", "sciiomp")]
+    lost = [next(upstream.glob(f"{name}-*.whl")) for name in ("scitools-2.1", "scimkl-2025.1")]
     for path in lost:
         path.unlink()
     with serving(upstream, as_json=True) as (url, requested):
@@ -239,7 +265,8 @@ def installed(target: Path, ecosystem: Path) -> dict[str, str]:
     return {name: origin.filename for name, origin in origins(target, ecosystem).items()}
 
 
-def labels_of(wheels: Mapping[str, str]) -> dict[str, str | None]:
+def labels_of(wheels: dict[str, str]) -> dict[str, str | None]:
+    assert wheels.pop("scisource") == "sdist"
     return {name: WheelFilename.parse(wheel).label for name, wheel in wheels.items()}
 
 
@@ -271,7 +298,7 @@ def test_installers_get_the_graph_of_each_machine_from_its_index(
             run("uv", "pip", "install", *options, *ROOTS)
             assert installed(pip, ecosystem) == installed(uv, ecosystem)
             labels = labels_of(installed(uv, ecosystem))
-            assert (labels["scialg"], labels["scinum"]) == ("mkl", "mkl")
+            assert labels["scinum"] == "mkl"
             assert labels["scitorch"] == labels["scivision"] == {"gpu12": "cuda12.8", "cpu": "null"}[name]
 
 
@@ -287,3 +314,116 @@ def test_installers_get_the_same_graph_from_the_lock_file(
     wheels = installed(tmp_path / "uv", ecosystem)
     assert installed(tmp_path / "pip", ecosystem) == wheels
     assert labels_of(wheels)["scitorch"] == {"gpu12": "cuda12.8", "cpu": "null"}[name]
+
+
+BACKEND = """
+import zipfile
+
+import scitools
+
+FILES = {
+    "needy.py": "",
+    "needy-1.0.dist-info/METADATA": "Metadata-Version: 2.1\\nName: needy\\nVersion: 1.0\\n",
+    "needy-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    "needy-1.0.dist-info/RECORD": "",
+}
+
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    with zipfile.ZipFile(f"{folder}/needy-1.0-py3-none-any.whl", "w") as archive:
+        for path, text in FILES.items():
+            archive.writestr(path, text)
+    return "needy-1.0-py3-none-any.whl"
+"""
+
+
+def write_needy(folder: Path, ecosystem: Path) -> None:
+    """Write an sdist, and its build backend, which requires a package of the ecosystem."""
+    metadata = "Metadata-Version: 2.1\nName: scibackend\nVersion: 1.0\nRequires-Dist: scitools<2\n"
+    make_wheel(folder, "scibackend", "1.0", "py3-none-any", {"scibackend.py": BACKEND.encode()}, metadata)
+    shutil.copy(ecosystem / "scitools-1.0-py3-none-any.whl", folder)
+    project = '[build-system]\nrequires = ["scibackend"]\nbuild-backend = "scibackend"\n'
+    info = "Metadata-Version: 2.2\nName: needy\nVersion: 1.0\n"
+    files = {"pyproject.toml": project.encode(), "PKG-INFO": info.encode()}
+    (folder / "needy-1.0.tar.gz").write_bytes(pack("needy-1.0", files, time=1_700_000_000))
+
+
+@pytest.mark.slow
+def test_an_sdist_is_built_from_the_mirror_without_network(ecosystem: Path, tmp_path: Path) -> None:
+    write_needy(tmp_path / "upstream", ecosystem)
+    site = tmp_path / "site"
+    done = mirror(site, "-f", tmp_path / "upstream", "--python", HERE, roots=("needy",))
+    builds = done["machines"][0]["targets"][0]["build-requirements"]
+    assert [(package["name"], package["version"]) for package in builds] == [
+        ("scibackend", "1.0"),
+        ("scitools", "1.0"),
+    ]
+    index = f"{site.as_uri()}/cpu/simple/"
+    pip, uv = tmp_path / "pip", tmp_path / "uv"
+    run("pip", "install", "--isolated", "--no-cache-dir", "-i", index, "--target", pip, "needy")
+    options = ("--no-config", *empty_cache(), "--default-index", index, "--target", uv)
+    run("uv", "pip", "install", *options, "needy")
+    assert (pip / "needy.py").exists() and (uv / "needy.py").exists()
+
+
+def write_stub(folder: Path, url: str) -> None:
+    """Write an index that has only the dispatching sdist of a release; its wheels are elsewhere."""
+    labels = {"v2": ["x86_64 :: level :: v2"], None: []}
+    make_variants(folder / "wheels", "stubby", labels)
+    run_here(main, "index", folder / "wheels")
+    project = folder / "simple" / "stubby"
+    run_here(main, "stub", folder / "wheels", "--base-url", f"{url}wheels/", "-o", project)
+    name = "stubby-1.0.tar.gz"
+    (project / "index.html").write_text(f'<!DOCTYPE html><a href="{name}">{name}</a>')
+
+
+def test_a_mirror_has_the_wheel_of_a_dispatching_sdist(tmp_path: Path) -> None:
+    with ranged(tmp_path / "upstream") as server:
+        write_stub(tmp_path / "upstream", server.url)
+        options = ("-i", f"{server.url}simple/", "--python", HERE)
+        done, again = (mirror(tmp_path / "site", *options, roots=("stubby",)) for _ in range(2))
+    assert (again["downloaded"], again["unneeded"]) == (0, [])
+    paths = [machine["targets"][0]["packages"][0]["path"] for machine in done["machines"]]
+    assert {path.rpartition("/")[2] for path in paths} == {"stubby-1.0-0_v2-py3-none-any.whl"}
+    assert [machine["targets"][0]["build-requirements"] for machine in done["machines"]] == [[], []]
+
+
+def test_the_wheel_of_a_dispatching_sdist_cannot_require_other_packages() -> None:
+    wheel, target = File("stubby-1.0-py3-none-any.whl", "", {}), running_target()
+    ready = Prepared(
+        Offered(wheel, wheel.filename), wheel, b"Requires-Dist: lonely>=1\nRequires-Dist: known\n\n"
+    )
+    package = GraphPackage("stubby", Version("1.0"), ready)
+    upstream = Upstream(Sources(), Path())
+    with pytest.raises(VariantError, match="requires lonely>=1, and the graph lacks that"):
+        with_delivered_wheel(package, ready, {"known"}, target, upstream)
+    done = with_delivered_wheel(package, ready, {"known", "lonely"}, target, upstream)
+    assert done.requires == ("known", "lonely")
+
+
+def test_wheels_that_the_index_cannot_tell_apart_are_reported(tmp_path: Path) -> None:
+    release = MadeRelease(
+        "pick", "1.0", labels={"v2": ("x86_64 :: level :: v2",), "v1": ("x86_64 :: level :: v1",)}
+    )
+    metadata = release.metadata(())._replace(variants=release.variants)
+    for label, requires in (("v2", "<3.12"), ("v1", ">=3.10")):
+        document = metadata.only(release.variants[label]).to_json()
+        path = tmp_path / f"pick-1.0-py3-none-any-{label}.whl"
+        write_wheel(path, document, f"Requires-Python: {requires}\n", modules={"pick.py": label.encode()})
+    run_here(main, "index", "--simple", tmp_path)
+    options = ("-i", tmp_path / "simple", "--python", "3.11", "--python", "3.12")
+    done = mirror(tmp_path / "site", *options, roots=("pick",))
+    assert [warning["message"] for warning in done["warnings"]] == [
+        "installers may replace pick-1.0-0_v2-py3-none-any.whl by pick-1.0-0_v1-py3-none-any.whl"
+    ] * len(TWO)
+    assert {warning["place"].split("-")[0] for warning in done["warnings"]} == {"cpu, 3.11", "gpu12, 3.11"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no such processes")
+def test_a_mirror_survives_a_hundred_kills(ecosystem: Path, tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "helpers.killed_mirrors", ecosystem, tmp_path, "21")
+    done = json.loads(run(*command, cwd=Path(__file__).parents[1]).stdout)
+    assert done["problems"] == []
+    assert done["killed"] >= 20
+    assert contents(tmp_path / "killed") == contents(tmp_path / "state0")

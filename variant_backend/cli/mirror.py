@@ -86,7 +86,7 @@ def mirror_command(
     check_upstream(sources, allow_insecure=True)
     warn_of_plain_http(printer, sources.index_urls)
     _check_machines(machines)
-    served = served_machines(machines)
+    served = served_machines(machines, requested.labels)
     targets = [read_target(python, platform) for python in dict.fromkeys(pythons) or [None]]
     first = next(iter(served.values()))
     with (
@@ -95,8 +95,11 @@ def mirror_command(
         running_offer(sources, first.machine, first.policy) as offer,
     ):
         mirror = _resolved(folder, offer, served, machines, targets, wishes, requested, resolver)
-        for problem in (problem for machine in mirror.machines for problem in machine.conflicts()):
-            printer.warn(problem)
+        for machine in mirror.machines:
+            for line in machine.lines:
+                printer.say(f"{machine.name}: {line}")
+            for problem in machine.conflicts():
+                printer.warn(problem)
         with Progress(size=mirror.missing_size()) as progress:
             mirror.download(offer.upstream, progress.advance)
         result = mirror.publish()
@@ -128,7 +131,7 @@ def _resolved(
             show(f"resolving for {name}")
 
         graphs = target_graphs(offer, served.values(), targets, wishes, requested, resolver, begin)
-        return Mirror(folder, mirrored_machines(graphs, resolver, folder, begin), specs)
+        return Mirror(folder, mirrored_machines(graphs, served.values(), resolver, folder, begin), specs)
 
 
 def _check_machines(machines: Sequence[MachineSpec]) -> None:

@@ -74,7 +74,7 @@ class Mirror(NamedTuple):
         _write_changed(output for output in _both_states(folder.root, outputs))
         _write_changed(outputs.values())
         _remove(folder.root, [path for path in before.pages if path not in outputs])
-        needed = {folder.of(package.ready).path for package in self.packages}
+        needed = {mirrored.path for mirrored in folder.files.values()}
         files = {path: known for path, known in before.files.items() if (folder.root / path).exists()}
         folder.write_manifest(Manifest(files, tuple(sorted(outputs))))
         return MirrorResult(len(needed), tuple(sorted(files.keys() - needed)))

@@ -14,6 +14,7 @@ from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from ..serving.site import Served
 from .build_requirements import build_versions, static_requirements
+from .delivered_wheels import delivered_wheel, with_delivered_wheel
 from .lock_file import TargetGraph, lock_name
 from .machine_graphs import machine_graphs
 from .mirror_files import MirrorFolder
@@ -46,6 +47,12 @@ class MirroredMachine(NamedTuple):
     def packages(self) -> tuple[GraphPackage, ...]:
         """The packages of all targets; one may be in it several times."""
         return tuple(package for target in self.targets for package in target.packages)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the aligned values of its graphs cost, for people."""
+        lines = (line for target in self.targets for line in target.resolved.graph.lines)
+        return tuple(dict.fromkeys(lines))
 
     def conflicts(self) -> Iterator[Problem]:
         """Yield a warning for each wheel that another wheel of the index may replace for its target."""
@@ -112,26 +119,47 @@ def target_graphs(
 
 def mirrored_machines(
     graphs: Mapping[str, Sequence[TargetGraph]],
+    machines: Iterable[Served],
     resolver: Resolver,
     folder: MirrorFolder,
     begin: Callable[[str], object] = lambda _: None,
 ) -> list[MirroredMachine]:
-    """Return machines by name with what builds the sdists of their *graphs*; these sdists are downloaded.
+    """Return machines with what builds the sdists of their *graphs*, by name; these sdists are downloaded.
+
+    Dispatching sdists are replaced by the wheels that they deliver.
 
     *begin* gets the name of each machine. Raises VariantError with the problems of all machines.
     """
-    machines: list[MirroredMachine] = []
+    mirrored: list[MirroredMachine] = []
     errors: list[VariantError] = []
-    for name, resolved in graphs.items():
-        begin(name)
+    for served in machines:
+        begin(served.name)
         try:
-            targets = (MirroredTarget(one, _builds(*one, resolver, folder)) for one in resolved)
-            machines.append(MirroredMachine(name, tuple(targets)))
+            delivered = [_with_delivered(one, served, folder) for one in graphs[served.name]]
+            targets = (MirroredTarget(one, _builds(*one, resolver, folder)) for one in delivered)
+            mirrored.append(MirroredMachine(served.name, tuple(targets)))
         except VariantError as error:
-            errors.append(error.within(f"machine {name}"))
+            errors.append(error.within(f"machine {served.name}"))
     if errors:
         raise VariantError(*problems_of(errors))
-    return machines
+    return mirrored
+
+
+def _with_delivered(resolved: TargetGraph, served: Served, folder: MirrorFolder) -> TargetGraph:
+    """Return a graph with the wheels that its dispatching sdists deliver; raises VariantError."""
+    target, graph = resolved
+    upstream, names = graph.offer.upstream, {package.name for package in graph.packages}
+    policy = served.policy._replace(assignment=graph.alignment.assignment)
+    sdists = [package.ready for package in graph.packages if is_sdist(package)]
+    folder.add(sdists, upstream)
+    packages: list[GraphPackage] = []
+    for package in graph.packages:
+        if is_sdist(package):
+            path = folder.root / folder.of(package.ready).path
+            if ready := delivered_wheel(path, served.machine, policy, target, upstream):
+                package = with_delivered_wheel(package, ready, names, target, upstream)
+        packages.append(package)
+    return TargetGraph(target, graph._replace(packages=tuple(packages)))
 
 
 def _builds(
@@ -145,7 +173,7 @@ def _builds(
     def resolve(requires: Sequence[str]) -> Mapping[str, Version]:
         return resolver(Requested(tuple(requires)), graph.offer.place, target)
 
-    found: dict[tuple[str, Version], GraphPackage] = {}
+    needed: dict[tuple[str, Version], GraphPackage] = {}
     waiting = [package for package in graph.packages if is_sdist(package)]
     seen = {(package.name, package.version) for package in waiting}
     while waiting:
@@ -154,10 +182,10 @@ def _builds(
             path = folder.root / folder.of(sdist.ready).path
             try:
                 versions = build_versions(static_requirements(path), resolve)
-                needed = graph_packages(graph.offer, target, versions)
+                packages = graph_packages(graph.offer, target, versions)
             except VariantError as error:
                 raise error.within(f"build requirements of {sdist.ready.file.filename}") from None
-            found |= {(package.name, package.version): package for package in needed}
-        waiting = [package for key, package in found.items() if is_sdist(package) and key not in seen]
+            needed |= {(package.name, package.version): package for package in packages}
+        waiting = [package for key, package in needed.items() if is_sdist(package) and key not in seen]
         seen |= {(package.name, package.version) for package in waiting}
-    return tuple(found[key] for key in sorted(found))
+    return tuple(needed[key] for key in sorted(needed))

@@ -133,6 +133,8 @@ def aligned_offer(
 
     try:
         settled = settled_graph(partial(_outcome, offer, machine, policy, resolve), choose)
+    except RequestError:
+        raise
     except VariantError as error:
         objections = [choice.objection.problems for choice in choices if choice.objection]
         if not objections:
