@@ -79,8 +79,7 @@ def resolved_by_uv(requested: Requested, offer: OfferPlace, target: Target) -> M
     requested.roots()
     with temporary_folder() as folder:
         listed = folder / "requirements.in"
-        listed.write_text("
-".join(sorted(requested.requirements)), encoding="utf-8")
+        listed.write_text("\n".join(sorted(requested.requirements)), encoding="utf-8")
         uv = str(_uv())
         command = [
             *(uv, "pip", "compile", "--no-config", "--quiet", "--color", "never"),
