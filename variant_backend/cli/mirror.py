@@ -158,13 +158,13 @@ def _saying_how_to_continue(printer: Printer, output: Path) -> Iterator[None]:
 
 def _report(printer: Printer, mirror: Mirror, result: MirrorResult, *, pruned: bool) -> None:
     """Print what was downloaded, and set the keys of JSON."""
+    from ..publishing.page_parts import counted
+
     downloaded = mirror.folder.downloaded
-    printer.say(f"{result.files} files, {downloaded} of them new")
+    printer.say(f"{counted(result.files, 'file')}, {downloaded} of them new")
     if result.unneeded:
-        number = len(result.unneeded)
-        printer.say(
-            f"removed {number} unneeded files" if pruned else f"{number} unneeded files; --prune removes them"
-        )
+        number = counted(len(result.unneeded), "unneeded file")
+        printer.say(f"removed {number}" if pruned else f"{number}; use --prune to remove them")
     printer.keys = {
         "path": str(mirror.folder.root),
         "machines": [_to_dict(machine, mirror) for machine in mirror.machines],
