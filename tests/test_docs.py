@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from helpers.programs import check_options, run, run_here, start
@@ -222,3 +223,11 @@ def test_the_demo_of_the_readme_installs_the_best_of_three_variants() -> None:
     for label in labels:
         assert any(line.strip().startswith(label) and line.endswith(f"-{label}.whl") for line in shown)
     assert shown[-2] in labels
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs").rglob("*.svg")), ids=lambda path: path.stem)
+def test_each_picture_has_a_description_and_dark_colors(picture: Path) -> None:
+    text = picture.read_text(encoding="utf-8")
+    tags = [element.tag.rpartition("}")[2] for element in ElementTree.fromstring(text)]  # our own
+    assert tags[:3] == ["title", "desc", "style"]
+    assert "prefers-color-scheme: dark" in text

@@ -137,6 +137,7 @@ WRITE_INDEX = "write it with `variant-backend index dist`"
 REPAGE = "remove the project's pages, and write new ones with `variant-backend index --simple dist`"
 FALLBACK = "add a null variant or a plain wheel for the platform"
 PLAIN_OR_SDIST = "add a plain wheel for the platform, or a dispatching sdist (`variant-backend stub`)"
+LOCK = "lock -f dist -o locks"
 STUB = command("stub dist --base-url https://example.org -o dist")
 BUILD_SDIST = add(files({f"dist/{SDIST}": made_sdist()}))
 UNDECIDABLE = "test variant_label or variant_features instead, or define one label for each value"
@@ -758,6 +759,7 @@ SELECTION = [
         release(files({"config.toml": '[policy]\nplain = ["demo"]\n'})),
         "explain demo -f dist",
     ),
+    Scenario("resolver", None, nothing, release(), "lock missing -f dist -o locks"),
     Scenario("no-variants", None, nothing, release(), f"inspect dist/{FAST}"),
     Scenario("dropped-release", None, nothing, example("unknown-key"), f"inspect dist/{FAST}"),
     Scenario(
@@ -1140,7 +1142,7 @@ COMMANDS = [
         "fetch demo -f dist -o out --force",
     ),
     error(
-        "existing labels: fast, null, safe",
+        "existing labels: (plain), fast, null, safe",
         nothing,
         release(),
         "fetch demo#fsat -f dist -o out",
@@ -1171,6 +1173,7 @@ COMMANDS = [
 ]
 TO_STUB = "stub dist --base-url https://example.org -o out"
 PIN = "write PACKAGE, PACKAGE==VERSION, PACKAGE#LABEL or PACKAGE==VERSION#LABEL"
+REQUEST = "write PACKAGE, PACKAGE==VERSION, PACKAGE>=VERSION or PACKAGE#LABEL"
 FIRST = wheel(), ran(f"make-variant -l v3 -p x86_64::level::v3 {PLAIN} -o dist"), ran("index dist")
 PLAIN_OR_NULL = "add a plain wheel, or a null variant (`make-variant --null --pyproject FILE WHEEL`)"
 LEVELS = """\
@@ -1391,7 +1394,15 @@ ARGUMENTS = [
         ),
         "explain demo -f dist --machine m.toml",
     ),
-    error(PIN, nothing, release(), "explain 'demo>0' -f dist", "explain demo==1.0 -f dist"),
+    error(REQUEST, nothing, release(), "explain 'demo >> 0' -f dist", "explain demo==1.0 -f dist"),
+    error(PIN, nothing, release(), f"{TO_STUB} --package 'demo>0'", f"{TO_STUB} --package demo==1.0"),
+    error(
+        "remove it, and use --index-url",
+        nothing,
+        release(files({"wrong.txt": "demo\n-i dist", "right.txt": "demo"})),
+        "fetch -r wrong.txt -o out",
+        "fetch -r right.txt -f dist -o out",
+    ),
     error(
         "write '==': demo==1.0", nothing, release(), "explain demo=1.0 -f dist", "explain demo==1.0 -f dist"
     ),
@@ -1596,6 +1607,15 @@ UPLOADS = [
         "check upload --select upload",
     ),
 ]
+NO_COMMON_VALUE = (
+    "leave out --align speed, or leave out demo (safe fits the others),"
+    " or leave out other (fast fits the others)"
+)
+APART = both(wheel(f"dist/{FAST}", "fast"), wheel("dist/other-1.0-py3-none-any-safe.whl", "safe"))
+GRAPHS = [
+    Scenario("alignment", NO_COMMON_VALUE, nothing, APART, f"{LOCK} demo other --align speed", again)
+    for again in (f"{LOCK} demo other", f"{LOCK} demo --align speed")
+]
 SCENARIOS = [
     *FILES,
     *WHEELS,
@@ -1608,6 +1628,7 @@ SCENARIOS = [
     *ARGUMENTS,
     *RECIPES,
     *UPLOADS,
+    *GRAPHS,
 ]
 
 

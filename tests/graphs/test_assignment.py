@@ -265,6 +265,29 @@ def test_lines_name_the_other_features_of_a_variant() -> None:
     ]
 
 
+def test_packages_that_a_graph_has_lost_have_no_lines() -> None:
+    whole = best_alignment(
+        [blas("sklearn", "openblas", fallback=False), blas("a", "mkl", "openblas")], DOMAINS
+    )
+    (only,) = (package for package in whole.packages if package.name == "a")
+    assert cost_lines(whole)
+    assert cost_lines(whole._replace(packages=(only,), labels={"a": "openblas"})) == ()
+
+
+def test_lines_of_large_graphs_are_short() -> None:
+    source = random.Random(1)
+    values = [f"v{number}" for number in range(8)]
+    packages = []
+    for number in range(300):
+        axes = source.sample(MANY_AXES[:5], 3)
+        options = [{axis: source.choice(values) for axis in axes} for _ in range(6)]
+        packages.append(package(f"p{number}", *options))
+    costs = lines(packages, dict.fromkeys(MANY_AXES[:5], values))
+    assert "more packages fall back to null variants or plain wheels" in costs[-1]
+    assert len(costs) < 20
+    assert max(map(len, costs)) < 600
+
+
 def conflict(packages: Sequence[AlignedPackage], domains: Domains, *align: str) -> str:
     with pytest.raises(VariantError) as caught:
         best_alignment(packages, domains, align=[AlignedName.parse(text) for text in align])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.offers import label_in, make_variants
-from helpers.programs import run
+from helpers.programs import run, run_here
 
 from variant_backend.cli.main import main
 
@@ -84,6 +84,23 @@ def test_aligned_packages_do_not_depend_on_the_order(ecosystem: Path, tmp_path: 
         assert answer["assignment"] == answers[0]["assignment"]
 
 
+def test_packages_of_another_platform_are_aligned_without_an_environment(
+    ecosystem: Path, tmp_path: Path
+) -> None:
+    options = (
+        "--find-links",
+        ecosystem,
+        "-o",
+        tmp_path,
+        "--platform",
+        "manylinux_2_28_x86_64",
+        "--python",
+        "3.11",
+    )
+    answer = fetched("scinum", "scialg#openblas", *options, "--align", "blas::library", *MACHINE)
+    assert labels_of(answer["packages"]) == {"scinum": "openblas", "scialg": "openblas"}
+
+
 def test_a_lock_file_is_aligned_like_an_index(ecosystem: Path, tmp_path: Path) -> None:
     lock, out = tmp_path / "pylock.toml", tmp_path / "out"
     options = (*MACHINE, "--path", tmp_path, "--align", "blas")
@@ -119,9 +136,39 @@ def test_all_dependencies_are_downloaded_with_the_wanted_labels(ecosystem: Path,
     assert label_in(site, "scialg") == label_in(site, "scinum") == "mkl"
 
 
-def test_a_label_that_no_release_has_is_an_error_of_the_resolver(ecosystem: Path, tmp_path: Path) -> None:
-    options = ("--find-links", ecosystem, "-o", tmp_path / "out", "--path", tmp_path, "--with-dependencies")
-    result = invoke("scialg#cuda*", *options, *MACHINE)
-    assert result.exit_code == 1
-    assert "scialg" in result.stderr
+def test_a_lock_and_a_mirror_take_labels(ecosystem: Path, tmp_path: Path) -> None:
+    source = ("--find-links", ecosystem, "--machine", f"gpu={MACHINE[1]}", "-o", tmp_path / "out")
+    result = run_here(main, "lock", "scialg>=1#openblas", "scinum#(plain)", *source, "--json")
+    (file,) = json.loads(result.stdout)["files"]
+    assert labels_of(file["packages"]) == {"scialg": "openblas", "scinum": None, "sciopenblas": None}
+    refused = run_here(main, "lock", "scialg#mkl", "scialg#openblas", *source, ok=False)
+    assert refused.exit_code == 2
+    assert "REQUIREMENT: scialg: two labels are requested: mkl and openblas" in refused.stderr
+
+
+def test_an_sdist_is_downloaded_if_no_wheel_fits(ecosystem: Path, tmp_path: Path) -> None:
+    options = ("--find-links", ecosystem, "-o", tmp_path, "--with-dependencies", "--path", tmp_path)
+    packages = fetched("scisource", *options, *MACHINE)["packages"]
+    (sdist,) = (package["filename"] for package in packages if package["name"] == "scisource")
+    assert sdist == "scisource-1.0.tar.gz"
+    assert (tmp_path / sdist).read_bytes() == (ecosystem / sdist).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("request_text", "message"),
+    [
+        ("scialg#cuda*", "scialg#cuda*: no label matches 'cuda*'; existing labels: (plain), mkl, openblas"),
+        ("scialg#mlk", "scialg#mlk: unknown label 'mlk' (did you mean 'mkl'?)"),
+        ("scitools#mkl", "scitools#mkl: unknown label 'mkl'; existing labels: (none)"),
+    ],
+)
+def test_a_label_that_no_release_has_is_an_error(
+    request_text: str, message: str, ecosystem: Path, tmp_path: Path
+) -> None:
+    options = ("--find-links", ecosystem, "-o", tmp_path / "out")
+    result = invoke(request_text, *options, "--with-dependencies", *MACHINE, "--path", tmp_path)
+    locked = run_here(main, "lock", request_text, *options, ok=False)
+    for one in (result, locked):
+        assert one.exit_code == 2
+        assert f"error: {message}" in one.stderr
     assert not (tmp_path / "out").exists()

@@ -60,6 +60,26 @@ def test_an_oscillating_graph_settles_for_every_order_of_requirements(tmp_path: 
     assert names_and_labels(graph_in(folder, ["solver"], ["blas"])) == {"for-mkl 1": None, "solver 1": "mkl"}
 
 
+def test_versions_that_depend_on_values_and_values_on_versions_are_an_error(tmp_path: Path) -> None:
+    # The version that a value requires has the other value.
+    needed: Labels = {"mkl": ["one==1", "two==1"], "openblas": ["one==2", "two==2"]}
+    folder = made(
+        tmp_path,
+        MadeRelease("solver", "1", labels={**MKL, **OPENBLAS, **PLAIN}, by_label=needed),
+        *(MadeRelease(name, "1", labels={**OPENBLAS, **PLAIN}) for name in ("one", "two")),
+        *(MadeRelease(name, "2", labels={**MKL, **PLAIN}) for name in ("one", "two")),
+    )
+    with pytest.raises(VariantError) as caught:
+        graph_in(folder, ["solver"], ["blas"])
+    assert str(caught.value) == (
+        "graph: values and packages depend on one another, and the same choices repeat:"
+        " with blas :: library :: openblas, the graph has one 2, two 2;"
+        " with blas :: library :: mkl, the graph has one 1, two 1; omit --align blas"
+    )
+    labels = {"one 1": "openblas", "solver 1": "mkl", "two 1": "openblas"}
+    assert names_and_labels(graph_in(folder, ["solver"])) == labels
+
+
 def test_values_are_chosen_for_a_graph_that_cannot_be_resolved_without(tmp_path: Path) -> None:
     needed: Labels = {"cu13": ["runtime==13"], "cu12": ["runtime==12"]}
     folder = made(
@@ -125,6 +145,36 @@ def test_an_extension_may_require_the_version_it_is_built_with(tmp_path: Path, f
     assert names_and_labels(graph) == {"torchext 1": "t29", "torchy 2.9.1": None}
     with pytest.raises(VariantError, match="torchy<2"):
         graph_in(folder, ["torchext"], constraints=["torchy<2"])
+
+
+def test_a_package_outside_the_graph_has_no_version(tmp_path: Path) -> None:
+    folder = torchy(tmp_path, MadeRelease("torchext", "1", labels={**BUILT_WITH, **PLAIN}))
+    assert names_and_labels(graph_in(folder, ["torchext"])) == {"torchext 1": None}
+    folder = torchy(tmp_path, MadeRelease("strict", "1", labels=BUILT_WITH))
+    with pytest.raises(VariantError, match=r"use --pin torchy==2\.10\.0$"):
+        graph_in(folder, ["strict"])
+    graph = graph_in(folder, ["strict"], policy=Policy(pinned={"torchy": Version("2.10.0")}))
+    assert names_and_labels(graph) == {"strict 1": "t210"}
+
+
+def test_values_and_versions_are_chosen_together(tmp_path: Path) -> None:
+    labels: Labels = {
+        f"{value}{version}": [BLAS.format(value), TORCH.format(version)]
+        for value in ("mkl", "openblas")
+        for version in ("2.10", "2.9")
+    }
+    needed: Labels = {label: ["torchy>=2.10"] for label in labels if label and label.endswith("2.10")}
+    folder = torchy(
+        tmp_path,
+        MadeRelease("torchext", "1", labels=labels, requires=["torchy"], by_label=needed),
+        MadeRelease("other", "1", labels=OPENBLAS, requires=["torchy<2.10"]),
+    )
+    for order in permutations(["torchext", "other"]):
+        assert names_and_labels(graph_in(folder, order, ["blas"])) == {
+            "other 1": "openblas",
+            "torchext 1": "openblas2.9",
+            "torchy 2.9.1": None,
+        }
 
 
 def test_a_pinned_version_wins(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from helpers.ecosystem import MACHINES
 from helpers.made_wheels import make_wheel
 from helpers.offers import machine
-from helpers.servers import served
+from helpers.servers import publish, served, serving
 from packaging.tags import sys_tags
 from packaging.version import Version
 
@@ -129,7 +129,7 @@ def test_a_platform_that_uv_does_not_know_is_an_error(everywhere: Path) -> None:
 
 
 def test_a_free_threaded_python_must_be_installed(everywhere: Path) -> None:
-    with pytest.raises(VariantError, match=r"3\.99t|3\.99"):
+    with pytest.raises(RequestError, match=r"uv requires .*; run 'uv python install 3\.99t'"):
         graph_of(everywhere, Requested(("newer",)), aim=target("3.99t", "win_amd64"))
 
 
@@ -242,7 +242,9 @@ def test_lines_that_go_around_the_offer_are_errors(tmp_path: Path, line: str, ex
     assert problem.remedy
 
 
-@pytest.mark.parametrize("text", ["--index-url=http://x", "demo\n--index-url http://x", "./demo", "demo.whl"])
+@pytest.mark.parametrize(
+    "text", ["demo#label", "--index-url=http://x", "demo\n--index-url http://x", "./demo", "demo.whl"]
+)
 def test_arguments_that_go_around_the_offer_are_errors(text: str) -> None:
     with pytest.raises(RequestError, match=r"invalid requirement|expected a package of the index"):
         Requested((text,)).roots()
@@ -330,3 +332,11 @@ def test_another_place_of_the_offer_is_a_failure_of_the_resolver(offer: RunningO
     with pytest.raises(VariantError) as caught:
         resolver_named("uv")(Requested(("demo",)), wrong, RUNNING)
     assert {problem.code for problem in caught.value.problems} == {"resolver"}
+
+
+def test_each_page_of_an_index_is_requested_once(tmp_path: Path) -> None:
+    for name in ("demo", "other"):
+        publish([made(tmp_path, name, *(["other"] if name == "demo" else []))], tmp_path / "index" / name)
+    with serving(tmp_path / "index", as_json=False) as (url, requested):
+        assert pins(graph_of(url, Requested(("demo",)))) == {"demo": "1.0", "other": "1.0"}
+    assert sorted(path for path in requested if path.endswith("/")) == ["/demo/", "/other/"]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from helpers.ecosystem import Labels, MadeRelease, write_releases
+from helpers.made_modules import made_elf
+from helpers.made_wheels import make_wheel
 from helpers.offers import label_in
 from helpers.programs import empty_cache, run, run_here
 
@@ -48,6 +50,12 @@ def pip_install(*arguments: object) -> tuple[object, ...]:
     return ("pip", "install", "--no-compile", "--target", "site", *arguments)
 
 
+def plain_package(site: Path, name: str, *libraries: str) -> None:
+    """Install a package with a module that links libraries."""
+    wheel = make_wheel(site.parent, name, files={f"{name}.so": made_elf(*libraries)})
+    run("uv", "pip", "install", "--no-index", "--target", site, wheel)
+
+
 def labels_in(site: Path) -> dict[str, str | None]:
     names = [path.name.partition("-")[0] for path in site.glob("*.dist-info")]
     return {name: label_in(site, name) for name in names if name != "sciopenblas"}
@@ -85,11 +93,30 @@ def test_a_package_that_is_replaced_does_not_count(wheels: Path, tmp_path: Path)
     assert labels_in(tmp_path / "site") == AGREED
 
 
+def test_reinstall_replaces_packages_that_do_not_agree(wheels: Path, tmp_path: Path) -> None:
+    through(wheels, tmp_path, *uv_install("scistat"), align=())
+    assert labels_in(tmp_path / "site") == {"scinum": "mkl", "scistat": "openblas"}
+    code, _, errors = through(wheels, tmp_path, *uv_install("scilearn"), ok=False)
+    assert (code, "installed packages have no value in common" in errors) == (1, True)
+    through(wheels, tmp_path, *uv_install("scilearn"), align=("--align", "blas", "--reinstall"))
+    assert labels_in(tmp_path / "site") == AGREED
+
+
 def test_a_package_that_sync_removes_does_not_count(wheels: Path, tmp_path: Path) -> None:
     through(wheels, tmp_path, *uv_install("scinum"), align=())
     (tmp_path / "requirements.txt").write_text("scistat\n")
     through(wheels, tmp_path, "uv", "pip", "sync", *empty_cache(), "--target", "site", "requirements.txt")
     assert labels_in(tmp_path / "site") == {"scistat": "openblas"}
+
+
+def test_an_unknown_namespace_is_a_warning(wheels: Path, tmp_path: Path) -> None:
+    options = ("--align", "blass", "--align", "blas::libary", "--align", "nvidia", "--dry-run")
+    _, _, errors = through(wheels, tmp_path, *uv_install("scinum"), align=options)
+    assert [line for line in errors.splitlines() if "unknown" in line] == [
+        "warning: --align: unknown namespace 'blass' (did you mean 'blas'?)"
+        "; namespaces of the packages: blas",
+        "warning: --align: unknown feature 'libary' (did you mean 'library'?); features of blas: library",
+    ]
 
 
 def test_a_failed_dry_run_has_words_and_code_of_the_tool(wheels: Path, tmp_path: Path) -> None:
@@ -111,6 +138,38 @@ def test_any_tool_obeys_an_assignment(wheels: Path, tmp_path: Path) -> None:
     command = ("pip", "download", "--no-deps", "--dest", "site", "scinum")
     through(wheels, tmp_path, *command, align=("--assignment", "a.toml"))
     assert [path.name for path in (tmp_path / "site").iterdir()] == ["scinum-2.1-0_openblas-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize(
+    ("line", "warning"),
+    [
+        (
+            '"blas::library" = "opnblas"',
+            "blas :: library: no package has the value 'opnblas' (did you mean 'openblas'?)"
+            "; known values: mkl, openblas",
+        ),
+        (
+            '"blass::library" = "openblas"',
+            "blass :: library: no package has this feature (did you mean 'blas :: library'?)",
+        ),
+    ],
+)
+def test_a_misspelt_assignment_is_a_warning(line: str, warning: str, wheels: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(f'[assignment]\n{line}\n"other::feature" = "x"\n')
+    _, _, errors = through(wheels, tmp_path, *uv_install("scinum"), align=("--assignment", "a.toml"))
+    assert [text for text in errors.splitlines() if "no package" in text] == [f"warning: {warning}"]
+
+
+def test_packages_follow_a_runtime_that_a_plain_package_links(wheels: Path, tmp_path: Path) -> None:
+    plain_package(tmp_path / "site", "linker", "libmkl_rt.so.2")
+    _, _, errors = through(wheels, tmp_path, *uv_install("scilearn"))
+    assert labels_in(tmp_path / "site") == {
+        "linker": None,
+        "scinum": "mkl",
+        "scistat": None,
+        "scilearn": None,
+    }
+    assert "aligned: blas :: library :: mkl" in errors
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import venv
@@ -82,6 +83,19 @@ def test_target_folders_have_no_interpreter(project: Path) -> None:
         place = destination(read_command(shlex.split(line)), {}, project)
         assert place is not None
         assert (place.folders, place.interpreter) == ((project / "lib",), None)
+
+
+def test_target_folders_are_for_the_python_of_the_command(project: Path) -> None:
+    config = project / ".venv" / "pyvenv.cfg"
+    text = config.read_text()
+    config.write_text(re.sub(r"(?m)^version.*$", "version = 3.99.1", text))
+    try:
+        for line in ("uv pip install -p .venv -t lib demo", "pip --python .venv install --prefix lib demo"):
+            place = destination(read_command(shlex.split(line)), {}, project)
+            assert place is not None
+            assert place.python == "3.99.1"
+    finally:
+        config.write_text(text)
 
 
 def test_a_snapshot_has_labels_and_shows_what_was_installed_again(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from variant_backend.formats.release import Candidate, File, Release
 from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.evaluate import evaluate
+from variant_backend.selection.evaluate import evaluate, evaluate_label
 from variant_backend.selection.releases import Listed, Listing
 from variant_backend.selection.target import Target
 from variant_backend.serving.environments import (
@@ -27,6 +27,7 @@ from variant_backend.serving.environments import (
 from variant_backend.serving.listed_wheels import listed_forms
 from variant_backend.serving.offer import Offer, Offered, UpstreamProject, offer
 from variant_backend.variants.filename import WheelFilename
+from variant_backend.variants.label_pattern import PLAIN
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import StaticProvider
@@ -265,6 +266,34 @@ def test_files_of_releases_without_variants_are_untouched(environments: Environm
     assert [(file.file, file.filename) for file in page.files][1:] == [
         (file, file.filename) for file in files
     ]
+
+
+@given(
+    wanted=st.sampled_from(["other", "null", "safe", PLAIN]),
+    release=RELEASES,
+    target=st.sampled_from(TARGETS),
+)
+def test_a_wanted_label_is_offered_whatever_the_machine_supports(
+    wanted: str, release: Release, target: Target
+) -> None:
+    names = ["demo-0.9-py3-none-any.whl", "demo-0.9.tar.gz"]
+    more = [File(name, f"https://host.test/{name}", {}) for name in names]
+    project, environments = project_of(release, *more), environment_of_target(target)
+    page = offer(project, Machine(), Policy(labels={"demo": wanted}), environments)
+    label = None if wanted == PLAIN else wanted
+    best = evaluate_label(release, label, target).selected
+    assert {file.wheel.name.label for file in page.files if file.wheel} == ({label} if best else set())
+    assert not best or page.choices[0].labels == (label,)
+    others = [file.filename for file in page.files if not file.wheel]
+    assert others == (names if wanted == PLAIN else [])
+
+
+@pytest.mark.parametrize(("wanted", "labels"), [("*", ("fast",)), ("s*", ("safe",)), ("o*", ())])
+def test_a_pattern_offers_the_best_supported_label(wanted: str, labels: tuple[str, ...]) -> None:
+    release = made_release([(label, "py3-none-any", "", None, None) for label in (*LABELS, None)])
+    policy = Policy(labels={"demo": wanted})
+    page = offer(project_of(release), Machine(), policy, environment_of_target(TARGETS[0]))
+    assert page.choices[0].labels == labels
 
 
 @ALL

@@ -13,7 +13,7 @@ import click
 
 from ..errors import VariantError
 from .command import Command, WrongValue, given_options
-from .graph_options import prefer_option, requests_options
+from .graph_options import prefer_option, requests_options, resolver_option
 from .options import WRITTEN_PATH, force_option, output_option
 from .output import Printer, Progress
 from .policy_options import or_configured
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..graphs.request_files import RequestLists
     from ..graphs.requested import AlignedPicks
     from ..graphs.resolution import Wishes
+    from ..graphs.resolvers import Resolver
     from ..machine.support import Machine, Policy
     from ..selection.fetch import Fetched, LockFile
     from ..selection.releases import Sources
@@ -48,6 +49,7 @@ _NO_REQUEST = "missing REQUIREMENT; name packages, or a file with --requirement 
 @output_option("The folder for the wheels.")
 @click.option("--with-dependencies", is_flag=True, help="Download all dependencies, too.")
 @prefer_option
+@resolver_option
 @click.option(
     "--plain",
     is_flag=True,
@@ -61,7 +63,7 @@ _NO_REQUEST = "missing REQUIREMENT; name packages, or a file with --requirement 
     help="Write a lock file; without REQUIREMENT, download from it.",
 )
 @force_option
-@selection_options
+@partial(selection_options, aligns_packages=True)
 @click.pass_obj
 def fetch_command(
     printer: Printer,
@@ -70,6 +72,7 @@ def fetch_command(
     output: Path | None,
     with_dependencies: bool,
     prefer: Preference,
+    resolver: Resolver,
     plain: bool,
     lock_file: Path | None,
     force: bool,
@@ -98,7 +101,7 @@ def fetch_command(
         joined = _joined(printer, requests, sources, target)
         skipped = [*map(str, joined.skipped)]
         find = partial(_selected_files, joined, sources, machine, policy, target, wishes)
-        selected = find(with_dependencies=with_dependencies)
+        selected = find(resolver if with_dependencies else None)
         lock = _lock_to_write(lock_file, sources) if lock_file else None
     _print_selected(printer, selected, lock_file)
     picks = selected.picks
@@ -168,14 +171,13 @@ def _selected_files(
     policy: Policy,
     target: Target,
     wishes: Wishes,
-    *,
-    with_dependencies: bool,
+    resolver: Resolver | None,
 ) -> AlignedPicks:
-    """Return the files of the requested packages, and those of their dependencies if requested."""
-    if with_dependencies:
+    """Return the files of the requested packages, and with a *resolver* those of their dependencies."""
+    if resolver is not None:
         from ..graphs.downloads import graph_picks
 
-        return graph_picks(joined, sources, machine, policy, target, wishes)
+        return graph_picks(joined, sources, machine, policy, target, wishes, resolver)
     from ..graphs.requested import aligned_picks
 
     explain = given_options(click.get_current_context(), SELECTION)
@@ -206,6 +208,8 @@ def _lock_to_write(path: Path, sources: Sources) -> LockFile:
 
 def _print_selected(printer: Printer, selected: AlignedPicks, lock_file: Path | None) -> None:
     """Print which files are selected and why, and the problems that ruled out none of them."""
+    from ..graphs.alignment_costs import cost_lines
+
     if not selected.picks:  # a requested package without a wheel is an error already
         nothing = f"{lock_file}: no package" if lock_file else "no requirement"
         printer.warn(f"{nothing} is for this environment; no file is written")
@@ -213,6 +217,8 @@ def _print_selected(printer: Printer, selected: AlignedPicks, lock_file: Path | 
         printer.warn(problem)
     for (namespace, feature), value in selected.alignment.assignment.items():
         printer.say(f"aligned: {namespace} :: {feature} :: {value}")
+    for line in cost_lines(selected.alignment):
+        printer.say(line)
     for pick in selected.picks:
         release = pick.release
         printer.say(f"{release.name} {release.version}: {pick.file.filename} is {pick.why}")

@@ -65,7 +65,10 @@ assignment_option = click.option(
 
 
 def requested_options(command: _Function) -> Callable[..., object]:
-    """Add REQUIREMENT, ``-r`` and ``-c``; the command gets ``requested``, a `Requested`."""
+    """Add REQUIREMENT, ``-r`` and ``-c``; the command gets ``requested``, a `Requested`.
+
+    REQUIREMENT may end with ``#LABEL``.
+    """
 
     @functools.wraps(command)
     def with_requested(
@@ -79,7 +82,8 @@ def requested_options(command: _Function) -> Callable[..., object]:
 
         if not requirements and not files:
             raise click.UsageError("missing requirement; name packages, or files with --requirement FILE")
-        return command(*args, requested=Requested(requirements, files, constraints), **kwargs)
+        texts, labels = _without_labels(requirements)
+        return command(*args, requested=Requested(texts, files, constraints, labels), **kwargs)
 
     return _with_requirements(with_requested)
 
@@ -111,6 +115,20 @@ def _with_requirements(function: Callable[..., object]) -> Callable[..., object]
     for option in reversed(_REQUESTED):
         function = option(function)
     return click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]...")(function)
+
+
+def _without_labels(requirements: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return requirements without their labels, and these labels by normalized name; raises WrongValue."""
+    from ..variants.joined_requests import JoinedRequests
+
+    labelled = [text for text in requirements if "#" in text and "://" not in text]
+    requests = dict(zip(labelled, _read_requests(labelled), strict=True))
+    try:
+        labels = JoinedRequests(tuple(requests.values())).labels()
+    except VariantError as error:
+        raise WrongValue(error.lines(), "REQUIREMENT") from None
+    texts = (requests[text].requirement if text in requests else text for text in requirements)
+    return tuple(texts), labels
 
 
 def _read_requests(texts: Sequence[str]) -> list[PackageRequest]:

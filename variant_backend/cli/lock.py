@@ -84,7 +84,7 @@ def lock_command(
     sources = or_configured(sources)
     check_upstream(sources, allow_insecure=True)
     warn_of_plain_http(printer, sources.index_urls)
-    served = served_machines(machines)
+    served = served_machines(machines, requested.labels)
     graphs, outputs = _locked(
         sources, served, machines, target, wishes, requested, resolver, output, force=force
     )

@@ -91,7 +91,7 @@ def mirror_command(
     check_upstream(sources, allow_insecure=True)
     warn_of_plain_http(printer, sources.index_urls)
     _check_machines(machines)
-    served = served_machines(machines)
+    served = served_machines(machines, requested.labels)
     targets = [read_target(python, platform) for python in dict.fromkeys(pythons) or [None]]
     first = next(iter(served.values()))
     with (

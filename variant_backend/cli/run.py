@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import RequestError, VariantError, one_of
+from ..errors import RequestError, VariantError
 from ..lowlevel.terminal import print_detail
+from ..variants.alignment import AlignedName
 from .command import Command, WrongUsage
 from .graph_options import assignment_option, wishes_options
 from .network_options import asking_keyring, keyring_provider_option
@@ -158,8 +159,9 @@ def _aligned(
 
     aligned = offer_aligned_for(started, offer, machine, printer.warn)
     printer.common["assignment"] = assignment_table(aligned.alignment.assignment)
-    values = [f"{' :: '.join(axis)} :: {value}" for axis, value in aligned.alignment.assignment.items()]
-    for line in [f"aligned: {one_of(values)}", *cost_lines(aligned.alignment)]:
+    for axis, value in aligned.alignment.assignment.items():
+        printer.say(f"aligned: {AlignedName(*axis)} :: {value}")
+    for line in cost_lines(aligned.alignment):
         printer.say(line)
     environments = environments_of(destination(started.command, started.environ, started.folder))
     if labels := labels_of_graph(aligned, environments):
@@ -187,7 +189,7 @@ def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer, aligned: Ali
             one for command in commands for one in named_requirements(command, os.environ, folder)
         ]
     if not requirements:
-        printer.say("the command names no packages")
+        printer.say(f"the command {'would install nothing' if aligned else 'names no packages'}")
     environments = environments_of(destination(tool, os.environ, folder))
     print_planned(printer, planned_packages(offer.site, offer.place.profile, requirements, environments))
 

@@ -145,7 +145,7 @@ _MACHINE_OPTIONS = (
 )
 _OPTIONS = (
     *_MACHINE_OPTIONS,
-    align_option("Select only values that installed variants have, too"),
+    align_option("Select only values that installed variants, and other requested packages, have"),
     path_option,
     interpreter_option,
     click.option(
@@ -180,8 +180,11 @@ def sources_options(command: _Function) -> Callable[..., object]:
     return find_links_option(index_url_option(network_options(with_sources)))
 
 
-def selection_options(command: _Function) -> Callable[..., object]:
-    """Add the options of a selection; the command gets ``machine``, ``policy`` and ``target``."""
+def selection_options(command: _Function, *, aligns_packages: bool = False) -> Callable[..., object]:
+    """Add the options of a selection; the command gets ``machine``, ``policy`` and ``target``.
+
+    If the command *aligns_packages* with each other, ``--align`` needs no environment.
+    """
 
     @functools.wraps(command)
     def with_selection(
@@ -196,7 +199,7 @@ def selection_options(command: _Function) -> Callable[..., object]:
             python = _version_of(environment, python)
         target = read_target(python, platform)
         is_known = target.here or bool(paths) or interpreter is not None
-        aligns = bool(values["align"])
+        aligns = bool(values["align"]) and (is_known or not aligns_packages)
         known = environment if is_known else None
         machine, values["machine"] = _machine_under_policy(target, values["machine"], known, aligns=aligns)
         policy = _policy(target, **values)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import VariantError, shortened
 from ..variants.abi_dependency import ABI_DEPENDENCY, prefixes
-from ..variants.alignment import Axis
-from ..variants.filename import normalize
+from ..variants.alignment import Assignment, Axis
+from ..variants.filename import escape, normalize
 from .assignment import AlignedPackage, Domains, VariantOption
+from .rounds import GraphState
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -22,28 +22,40 @@ if TYPE_CHECKING:
 class OpenVersions(NamedTuple):
     """Which versions of other packages are possible: *of* returns those of a project, the newest first.
 
-    Those of *fixed* packages are decided. *tried* are versions for which there is no graph.
+    Those of *fixed* packages are decided.
     """
 
     of: Callable[[str], Sequence[Version]]
     fixed: Container[str]
-    tried: Sequence[tuple[Axis, str]] = ()
 
     def in_packages(self, packages: Sequence[AlignedPackage]) -> tuple[list[AlignedPackage], Domains]:
-        """Return packages whose variants allow whole versions, and the versions to try.
-
-        Raises VariantError if there is no graph for any version.
-        """
-        distinct = {axis: _distinct(self.of(normalize(axis[1])), own) for axis, own in _starts(packages)}
-        versions = {axis: own for axis, own in distinct.items() if normalize(axis[1]) not in self.fixed}
-        domains: dict[Axis, Sequence[str]] = {}
-        for axis, own in versions.items():
-            domains[axis] = [str(one) for one in own if (axis, str(one)) not in self.tried]
-            if own and not domains[axis]:
-                text = f"there is no graph for any of its versions: {shortened([*map(str, own)])}"
-                hint = f"change the requirements, so that they allow another version of {axis[1]}"
-                raise VariantError(text, place=normalize(axis[1]), hint=hint)
+        """Return packages whose variants allow whole versions, and the versions to try."""
+        versions = {
+            axis: _distinct(self.of(normalize(axis[1])), own)
+            for axis, own in _starts(packages)
+            if normalize(axis[1]) not in self.fixed
+        }
+        domains = {axis: [*map(str, own)] for axis, own in versions.items()}
         return [_with_versions(package, versions) for package in packages], domains
+
+
+def state_of(assignment: Assignment) -> GraphState:
+    """Return the state of an assignment in which versions are values of features."""
+    from packaging.version import Version
+
+    versions = {
+        normalize(feature): Version(value)
+        for (namespace, feature), value in assignment.items()
+        if namespace == ABI_DEPENDENCY
+    }
+    values = {axis: value for axis, value in assignment.items() if axis[0] != ABI_DEPENDENCY}
+    return GraphState(values, versions or None)
+
+
+def assignment_of(state: GraphState) -> Assignment:
+    """Return the assignment of a state, in which versions are values of features."""
+    versions = (state.versions or {}).items()
+    return {**state.assignment, **{(ABI_DEPENDENCY, escape(name)): str(own) for name, own in versions}}
 
 
 def _starts(packages: Iterable[AlignedPackage]) -> Iterable[tuple[Axis, set[str]]]:

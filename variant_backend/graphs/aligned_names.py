@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import Problem, UnknownNameError, did_you_mean, one_of
 from ..formats.release import Release
+from ..serving.upstream import Upstream
 from ..variants.alignment import AlignedName
 from ..variants.known_providers import KNOWN_PROVIDERS
 from .resolution import Graph
 
 
 def check_aligned_names(names: Sequence[AlignedName], graphs: Iterable[Graph]) -> None:
-    """Raise UnknownNameError for namespaces and features that no release of the graphs has.
+    """Raise UnknownNameError for namespaces and features that no release of the graphs has."""
+    releases = (
+        release
+        for graph in graphs
+        for release in project_releases(graph.offer.upstream, (package.name for package in graph.packages))
+    )
+    if problems := unknown_aligned_names(names, releases):
+        raise UnknownNameError(*problems)
+
+
+def unknown_aligned_names(names: Sequence[AlignedName], releases: Iterable[Release]) -> list[Problem]:
+    """Return the problems of namespaces and features that no release has.
 
     Namespaces of known providers may be missing, as graphs of other machines may have them.
     """
-    features = _features(_releases(graphs)) if names else {}
-    problems = [problem for name in names if (problem := _problem_of(name, features))]
-    if problems:
-        raise UnknownNameError(*problems)
+    features = _features(releases) if names else {}
+    return [problem for name in names if (problem := _problem_of(name, features))]
+
+
+def project_releases(upstream: Upstream, names: Iterable[str]) -> Iterator[Release]:
+    """Yield all releases with variants of some projects; raises VariantError if the upstream fails."""
+    for name in names:
+        yield from (release for _, release in upstream.project(name).releases)
 
 
 def _problem_of(name: AlignedName, features: Mapping[str, set[str]]) -> Problem | None:
@@ -35,13 +51,6 @@ def _problem_of(name: AlignedName, features: Mapping[str, set[str]]) -> Problem 
         return None
     text = f"unknown feature {feature!r}{did_you_mean(feature, known)}"
     return Problem("error", "--align", text, f"features of {namespace}: {one_of(sorted(known))}")
-
-
-def _releases(graphs: Iterable[Graph]) -> Iterable[Release]:
-    """Yield the releases with variants of all packages."""
-    for graph in graphs:
-        for package in graph.packages:
-            yield from (release for _, release in graph.offer.upstream.project(package.name).releases)
 
 
 def _features(releases: Iterable[Release]) -> dict[str, set[str]]:

@@ -8,13 +8,16 @@ from itertools import combinations
 from ..errors import Problem, VariantError
 from ..variants.alignment import AlignedName, Axis
 from .aligned_packages import AlignedPackage, Domains, VariantOption, first_fitting, most_fitting
-from .alignment_words import axis_words, names_words, property_words, values_words
+from .alignment_words import axis_words, either_words, names_words, property_words, values_words
+
+# A remedy names all packages that it leaves out.
+_MOST_LEFT_OUT = 8
 
 
 def alignment_conflict(
     packages: Sequence[AlignedPackage], domains: Domains, align: Sequence[AlignedName]
 ) -> VariantError:
-    """Return an error that names a smallest set of packages that no assignment fits, and what they require.
+    """Return an error that names a minimal set of packages that no assignment fits, and what they require.
 
     Its remedies free all packages: they leave out the fewest of *align*, or the fewest packages.
     """
@@ -29,7 +32,10 @@ def alignment_conflict(
     ways = [f"leave out {_align_words(names)}" for names in _freeing_names(required, domains, align)]
     ways += _freeing_packages(required, core, domains, axes)
     problem = Problem(
-        "error", names_words([*map(axis_words, axes)]), text + "; ".join(wanted), ", or ".join(ways)
+        "alignment",
+        names_words([*map(axis_words, axes)]),
+        text + "; ".join(wanted),
+        ", or ".join(ways) or None,
     )
     return VariantError(problem)
 
@@ -54,7 +60,7 @@ def _required_values(package: AlignedPackage, axes: Sequence[Axis]) -> str:
     if len(axes) == 1:
         own = {value for option in package.options for value in option.values.get(axes[0], ())}
         return values_words({axes[0]: own})
-    return " or ".join(dict.fromkeys(property_words(option.values) for option in package.options))
+    return either_words(property_words(option.values) for option in package.options)
 
 
 def _align_words(names: Iterable[AlignedName]) -> str:
@@ -96,9 +102,14 @@ def _freeing_packages(
     domains: Domains,
     axes: Sequence[Axis],
 ) -> list[str]:
-    """Return the smallest sets of packages without which there is an assignment, with the values that fit."""
+    """Return the smallest sets of packages without which there is an assignment, with the values that fit.
+
+    None are returned if these sets are large.
+    """
     most = most_fitting(required, domains).assignment or {}
     left_out = [[package.name for package in required if package.option(most) is None]]
+    if len(left_out[0]) > _MOST_LEFT_OUT:
+        return []
     if len(left_out[0]) == 1:
         left_out = [[package.name] for package in core]
     ways: list[str] = []

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..variants.alignment import Axis
-from .alignment_words import axis_words, names_words, values_words
+from .alignment_words import axis_words, either_words, names_words, values_words
 from .assignment import AlignedPackage, GraphAlignment, VariantOption
+
+_MOST_PARTS = 3
+_MOST_LINES = 8
 
 
 def cost_lines(alignment: GraphAlignment) -> tuple[str, ...]:
@@ -27,9 +30,11 @@ def _feature_line(alignment: GraphAlignment, axis: Axis) -> str:
     using = [one for one in alignment.packages if any(axis in option.values for option in one.options)]
     kept = sum(alignment.labels[package.name] is not None for package in using)
     preferred = values[: values.index(value)] if value in values else ()
-    if not preferred and kept == len(using):
-        return ""
-    others = filter(None, (_other_value(alignment, axis, other) for other in preferred))
+    others = [*filter(None, (_other_value(alignment, axis, other) for other in preferred[:_MOST_PARTS]))]
+    if len(preferred) > _MOST_PARTS:
+        others.append(f"{len(preferred) - _MOST_PARTS} more values that the machine prefers keep fewer")
+    if not others and kept == len(using):
+        return ""  # packages of earlier rounds, or installed ones, exclude the preferred values
     return f"{axis_words(axis)}: " + "; ".join([f"{value} keeps {kept} of {len(using)}", *others])
 
 
@@ -47,6 +52,8 @@ def _other_value(alignment: GraphAlignment, axis: Axis, value: str) -> str:
         f"{names_words(names)}, which {'has' if len(names) == 1 else 'have'} {reason} only"
         for reason, names in by_reason.items()
     ]
+    if len(parts) > _MOST_PARTS:
+        parts = [names_words([package.name for package in required or lost])]
     if required:
         return f"{value} does not fit {', and '.join(parts)}"
     if not lost:
@@ -60,8 +67,8 @@ def _only(package: AlignedPackage, axis: Axis, value: str) -> str:
     """Return the values for which a package has variants, and why another value does not fit."""
     allowing = [option for option in package.options if value in option.values.get(axis, (value,))]
     if allowing:
-        return " or ".join(dict.fromkeys(_option_words(option, {axis: [value]}) for option in allowing))
-    return " or ".join(sorted({own for option in package.options for own in option.values[axis]}))
+        return either_words(_option_words(option, {axis: [value]}) for option in allowing)
+    return either_words(sorted({own for option in package.options for own in option.values[axis]}))
 
 
 def _option_words(option: VariantOption, first: Mapping[Axis, Iterable[str]]) -> str:
@@ -76,10 +83,13 @@ def _fallback_lines(alignment: GraphAlignment) -> list[str]:
             used = {axis for option in package.options for axis in option.values}
             values = {axis: [value] for axis, value in alignment.assignment.items() if axis in used}
             by_values.setdefault(values_words(values), []).append(package.name)
-    return [
+    lines = [
         f"{names[0]} has no variant for {values}: it falls back to its null variant or plain wheel"
         if len(names) == 1
         else f"{names_words(names)} have no variant for {values}:"
         " they fall back to null variants or plain wheels"
         for values, names in by_values.items()
     ]
+    others = sum(len(names) for names in [*by_values.values()][_MOST_LINES:])
+    more = [f"{others} more packages fall back to null variants or plain wheels"] if others else []
+    return lines[:_MOST_LINES] + more

@@ -28,7 +28,7 @@ def values_words(values: Mapping[Axis, Iterable[str]]) -> str:
     'blas :: library :: mkl with openmp :: runtime :: gomp, iomp'
     """
     if len(values) == 1:
-        return " or ".join(sorted(*values.values()))
+        return either_words(sorted(*values.values()))
     return property_words(values) or "these values"
 
 
@@ -51,3 +51,13 @@ def names_words(names: Sequence[str]) -> str:
         return shortened(names)
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def either_words(texts: Iterable[str]) -> str:
+    """Return alternatives for a sentence, each once.
+
+    >>> either_words(["a", "b", "a"])
+    'a or b'
+    """
+    distinct = [*dict.fromkeys(texts)]
+    return shortened(distinct) if len(distinct) > _MOST_NAMES else " or ".join(distinct)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError, one_of
 from ..machine.support import Policy
 from ..serving.asked_projects import AskedProject
 from ..variants.abi_dependency import ABI_DEPENDENCY
-from ..variants.alignment import AlignedName, Axis
-from ..variants.filename import normalize, version_of
+from ..variants.alignment import AlignedName, Assignment
+from ..variants.filename import version_of
 from ..variants.namespace_support import abi_dependencies
-from .abi_versions import OpenVersions
-from .assignment import AlignedPackage, Domains, GraphAlignment, Preference, best_alignment
+from .abi_versions import OpenVersions, assignment_of, state_of
+from .assignment import AlignedPackage, Domains, GraphAlignment, Preference
+from .besides import best_besides
 from .installed_values import beside_installed, excluded_by, staying, way_out
 from .packages import GraphRelease, PackageReader, domains_of, values_in_order
 from .rounds import GraphRound, GraphState
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def with_state(policy: Policy, state: GraphState) -> Policy:
-    """Return the policy for a round; versions that the user pins stay."""
+    """Return the policy for a round; values that the user assigns and versions that the user pins stay."""
     return policy._replace(
-        assignment=state.assignment,
+        assignment={**state.assignment, **policy.assignment},
         pinned={**(state.versions or {}), **policy.pinned},
         opens_versions=state.versions is None,
     )
@@ -73,14 +73,15 @@ class GraphChooser(NamedTuple):
             machine=staying(self.reader.machine, versions),
             policy=policy._replace(pinned={**versions, **policy.pinned}),
         )
-        alignment, objection = _ForRound(reader, self.prefer, done).alignment()
-        named = {name for known in reader.releases(versions) for name in _named(known)}
-        pins = {name: versions[name] for name in sorted(named & versions.keys() - policy.pinned.keys())}
-        state = GraphState(alignment.assignment, pins if named else None)
+        named = {name for known in reader.releases(versions) for name in _named(known)} - policy.pinned.keys()
+        pins = {name: versions[name] for name in sorted(named & versions.keys())} if named else None
+        failed = [state.assignment for state in done.failed if state.versions == pins]
+        alignment, objection = _ForRound(reader, self.prefer, done, failed).alignment()
+        state = GraphState(alignment.assignment, pins)
         return GraphChoice(state, _without_others(alignment, versions), objection)
 
     def _after_failure(self, done: GraphRound) -> GraphChoice:
-        """Return a state for the packages that a resolver asked for: the best one that has not failed."""
+        """Return a state for the packages that a resolver asked for; their versions are open."""
         policy = self.reader.policy
         reader = self.reader._replace(
             machine=staying(self.reader.machine, done.outcome.versions)._replace(versions={}),
@@ -88,12 +89,9 @@ class GraphChooser(NamedTuple):
             align=(*self.reader.align, AlignedName(ABI_DEPENDENCY)),
         )
         opened = OpenVersions(reader.versions, policy.pinned)
-        while True:
-            alignment, objection = _ForRound(reader, self.prefer, done, opened).alignment()
-            state, chosen = _failed_state(alignment)
-            if state not in done.failed or not chosen:
-                return GraphChoice(state, alignment, objection)
-            opened = opened._replace(tried=(*opened.tried, chosen[len(opened.tried) % len(chosen)]))
+        failed = [*map(assignment_of, done.failed)]
+        alignment, objection = _ForRound(reader, self.prefer, done, failed, opened).alignment()
+        return GraphChoice(state_of(alignment.assignment), alignment, objection)
 
 
 def _without_others(alignment: GraphAlignment, versions: Mapping[str, Version]) -> GraphAlignment:
@@ -108,36 +106,35 @@ def _named(known: GraphRelease) -> Sequence[str]:
     return abi_dependencies(known.release.metadata) if known.release.metadata else ()
 
 
-def _failed_state(alignment: GraphAlignment) -> tuple[GraphState, list[tuple[Axis, str]]]:
-    """Return a state in which versions are no values of features, and these versions."""
-    from packaging.version import Version
-
-    chosen = [(axis, value) for axis, value in alignment.assignment.items() if axis[0] == ABI_DEPENDENCY]
-    values = {axis: value for axis, value in alignment.assignment.items() if axis[0] != ABI_DEPENDENCY}
-    versions = {normalize(axis[1]): Version(value) for axis, value in chosen}
-    return GraphState(values, versions or None), chosen
-
-
 class _ForRound(NamedTuple):
-    """Aligns the packages of a round, and those of earlier rounds."""
+    """Aligns the packages of a round, and those of earlier rounds; there is no graph for *failed*."""
 
     reader: PackageReader
     prefer: Preference
     done: GraphRound
+    failed: Sequence[Assignment]
     opened: OpenVersions | None = None
 
     def alignment(self) -> tuple[GraphAlignment, VariantError | None]:
         """Return the best alignment in which packages without a fallback keep a variant.
 
         Packages of earlier rounds do so if possible. Older releases count only where there is none otherwise;
-        then the error of the packages of this round is returned, too. Raises it if there is no alignment.
+        then the error of the packages of this round is returned, too. Raises it if there is no alignment. If
+        there is a graph for none, the best one that has failed is returned.
         """
-        errors: list[VariantError] = []
-        for releases, packages in self._attempts():
+        errors: dict[int, VariantError] = {}
+        failed: list[GraphAlignment] = []
+        for number, (releases, packages) in enumerate(self._attempts()):
             try:
-                return self._best(releases, packages), errors[1] if len(errors) > 1 else None
+                best = self._best(releases, packages)
             except VariantError as error:
-                errors.append(error)
+                errors[number] = error
+                continue
+            if best.assignment not in self.failed:
+                return best, errors.get(1)
+            failed.append(best)
+        if failed:
+            return failed[0], errors.get(1)
         raise errors[1]
 
     def _attempts(self) -> Iterator[tuple[list[GraphRelease], list[AlignedPackage]]]:
@@ -173,13 +170,13 @@ class _ForRound(NamedTuple):
         own = {axis: values for axis, values in domains.items() if axis[0] != ABI_DEPENDENCY}
         fitting = beside_installed(own, supported, self.reader.machine)
         names = [name for name in self.reader.align if name.namespace != ABI_DEPENDENCY]
-        align = partial(best_alignment, packages, prefer=self.prefer, align=names)
         try:
-            return align({**domains, **fitting, **versions})
+            return best_besides(packages, {**domains, **fitting, **versions}, self.prefer, names, self.failed)
         except VariantError:
             if fitting == own:
                 raise
-        align({**domains, **versions})  # raises if the packages disagree without the installed ones
+        # It raises if the packages disagree without the installed ones.
+        best_besides(packages, {**domains, **versions}, self.prefer, names, self.failed)
         raise self._excluded(packages, own, fitting)
 
     def _excluded(self, packages: Sequence[AlignedPackage], before: Domains, after: Domains) -> VariantError:

@@ -14,9 +14,11 @@ from ..serving.running_offer import running_offer
 from ..variants.filename import is_same_version
 from ..variants.joined_requests import JoinedRequests
 from ..variants.namespace_support import Support
+from .aligned_names import check_aligned_names
 from .requested import AlignedPicks
 from .resolution import Graph, GraphPackage, Wishes, resolved_graph
-from .resolvers import Requested, resolved_by_uv
+from .resolvers import Requested, Resolver
+from .wanted_labels import check_wanted_labels
 
 
 def downloads_of(graph: Graph) -> Iterator[Pick | SdistPick]:
@@ -56,16 +58,25 @@ def graph_picks(
     policy: Policy,
     target: Target,
     wishes: Wishes,
+    resolver: Resolver,
 ) -> AlignedPicks:
     """Return the files of the whole graph of some requests; raises VariantError if there is none."""
     policy = policy._replace(labels=joined.labels(), align=())
     with running_offer(sources, machine, policy) as offer, temporary_folder() as folder:
+        check_wanted_labels(policy, offer.upstream)
         constraints = folder / "constraints.txt"
         lines = "".join(f"{constraint.requirement}\n" for constraint in joined.constraints)
         constraints.write_text(lines, encoding="utf-8")
         texts = tuple(request.requirement for request in joined.requests)
         requested = Requested(texts, (), (constraints,))
         graph = resolved_graph(
-            offer, machine, policy, target, wishes, lambda place: resolved_by_uv(requested, place, target)
+            offer,
+            machine,
+            policy,
+            target,
+            wishes,
+            lambda place: resolver(requested, place, target),
+            requested.roots(),
         )
+        check_aligned_names(wishes.align, [graph])
         return AlignedPicks(tuple(downloads_of(graph)), (), graph.alignment)

@@ -11,6 +11,7 @@ from ..serving.site import Served
 from .aligned_names import check_aligned_names
 from .requested_roots import RootRequirement
 from .resolution import Graph, Resolve, Wishes, resolved_graph
+from .wanted_labels import check_wanted_labels
 
 
 def machine_graphs(
@@ -26,11 +27,12 @@ def machine_graphs(
     """Return the graph of each machine by its name; *begin* gets the name before it is resolved.
 
     Raises VariantError with the errors of all machines, whose places name the machine; RequestError for
-    requirements that no machine can have, and for unknown names to align.
+    requirements that no machine can have, and for unknown labels and names to align.
     """
     graphs: dict[str, Graph] = {}
     errors: list[VariantError] = []
     for served in machines:
+        check_wanted_labels(served.policy, offer.upstream)
         begin(served.name)
         try:
             graphs[served.name] = resolved_graph(

@@ -103,7 +103,7 @@ class PackageReader(NamedTuple):
 
     def _supported(self, release: Release) -> GraphRelease:
         """Return a release with its support; if no source knows a namespace, installed variants do."""
-        known, _ = release_support(release, self.machine, self.policy._replace(assignment={}))
+        known, _ = release_support(release, self.machine, self.policy)
         installed = aligned(known, self.align, self.machine.installed).supported
         return GraphRelease(release, known._replace(supported={**installed, **known.supported}))
 

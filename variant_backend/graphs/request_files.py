@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ from ..errors import Problem, VariantError
 from ..lowlevel.piped_input import read_input
 from ..lowlevel.regular_files import read_regular
 from ..variants.requirements import PackageRequest
+from .requirement_lines import logical_lines
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
 _NESTED = re.compile(r"(-[rc]\s*|--(?:requirement|constraint)(?:\s*=\s*|\s+))(.+)")
 _MOST_FILES = 100
 _OPTION = re.compile(r"(?:^|\s)(--?[A-Za-z][A-Za-z-]*)")
@@ -33,26 +33,6 @@ class RequestLists(NamedTuple):
 
     requests: tuple[PackageRequest, ...] = ()
     constraints: tuple[PackageRequest, ...] = ()
-
-
-def logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    r"""Yield the lines of a requirements file with their numbers, as pip joins them and removes comments.
-
-    >>> [*logical_lines("six \\\n >= 1  # why\n\n# end")]
-    [(1, 'six  >= 1')]
-    """
-    start, joined = 0, ""
-    for number, line in enumerate(text.splitlines(), 1):
-        start = start or number
-        is_comment = line.lstrip().startswith("#")
-        if line.endswith("\\") and not is_comment:
-            joined += line[:-1]
-            continue
-        if content := _COMMENT.sub("", joined if is_comment else joined + line).strip():
-            yield start, content
-        start, joined = 0, ""
-    if joined.strip():
-        yield start, joined.strip()
 
 
 def read_request_files(files: Iterable[Path], constraints: Iterable[Path]) -> RequestLists:

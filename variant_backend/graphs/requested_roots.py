@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.named_paths import place_of_file
-from ..lowlevel.urls import shown_url
+from ..lowlevel.urls import shown_url, without_secrets
 from ..variants.filename import normalize
 from .requirement_lines import CONSTRAINTS, REQUIREMENTS, RequirementLine, lines_of_files
 
@@ -71,7 +71,7 @@ def _root(line: RequirementLine) -> RootRequirement:
 
     text = _HASH.sub("", line.text).strip()
     hashes = frozenset(match.lower() for match in _HASH.findall(line.text))
-    shown = shown_url(text)
+    shown = without_secrets(text)
     place = line.place or repr(shown)
     got = f" {shown!r}" if line.place else ""
     try:

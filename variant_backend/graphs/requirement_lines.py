@@ -76,6 +76,17 @@ def _lines(path: Path, environ: Mapping[str, str]) -> Iterator[RequirementLine]:
         text = read_regular(path).decode("utf-8-sig", errors="replace")
     except (OSError, VariantError):
         return
+    for number, line in logical_lines(text):
+        content = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], line)
+        yield RequirementLine(f"{place_of_file(path)}:{number}", content, path.parent)
+
+
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    r"""Yield the lines of a requirements file with their numbers, as pip joins them and removes comments.
+
+    >>> [*logical_lines("six \\\n >= 1  # why\n\n# end")]
+    [(1, 'six  >= 1')]
+    """
     start, joined = 0, ""
     for number, line in enumerate(text.splitlines(), 1):
         start = start or number
@@ -83,13 +94,11 @@ def _lines(path: Path, environ: Mapping[str, str]) -> Iterator[RequirementLine]:
         if line.endswith("\\") and not is_comment:
             joined += line[:-1]
             continue
-        content = _COMMENT.sub("", joined if is_comment else joined + line).strip()
-        content = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], content)
-        if content:
-            yield RequirementLine(f"{place_of_file(path)}:{start}", content, path.parent)
+        if content := _COMMENT.sub("", joined if is_comment else joined + line).strip():
+            yield start, content
         start, joined = 0, ""
     if joined.strip():
-        yield RequirementLine(f"{place_of_file(path)}:{start}", joined.strip(), path.parent)
+        yield start, joined.strip()
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:

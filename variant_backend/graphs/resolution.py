@@ -133,8 +133,12 @@ def aligned_offer(
 
     try:
         settled = settled_graph(partial(_outcome, offer, machine, policy, resolve), choose)
+    except RequestError:
+        raise
     except VariantError as error:
-        objections = (choice.objection.problems for choice in choices if choice.objection)
+        objections = [choice.objection.problems for choice in choices if choice.objection]
+        if not objections:
+            raise
         raise VariantError(*dict.fromkeys([*error.problems, *chain.from_iterable(objections)])) from None
     final = offer.to(machine, with_state(policy, settled.state))
     return AlignedOffer(final, settled.versions, choices[-1].alignment)

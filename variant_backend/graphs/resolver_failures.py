@@ -46,6 +46,7 @@ def _reasons(choice: Choice) -> Iterator[Problem]:
     for reason in reasons[:_MOST_REASONS]:
         yield Problem(RESOLVER, f"{choice.release.name} {choice.version}", reason)
     if len(reasons) > _MOST_REASONS:
-        command = f"variant-backend explain {choice.release.name}=={choice.version}"
-        more = f"{len(reasons) - _MOST_REASONS} more labels do not fit"
-        yield Problem(RESOLVER, f"{choice.release.name} {choice.version}", more, f"see {command!r}")
+        command = f"`variant-backend explain {choice.release.name}=={choice.version}`"
+        more = f"{len(reasons) - _MOST_REASONS} more reasons"
+        remedy = f"run {command} with the same sources and machine to see all"
+        yield Problem(RESOLVER, f"{choice.release.name} {choice.version}", more, remedy)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ResolverName: TypeAlias = Literal["uv", "pip"]
 # The code of what a resolver reports.
 RESOLVER = "resolver"
-_TIME_LIMIT = 3600
+_TIME_LIMIT, _SHORT_LIMIT = 3600, 60
 _MOST_LINES = 100
 # Variables of installers that do not change what they resolve.
 _KEPT = {
@@ -47,11 +47,15 @@ _KEPT = {
 
 
 class Requested(NamedTuple):
-    """What to resolve: requirements, requirements files, and files with constraints."""
+    """What to resolve: requirements, requirements files, and files with constraints.
+
+    *labels* are the wanted labels of named packages, as in `Policy`.
+    """
 
     requirements: tuple[str, ...]
     files: tuple[Path, ...] = ()
     constraints: tuple[Path, ...] = ()
+    labels: Mapping[str, str] = {}  # no code changes this default
 
     def roots(self) -> tuple[RootRequirement, ...]:
         """Return all requirements and constraints; raises RequestError if the offer cannot have one."""
@@ -75,11 +79,13 @@ def resolved_by_uv(requested: Requested, offer: OfferPlace, target: Target) -> M
     requested.roots()
     with temporary_folder() as folder:
         listed = folder / "requirements.in"
-        listed.write_text("\n".join(requested.requirements), encoding="utf-8")
+        listed.write_text("
+".join(sorted(requested.requirements)), encoding="utf-8")
+        uv = str(_uv())
         command = [
-            *(str(_uv()), "pip", "compile", "--no-config", "--quiet", "--color", "never"),
+            *(uv, "pip", "compile", "--no-config", "--quiet", "--color", "never"),
             *("--no-header", "--no-annotate", "--no-sources", "--no-python-downloads"),
-            *(*_python_of_uv(target), str(listed), *map(str, requested.files)),
+            *(*_python_of_uv(uv, target), str(listed), *map(str, requested.files)),
             *(part for path in requested.constraints for part in ("--constraints", str(path))),
         ]
         variables = {"UV_DEFAULT_INDEX": _url_of(offer, target)}  # other users can read arguments
@@ -89,7 +95,7 @@ def resolved_by_uv(requested: Requested, offer: OfferPlace, target: Target) -> M
     return dict(_pins(output))
 
 
-def _python_of_uv(target: Target) -> Iterator[str]:
+def _python_of_uv(uv: str, target: Target) -> Iterator[str]:
     """Yield uv's options for a target; raises RequestError if uv cannot resolve for it."""
     is_threaded = target.tags[0].abi.endswith("t")
     release = ".".join(map(str, target.python.release))
@@ -97,11 +103,22 @@ def _python_of_uv(target: Target) -> Iterator[str]:
     if _is_running(target) or is_similar:
         yield from ("--python", sys.executable)
     else:  # --python-version cannot name this kind of Python
-        yield from ("--python", f"{'.'.join(release.split('.')[:2])}{'t' if is_threaded else ''}")
+        name = f"{'.'.join(release.split('.')[:2])}{'t' if is_threaded else ''}"
+        yield from ("--python", _installed_python(uv, name))
     if not _is_running(target):
         yield from ("--python-version", release)
     if not target.here:
         yield from ("--python-platform", uv_platform(target.platform))
+
+
+def _installed_python(uv: str, name: str) -> str:
+    """Return an interpreter that uv finds by name; raises RequestError if there is none."""
+    command = [uv, "python", "find", "--no-config", "--no-python-downloads", name]
+    known = run_within(_SHORT_LIMIT, command, _environ())
+    if known is None or known.code:
+        text = f"uv requires Python {name} on this machine to resolve for it"
+        raise RequestError(text, place=f"--python {name}", hint=f"run 'uv python install {name}'")
+    return known.output.decode(errors="replace").strip()
 
 
 def resolved_by_pip(requested: Requested, offer: OfferPlace, target: Target) -> Mapping[str, Version]:

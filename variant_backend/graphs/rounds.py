@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import VariantError, shortened
+from ..errors import Problem, VariantError, shortened
 from ..variants.alignment import Assignment
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class GraphState(NamedTuple):
     def __str__(self) -> str:
         values = [f"{' :: '.join(axis)} :: {value}" for axis, value in self.assignment.items()]
         pins = [f"{name} {version}" for name, version in (self.versions or {}).items()]
-        return ", ".join(sorted(values) + sorted(pins)) or "all values"
+        return ", ".join(sorted(values) + sorted(pins)) or "nothing chosen"
 
 
 class RoundOutcome(NamedTuple):
@@ -73,14 +73,19 @@ def settled_graph(
     state = GraphState()
     for _ in range(_MOST_ROUNDS):
         rounds.append(_next_round(rounds, state, resolve(state)))
-        chosen = _chosen_after(rounds[-1], choose)
+        if _fails_alike(rounds):
+            raise VariantError(*_words(rounds))
+        try:
+            chosen = choose(rounds[-1])
+        except VariantError as error:
+            raise VariantError(*_words(rounds), *error.problems) from None
         if chosen == state and rounds[-1].outcome.error is None:
             return Settled(state, rounds[-1].outcome.versions)
         known = [done.state for done in rounds]
         if chosen in known:
-            raise _unsettled(rounds[known.index(chosen) :], "the same choices repeat")
+            raise _unsettled(rounds, known.index(chosen), "the same choices repeat")
         state = chosen
-    raise _unsettled(rounds, f"the choice differs after each of {_MOST_ROUNDS} rounds")
+    raise _unsettled(rounds, 0, f"the choice differs after each of {_MOST_ROUNDS} rounds")
 
 
 def _next_round(before: Sequence[GraphRound], state: GraphState, outcome: RoundOutcome) -> GraphRound:
@@ -90,32 +95,40 @@ def _next_round(before: Sequence[GraphRound], state: GraphState, outcome: RoundO
     return GraphRound(state, outcome, {**outcome.versions, **last.seen}, (*last.failed, state))
 
 
-def _chosen_after(done: GraphRound, choose: Callable[[GraphRound], GraphState]) -> GraphState:
-    """Return the choice after a round; if both fail, the error has the problems of both."""
-    try:
-        return choose(done)
-    except VariantError as error:
-        before = done.outcome.error
-        raise VariantError(*(before.problems if before else ()), *error.problems) from None
+def _fails_alike(rounds: Sequence[GraphRound]) -> bool:
+    """Return whether the last two rounds fail for the same reason, although their values differ."""
+    if len(rounds) < 2 or rounds[-2].state.versions != rounds[-1].state.versions:
+        return False
+    one, other = (done.outcome.error for done in rounds[-2:])
+    return one is not None and other is not None and one.problems == other.problems
 
 
-def _unsettled(rounds: Sequence[GraphRound], reason: str) -> VariantError:
+def _words(rounds: Sequence[GraphRound]) -> tuple[Problem, ...]:
+    """Return why the last round has no graph: the words of the resolver about the best values."""
+    if rounds[-1].outcome.error is None:
+        return ()
+    failed = [done for done in rounds if done.outcome.error is not None]
+    best = next((done for done in failed if done.state != GraphState()), failed[0])
+    return best.outcome.error.problems if best.outcome.error else ()
+
+
+def _unsettled(rounds: Sequence[GraphRound], first: int, reason: str) -> VariantError:
     """Return why there is no graph: the words of a resolver, or the packages that differ between rounds."""
-    last = rounds[-1]
-    if last.outcome.error is not None:
-        return last.outcome.error
-    other = next((done for done in reversed(rounds[:-1]) if done.outcome.error is None), rounds[0])
-    graphs = "; ".join(f"with {one.state}, {_difference(one, two)}" for one, two in _both(other, last))
+    if words := _words(rounds):
+        return VariantError(*words)
+    *before, last = rounds[first:]
+    other = next((done for done in reversed(before) if done.outcome.error is None), rounds[first])
+    graphs = "; ".join(
+        f"with {one.state}, {_difference(one, two)}" for one, two in ((other, last), (last, other))
+    )
     text = f"values and packages depend on one another, and {reason}: {graphs}"
     return VariantError(text, place="graph", hint=_remedy(other.state, last.state))
 
 
-def _both(one: GraphRound, other: GraphRound) -> tuple[tuple[GraphRound, GraphRound], ...]:
-    return (one, other), (other, one)
-
-
 def _difference(one: GraphRound, other: GraphRound) -> str:
-    """Return what only one of two graphs has."""
+    """Return what the first of two graphs has, and the other one lacks."""
+    if one.outcome.error is not None:
+        return "there is no graph"
     versions = other.outcome.versions
     own = (item for item in one.outcome.versions.items() if versions.get(item[0]) != item[1])
     return f"the graph has {shortened(sorted(f'{name} {version}' for name, version in own)) or 'no more'}"

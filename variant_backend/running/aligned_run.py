@@ -5,10 +5,11 @@ The command itself resolves, in dry runs. Packages that are installed and stay m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
+from ..graphs.aligned_names import project_releases, unknown_aligned_names
 from ..graphs.installed_values import staying, with_installed
 from ..graphs.resolution import AlignedOffer, aligned_offer
 from ..lowlevel.processes import temporary_folder
@@ -16,12 +17,14 @@ from ..machine.support import Machine
 from ..serving.environments import Environments
 from ..serving.offer_place import OfferPlace
 from ..serving.running_offer import RunningOffer
+from ..variants.alignment import AlignedName
 from ..variants.filename import normalize
 from .destination import environments_of
 from .dry_resolution import FailedDryRunError, would_install
 from .guard import pins
 from .named_packages import named_requirements
 from .site_packages import InstalledBefore, installed_before
+from .stale_wheels import replacing_all
 from .started_tool import AlignedMachine, StartedTool
 from .through_offer import offer_environ
 from .tool_variables import ToolFiles
@@ -33,36 +36,27 @@ if TYPE_CHECKING:
 class _DryRuns:
     """Resolves by dry runs of a command; *code* is the exit code of the last one."""
 
-    def __init__(
-        self, tool: StartedTool, offer: RunningOffer, before: InstalledBefore, files: ToolFiles
-    ) -> None:
+    def __init__(self, tool: StartedTool, offer: RunningOffer, files: ToolFiles) -> None:
         self.code = 0
         self._tool = tool
         self._offer = offer
-        self._before = before
         self._files = files
         # The wheels of a trial do not have the hashes that files of the user pin.
         self._is_trial = tool.command.tool == "pip" and not [*pins(tool.command, tool.folder, tool.environ)]
 
     def __call__(self, place: OfferPlace) -> Mapping[str, Version]:
-        arguments = self._arguments(place)
+        command = self._tool.command
+        # A wheel that stays in the end is the one that the offer has.
+        arguments = replacing_all(command) if self._tool.reinstall else command.arguments
         place = self._offer.trial(place) if self._is_trial else place
         variables = offer_environ(self._tool, place, self._files)
         try:
-            done = would_install(self._tool.command, arguments, place, variables, self._files.temporary)
+            versions = would_install(command, arguments, place, variables, self._files.temporary)
         except FailedDryRunError as error:
             self.code = error.code
             raise
         self.code = 0
-        return done.versions
-
-    def _arguments(self, place: OfferPlace) -> tuple[str, ...]:
-        command, _, environ, folder, reinstall = self._tool
-        if not reinstall:
-            return command.arguments
-        from .stale_wheels import with_reinstall  # rarely needed
-
-        return with_reinstall(self._offer.site, place.profile, command, self._before, environ, folder)
+        return versions
 
 
 def offer_aligned_for(
@@ -76,15 +70,30 @@ def offer_aligned_for(
     machine = _with_installed(here, tool, before, warn)
     environments = environments_of(before.environment)
     with temporary_folder() as temporary:
-        resolve = _DryRuns(tool, offer, before, ToolFiles.below(temporary))
+        resolve = _DryRuns(tool, offer, ToolFiles.below(temporary))
         try:
-            return aligned_offer(offer, machine, here.policy, environments, here.wishes, resolve)
+            aligned = aligned_offer(offer, machine, here.policy, environments, here.wishes, resolve)
         except VariantError as error:
             if not resolve.code:
                 raise
             failed = FailedDryRunError(*error.problems)
             failed.code = resolve.code
             raise failed from None
+    for problem in _unknown_names(aligned, machine, here.wishes.align):
+        warn(problem)
+    return aligned
+
+
+def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[AlignedName]) -> list[Problem]:
+    """Return the problems of names that neither the installed packages nor those of a graph have.
+
+    A command that has nothing to install has none: it may be repeated.
+    """
+    variants = (known.inspection.variant for known in machine.installed)
+    installed = {prop.key for variant in variants if variant for prop in variant.properties}
+    unknown = [name for name in names if not any(map(name.covers, installed))]
+    releases = project_releases(aligned.offer.upstream, aligned.versions)
+    return unknown_aligned_names(unknown, releases) if aligned.versions else []
 
 
 def _with_installed(

@@ -71,14 +71,19 @@ def _value(
 
 
 def _folder(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> Environment | None:
-    """Return the environment of ``--target`` or ``--prefix``, which has no interpreter."""
+    """Return the environment of ``--target`` or ``--prefix``: a folder, for the Python of the command."""
     if command.tool not in ("pip", "uv"):
         return None
     if target := _value(command, {"pip": "PIP_TARGET"}, environ, "-t", "--target"):
-        return Environment(target, "--target", (folder / target,))
-    if prefix := _value(command, {"pip": "PIP_PREFIX"}, environ, "--prefix"):
-        return Environment(prefix, "--prefix", tuple(base_site_packages((folder / prefix).absolute())))
-    return None
+        place = Environment(target, "--target", (folder / target,))
+    elif prefix := _value(command, {"pip": "PIP_PREFIX"}, environ, "--prefix"):
+        place = Environment(prefix, "--prefix", tuple(base_site_packages((folder / prefix).absolute())))
+    else:
+        return None
+    with suppress(VariantError, OSError):
+        if used := _environment(command, environ, folder):
+            return place._replace(python=used.python)
+    return place
 
 
 def _environment(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> Environment | None:

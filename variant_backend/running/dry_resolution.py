@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import RequestError, VariantError
 from ..graphs.resolvers import failed_resolution
@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 _RESOLVED = {"pip": (("install",),), "uv": (("pip", "install"), ("pip", "sync"))}
 _QUIET = ("-q", "--quiet")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
-
-
-class WouldInstall(NamedTuple):
-    """What a command would change.
-
-    *versions* are those that it would install from an index, by normalized name. *replaced* are the names of
-    all packages that it would install or remove.
-    """
-
-    versions: Mapping[str, Version]
-    replaced: frozenset[str]
 
 
 class FailedDryRunError(VariantError):
@@ -60,8 +49,8 @@ def would_install(
     place: OfferPlace,
     environ: Mapping[str, str],
     temporary: Path,
-) -> WouldInstall:
-    """Return what a command with these *arguments* would install from the offer at a place.
+) -> Mapping[str, Version]:
+    """Return the versions that a command with these *arguments* would install from the offer at a place.
 
     *environ* are its variables, and *temporary* is a folder for files. Raises NotStartedError, or
     FailedDryRunError with the words of the tool.
@@ -96,39 +85,32 @@ def _spelled(name: str, value: str) -> str:
     return f"{name}={value}" if value and name.startswith("--") else f"{name}{value}"
 
 
-def _reported_by_pip(content: bytes) -> WouldInstall:
+def _reported_by_pip(content: bytes) -> Mapping[str, Version]:
     """Read the report of pip (its documentation: "Installation Report")."""
     versions: dict[str, Version] = {}
-    names: list[str] = []
     for item in json.loads(content)["install"]:
-        name = normalize(item["metadata"]["name"])
-        names.append(name)
         if not item["is_direct"]:
-            versions |= _version(name, item["metadata"]["version"])
-    return WouldInstall(versions, frozenset(names))
+            versions |= _version(item["metadata"]["name"], item["metadata"]["version"])
+    return versions
 
 
-def _printed_by_uv(text: str) -> WouldInstall:
+def _printed_by_uv(text: str) -> Mapping[str, Version]:
     r"""Read the last lines of uv; a package from a URL has no version.
 
     >>> _printed_by_uv("Would install 1 package\n - demo==1.0\n + demo==2.0\n + other @ file:///other.whl")
-    WouldInstall(versions={'demo': <Version('2.0')>}, replaced=frozenset({'demo', 'other'}))
+    {'demo': <Version('2.0')>}
     """
     versions: dict[str, Version] = {}
-    names: list[str] = []
-    for line in re.finditer(r"^ ([-+~]) ([A-Za-z0-9._-]+)(?:==(\S+)$| @ .*$|==.*$)", text, re.MULTILINE):
-        name = normalize(line[2])
-        names.append(name)
-        if line[1] != "-" and line[3]:
-            versions |= _version(name, line[3])
-    return WouldInstall(versions, frozenset(names))
+    for line in re.finditer(r"^ [+~] ([A-Za-z0-9._-]+)==(\S+)$", text, re.MULTILINE):
+        versions |= _version(line[1], line[2])
+    return versions
 
 
 def _version(name: str, text: str) -> dict[str, Version]:
-    """Return a version by its name, nothing if it is invalid."""
+    """Return a version by its normalized name, nothing if it is invalid."""
     from packaging.version import InvalidVersion, Version
 
     try:
-        return {name: Version(text)}
+        return {normalize(name): Version(text)}
     except InvalidVersion:
         return {}

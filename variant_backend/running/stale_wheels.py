@@ -136,6 +136,11 @@ def with_reinstall(
     return reinstalling(command, stale)
 
 
+def replacing_all(command: ToolCommand) -> tuple[str, ...]:
+    """Return the arguments of a command of pip or uv with the option that replaces all its packages."""
+    return _with_options(command, _REPLACING if command.tool == "pip" else ("--reinstall",))
+
+
 def reinstalling(command: ToolCommand, stale: Sequence[StaleWheel]) -> tuple[str, ...]:
     """Return the arguments of a command with the option that replaces stale wheels and their requirements.
 
@@ -149,6 +154,10 @@ def reinstalling(command: ToolCommand, stale: Sequence[StaleWheel]) -> tuple[str
         text = f"expected pip install, uv pip install or uv pip sync, got {shlex.join(command.arguments)}"
         hint = "omit --reinstall; if the tool has such an option, use that, as in `pdm sync --reinstall`"
         raise RequestError(text, place="--reinstall", hint=hint)
+    return _with_options(command, options)
+
+
+def _with_options(command: ToolCommand, options: Iterable[str]) -> tuple[str, ...]:
     arguments = command.arguments
     end = arguments.index("--") if "--" in arguments else len(arguments)
     return (*arguments[:end], *options, *arguments[end:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem
@@ -50,7 +50,17 @@ def run_through_offer(started: StartedTool, offer: RunningOffer) -> EndedCommand
     from .outcome import outcome  # the command is not to wait for it
 
     done = outcome(offer.site, machine, command, before, environ, folder)
+    done = done._replace(warnings=[*done.warnings, *_misspelt(offer)])
     return EndedCommand(code, done, locks.problems(offer.place.host))
+
+
+def _misspelt(offer: RunningOffer) -> Iterator[Problem]:
+    """Yield the problems of the values that the user assigns."""
+    if assignment := offer.site.served(offer.place.profile).policy.assignment:
+        from .misspelt_values import misspelt_values  # rarely needed
+
+        asked = offer.site.asked(offer.place.profile).values()
+        yield from misspelt_values([project.offer for project in asked if project.offer], assignment)
 
 
 def offer_environ(started: StartedTool, place: OfferPlace, files: ToolFiles) -> Mapping[str, str]:

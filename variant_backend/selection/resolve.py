@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of, problems_of
@@ -161,14 +161,19 @@ def _check_label(selection: Selection) -> None:
     if selection.passed or not listed or request.label is None:
         return
     wheels = (wheel for listing in listed for wheel in listing.wheels if not wheel.problems)
-    labels = sorted({wheel.label or PLAIN for wheel in wheels})
-    if request.label == PLAIN:
+    raise unknown_label(request.label, {wheel.label for wheel in wheels}, request)
+
+
+def unknown_label(wanted: str, labels: Iterable[str | None], place: object) -> UnknownNameError:
+    """Return the error that none of the existing labels is the wanted one."""
+    known = sorted(label or PLAIN for label in labels)
+    if wanted == PLAIN:
         text = "no plain wheel"
-    elif is_pattern(request.label):
-        text = f"no label matches {request.label!r}"
+    elif is_pattern(wanted):
+        text = f"no label matches {wanted!r}"
     else:
-        text = f"unknown label {request.label!r}{did_you_mean(request.label, labels)}"
-    raise UnknownNameError(text, place=request, hint=f"existing labels: {one_of(labels)}")
+        text = f"unknown label {wanted!r}{did_you_mean(wanted, known)}"
+    return UnknownNameError(text, place=place, hint=f"existing labels: {one_of(known)}")
 
 
 def _nothing(selection: Selection, explain: Sequence[str]) -> str:

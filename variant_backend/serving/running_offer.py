@@ -17,6 +17,9 @@ from .offer_place import OfferPlace, ports_of, profile_of
 from .site import Served, Site
 from .upstream import Upstream
 
+# A command reads each page several times, in seconds. Many servers do not say how long a page may be used.
+_SHORTEST_USE = 10.0
+
 
 class RunningOffer(NamedTuple):
     """An offer that is served: its *site*, the *upstream* with its *sources*, and where tools find it."""
@@ -49,7 +52,7 @@ def running_offer(sources: Sources, machine: Machine, policy: Policy) -> Iterato
     served = {profile: Served(profile, machine, policy)}
     ports = [*ports_of(profile)]
     with ExitStack() as stack:
-        upstream = Upstream(sources, stack.enter_context(offer_cache()))
+        upstream = Upstream(sources, stack.enter_context(offer_cache()), shortest_use=_SHORTEST_USE)
         site = Site(upstream, served, token=token)
         port = stack.enter_context(loopback_server(site.respond, iter([*ports, 0])))  # 0 is any free port
         if port != ports[0]:

@@ -100,10 +100,14 @@ class FolderSource:
 
 
 class IndexSource:
-    """A package index, on a server or on disk."""
+    """A package index, on a server or on disk.
 
-    def __init__(self, url: str) -> None:
+    A page is used for *shortest_use* seconds at least, even if its server does not allow that.
+    """
+
+    def __init__(self, url: str, shortest_use: float = 0.0) -> None:
         self._url = self.origin = url
+        self._shortest_use = shortest_use
         self._list: ProjectList | None = None
 
     def read(self, name: str, known: SourceFiles | None) -> SourceFiles | None:
@@ -133,7 +137,7 @@ class IndexSource:
 
     def _on_server(self, name: str, known: SourceFiles | None) -> SourceFiles:
         answer = page_on_server(self._url, name, known.page if known else None)
-        fresh_until = time.monotonic() + min(answer.max_age, _LONGEST_USE)
+        fresh_until = time.monotonic() + max(min(answer.max_age, _LONGEST_USE), self._shortest_use)
         page = without_content(answer)
         if known and answer.is_known:
             return known._replace(page=page, fresh_until=fresh_until)

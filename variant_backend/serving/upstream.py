@@ -32,13 +32,14 @@ class Upstream:
     """The sources of the offer. A project is taken from the first index that has it, and from all folders.
 
     Indexes are never mixed: a project on a later index could have the name of one on an earlier index.
-    Pages are kept in memory, and requested again only if they may have changed. Several threads may use it:
-    those that need the same project at the same time wait for one of them.
+    Pages are kept in memory, and requested again only if they may have changed, but not within
+    *shortest_use* seconds. Several threads may use it: those that need the same project at the same time wait
+    for one of them.
     """
 
-    def __init__(self, sources: Sources, cache: Path) -> None:
+    def __init__(self, sources: Sources, cache: Path, *, shortest_use: float = 0.0) -> None:
         self._folders = [FolderSource(folder) for folder in sources.find_links]
-        self._indexes = [IndexSource(url) for url in sources.index_urls]
+        self._indexes = [IndexSource(url, shortest_use) for url in sources.index_urls]
         self._contents = UpstreamContents(cache)
         self._wheels = KeptWheels(cache / "wheels")
         self._snapshots: RecentlyUsed[str, Snapshot] = RecentlyUsed(_MOST_FILES)

@@ -1,0 +1,61 @@
+"""The best assignment besides failed ones is the next one of all assignments in order."""
+
+from __future__ import annotations
+
+from itertools import product
+from random import Random
+
+import pytest
+
+from variant_backend.graphs.assignment import AlignedPackage, GraphAlignment, Preference, VariantOption
+from variant_backend.graphs.besides import best_besides
+from variant_backend.variants.alignment import Assignment, Axis
+
+AXES: tuple[Axis, ...] = (("blas", "library"), ("openmp", "runtime"), ("mpi", "library"))
+DOMAINS = {axis: ["a", "b", "c"][: 2 + number % 2] for number, axis in enumerate(AXES)}
+
+
+def package(random: Random, name: str) -> AlignedPackage:
+    """Return a package with up to three variants for one or two features."""
+    options = [
+        VariantOption(
+            f"v{number}",
+            {
+                axis: frozenset(random.sample(DOMAINS[axis], random.randint(1, 2)))
+                for axis in random.sample(AXES, random.randint(1, 2))
+            },
+        )
+        for number in range(random.randint(0, 3))
+    ]
+    return AlignedPackage(name, tuple(options), has_fallback=random.random() < 0.9)
+
+
+def in_order(packages: list[AlignedPackage], prefer: Preference) -> list[Assignment]:
+    """Return all assignments that fit the packages without a fallback, best first."""
+    ordered: list[tuple[tuple[object, ...], Assignment]] = []
+    for values in product(*DOMAINS.values()):
+        assignment = dict(zip(DOMAINS, values, strict=True))
+        kept = [one.option(assignment) is not None for one in packages]
+        if all(has or not one.is_required for one, has in zip(packages, kept, strict=True)):
+            places = tuple(DOMAINS[axis].index(value) for axis, value in assignment.items())
+            key = (-sum(kept), places) if prefer == "most" else (places, -sum(kept))
+            ordered.append((key, assignment))
+    return [assignment for _, assignment in sorted(ordered, key=lambda pair: pair[0])]
+
+
+@pytest.mark.parametrize("prefer", ["most", "best"])
+def test_each_failed_assignment_gives_way_to_the_next_one(prefer: Preference) -> None:
+    for seed in range(60):
+        random = Random(seed)
+        packages = [package(random, f"p{number}") for number in range(6)]
+        expected = in_order(packages, prefer)[:5]
+        for count, wanted in enumerate(expected):
+            best = best_besides(packages, DOMAINS, prefer, (), expected[:count])
+            assert best.assignment == wanted
+
+
+def test_the_best_assignment_is_returned_if_all_have_failed() -> None:
+    packages = [AlignedPackage("p", (VariantOption("a", {AXES[0]: frozenset("a")}),), has_fallback=False)]
+    domains = {AXES[0]: ["a", "b"]}
+    best: GraphAlignment = best_besides(packages, domains, "most", (), [{AXES[0]: "a"}])
+    assert best.assignment == {AXES[0]: "a"}
