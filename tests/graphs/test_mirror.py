@@ -35,6 +35,7 @@ from variant_backend.graphs.mirror_manifest import Manifest, path_in_mirror
 from variant_backend.graphs.mirror_pages import files_on_own_page, project_pages
 from variant_backend.graphs.resolution import GraphPackage
 from variant_backend.lowlevel.tarball import pack
+from variant_backend.lowlevel.workspace import workspace
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
 from variant_backend.serving.offer import Offered
@@ -148,6 +149,15 @@ def test_a_folder_with_other_files_is_refused(ecosystem: Path, tmp_path: Path) -
     (error,) = done["errors"]
     assert error["message"] == "expected a mirror or an empty folder, got other files: thesis.tex"
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_two_runs_cannot_update_a_mirror_at_the_same_time(ecosystem: Path, copy: Path) -> None:
+    with workspace(copy) as other:
+        done = mirror(copy, "-f", ecosystem, "--python", HERE, ok=False, roots=("scitools",))
+        (error,) = done["errors"]
+        assert error["message"] == "another run updates this mirror"
+        assert f"remove {other.name}.lock" in error["remedy"]
+    mirror(copy, "-f", ecosystem, "--python", HERE, roots=("scitools",))
 
 
 def test_a_page_of_others_is_not_replaced(ecosystem: Path, copy: Path) -> None:

@@ -39,12 +39,15 @@ _RESERVED = "files"
 @click.command(
     "mirror",
     cls=Command,
-    example="variant-backend mirror six -i URL --machine gpu=cuda:12.8 --python 3.12 -o site",
+    example="variant-backend mirror six -i URL --machine h100 -o site",
     page="docs/mirror.md",
 )
 @requested_options
 @sources_options
-@machines_option("A machine that gets an index: a preset, facts, or a file of `hardware`; may be repeated.")
+@machines_option(
+    "A machine that gets an index: a preset, facts, or a file of `hardware`; may be repeated."
+    "  [default: this machine, named `this`]"
+)
 @click.option(
     "--python",
     "pythons",
@@ -72,16 +75,18 @@ def mirror_command(
     prune: bool,
     policy_file: Path | None,  # noqa: ARG001  # `configuration` reads it from the context
 ) -> None:
-    """Copy whole dependency graphs of machines into a folder, from which any installer gets variants.
+    """Copy whole dependency graphs into a folder of static files.
 
-    The folder has an index and a lock file for each machine, and each file once, also what builds sdists. It
-    works without network and without server. A second run downloads only what is missing.
-    It is experimental.
+    From this folder, any installer gets variants without network. It has an index and a lock file for each
+    machine, each file once, and what builds sdists. A further run downloads only what is missing. The command
+    prints the path of the folder. It is experimental.
     """
     from ..graphs.mirror import prune as remove_unneeded
     from ..graphs.mirror_files import mirror_folder
     from ..serving.running_offer import running_offer
 
+    if platform and not machines:
+        raise click.UsageError("--platform requires --machine; add --machine NAME=SPEC")
     sources = or_configured(sources)
     check_upstream(sources, allow_insecure=True)
     warn_of_plain_http(printer, sources.index_urls)
@@ -153,13 +158,13 @@ def _saying_how_to_continue(printer: Printer, output: Path) -> Iterator[None]:
 
 def _report(printer: Printer, mirror: Mirror, result: MirrorResult, *, pruned: bool) -> None:
     """Print what was downloaded, and set the keys of JSON."""
+    from ..publishing.page_parts import counted
+
     downloaded = mirror.folder.downloaded
-    printer.say(f"{result.files} files, {downloaded} of them new")
+    printer.say(f"{counted(result.files, 'file')}, {downloaded} of them new")
     if result.unneeded:
-        number = len(result.unneeded)
-        printer.say(
-            f"removed {number} unneeded files" if pruned else f"{number} unneeded files; --prune removes them"
-        )
+        number = counted(len(result.unneeded), "unneeded file")
+        printer.say(f"removed {number}" if pruned else f"{number}; use --prune to remove them")
     printer.keys = {
         "path": str(mirror.folder.root),
         "machines": [_to_dict(machine, mirror) for machine in mirror.machines],

@@ -83,7 +83,7 @@ class Mirror(NamedTuple):
         contents: dict[str, bytes] = {}
         for machine in self.machines:
             contents |= index_pages(machine.name, self._files(machine))
-        names = [machine.name for machine in self.machines]
+        names = {machine.name: machine.environments for machine in self.machines}
         contents["index.html"] = mirror_page(names, _shown_packages(self.machines))
         return (_page_output(self.folder.root, path, content) for path, content in contents.items())
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, RequestError, VariantError, problems_of, shortened
 from ..formats.release import Candidate
 from ..selection.target import Target
-from ..serving.environments import Fit, Slot
+from ..serving.environments import Fit, Slot, name_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
@@ -47,6 +47,11 @@ class MirroredMachine(NamedTuple):
     def packages(self) -> tuple[GraphPackage, ...]:
         """The packages of all targets; one may be in it several times."""
         return tuple(package for target in self.targets for package in target.packages)
+
+    @property
+    def environments(self) -> list[str]:
+        """The names of its environments, such as ``3.12-win_amd64``."""
+        return [name_of_target(target.resolved.target) for target in self.targets]
 
     @property
     def lines(self) -> tuple[str, ...]:

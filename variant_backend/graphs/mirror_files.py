@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from ..checking.index_pages import MIRROR
 from ..errors import VariantError, problems_of
-from ..formats import core_metadata
 from ..formats.release import File
 from ..lowlevel.file_set import Output, write_all_files
 from ..lowlevel.ranges import Advance
@@ -24,6 +23,7 @@ from ..serving.prepare import ensure_rewritten
 from ..serving.streaming import digest_on_disk
 from ..serving.upstream import Upstream
 from ..wheels.reading import open_wheel
+from .dependencies import python_in
 from .mirror_manifest import KnownFile, Manifest, path_in_mirror, sha256_of
 
 _METADATA = ".metadata"
@@ -136,9 +136,8 @@ class MirrorFolder:
         if place.suffix == ".whl":
             with suppress(VariantError), open_wheel(place, whole=False) as wheel:
                 content = wheel.core_metadata
-                requires_python = core_metadata.find_field(content, "Requires-Python")
                 self._write_beside(place, content)
-                beside = hashes_of(content)
+                requires_python, beside = python_in(content), hashes_of(content)
         listed = File(
             place.name,
             path,
@@ -172,9 +171,18 @@ def mirror_folder(root: Path) -> Iterator[MirrorFolder]:
 
     Unfinished files of an earlier run that was killed are removed.
     """
-    manifest = _manifest_in(root)
+    _manifest_in(root)  # before anything is written into a folder with other files
     with workspace(root) as scratch:
-        yield MirrorFolder(root, scratch, manifest)
+        _check_alone(root, scratch)
+        yield MirrorFolder(root, scratch, _manifest_in(root))
+
+
+def _check_alone(root: Path, scratch: Path) -> None:
+    """Raise VariantError if another run has the mirror: files of ended runs have been removed."""
+    locks = {path.name for path in root.glob(f".{PREFIX}*.lock")} - {f"{scratch.name}.lock"}
+    if locks:
+        remedy = f"wait until it ends; if there is none, remove {min(locks)}"
+        raise VariantError("another run updates this mirror", place=root, hint=remedy)
 
 
 def _manifest_in(root: Path) -> Manifest:

@@ -64,8 +64,11 @@ def files_on_own_page(folder: str, content: bytes) -> list[File]:
     ]
 
 
-def mirror_page(machines: Sequence[str], packages: Sequence[MirroredPackage]) -> bytes:
-    """Return the start page for people: how to install, and what each machine gets."""
+def mirror_page(machines: Mapping[str, Sequence[str]], packages: Sequence[MirroredPackage]) -> bytes:
+    """Return the start page for people: how to install, and what each machine gets.
+
+    *machines* has the environments of each machine, such as ``3.12-win_amd64``.
+    """
     header = block(
         "header",
         element("h1", "Package mirror"),
@@ -76,7 +79,7 @@ def mirror_page(machines: Sequence[str], packages: Sequence[MirroredPackage]) ->
             " for a copy on disk",
         ),
     )
-    sections = [_machine(name) for name in machines]
+    sections = [_machine(name, environments) for name, environments in machines.items()]
     rows = [
         (package.name, [package.installed.get(name, "") for name in machines]) for package in sorted(packages)
     ]
@@ -86,14 +89,14 @@ def mirror_page(machines: Sequence[str], packages: Sequence[MirroredPackage]) ->
     return styled_page("Package mirror", header, block("main", *sections, contents), footer)
 
 
-def _machine(name: str) -> Html:
+def _machine(name: str, environments: Sequence[str]) -> Html:
     """Return the section of a machine: the commands that install from its index."""
     index, lock = f"{ADDRESS}/{name}/simple/", f"pylock.{name}.toml"
     commands = [
         ("pip", f"pip install --index-url {index} PACKAGE"),
         ("uv", f"uv pip install --default-index {index} PACKAGE"),
-        ("pip, everything in this mirror", f"pip install --no-index -r {lock}"),
-        ("uv, everything in this mirror", f"uv pip sync {lock}"),
+        ("All packages, with pip 26.1 or newer", f"pip install --no-index -r {lock}"),
+        ("All packages, with uv", f"uv pip sync {lock}"),
     ]
     links = [
         element("a", "the index", href=f"{name}/simple/index.html"),
@@ -102,6 +105,7 @@ def _machine(name: str) -> Html:
     return block(
         "section",
         element("h2", name, id=f"machine-{name}"),
+        element("p", "Python and platform: ", element("b", ", ".join(environments)), class_="words"),
         command_list(commands),
         element("p", Html.joined(", ", links)),
         aria_labelledby=f"machine-{name}",
