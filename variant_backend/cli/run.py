@@ -102,7 +102,8 @@ def run_command(
     ):
         started = StartedTool(tool, user, os.environ, Path.cwd(), reinstall)
         code = _in_offer(printer, started, offer, AlignedMachine(machine, policy, wishes), plans=plans)
-    click.get_current_context().exit(end_like(code))
+    if not printer.as_json:  # a JSON object is printed at the end
+        click.get_current_context().exit(end_like(code))
 
 
 def _with_assignment(
