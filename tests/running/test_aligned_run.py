@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from helpers.made_modules import made_elf
 from helpers.made_wheels import make_wheel
 from helpers.offers import label_in
 from helpers.programs import empty_cache, run, run_here
+from jsonschema import Draft7Validator
 
 from variant_backend.cli.main import main
+from variant_backend.schema import output_schema
 
 BLAS: Labels = {"mkl": ("blas :: library :: mkl",), "openblas": ("blas :: library :: openblas",)}
 OPENBLAS: Labels = {"openblas": BLAS["openblas"], None: ()}
@@ -81,9 +84,28 @@ def test_the_best_values_are_preferred_if_that_is_asked(wheels: Path, tmp_path: 
     assert rows == {"scinum": "mkl", "scistat": "(plain)", "scilearn": "(plain)"}
 
 
+@pytest.mark.parametrize(("name", "exit_code"), [("scistat", 0), ("scinone", 1)])
+def test_a_dry_run_has_values_and_packages_as_json(
+    name: str, exit_code: int, wheels: Path, tmp_path: Path
+) -> None:
+    options = ("--align", "blas", "--dry-run", "--json")
+    code, output, _ = through(wheels, tmp_path, *uv_install(name), align=options, ok=False)
+    result = json.loads(output)
+    Draft7Validator(output_schema("run")).validate(result)
+    assert code == exit_code == bool(result["errors"])
+    if not code:
+        assert result["assignment"] == {"blas::library": "openblas"}
+        assert {one["name"]: one["label"] for one in result["packages"]} == {
+            "scinum": "openblas",
+            "sciopenblas": None,
+            "scistat": "openblas",
+        }
+
+
 def test_packages_follow_an_installed_variant(wheels: Path, tmp_path: Path) -> None:
     through(wheels, tmp_path, *uv_install("scinum"), align=())
-    through(wheels, tmp_path, *uv_install("--quiet", "scilearn"))
+    _, _, errors = through(wheels, tmp_path, *uv_install("--quiet", "scilearn"))
+    assert "blas :: library: mkl fits what is installed: scinum 2.1 has mkl\n" in errors
     assert labels_in(tmp_path / "site") == {"scinum": "mkl", "scistat": None, "scilearn": None}
 
 

@@ -102,7 +102,8 @@ def run_command(
     ):
         started = StartedTool(tool, user, os.environ, Path.cwd(), reinstall)
         code = _in_offer(printer, started, offer, AlignedMachine(machine, policy, wishes), plans=plans)
-    click.get_current_context().exit(end_like(code))
+    if not printer.as_json:  # a JSON object is printed at the end
+        click.get_current_context().exit(end_like(code))
 
 
 def _with_assignment(
@@ -153,6 +154,7 @@ def _aligned(
     """Return the offer in which the packages of a command agree, and print the values."""
     from ..graphs.alignment_costs import cost_lines
     from ..graphs.assignment_file import assignment_table
+    from ..graphs.installed_values import exclusion_lines, staying
     from ..project.user_variables import labels_variable
     from ..running.aligned_run import labels_of_graph, offer_aligned_for
     from ..running.destination import destination, environments_of
@@ -161,7 +163,9 @@ def _aligned(
     printer.common["assignment"] = assignment_table(aligned.alignment.assignment)
     for axis, value in aligned.alignment.assignment.items():
         printer.say(f"aligned: {AlignedName(*axis)} :: {value}")
-    for line in cost_lines(aligned.alignment):
+    served = aligned.offer.site.served(aligned.offer.place.profile)
+    installed = exclusion_lines(aligned.alignment, staying(served.machine, aligned.versions))
+    for line in [*installed, *cost_lines(aligned.alignment)]:
         printer.say(line)
     environments = environments_of(destination(started.command, started.environ, started.folder))
     if labels := labels_of_graph(aligned, environments):

@@ -13,7 +13,7 @@ from ..variants.namespace_support import Lazy
 from ..variants.properties import Property
 from ..variants.runtimes import runtime_problems
 from ..wheels.distributions import installed_versions
-from .assignment import Domains
+from .assignment import Domains, GraphAlignment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +89,17 @@ def excluded_by(before: Domains, after: Domains, machine: Machine) -> dict[str, 
                 for name, text in _against(axis, value, machine):
                     reasons.setdefault(name, f"{' :: '.join(axis)}: {text}")
     return reasons
+
+
+def exclusion_lines(alignment: GraphAlignment, machine: Machine) -> Iterator[str]:
+    """Yield a line for each feature of which installed packages exclude values that a graph could have."""
+    options = [option for package in alignment.packages for option in package.options]
+    for axis, chosen in alignment.assignment.items():
+        others = {value for option in options for value in option.values.get(axis, ())} - {chosen}
+        reasons = dict(reason for value in others for reason in _against(axis, value, machine))
+        if reasons:
+            texts = "; ".join(sorted(reasons.values()))
+            yield f"{' :: '.join(axis)}: {chosen} fits what is installed: {texts}"
 
 
 def _disagreement(axis: Axis, values: Iterable[str], machine: Machine) -> VariantError:
