@@ -50,23 +50,10 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = tuple(dict.fromkeys(("3.11", "3.12", HERE)))
 
 
-def mirror(
-    folder: Path, *arguments: object, ok: bool = True, roots: tuple[str, ...] = ROOTS, retries: int = 3
-) -> Any:
+def mirror(folder: Path, *arguments: object, ok: bool = True, roots: tuple[str, ...] = ROOTS) -> Any:
     """Mirror packages for two machines; return the JSON object of the command."""
     machines = [part for name, spec in TWO.items() for part in ("--machine", f"{name}={spec}")]
-    done = run_here(
-        main,
-        "mirror",
-        *roots,
-        *machines,
-        *arguments,
-        "-o",
-        folder,
-        "--json",
-        ok=ok,
-        UV_HTTP_RETRIES=str(retries),
-    )
+    done = run_here(main, "mirror", *roots, *machines, *arguments, "-o", folder, "--json", ok=ok)
     return json.loads(done.stdout)
 
 
@@ -167,11 +154,21 @@ def test_a_page_of_others_is_not_replaced(ecosystem: Path, copy: Path) -> None:
     assert (copy / "index.html").read_text() == "<p>mine"
 
 
+def test_metadata_that_cannot_be_written_is_an_error(ecosystem: Path, tmp_path: Path) -> None:
+    options = (tmp_path, "-f", ecosystem, "--python", HERE)
+    mirror(*options, roots=("scitools",))
+    (beside,) = tmp_path.glob("files/*/*.metadata")
+    beside.unlink()
+    beside.mkdir()
+    done = mirror(*options, roots=("scitools",), ok=False)
+    assert [str(beside) in error["place"] for error in done["errors"]] == [True]
+
+
 def test_a_missing_upstream_leaves_the_mirror_as_it_was(ecosystem: Path, copy: Path) -> None:
     before = contents(copy)
     with served(ecosystem) as url:
         pass
-    done = mirror(copy, "-i", f"{url}simple/", "--python", HERE, ok=False, retries=0)
+    done = mirror(copy, "-i", f"{url}simple/", "--python", HERE, ok=False)
     assert url.rstrip("/") in json.dumps(done["errors"])
     assert contents(copy) == before
 

@@ -89,7 +89,7 @@ class MirrorFolder:
             self.manifest = manifest
 
     def _existing(self, ready: Prepared) -> str | None:
-        """Return the path of a file that is there and has the right content, None if there is none."""
+        """Return the path of a file with the right content, None if there is none."""
         digest = sha256_of(ready.file.hashes)
         for path, known in self._places(ready, digest):
             with suppress(VariantError):
@@ -133,11 +133,9 @@ class MirrorFolder:
         place = self.root / path
         digest, size = digest_on_disk(place)
         requires_python, beside = file.requires_python, None
-        if place.suffix == ".whl":
-            with suppress(VariantError), open_wheel(place, whole=False) as wheel:
-                content = wheel.core_metadata
-                self._write_beside(place, content)
-                requires_python, beside = python_in(content), hashes_of(content)
+        if content := _metadata_in(place):
+            self._write_beside(place, content)
+            requires_python, beside = python_in(content), hashes_of(content)
         listed = File(
             place.name,
             path,
@@ -159,6 +157,14 @@ class MirrorFolder:
         part = self._scratch / os.urandom(6).hex()
         part.write_bytes(content)
         part.replace(beside)
+
+
+def _metadata_in(place: Path) -> bytes:
+    """Return METADATA of a wheel; empty for another file, and for a damaged wheel."""
+    if place.suffix == ".whl":
+        with suppress(VariantError), open_wheel(place, whole=False) as wheel:
+            return wheel.core_metadata
+    return b""
 
 
 def _source(ready: Prepared) -> tuple[str, str]:
