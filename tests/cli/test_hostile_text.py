@@ -207,6 +207,7 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(WIDTH + 1))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
 
 
 # Inputs of commands.
@@ -421,7 +422,8 @@ def usage_harm(usages: Iterator[list[str]], name: str, *, is_terminal: bool = Tr
 def everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with all input files of the commands."""
     here = tmp_path / "here"
-    write(here, {**HERE, **sound_release(), "pyproject.toml": toml(PROJECT)})
+    environment = {".venv/pyvenv.cfg": b"version = 3.12.1\n"}  # no command asks an interpreter on PATH
+    write(here, {**HERE, **sound_release(), **environment, "pyproject.toml": toml(PROJECT)})
     monkeypatch.chdir(here)
     return here
 

@@ -25,7 +25,6 @@ from variant_backend.serving.running_offer import RunningOffer, running_offer
 
 METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
 RUNNING = running_target()
-NO_RETRIES = ("UV_HTTP_RETRIES", "PIP_RETRIES")
 PLATFORMS = {
     "manylinux_2_41_x86_64": "linux",
     "manylinux_2_28_aarch64": "linux",
@@ -281,11 +280,7 @@ def test_a_failure_says_why_no_wheel_fits(ecosystem: Path, resolver: ResolverNam
 
 
 @pytest.mark.parametrize("resolver", ["uv", "pip"])
-def test_a_failure_shows_neither_token_nor_address(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resolver: ResolverName
-) -> None:
-    for name in NO_RETRIES:
-        monkeypatch.setenv(name, "0")
+def test_a_failure_shows_neither_token_nor_address(tmp_path: Path, resolver: ResolverName) -> None:
     made(tmp_path, "demo")
     wheel = make_wheel(tmp_path, "broken", "1.0", metadata="Metadata-Version: 2.1\nName: other\n\n")
     text = "\n".join(failure(tmp_path, "demo", "broken", resolver=resolver))
@@ -293,8 +288,7 @@ def test_a_failure_shows_neither_token_nor_address(
     assert "127.0.0.1" not in text and "run:" not in text
 
 
-def test_a_failure_of_the_upstream_is_the_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+def test_a_failure_of_the_upstream_is_the_error(tmp_path: Path) -> None:
     with served(tmp_path) as url:
         pass
     lines = failure(url, "demo")
