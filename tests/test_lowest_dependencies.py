@@ -1,4 +1,4 @@
-"""The lowest declared dependencies: builds, make-variant, stub, serve and run work; others name a remedy.
+"""With the lowest declared dependencies, builds, stubs, mirrors and offers work; others name a remedy.
 
 uv installs the versions that pyproject.toml declares. Builds run without isolation, as in distributions.
 """
@@ -78,7 +78,7 @@ def remedy(output: str) -> str:
     return shlex.split(command)[2]
 
 
-def test_builds_conversions_stubs_and_offers_work(tmp_path: Path, module: Program) -> None:
+def test_builds_conversions_stubs_mirrors_and_offers_work(tmp_path: Path, module: Program) -> None:
     lines = module(*PIP, "freeze", "--all").splitlines()
     installed = dict(line.split("==") for line in lines if "==" in line)
     project: Any = read_toml(ROOT / "pyproject.toml")["project"]
@@ -98,6 +98,11 @@ def test_builds_conversions_stubs_and_offers_work(tmp_path: Path, module: Progra
     stubbed = module("variant_backend", "stub", "dist", "--base-url", "https://example.org", "-o", "out")
     assert remedy(stubbed) == "packaging>=26.0"
     assert (tmp_path / "out" / "demo-1.0.tar.gz").exists()
+
+    site = ("--resolver", "pip", "--machine", "any=x86_64:v1", "--output", "site")
+    module("variant_backend", "mirror", "demo", "--find-links", "dist", *site)
+    locked: Any = read_toml(tmp_path / "site" / "pylock.any.toml")["packages"]
+    assert locked[0]["wheels"][0]["path"].endswith("/demo-1.0-0_fast-py3-none-any.whl")
 
     download = (*PIP, "download", "--no-deps", "--dest", "offered")
     module("variant_backend", "run", "--find-links", "dist", sys.executable, "-m", *download, "demo")
