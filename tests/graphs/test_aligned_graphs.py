@@ -19,20 +19,15 @@ from helpers.conflicts import (
     write_conflicts,
 )
 from helpers.ecosystem import MACHINES
+from helpers.graphs import graph_from
 from helpers.index_servers import INDEX_SERVERS
 from helpers.offers import machine
 from helpers.programs import SCRIPTS, run
 
-from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.selection.target import running_target
-from variant_backend.serving.running_offer import running_offer
-from variant_backend.variants.alignment import AlignedName
+from variant_backend.graphs.resolution import Graph
+from variant_backend.graphs.resolvers import Requested
 
 RUNNING = f"3.{sys.version_info.minor}"
-WISHES = Wishes(tuple(map(AlignedName.parse, ALIGN)))
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +39,7 @@ def conflicts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def aligned_graph(folder: Path, name: str, roots: Sequence[str] = CONFLICT_ROOTS) -> Graph:
     """Resolve the graph of a machine with uv."""
-    here, policy, target = machine(MACHINES[name]), Policy(), running_target()
-    with running_offer(Sources.of([str(folder)], []), here, policy) as offer:
-        return resolved_graph(
-            offer,
-            here,
-            policy,
-            target,
-            WISHES,
-            lambda place: resolved_by_uv(Requested(tuple(roots)), place, target),
-        )
+    return graph_from(folder, Requested(tuple(roots)), ALIGN, on=machine(MACHINES[name]))
 
 
 def labels_of(graph: Graph) -> Mapping[str, str | None]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
+from helpers.graphs import graph_from
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from packaging.requirements import Requirement
@@ -16,8 +17,7 @@ from packaging.requirements import Requirement
 from variant_backend.graphs.dependencies import dependencies_of
 from variant_backend.graphs.graph_files import best_file
 from variant_backend.graphs.requested_roots import extras_of
-from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
+from variant_backend.graphs.resolvers import Requested
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -79,21 +79,6 @@ def test_uv_and_pip_install_the_file_that_a_graph_has(tmp_path: Path) -> None:
         assert {name: installed[name] for name in compared} == {name: best[name] for name in compared}
 
 
-def graph_of(folder: Path, *requirements: str, files: Sequence[Path] = ()) -> Graph:
-    """Return the graph of requirements from a folder."""
-    requested, target = Requested(requirements, tuple(files)), running_target()
-    with running_offer(Sources.of([str(folder)], []), Machine(), Policy()) as offer:
-        return resolved_graph(
-            offer,
-            Machine(),
-            Policy(),
-            target,
-            Wishes(),
-            lambda place: resolved_by_uv(requested, place, target),
-            requested.roots(),
-        )
-
-
 def test_packages_have_their_dependencies_in_the_graph(tmp_path: Path) -> None:
     made(
         tmp_path,
@@ -109,7 +94,7 @@ def test_packages_have_their_dependencies_in_the_graph(tmp_path: Path) -> None:
     made(tmp_path, "lib", "Provides-Extra: fast", "Requires-Dist: Accel_Erator; extra == 'fast'")
     made(tmp_path, "accel_erator")
     made(tmp_path, "toolkit")
-    graph = graph_of(tmp_path, "App[all]")
+    graph = graph_from(tmp_path, Requested(("App[all]",)))
     requires = {package.name: package.requires for package in graph.packages}
     assert requires == {
         "app": ("lib", "toolkit"),
@@ -118,7 +103,7 @@ def test_packages_have_their_dependencies_in_the_graph(tmp_path: Path) -> None:
         "toolkit": (),
     }
     assert graph.packages[1].requires_python == ">=3.8"
-    without = graph_of(tmp_path, "app")
+    without = graph_from(tmp_path, Requested(("app",)))
     assert [package.name for package in without.packages] == ["accel-erator", "app", "lib"]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from helpers.ecosystem import MACHINES, origins
+from helpers.graphs import graph_from
 from helpers.offers import label_in, machine, make_variants
 from helpers.programs import empty_cache, run, run_here
 from helpers.servers import served
@@ -20,11 +21,8 @@ from variant_backend.errors import VariantError
 from variant_backend.formats.release import File
 from variant_backend.formats.toml_read import parse_toml, read_toml
 from variant_backend.graphs.lock_file import LockedMachine, TargetGraph, lock_output, upstream_file
-from variant_backend.graphs.resolution import GraphPackage, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.running_offer import running_offer
+from variant_backend.graphs.resolution import GraphPackage
+from variant_backend.graphs.resolvers import Requested
 
 ROOTS = ("scispeech", "scitune")
 TWO = [part for name in ("gpu12", "cpu") for part in ("--machine", f"{name}={MACHINES[name]}")]
@@ -232,17 +230,10 @@ def test_another_platform_requires_a_machine(tmp_path: Path) -> None:
 
 def graph_of(folder: Path, *requirements: str, python: str | None = None) -> TargetGraph:
     """Return the graph of a machine without GPU."""
-    here, policy, target = machine("x86_64:v2"), Policy(), read_target(python, None)
-    with running_offer(Sources.of([str(folder)], []), here, policy) as offer:
-        graph = resolved_graph(
-            offer,
-            here,
-            policy,
-            target,
-            Wishes(),
-            lambda place: resolved_by_uv(Requested(requirements), place, target),
-        )
-    return TargetGraph(target, graph)
+    target = read_target(python, None)
+    return TargetGraph(
+        target, graph_from(folder, Requested(requirements), on=machine("x86_64:v2"), target=target)
+    )
 
 
 def locked(graphs: list[TargetGraph], folder: Path) -> dict[str, Any]:

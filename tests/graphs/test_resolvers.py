@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.ecosystem import MACHINES
+from helpers.graphs import graph_from
 from helpers.made_wheels import make_wheel
 from helpers.offers import machine
 from helpers.servers import publish, served, serving
@@ -15,7 +16,7 @@ from packaging.tags import sys_tags
 from packaging.version import Version
 
 from variant_backend.errors import RequestError, VariantError
-from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
+from variant_backend.graphs.resolution import Graph
 from variant_backend.graphs.resolvers import Requested, ResolverName, resolver_named
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
@@ -52,30 +53,6 @@ def target(python: str | None = None, platform: str | None = None) -> Target:
     return Target.of(python, platform, running=RUNNING.python, tags=sys_tags())
 
 
-def graph_of(
-    source: Path | str,
-    requested: Requested,
-    *,
-    resolver: ResolverName = "uv",
-    spec: str | None = None,
-    aim: Target = RUNNING,
-) -> Graph:
-    """Return a graph through the offer of a folder or index."""
-    here = machine(spec) if spec else Machine()
-    sources = Sources.of([], [source]) if isinstance(source, str) else Sources.of([str(source)], [])
-    resolve = resolver_named(resolver)
-    with running_offer(sources, here, Policy()) as offer:
-        return resolved_graph(
-            offer,
-            here,
-            Policy(),
-            aim,
-            Wishes(),
-            lambda place: resolve(requested, place, aim),
-            requested.roots(),
-        )
-
-
 def pins(graph: Graph) -> Mapping[str, str]:
     return {package.name: str(package.version) for package in graph.packages}
 
@@ -83,7 +60,7 @@ def pins(graph: Graph) -> Mapping[str, str]:
 def failure(source: Path | str, *requirements: str, resolver: ResolverName = "uv") -> list[str]:
     """Return the lines of the error about requirements."""
     with pytest.raises(VariantError) as caught:
-        graph_of(source, Requested(requirements), resolver=resolver, spec=MACHINES["cpu"])
+        graph_from(source, Requested(requirements), resolver=resolver, on=machine(MACHINES["cpu"]))
     return caught.value.lines()
 
 
@@ -104,40 +81,40 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.agreement
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_uv_resolves_for_each_platform(everywhere: Path, platform: str) -> None:
-    graph = graph_of(everywhere, Requested(("native",)), aim=target("3.12", platform))
+    graph = graph_from(everywhere, Requested(("native",)), target=target("3.12", platform))
     assert {*pins(graph)} == {"native", f"on-{PLATFORMS[platform]}"}
     native = graph.packages[0].ready.file.filename
     assert native == f"native-1.0-cp312-abi3-{platform}.whl"
 
 
 def test_uv_resolves_for_a_glibc_that_it_does_not_know(everywhere: Path) -> None:
-    graph = graph_of(everywhere, Requested(("native",)), aim=target("3.12", "manylinux_2_30_aarch64"))
+    graph = graph_from(everywhere, Requested(("native",)), target=target("3.12", "manylinux_2_30_aarch64"))
     assert graph.packages[0].ready.file.filename == "native-1.0-cp312-abi3-manylinux_2_28_aarch64.whl"
 
 
 def test_uv_resolves_for_another_python(everywhere: Path) -> None:
-    assert "newer" in pins(graph_of(everywhere, Requested(("native",)), aim=target("3.13", "win_amd64")))
+    assert "newer" in pins(graph_from(everywhere, Requested(("native",)), target=target("3.13", "win_amd64")))
     with pytest.raises(VariantError, match="native"):
-        graph_of(everywhere, Requested(("native",)), aim=target("3.10", "win_amd64"))
-    assert pins(graph_of(everywhere, Requested(("newer",)), aim=target("3.14"))) == {"newer": "1.0"}
+        graph_from(everywhere, Requested(("native",)), target=target("3.10", "win_amd64"))
+    assert pins(graph_from(everywhere, Requested(("newer",)), target=target("3.14"))) == {"newer": "1.0"}
 
 
 def test_a_platform_that_uv_does_not_know_is_an_error(everywhere: Path) -> None:
     with pytest.raises(RequestError, match=r"uv cannot resolve for .*s390x.*--resolver pip"):
-        graph_of(everywhere, Requested(("newer",)), aim=target("3.12", "manylinux_2_28_s390x"))
+        graph_from(everywhere, Requested(("newer",)), target=target("3.12", "manylinux_2_28_s390x"))
 
 
 def test_a_free_threaded_python_must_be_installed(everywhere: Path) -> None:
     with pytest.raises(RequestError, match=r"uv requires .*; run 'uv python install 3\.99t'"):
-        graph_of(everywhere, Requested(("newer",)), aim=target("3.99t", "win_amd64"))
+        graph_from(everywhere, Requested(("newer",)), target=target("3.99t", "win_amd64"))
 
 
 def test_pip_resolves_only_for_its_python(everywhere: Path) -> None:
     for aim in (target("3.99"), target(None, "win32")):
         with pytest.raises(RequestError, match="use --resolver uv, or leave --python and --platform out"):
-            graph_of(everywhere, Requested(("newer",)), resolver="pip", aim=aim)
+            graph_from(everywhere, Requested(("newer",)), resolver="pip", target=aim)
     python = ".".join(map(str, RUNNING.python.release[:2]))
-    graph = graph_of(everywhere, Requested(("newer",)), resolver="pip", aim=target(python))
+    graph = graph_from(everywhere, Requested(("newer",)), resolver="pip", target=target(python))
     assert pins(graph) == {"newer": "1.0"}
 
 
@@ -148,13 +125,13 @@ def test_all_forms_of_versions_are_resolved(tmp_path: Path, resolver: ResolverNa
         made(tmp_path, name, version=version)
     made(tmp_path, "local", version="2.0+cpu")
     requested = Requested(("local==2.0+cu128", "pre>=1.0rc1", "post", "epoch"))
-    assert pins(graph_of(tmp_path, requested, resolver=resolver)) == versions
+    assert pins(graph_from(tmp_path, requested, resolver=resolver)) == versions
 
 
 @pytest.mark.parametrize("resolver", ["uv", "pip"])
 def test_both_resolvers_get_the_variants_of_the_machine(ecosystem: Path, resolver: ResolverName) -> None:
-    graph = graph_of(
-        ecosystem, Requested(("scispeech", "scisource")), resolver=resolver, spec=MACHINES["gpu12"]
+    graph = graph_from(
+        ecosystem, Requested(("scispeech", "scisource")), resolver=resolver, on=machine(MACHINES["gpu12"])
     )
     labels = {package.name: package.label for package in graph.packages}
     assert labels["scitorch"] == labels["sciaudio"] == labels["scicudnn"] == "cuda12.8"
@@ -190,7 +167,7 @@ def test_settings_of_the_user_do_not_change_a_graph(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
     monkeypatch.setenv("no_proxy", "example.org")
     monkeypatch.chdir(tmp_path)
-    assert pins(graph_of(wheels, Requested(("demo",)), resolver=resolver)) == {"demo": "2.0"}
+    assert pins(graph_from(wheels, Requested(("demo",)), resolver=resolver)) == {"demo": "2.0"}
 
 
 @pytest.mark.parametrize("resolver", ["uv", "pip"])
@@ -205,7 +182,7 @@ def test_files_with_requirements_and_constraints_count(tmp_path: Path, resolver:
     (folder / "below.txt").write_text("demo<3\n")
     (folder / "not.txt").write_text("demo!=2.0\n")
     requested = Requested((), (folder / "all.txt",), (folder / "not.txt",))
-    assert pins(graph_of(tmp_path, requested, resolver=resolver)) == {"demo": "1.0", "other": "1.0"}
+    assert pins(graph_from(tmp_path, requested, resolver=resolver)) == {"demo": "1.0", "other": "1.0"}
 
 
 @pytest.mark.parametrize(
@@ -262,12 +239,12 @@ def test_pinned_hashes_are_those_of_the_files(tmp_path: Path) -> None:
     listed, digest = tmp_path / "in.txt", hashlib.sha256(wheel.read_bytes()).hexdigest()
     listed.write_text(f"demo==1.0 \\\n  --hash=sha256:{digest} \\\n  --hash=sha256:{'0' * 64}\n")
     for resolver in ("uv", "pip"):
-        assert pins(graph_of(tmp_path, Requested((), (listed,)), resolver=resolver)) == {"demo": "1.0"}
+        assert pins(graph_from(tmp_path, Requested((), (listed,)), resolver=resolver)) == {"demo": "1.0"}
     listed.write_text(f"demo==1.0 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(RequestError, match=rf"in.txt:1: no hash of demo==1.0 .* by --hash=sha256:{digest}"):
-        graph_of(tmp_path, Requested((), (listed,)))
+        graph_from(tmp_path, Requested((), (listed,)))
     with pytest.raises(VariantError, match=f"Got *{digest}"):
-        graph_of(tmp_path, Requested((), (listed,)), resolver="pip")
+        graph_from(tmp_path, Requested((), (listed,)), resolver="pip")
 
 
 @pytest.mark.parametrize("resolver", ["uv", "pip"])
@@ -332,5 +309,5 @@ def test_each_page_of_an_index_is_requested_once(tmp_path: Path) -> None:
     for name in ("demo", "other"):
         publish([made(tmp_path, name, *(["other"] if name == "demo" else []))], tmp_path / "index" / name)
     with serving(tmp_path / "index", as_json=False) as (url, requested):
-        assert pins(graph_of(url, Requested(("demo",)))) == {"demo": "1.0", "other": "1.0"}
+        assert pins(graph_from(url, Requested(("demo",)))) == {"demo": "1.0", "other": "1.0"}
     assert sorted(path for path in requested if path.endswith("/")) == ["/demo/", "/other/"]

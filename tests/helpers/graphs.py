@@ -1,4 +1,4 @@
-"""Whole graphs of made releases, resolved by uv through the offer."""
+"""Whole graphs of made releases, resolved through the offer."""
 
 from __future__ import annotations
 
@@ -9,15 +9,41 @@ from pathlib import Path
 from helpers.ecosystem import MadeRelease, write_releases
 from helpers.offers import machine
 from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
+from variant_backend.graphs.resolvers import Requested, ResolverName, resolver_named
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
-from variant_backend.selection.target import running_target
+from variant_backend.selection.target import Target, running_target
 from variant_backend.serving.running_offer import running_offer
 from variant_backend.variants.alignment import AlignedName
 
 BLAS = "blas :: library :: {}"
 OPENMP = "openmp :: runtime :: {}"
+
+
+def graph_from(
+    source: Path | str,
+    requested: Requested,
+    align: Iterable[str] = (),
+    *,
+    resolver: ResolverName = "uv",
+    on: Machine | None = None,
+    policy: Policy | None = None,
+    target: Target | None = None,
+) -> Graph:
+    """Return the graph of requirements for packages in a folder or an index; raises VariantError."""
+    sources = Sources.of([], [source]) if isinstance(source, str) else Sources.of([str(source)], [])
+    on, policy, target = on or Machine(), policy or Policy(), target or running_target()
+    wishes, resolve = Wishes(tuple(map(AlignedName.parse, align))), resolver_named(resolver)
+    with running_offer(sources, on, policy) as offer:
+        return resolved_graph(
+            offer,
+            on,
+            policy,
+            target,
+            wishes,
+            lambda place: resolve(requested, place, target),
+            requested.roots(),
+        )
 
 
 def graph_in(
@@ -30,18 +56,11 @@ def graph_in(
     constraints: Sequence[str] = (),
 ) -> Graph:
     """Return the graph of requirements for packages in a folder; raises VariantError."""
-    on, policy, target = on or machine("x86_64:v3"), policy or Policy(), running_target()
-    wishes = Wishes(tuple(map(AlignedName.parse, align)))
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        running_offer(Sources.of([str(folder)], []), on, policy) as offer,
-    ):
+    with tempfile.TemporaryDirectory() as scratch:
         listed = Path(scratch, "constraints.txt")
         listed.write_text("\n".join(constraints))
         requested = Requested(tuple(requirements), constraints=(listed,))
-        return resolved_graph(
-            offer, on, policy, target, wishes, lambda place: resolved_by_uv(requested, place, target)
-        )
+        return graph_from(folder, requested, align, on=on or machine("x86_64:v3"), policy=policy)
 
 
 def made(folder: Path, *releases: MadeRelease) -> Path:
