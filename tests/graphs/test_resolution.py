@@ -151,10 +151,19 @@ def test_a_package_outside_the_graph_has_no_version(tmp_path: Path) -> None:
     folder = torchy(tmp_path, MadeRelease("torchext", "1", labels={**BUILT_WITH, **PLAIN}))
     assert names_and_labels(graph_in(folder, ["torchext"])) == {"torchext 1": None}
     folder = torchy(tmp_path, MadeRelease("strict", "1", labels=BUILT_WITH))
-    with pytest.raises(VariantError, match=r"use --pin torchy==2\.10\.0$"):
+    with pytest.raises(VariantError, match=r"require torchy==2\.10\.0$"):
         graph_in(folder, ["strict"])
+    graph = graph_in(folder, ["strict", "torchy==2.10.0"])
+    assert names_and_labels(graph) == {"strict 1": "t210", "torchy 2.10.0": None}
     graph = graph_in(folder, ["strict"], policy=Policy(pinned={"torchy": Version("2.10.0")}))
     assert names_and_labels(graph) == {"strict 1": "t210"}
+
+
+def test_a_version_without_a_release_is_no_conflict_of_values(tmp_path: Path) -> None:
+    folder = torchy(tmp_path, MadeRelease("strict", "1", labels={"t8": [TORCH.format("8")]}))
+    with pytest.raises(VariantError, match="t8: abi_dependency :: torchy: needs 8") as caught:
+        graph_in(folder, ["strict"])
+    assert "strict requires" not in str(caught.value)
 
 
 def test_values_and_versions_are_chosen_together(tmp_path: Path) -> None:

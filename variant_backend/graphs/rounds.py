@@ -145,4 +145,4 @@ def _decisions(one: GraphState, other: GraphState) -> Iterator[str]:
         yield f"omit --align {namespace}"
     versions = one.versions or {}, other.versions or {}
     for name in sorted({name for name, _ in {*versions[0].items()} ^ {*versions[1].items()}}):
-        yield f"use --pin {name}=={versions[1].get(name, versions[0].get(name))}"
+        yield f"require {name}=={versions[1].get(name, versions[0].get(name))}"
