@@ -159,7 +159,7 @@ def test_a_package_outside_the_graph_has_no_version(tmp_path: Path) -> None:
     assert names_and_labels(graph) == {"strict 1": "t210"}
 
 
-def test_a_version_without_a_release_is_no_conflict_of_values(tmp_path: Path) -> None:
+def test_a_version_without_a_release_causes_no_conflict_of_values(tmp_path: Path) -> None:
     folder = torchy(tmp_path, MadeRelease("strict", "1", labels={"t8": [TORCH.format("8")]}))
     with pytest.raises(VariantError, match="t8: abi_dependency :: torchy: needs 8") as caught:
         graph_in(folder, ["strict"])
