@@ -50,7 +50,7 @@ _REQUESTED = (
     ),
 )
 _WISHES = (
-    align_option("Choose one value of FEATURE, or of each feature of NS, for all packages"),
+    align_option("Choose one value for all packages"),
     prefer_option,
 )
 
