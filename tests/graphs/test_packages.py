@@ -169,7 +169,8 @@ def test_an_installed_value_that_a_package_cannot_have_is_an_error(tmp_path: Pat
     assert text.startswith("graph: installed packages exclude the values of openblasonly: ")
     assert "blas :: library: num 1 has mkl" in text
     assert "blas :: library: fast 1.0 links libmkl_rt.so.2" in text
-    assert "uv: --reinstall-package fast --reinstall-package num" in text
+    assert "name fast, num in the same command" in text
+    assert "--reinstall-package fast --reinstall-package num for uv" in text
     assert text.endswith("or omit --align blas")
     # The remedies work: the graph replaces the packages, or values are not aligned.
     assert graph_in(packages, ["openblasonly"], on=on)
@@ -183,7 +184,7 @@ def test_installed_packages_that_disagree_are_an_error(tmp_path: Path, packages:
         graph_in(packages, ["alg"], ["blas"], on=on)
     assert str(caught.value).startswith(
         "blas :: library: installed packages have no value in common:"
-        " num 1 has mkl; openblasonly 1 has openblas; install num, openblasonly again"
+        " num 1 has mkl; openblasonly 1 has openblas; name num, openblasonly in the same command"
     )
     # A graph without the feature is not concerned.
     assert names_and_labels(graph_in(packages, ["withgomp"], ["blas"], on=on)) == {"withgomp 1": "gomp"}

@@ -114,6 +114,6 @@ def way_out(packages: Iterable[str], axes: Iterable[Axis]) -> str:
     options = " ".join(f"--reinstall-package {name}" for name in names)
     aligned = " and ".join(f"--align {namespace}" for namespace in sorted({axis[0] for axis in axes}))
     return (
-        f"install {', '.join(names)} again in the same command"
-        f" (uv: {options}; pip: --force-reinstall with these names), or omit {aligned}"
+        f"name {', '.join(names)} in the same command, too (to install it again, add {options}"
+        f" for uv, or --force-reinstall for pip), or omit {aligned}"
     )
