@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from variant_backend.graphs.assignment import AlignedPackage, GraphAlignment, Preference, VariantOption
+from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
+from variant_backend.graphs.assignment import GraphAlignment, Preference
 from variant_backend.graphs.besides import best_besides, values_of_named
 from variant_backend.variants.alignment import Assignment, Axis
 

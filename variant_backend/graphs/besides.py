@@ -7,7 +7,8 @@ from contextlib import suppress
 
 from ..errors import VariantError
 from ..variants.alignment import AlignedName, Assignment, Axis
-from .assignment import AlignedPackage, Domains, GraphAlignment, Preference, best_alignment
+from .aligned_packages import AlignedPackage, Domains
+from .assignment import GraphAlignment, Preference, best_alignment
 
 
 def best_besides(
