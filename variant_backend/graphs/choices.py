@@ -118,33 +118,32 @@ class _ForRound(NamedTuple):
     def alignment(self) -> tuple[GraphAlignment, VariantError | None]:
         """Return the best alignment in which packages without a fallback keep a variant.
 
-        Packages of earlier rounds do so if possible. Older releases count only where there is none otherwise;
-        then the error of the packages of this round is returned, too. Raises it if there is no alignment. If
-        there is a graph for none, the best one that has failed is returned.
+        Older releases count only where there is none otherwise; then the error of the releases of this round
+        is returned, too. Raises it if there is no alignment. If there is a graph for none, the best one that
+        has failed is returned.
         """
-        errors: dict[int, VariantError] = {}
+        errors: list[VariantError] = []
         failed: list[GraphAlignment] = []
-        for number, (releases, packages) in enumerate(self._attempts()):
+        for releases, packages in self._attempts():
             try:
                 best, is_new = self._best(releases, packages)
             except VariantError as error:
-                errors[number] = error
+                errors.append(error)
                 continue
             if is_new:
-                return best, errors.get(1)
+                return best, next(iter(errors), None)
             failed.append(best)
         if failed:
-            return failed[0], errors.get(1)
-        raise errors[1]
+            return failed[0], next(iter(errors), None)
+        raise errors[0]
 
     def _attempts(self) -> Iterator[tuple[list[GraphRelease], list[AlignedPackage]]]:
-        """Yield releases and packages, all packages of all rounds first."""
+        """Yield releases and packages of all rounds; those of earlier rounds need not keep a variant."""
         reader, versions = self.reader, self.done.outcome.versions
         current = reader.releases(versions)
         earlier = reader.releases({n: v for n, v in self.done.seen.items() if n not in versions})
-        own, others = [*map(reader.package, current)], [*map(reader.package, earlier)]
-        yield [*current, *earlier], own + others
-        others = [package._replace(has_fallback=True) for package in others]
+        own = [*map(reader.package, current)]
+        others = [reader.package(known)._replace(has_fallback=True) for known in earlier]
         yield [*current, *earlier], own + others
         older = {
             known.release.name: reader.older_releases(known)
