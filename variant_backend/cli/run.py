@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..running.user_indexes import UserIndexes
     from ..selection.releases import Sources
     from ..serving.running_offer import RunningOffer
+    from ..variants.alignment import Assignment
 
 
 @click.command(
@@ -142,7 +143,7 @@ def _in_offer(
         if plans:
             _plan(printer, started.command, offer, aligned)
             return int(printer.failed)
-        return _run(printer, started, aligned.offer if aligned else offer)
+        return _run(printer, started, aligned.offer if aligned else offer, machine.policy.assignment)
     except (NotStartedError, FailedDryRunError) as error:
         printer.fail(error)
         return error.code
@@ -222,11 +223,11 @@ def _sources(
     return known.sources
 
 
-def _run(printer: Printer, started: StartedTool, offer: RunningOffer) -> int:
+def _run(printer: Printer, started: StartedTool, offer: RunningOffer, assignment: Assignment) -> int:
     """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
     from ..running.through_offer import run_through_offer
 
-    ended = run_through_offer(started, offer)
+    ended = run_through_offer(started, offer, assignment)
     print_outcome(printer, ended.outcome)
     for problem in ended.changed_locks:
         printer.error(problem)

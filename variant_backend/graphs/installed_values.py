@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import Problem, VariantError, problems_of
 from ..machine.installed import installed_variants, linking_packages
 from ..machine.support import Machine
-from ..variants.alignment import AlignedName, Axis
+from ..variants.alignment import AlignedName, Axis, is_aligned
 from ..variants.namespace_support import Lazy
 from ..variants.properties import Property
 from ..variants.runtimes import runtime_problems
@@ -78,6 +78,29 @@ def _against(axis: Axis, value: str, machine: Machine) -> Iterator[tuple[str, st
             name = f"{package.name} {package.version}"
             yield name, f"{name} {problem.text}"
             break
+
+
+def shared_values(
+    machine: Machine, align: Sequence[AlignedName]
+) -> tuple[dict[Axis, str], dict[Axis, Problem]]:
+    """Return the value of each aligned feature of installed variants, and why they have none in common.
+
+    Features for which several values fit are left open.
+    """
+    variants = filter(None, (known.inspection.variant for known in machine.installed))
+    values: dict[Axis, str] = {}
+    problems: dict[Axis, Problem] = {}
+    for axis in sorted({prop.key for variant in variants for prop in variant.properties}):
+        if not is_aligned(axis, align):
+            continue
+        own = sorted({value for _, known in _variants(axis, machine) for value in known})
+        fitting = [value for value in own if next(_against(axis, value, machine), None) is None]
+        if len(fitting) == 1:
+            (values[axis],) = fitting
+        elif not fitting:
+            (problem,) = _disagreement(axis, own, machine).problems
+            problems[axis] = problem._replace(code="warning")
+    return values, problems
 
 
 def excluded_by(before: Domains, after: Domains, machine: Machine) -> dict[str, str]:
