@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError, problems_of
-from ..machine.installed import installed_variants, linking_packages
+from ..machine.installed import alignment_of, installed_variants, linking_packages
 from ..machine.support import Machine
 from ..variants.alignment import AlignedName, Axis, is_aligned
 from ..variants.namespace_support import Lazy
@@ -80,27 +80,25 @@ def _against(axis: Axis, value: str, machine: Machine) -> Iterator[tuple[str, st
             break
 
 
-def shared_values(
-    machine: Machine, align: Sequence[AlignedName]
-) -> tuple[dict[Axis, str], dict[Axis, Problem]]:
-    """Return the value of each aligned feature of installed variants, and why they have none in common.
-
-    Features for which several values fit are left open.
-    """
+def shared_values(machine: Machine, align: Sequence[AlignedName]) -> dict[Axis, str]:
+    """Return the value of each aligned feature of installed variants, if only one value fits them all."""
     variants = filter(None, (known.inspection.variant for known in machine.installed))
-    values: dict[Axis, str] = {}
-    problems: dict[Axis, Problem] = {}
+    shared: dict[Axis, str] = {}
     for axis in sorted({prop.key for variant in variants for prop in variant.properties}):
-        if not is_aligned(axis, align):
-            continue
-        own = sorted({value for _, known in _variants(axis, machine) for value in known})
+        own = {value for _, values in _variants(axis, machine) for value in values}
         fitting = [value for value in own if next(_against(axis, value, machine), None) is None]
-        if len(fitting) == 1:
-            (values[axis],) = fitting
-        elif not fitting:
-            (problem,) = _disagreement(axis, own, machine).problems
-            problems[axis] = problem._replace(code="warning")
-    return values, problems
+        if is_aligned(axis, align) and len(fitting) == 1:
+            (shared[axis],) = fitting
+    return shared
+
+
+def disagreeing_packages(folders: Sequence[Path], align: Sequence[AlignedName]) -> Iterator[Problem]:
+    """Yield a warning for each aligned feature in which the packages in site-packages folders disagree."""
+    known = alignment_of(installed_variants(folders)[0], folders, align)
+    for apart in known.disagreements:
+        remedy = way_out(apart.values, [(apart.namespace, apart.feature)])
+        yield Problem("warning", "", str(apart), remedy)
+    yield from (problem._replace(code="warning") for problem in known.problems)
 
 
 def excluded_by(before: Domains, after: Domains, machine: Machine) -> dict[str, str]:

@@ -5,12 +5,12 @@ The command itself resolves, in dry runs. Packages that are installed and stay m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
 from ..graphs.aligned_names import project_releases, unknown_aligned_names
-from ..graphs.installed_values import shared_values, staying, with_installed
+from ..graphs.installed_values import disagreeing_packages, shared_values, staying, with_installed
 from ..graphs.resolution import AlignedOffer, aligned_offer
 from ..lowlevel.processes import temporary_folder
 from ..machine.support import Machine
@@ -19,7 +19,7 @@ from ..serving.offer_place import OfferPlace
 from ..serving.running_offer import RunningOffer
 from ..variants.alignment import AlignedName
 from ..variants.filename import normalize
-from .destination import environments_of
+from .destination import destination, environments_of
 from .dry_resolution import FailedDryRunError, would_install
 from .named_packages import named_requirements
 from .site_packages import InstalledBefore, installed_before
@@ -99,27 +99,32 @@ def offer_aligned_for(
             raise failed from None
     for problem in _unknown_names(aligned, machine, here.wishes.align):
         warn(problem)
-    return _with_values_of_installed(aligned, machine, here.wishes.align, warn)
+    return _with_values_of_installed(aligned, machine, here.wishes.align)
 
 
 def _with_values_of_installed(
-    aligned: AlignedOffer, machine: Machine, names: Sequence[AlignedName], warn: Callable[[Problem], object]
+    aligned: AlignedOffer, machine: Machine, names: Sequence[AlignedName]
 ) -> AlignedOffer:
     """Return the offer that also has the values of installed variants, for features that the graph lacks.
 
     Otherwise it would have better wheels for installed packages that agree.
     """
-    values, problems = shared_values(staying(machine, aligned.versions), names)
+    values = shared_values(staying(machine, aligned.versions), names)
     assignment = {**values, **aligned.alignment.assignment}
-    for axis in problems.keys() - assignment.keys():
-        warn(problems[axis])
-    if assignment == aligned.alignment.assignment:
-        return aligned
     policy = aligned.offer.site.served(aligned.offer.place.profile).policy
     return aligned._replace(
         offer=aligned.offer.to(machine, policy._replace(assignment={**values, **policy.assignment})),
         alignment=aligned.alignment._replace(assignment=assignment),
     )
+
+
+def disagreements_after(tool: StartedTool, names: Sequence[AlignedName]) -> Iterator[Problem]:
+    """Yield a warning for each aligned feature in which packages disagree where a command has installed.
+
+    Nothing aligns files that the user names, and other programs may install at the same time.
+    """
+    place = destination(tool.command, tool.environ, tool.folder)
+    yield from disagreeing_packages(place.folders, names) if place else ()
 
 
 def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[AlignedName]) -> list[Problem]:
