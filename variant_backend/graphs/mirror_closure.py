@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, RequestError, VariantError, problems_of, shortened
 from ..formats.release import Candidate
+from ..machine.support import Machine, Policy
 from ..selection.target import Target
 from ..serving.environments import Fit, Slot, name_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from ..serving.site import Served
+from ..serving.upstream import Upstream
 from .build_requirements import build_versions, static_requirements
 from .delivered_wheels import delivered_wheel, with_delivered_wheel
-from .lock_file import TargetGraph, lock_name
+from .lock_file import TargetGraph, check_pythons, lock_name
 from .machine_graphs import machine_graphs
 from .mirror_files import MirrorFolder
 from .resolution import Graph, GraphPackage, Wishes, graph_packages
@@ -23,6 +26,9 @@ from .resolvers import Requested, Resolver
 
 if TYPE_CHECKING:
     from packaging.version import Version
+
+# Returns packages with the wheels of dispatching sdists; raises VariantError.
+_Deliver: TypeAlias = Callable[[tuple[GraphPackage, ...], Upstream], tuple[GraphPackage, ...]]
 
 
 class MirroredTarget(NamedTuple):
@@ -61,11 +67,15 @@ class MirroredMachine(NamedTuple):
 
     def conflicts(self) -> Iterator[Problem]:
         """Yield a warning for each wheel that another wheel of the index may replace for its target."""
-        for resolved, builds in self.targets:
-            slot = Slot.of(resolved.target)
-            for own in (*resolved.graph.packages, *builds):
+        same: dict[tuple[str, Version], list[GraphPackage]] = {}
+        for package in self.packages:
+            same.setdefault((package.name, package.version), []).append(package)
+        for target in self.targets:
+            slot = Slot.of(target.resolved.target)
+            for own in target.packages:
+                others = same[own.name, own.version]
                 if rivals := sorted(
-                    {other.ready.file.filename for other in self.packages if _rivals(other, own, slot)}
+                    {other.ready.file.filename for other in others if _rivals(other, own, slot)}
                 ):
                     text = f"installers may replace {own.ready.file.filename} by {shortened(rivals)}"
                     remedy = f"install from {lock_name(self.name)}, or make a mirror for each --python"
@@ -74,7 +84,7 @@ class MirroredMachine(NamedTuple):
 
 def _rivals(other: GraphPackage, own: GraphPackage, slot: Slot) -> bool:
     """Return whether an installer may select another wheel of the same release in an environment."""
-    if (other.name, other.version) != (own.name, own.version) or other.ready.key == own.ready.key:
+    if other.ready.key == own.ready.key:
         return False
     fits = [_fit(package.ready, slot) for package in (other, own)]
     return fits[0] is not None and fits[1] is not None and fits[0].earliest <= fits[1].place
@@ -99,7 +109,11 @@ def target_graphs(
     resolver: Resolver,
     begin: Callable[[str], object] = lambda _: None,
 ) -> dict[str, list[TargetGraph]]:
-    """Return the graphs of each machine by its name, one for each target, as `machine_graphs` does."""
+    """Return the graphs of each machine by its name, one for each target, as `machine_graphs` does.
+
+    Raises RequestError if lock files cannot distinguish the targets.
+    """
+    check_pythons(targets)
     machines, roots = [*machines], requested.roots()
     graphs: dict[str, list[TargetGraph]] = {served.name: [] for served in machines}
     errors: list[VariantError] = []
@@ -140,8 +154,7 @@ def mirrored_machines(
     for served in machines:
         begin(served.name)
         try:
-            delivered = [_with_delivered(one, served, folder) for one in graphs[served.name]]
-            targets = (MirroredTarget(one, _builds(*one, resolver, folder)) for one in delivered)
+            targets = [_mirrored_target(*one, served, resolver, folder) for one in graphs[served.name]]
             mirrored.append(MirroredMachine(served.name, tuple(targets)))
         except VariantError as error:
             errors.append(error.within(f"machine {served.name}"))
@@ -150,29 +163,46 @@ def mirrored_machines(
     return mirrored
 
 
-def _with_delivered(resolved: TargetGraph, served: Served, folder: MirrorFolder) -> TargetGraph:
-    """Return a graph with the wheels that its dispatching sdists deliver; raises VariantError."""
-    target, graph = resolved
-    upstream, names = graph.offer.upstream, {package.name for package in graph.packages}
-    policy = served.policy._replace(assignment=graph.alignment.assignment)
-    sdists = [package.ready for package in graph.packages if is_sdist(package)]
-    folder.add(sdists, upstream)
-    packages: list[GraphPackage] = []
-    for package in graph.packages:
+def _mirrored_target(
+    target: Target, graph: Graph, served: Served, resolver: Resolver, folder: MirrorFolder
+) -> MirroredTarget:
+    """Return a graph with what builds its sdists; raises VariantError."""
+    machine, policy = served.machine, served.policy._replace(assignment=graph.alignment.assignment)
+    deliver = partial(_with_delivered, machine=machine, policy=policy, target=target, folder=folder)
+    upstream = graph.offer.upstream
+    graph = graph._replace(packages=deliver(graph.packages, upstream))
+    return MirroredTarget(TargetGraph(target, graph), _builds(target, graph, deliver, resolver, folder))
+
+
+def _with_delivered(
+    packages: tuple[GraphPackage, ...],
+    upstream: Upstream,
+    *,
+    machine: Machine,
+    policy: Policy,
+    target: Target,
+    folder: MirrorFolder,
+) -> tuple[GraphPackage, ...]:
+    """Return packages with the wheels that dispatching sdists among them deliver; raises VariantError."""
+    names = {package.name for package in packages}
+    folder.add([package.ready for package in packages if is_sdist(package)], upstream)
+    delivered: list[GraphPackage] = []
+    for package in packages:
         if is_sdist(package):
             path = folder.root / folder.of(package.ready).path
-            if ready := delivered_wheel(path, served.machine, policy, target, upstream):
+            if ready := delivered_wheel(path, machine, policy, target, upstream):
                 package = with_delivered_wheel(package, ready, names, target, upstream)
-        packages.append(package)
-    return TargetGraph(target, graph._replace(packages=tuple(packages)))
+        delivered.append(package)
+    return tuple(delivered)
 
 
 def _builds(
-    target: Target, graph: Graph, resolver: Resolver, folder: MirrorFolder
+    target: Target, graph: Graph, deliver: _Deliver, resolver: Resolver, folder: MirrorFolder
 ) -> tuple[GraphPackage, ...]:
     """Return the packages that the sdists of a graph require for their builds, and those that these require.
 
-    They come from the offer of the graph, so they have the same aligned values.
+    They come from the offer of the graph, so they have the same aligned values. *deliver* replaces
+    dispatching sdists, and downloads all sdists.
     """
 
     def resolve(requires: Sequence[str]) -> Mapping[str, Version]:
@@ -182,12 +212,11 @@ def _builds(
     waiting = [package for package in graph.packages if is_sdist(package)]
     seen = {(package.name, package.version) for package in waiting}
     while waiting:
-        folder.add([sdist.ready for sdist in waiting], graph.offer.upstream)
         for sdist in waiting:
             path = folder.root / folder.of(sdist.ready).path
             try:
                 versions = build_versions(static_requirements(path), resolve)
-                packages = graph_packages(graph.offer, target, versions)
+                packages = deliver(graph_packages(graph.offer, target, versions), graph.offer.upstream)
             except VariantError as error:
                 raise error.within(f"build requirements of {sdist.ready.file.filename}") from None
             needed |= {(package.name, package.version): package for package in packages}
