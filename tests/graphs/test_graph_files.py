@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from variant_backend.graphs.dependencies import dependencies_of
 from variant_backend.graphs.graph_files import best_file
 from variant_backend.graphs.requested_roots import extras_of
-from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
+from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
 from variant_backend.graphs.resolvers import Requested, resolved_by_uv
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
@@ -81,17 +81,9 @@ def test_uv_and_pip_install_the_file_that_a_graph_has(tmp_path: Path) -> None:
 
 def graph_of(folder: Path, *requirements: str, files: Sequence[Path] = ()) -> Graph:
     """Return the graph of requirements from a folder."""
-    requested, target = Requested(requirements, tuple(files)), running_target()
+    request = GraphRequest(Requested(requirements, tuple(files)), Wishes(), resolved_by_uv)
     with running_offer(Sources.of([str(folder)], []), Machine(), Policy()) as offer:
-        return resolved_graph(
-            offer,
-            Machine(),
-            Policy(),
-            target,
-            Wishes(),
-            lambda place: resolved_by_uv(requested, place, target),
-            requested.roots(),
-        )
+        return resolved_graph(offer, Machine(), Policy(), running_target(), request)
 
 
 def test_packages_have_their_dependencies_in_the_graph(tmp_path: Path) -> None:

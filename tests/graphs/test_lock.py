@@ -20,7 +20,7 @@ from variant_backend.errors import VariantError
 from variant_backend.formats.release import File
 from variant_backend.formats.toml_read import parse_toml, read_toml
 from variant_backend.graphs.lock_file import LockedMachine, TargetGraph, lock_output, upstream_file
-from variant_backend.graphs.resolution import GraphPackage, Wishes, resolved_graph
+from variant_backend.graphs.resolution import GraphPackage, GraphRequest, Wishes, resolved_graph
 from variant_backend.graphs.resolvers import Requested, resolved_by_uv
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
@@ -234,14 +234,8 @@ def graph_of(folder: Path, *requirements: str, python: str | None = None) -> Tar
     """Return the graph of a machine without GPU."""
     here, policy, target = machine("x86_64:v2"), Policy(), read_target(python, None)
     with running_offer(Sources.of([str(folder)], []), here, policy) as offer:
-        graph = resolved_graph(
-            offer,
-            here,
-            policy,
-            target,
-            Wishes(),
-            lambda place: resolved_by_uv(Requested(requirements), place, target),
-        )
+        request = GraphRequest(Requested(requirements), Wishes(), resolved_by_uv)
+        graph = resolved_graph(offer, here, policy, target, request)
     return TargetGraph(target, graph)
 
 

@@ -15,7 +15,7 @@ from packaging.tags import sys_tags
 from packaging.version import Version
 
 from variant_backend.errors import RequestError, VariantError
-from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
+from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
 from variant_backend.graphs.resolvers import Requested, ResolverName, resolver_named
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
@@ -64,17 +64,9 @@ def graph_of(
     """Return a graph through the offer of a folder or index."""
     here = machine(spec) if spec else Machine()
     sources = Sources.of([], [source]) if isinstance(source, str) else Sources.of([str(source)], [])
-    resolve = resolver_named(resolver)
+    request = GraphRequest(requested, Wishes(), resolver_named(resolver))
     with running_offer(sources, here, Policy()) as offer:
-        return resolved_graph(
-            offer,
-            here,
-            Policy(),
-            aim,
-            Wishes(),
-            lambda place: resolve(requested, place, aim),
-            requested.roots(),
-        )
+        return resolved_graph(offer, here, Policy(), aim, request)
 
 
 def pins(graph: Graph) -> Mapping[str, str]:

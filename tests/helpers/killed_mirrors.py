@@ -21,11 +21,11 @@ from pathlib import Path
 from packaging.version import Version
 
 from helpers.offers import machine
-from variant_backend.graphs.lock_file import TargetGraph
+from variant_backend.graphs.machine_graphs import machine_graphs
 from variant_backend.graphs.mirror import Mirror, prune
-from variant_backend.graphs.mirror_closure import mirrored_machines, target_graphs
+from variant_backend.graphs.mirror_closure import mirrored_machines
 from variant_backend.graphs.mirror_files import mirror_folder
-from variant_backend.graphs.resolution import Wishes
+from variant_backend.graphs.resolution import GraphRequest, Wishes
 from variant_backend.graphs.resolvers import Requested
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
@@ -54,9 +54,8 @@ def update(upstream: Path, folder: Path, state: int) -> None:
 
     sources = Sources.of([str(upstream)], [])
     with mirror_folder(folder) as opened, running_offer(sources, served[0].machine, policy) as offer:
-        graphs: Mapping[str, list[TargetGraph]] = target_graphs(
-            offer, served, [target], Wishes(), requested, resolver
-        )
+        request = GraphRequest(requested, Wishes(), resolver)
+        graphs = machine_graphs(offer, served, [target], request, lambda _: None)
         mirror = Mirror(opened, mirrored_machines(graphs, served, resolver, opened), {})
         mirror.download(offer.upstream, lambda _: None)
         prune(opened, mirror.publish().unneeded)

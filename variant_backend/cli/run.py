@@ -10,7 +10,6 @@ import click
 
 from ..errors import RequestError, VariantError
 from ..lowlevel.terminal import print_detail
-from ..variants.alignment import AlignedName
 from .command import Command, WrongUsage
 from .graph_options import assignment_option, wishes_options
 from .network_options import asking_keyring, keyring_provider_option
@@ -21,10 +20,10 @@ from .run_report import print_outcome, print_planned
 from .selection_options import this_machine_options
 
 if TYPE_CHECKING:
-    from ..graphs.resolution import AlignedOffer, Wishes
+    from ..graphs.resolution import AlignedMachine, AlignedOffer, Wishes
     from ..machine.support import Machine, Policy
     from ..running.command import ToolCommand
-    from ..running.started_tool import AlignedMachine, StartedTool
+    from ..running.started_tool import StartedTool
     from ..running.user_indexes import UserIndexes
     from ..selection.releases import Sources
     from ..serving.running_offer import RunningOffer
@@ -77,11 +76,12 @@ def run_command(
     pip, uv and tools that start them get their packages from an offer on this machine. It has the best wheels
     for this machine, from the user's own indexes. The exit code is that of COMMAND. It is experimental.
     """
+    from ..graphs.resolution import AlignedMachine
     from ..lowlevel.foreground import end_like
     from ..running.command import read_command
     from ..running.guard import check_start
     from ..running.run_sources import network_of
-    from ..running.started_tool import AlignedMachine, StartedTool
+    from ..running.started_tool import StartedTool
     from ..running.user_indexes import check_is_safe, user_indexes
     from ..serving.running_offer import running_offer
 
@@ -152,7 +152,7 @@ def _aligned(
     printer: Printer, started: StartedTool, offer: RunningOffer, machine: AlignedMachine
 ) -> AlignedOffer:
     """Return the offer in which the packages of a command agree, and print the values."""
-    from ..graphs.alignment_costs import cost_lines
+    from ..graphs.alignment_costs import alignment_lines
     from ..graphs.assignment_file import assignment_table
     from ..graphs.installed_values import exclusion_lines, staying
     from ..project.user_variables import labels_variable
@@ -161,11 +161,9 @@ def _aligned(
 
     aligned = offer_aligned_for(started, offer, machine, printer.warn)
     printer.common["assignment"] = assignment_table(aligned.alignment.assignment)
-    for axis, value in aligned.alignment.assignment.items():
-        printer.say(f"aligned: {AlignedName(*axis)} :: {value}")
     served = aligned.offer.site.served(aligned.offer.place.profile)
     installed = exclusion_lines(aligned.alignment, staying(served.machine, aligned.versions))
-    for line in [*installed, *cost_lines(aligned.alignment)]:
+    for line in [*alignment_lines(aligned.alignment), *installed]:
         printer.say(line)
     environments = environments_of(destination(started.command, started.environ, started.folder))
     if labels := labels_of_graph(aligned, environments):

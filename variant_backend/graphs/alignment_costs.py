@@ -12,6 +12,12 @@ _MOST_PARTS = 3
 _MOST_LINES = 8
 
 
+def alignment_lines(alignment: GraphAlignment) -> tuple[str, ...]:
+    """Return a line for each aligned value, and those about its costs."""
+    values = (f"aligned: {axis_words(axis)} :: {value}" for axis, value in alignment.assignment.items())
+    return (*values, *cost_lines(alignment))
+
+
 def cost_lines(alignment: GraphAlignment) -> tuple[str, ...]:
     """Return a line for each feature whose value has a cost, and for the packages that fall back.
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, RequestError, VariantError, problems_of, shortened
+from ..errors import Problem, VariantError, problems_of, shortened
 from ..formats.release import Candidate
 from ..selection.target import Target
 from ..serving.environments import Fit, Slot, name_of_target
-from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
-from ..serving.running_offer import RunningOffer
 from ..serving.site import Served
 from .build_requirements import build_versions, static_requirements
 from .delivered_wheels import delivered_wheel, with_delivered_wheel
 from .lock_file import TargetGraph, lock_name
-from .machine_graphs import machine_graphs
 from .mirror_files import MirrorFolder
-from .resolution import Graph, GraphPackage, Wishes, graph_packages
+from .resolution import Graph, GraphPackage, graph_packages
 from .resolvers import Requested, Resolver
 
 if TYPE_CHECKING:
@@ -88,38 +85,6 @@ def _fit(ready: Prepared, slot: Slot) -> Fit | None:
 def is_sdist(package: GraphPackage) -> bool:
     """Return whether a package must be built."""
     return Candidate.of(package.ready.file) is None
-
-
-def target_graphs(
-    offer: RunningOffer,
-    machines: Iterable[Served],
-    targets: Sequence[Target],
-    wishes: Wishes,
-    requested: Requested,
-    resolver: Resolver,
-    begin: Callable[[str], object] = lambda _: None,
-) -> dict[str, list[TargetGraph]]:
-    """Return the graphs of each machine by its name, one for each target, as `machine_graphs` does."""
-    machines, roots = [*machines], requested.roots()
-    graphs: dict[str, list[TargetGraph]] = {served.name: [] for served in machines}
-    errors: list[VariantError] = []
-    for target in targets:
-
-        def resolve(place: OfferPlace, target: Target = target) -> Mapping[str, Version]:
-            return resolver(requested, place, target)
-
-        try:
-            known = machine_graphs(offer, machines, target, wishes, resolve, roots, begin=begin)
-        except RequestError:
-            raise
-        except VariantError as error:
-            errors.append(error.within(f"Python {target.python}"))
-            continue
-        for name, graph in known.items():
-            graphs[name].append(TargetGraph(target, graph))
-    if errors:
-        raise VariantError(*problems_of(errors))
-    return graphs
 
 
 def mirrored_machines(

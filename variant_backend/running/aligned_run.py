@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import Problem, VariantError
 from ..graphs.aligned_names import project_releases, unknown_aligned_names
 from ..graphs.installed_values import staying, with_installed
-from ..graphs.resolution import AlignedOffer, aligned_offer
+from ..graphs.resolution import AlignedMachine, AlignedOffer, aligned_offer
 from ..lowlevel.processes import temporary_folder
 from ..machine.support import Machine
 from ..serving.environments import Environments
@@ -25,7 +25,7 @@ from .guard import pins
 from .named_packages import named_requirements
 from .site_packages import InstalledBefore, installed_before
 from .stale_wheels import replacing_all
-from .started_tool import AlignedMachine, StartedTool
+from .started_tool import StartedTool
 from .through_offer import offer_environ
 from .tool_variables import ToolFiles
 
@@ -72,7 +72,7 @@ def offer_aligned_for(
     with temporary_folder() as temporary:
         resolve = _DryRuns(tool, offer, ToolFiles.below(temporary))
         try:
-            aligned = aligned_offer(offer, machine, here.policy, environments, here.wishes, resolve)
+            aligned = aligned_offer(offer, here._replace(machine=machine), environments, resolve)
         except VariantError as error:
             if not resolve.code:
                 raise
