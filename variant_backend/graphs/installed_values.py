@@ -60,12 +60,9 @@ def _narrowed(axis: Axis, used: Sequence[str], supported: Sequence[str], machine
 
 def _variants(axis: Axis, machine: Machine) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield name with version and values of each installed variant that has a feature."""
-    namespace, feature = axis
     for installed in machine.installed:
-        inspection = installed.inspection
-        values = inspection.variant.to_dict().get(namespace, {}).get(feature) if inspection.variant else None
-        if values:
-            yield f"{inspection.name} {inspection.version}", values
+        if values := installed.values.get(axis):
+            yield f"{installed.inspection.name} {installed.inspection.version}", values
 
 
 def _against(axis: Axis, value: str, machine: Machine) -> Iterator[tuple[str, str]]:

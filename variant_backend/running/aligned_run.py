@@ -89,8 +89,7 @@ def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[Alig
 
     A command that has nothing to install has none: it may be repeated.
     """
-    variants = (known.inspection.variant for known in machine.installed)
-    installed = {prop.key for variant in variants if variant for prop in variant.properties}
+    installed = {axis for known in machine.installed for axis in known.values}
     unknown = [name for name in names if not any(map(name.covers, installed))]
     releases = project_releases(aligned.offer.upstream, aligned.versions)
     return unknown_aligned_names(unknown, releases) if aligned.versions else []
