@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,10 +82,8 @@ def run_command(
     from ..lowlevel.foreground import end_like
     from ..running.command import read_command
     from ..running.guard import check_start
-    from ..running.run_sources import network_of
     from ..running.started_tool import StartedTool
     from ..running.user_indexes import check_is_safe, user_indexes
-    from ..serving.running_offer import running_offer
 
     if printer.as_json and not plans:
         raise click.UsageError("--json is only for --dry-run; add --dry-run")
@@ -94,14 +94,10 @@ def run_command(
     sources = _sources(printer, user, find_links, index_url)
     if not allow_insecure:
         check_is_safe(sources.index_urls, user.trusted_hosts)
-    provider = keyring_provider or ("subprocess" if user.uses_keyring else configuration().keyring_provider)
-    with (
-        asking_keyring(provider, sources.index_urls),
-        network_of(user),
-        running_offer(sources, machine, policy) as offer,
-    ):
+    here = AlignedMachine(machine, policy, wishes)
+    with _offer(user, sources, here, keyring_provider) as offer:
         started = StartedTool(tool, user, os.environ, Path.cwd(), reinstall)
-        code = _in_offer(printer, started, offer, AlignedMachine(machine, policy, wishes), plans=plans)
+        code = _in_offer(printer, started, offer, here, plans=plans)
     if not printer.as_json:  # a JSON object is printed at the end
         click.get_current_context().exit(end_like(code))
 
@@ -113,7 +109,7 @@ def _with_assignment(
 
     Raises RequestError if the command cannot be aligned, and UsageError for two assignments.
     """
-    from ..graphs.assignment_file import check_assignment, read_assignment
+    from ..graphs.assignment_file import read_assignment_for
     from ..running.dry_resolution import check_can_align
 
     if wishes.align:
@@ -122,12 +118,24 @@ def _with_assignment(
         check_can_align(tool)
     if path is None:
         return policy
-    assignment = read_assignment(path)
-    try:
-        check_assignment(assignment, machine, policy, "this machine")
-    except RequestError as error:
-        raise error.within(path) from None
-    return policy._replace(assignment=assignment)
+    return policy._replace(assignment=read_assignment_for("this machine", machine, policy, path))
+
+
+@contextmanager
+def _offer(
+    user: UserIndexes, sources: Sources, here: AlignedMachine, keyring_provider: str | None
+) -> Iterator[RunningOffer]:
+    """Serve the offer of some sources, which gets them as the user's own tools do."""
+    from ..running.run_sources import network_of
+    from ..serving.running_offer import running_offer
+
+    provider = keyring_provider or ("subprocess" if user.uses_keyring else configuration().keyring_provider)
+    with (
+        asking_keyring(provider, sources.index_urls),
+        network_of(user),
+        running_offer(sources, here.machine, here.policy) as offer,
+    ):
+        yield offer
 
 
 def _in_offer(
