@@ -23,8 +23,9 @@ from helpers.index_servers import INDEX_SERVERS
 from helpers.offers import machine
 from helpers.programs import SCRIPTS, run
 
+from variant_backend.graphs.requested_roots import Requested
 from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
+from variant_backend.graphs.resolvers import resolved_by_uv
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -52,7 +53,7 @@ def aligned_graph(folder: Path, name: str, roots: Sequence[str] = CONFLICT_ROOTS
             policy,
             target,
             WISHES,
-            lambda place: resolved_by_uv(Requested(tuple(roots)), place, target),
+            lambda place: resolved_by_uv(Requested.of(tuple(roots)), place, target),
         )
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
+# A graph without packages, for people.
+NO_PACKAGES = "no requirement is for this environment, so there are no packages"
+
 prefer_option = click.option(
     "--prefer",
     type=click.Choice(["most", "best"]),
@@ -67,7 +70,7 @@ assignment_option = click.option(
 def requested_options(command: _Function) -> Callable[..., object]:
     """Add REQUIREMENT, ``-r`` and ``-c``; the command gets ``requested``, a `Requested`.
 
-    REQUIREMENT may end with ``#LABEL``.
+    Requirements may end with ``#LABEL``, also in files.
     """
 
     @functools.wraps(command)
@@ -78,12 +81,11 @@ def requested_options(command: _Function) -> Callable[..., object]:
         constraints: tuple[Path, ...],
         **kwargs: Any,
     ) -> object:
-        from ..graphs.resolvers import Requested
+        from ..graphs.requested_roots import Requested
 
         if not requirements and not files:
             raise click.UsageError("missing requirement; name packages, or files with --requirement FILE")
-        texts, labels = _without_labels(requirements)
-        return command(*args, requested=Requested(texts, files, constraints, labels), **kwargs)
+        return command(*args, requested=Requested.of(requirements, files, constraints), **kwargs)
 
     return _with_requirements(with_requested)
 
@@ -115,20 +117,6 @@ def _with_requirements(function: Callable[..., object]) -> Callable[..., object]
     for option in reversed(_REQUESTED):
         function = option(function)
     return click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]...")(function)
-
-
-def _without_labels(requirements: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return requirements without their labels, and these labels by normalized name; raises WrongValue."""
-    from ..variants.joined_requests import JoinedRequests
-
-    labelled = [text for text in requirements if "#" in text and "://" not in text]
-    requests = dict(zip(labelled, _read_requests(labelled), strict=True))
-    try:
-        labels = JoinedRequests(tuple(requests.values())).labels()
-    except VariantError as error:
-        raise WrongValue(error.lines(), "REQUIREMENT") from None
-    texts = (requests[text].requirement if text in requests else text for text in requirements)
-    return tuple(texts), labels
 
 
 def _read_requests(texts: Sequence[str]) -> list[PackageRequest]:

@@ -13,7 +13,7 @@ from ..errors import Problem
 from ..lowlevel.terminal import print_message, table, width
 from .command import Command
 from .fetch import warn_of_plain_http
-from .graph_options import requested_options, resolver_option, wishes_options
+from .graph_options import NO_PACKAGES, requested_options, resolver_option, wishes_options
 from .machine_options import machines_option
 from .options import force_option, output_option
 from .output import Printer, status_line
@@ -23,8 +23,9 @@ from .served_machines import check_upstream, served_machines
 
 if TYPE_CHECKING:
     from ..formats.machine_spec import MachineSpec
+    from ..graphs.requested_roots import Requested
     from ..graphs.resolution import Graph, Wishes
-    from ..graphs.resolvers import Requested, Resolver
+    from ..graphs.resolvers import Resolver
     from ..lowlevel.file_set import Output
     from ..selection.releases import Sources
     from ..selection.target import Target
@@ -84,7 +85,7 @@ def lock_command(
     sources = or_configured(sources)
     check_upstream(sources, allow_insecure=True)
     warn_of_plain_http(printer, sources.index_urls)
-    served = served_machines(machines, requested.labels)
+    served = served_machines(machines)
     graphs, outputs = _locked(
         sources, served, machines, target, wishes, requested, resolver, output, force=force
     )
@@ -134,8 +135,8 @@ def _locked(
             served.values(),
             target,
             wishes,
-            lambda place: resolver(requested, place, target),
-            requested.roots(),
+            requested,
+            resolver,
             begin=lambda name: show(f"resolving for {name}"),
         )
         outputs = {}
@@ -154,6 +155,8 @@ def _report(printer: Printer, graphs: Mapping[str, Graph]) -> None:
     from ..variants.alignment import AlignedName
 
     for name, graph in graphs.items():
+        if not graph.packages:
+            printer.warn(f"{name}: {NO_PACKAGES}")
         for axis, value in graph.alignment.assignment.items():
             printer.say(f"{name}: aligned: {AlignedName(*axis)} :: {value}")
         for text in graph.lines:

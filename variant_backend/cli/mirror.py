@@ -12,7 +12,7 @@ import click
 from ..errors import Problem, RequestError
 from .command import Command
 from .fetch import warn_of_plain_http
-from .graph_options import requested_options, resolver_option, wishes_options
+from .graph_options import NO_PACKAGES, requested_options, resolver_option, wishes_options
 from .machine_options import machines_option
 from .options import output_option
 from .output import Printer, Progress, status_line
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from ..graphs.mirror import Mirror, MirrorResult
     from ..graphs.mirror_closure import MirroredMachine, MirroredTarget
     from ..graphs.mirror_files import MirrorFolder
+    from ..graphs.requested_roots import Requested
     from ..graphs.resolution import GraphPackage, Wishes
-    from ..graphs.resolvers import Requested, Resolver
+    from ..graphs.resolvers import Resolver
     from ..selection.releases import Sources
     from ..selection.target import Target
     from ..serving.running_offer import RunningOffer
@@ -91,7 +92,7 @@ def mirror_command(
     check_upstream(sources, allow_insecure=True)
     warn_of_plain_http(printer, sources.index_urls)
     _check_machines(machines)
-    served = served_machines(machines, requested.labels)
+    served = served_machines(machines)
     targets = [read_target(python, platform) for python in dict.fromkeys(pythons) or [None]]
     first = next(iter(served.values()))
     with (
@@ -100,11 +101,7 @@ def mirror_command(
         running_offer(sources, first.machine, first.policy) as offer,
     ):
         mirror = _resolved(folder, offer, served, machines, targets, wishes, requested, resolver)
-        for machine in mirror.machines:
-            for line in machine.lines:
-                printer.say(f"{machine.name}: {line}")
-            for problem in machine.conflicts():
-                printer.warn(problem)
+        _say_about_graphs(printer, mirror)
         with Progress(size=mirror.missing_size()) as progress:
             mirror.download(offer.upstream, progress.advance)
         result = mirror.publish()
@@ -154,6 +151,17 @@ def _saying_how_to_continue(printer: Printer, output: Path) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit):
         printer.say(f"{output}: downloaded files are kept; run the same command again to continue")
         raise
+
+
+def _say_about_graphs(printer: Printer, mirror: Mirror) -> None:
+    """Print what a person should know about the graphs, before their files are downloaded."""
+    for machine in mirror.machines:
+        if not machine.packages:
+            printer.warn(f"{machine.name}: {NO_PACKAGES}")
+        for line in machine.lines:
+            printer.say(f"{machine.name}: {line}")
+        for problem in machine.conflicts():
+            printer.warn(problem)
 
 
 def _report(printer: Printer, mirror: Mirror, result: MirrorResult, *, pruned: bool) -> None:

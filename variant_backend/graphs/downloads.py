@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..formats.release import Candidate, Release
-from ..lowlevel.processes import temporary_folder
 from ..machine.support import Machine, Policy
 from ..selection.releases import Sources
 from ..selection.resolve import Pick, SdistPick, check_filename
@@ -16,8 +15,9 @@ from ..variants.joined_requests import JoinedRequests
 from ..variants.namespace_support import Support
 from .aligned_names import check_aligned_names
 from .requested import AlignedPicks
+from .requested_roots import Requested
 from .resolution import Graph, GraphPackage, Wishes, resolved_graph
-from .resolvers import Requested, Resolver
+from .resolvers import Resolver
 from .wanted_labels import check_wanted_labels
 
 
@@ -62,13 +62,11 @@ def graph_picks(
 ) -> AlignedPicks:
     """Return the files of the whole graph of some requests; raises VariantError if there is none."""
     policy = policy._replace(labels=joined.labels(), align=())
-    with running_offer(sources, machine, policy) as offer, temporary_folder() as folder:
+    roots = Requested.of(request.requirement for request in joined.requests).roots
+    constraints = Requested.of(constraint.requirement for constraint in joined.constraints).roots
+    requested = Requested((*roots, *(one._replace(is_constraint=True) for one in constraints)))
+    with running_offer(sources, machine, policy) as offer:
         check_wanted_labels(policy, offer.upstream)
-        constraints = folder / "constraints.txt"
-        lines = "".join(f"{constraint.requirement}\n" for constraint in joined.constraints)
-        constraints.write_text(lines, encoding="utf-8")
-        texts = tuple(request.requirement for request in joined.requests)
-        requested = Requested(texts, (), (constraints,))
         graph = resolved_graph(
             offer,
             machine,
@@ -76,7 +74,7 @@ def graph_picks(
             target,
             wishes,
             lambda place: resolver(requested, place, target),
-            requested.roots(),
+            requested.roots,
         )
         check_aligned_names(wishes.align, [graph])
         return AlignedPicks(tuple(downloads_of(graph)), (), graph.alignment)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from ..errors import RequestError, VariantError, problems_of
 from ..selection.target import Target
 from ..serving.running_offer import RunningOffer
 from ..serving.site import Served
 from .aligned_names import check_aligned_names
-from .requested_roots import RootRequirement
-from .resolution import Graph, Resolve, Wishes, resolved_graph
+from .requested_roots import Requested
+from .resolution import Graph, Wishes, resolved_graph
+from .resolvers import Resolver
 from .wanted_labels import check_wanted_labels
 
 
@@ -19,8 +20,8 @@ def machine_graphs(
     machines: Iterable[Served],
     target: Target,
     wishes: Wishes,
-    resolve: Resolve,
-    roots: Sequence[RootRequirement],
+    requested: Requested,
+    resolver: Resolver,
     *,
     begin: Callable[[str], object] = lambda _: None,
 ) -> dict[str, Graph]:
@@ -29,14 +30,22 @@ def machine_graphs(
     Raises VariantError with the errors of all machines, whose places name the machine; RequestError for
     requirements that no machine can have, and for unknown labels and names to align.
     """
+    labels = requested.labels(target)
     graphs: dict[str, Graph] = {}
     errors: list[VariantError] = []
     for served in machines:
-        check_wanted_labels(served.policy, offer.upstream)
+        policy = served.policy._replace(labels=labels)
+        check_wanted_labels(policy, offer.upstream)
         begin(served.name)
         try:
             graphs[served.name] = resolved_graph(
-                offer, served.machine, served.policy, target, wishes, resolve, roots
+                offer,
+                served.machine,
+                policy,
+                target,
+                wishes,
+                lambda place: resolver(requested, place, target),
+                requested.roots,
             )
         except RequestError:
             raise

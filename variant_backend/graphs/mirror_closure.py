@@ -9,7 +9,6 @@ from ..errors import Problem, RequestError, VariantError, problems_of, shortened
 from ..formats.release import Candidate
 from ..selection.target import Target
 from ..serving.environments import Fit, Slot, name_of_target
-from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from ..serving.site import Served
@@ -18,8 +17,9 @@ from .delivered_wheels import delivered_wheel, with_delivered_wheel
 from .lock_file import TargetGraph, lock_name
 from .machine_graphs import machine_graphs
 from .mirror_files import MirrorFolder
+from .requested_roots import Requested
 from .resolution import Graph, GraphPackage, Wishes, graph_packages
-from .resolvers import Requested, Resolver
+from .resolvers import Resolver
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -100,16 +100,12 @@ def target_graphs(
     begin: Callable[[str], object] = lambda _: None,
 ) -> dict[str, list[TargetGraph]]:
     """Return the graphs of each machine by its name, one for each target, as `machine_graphs` does."""
-    machines, roots = [*machines], requested.roots()
+    machines = [*machines]
     graphs: dict[str, list[TargetGraph]] = {served.name: [] for served in machines}
     errors: list[VariantError] = []
     for target in targets:
-
-        def resolve(place: OfferPlace, target: Target = target) -> Mapping[str, Version]:
-            return resolver(requested, place, target)
-
         try:
-            known = machine_graphs(offer, machines, target, wishes, resolve, roots, begin=begin)
+            known = machine_graphs(offer, machines, target, wishes, requested, resolver, begin=begin)
         except RequestError:
             raise
         except VariantError as error:
@@ -140,7 +136,7 @@ def mirrored_machines(
     for served in machines:
         begin(served.name)
         try:
-            delivered = [_with_delivered(one, served, folder) for one in graphs[served.name]]
+            delivered = [_with_delivered(one, folder) for one in graphs[served.name]]
             targets = (MirroredTarget(one, _builds(*one, resolver, folder)) for one in delivered)
             mirrored.append(MirroredMachine(served.name, tuple(targets)))
         except VariantError as error:
@@ -150,18 +146,18 @@ def mirrored_machines(
     return mirrored
 
 
-def _with_delivered(resolved: TargetGraph, served: Served, folder: MirrorFolder) -> TargetGraph:
+def _with_delivered(resolved: TargetGraph, folder: MirrorFolder) -> TargetGraph:
     """Return a graph with the wheels that its dispatching sdists deliver; raises VariantError."""
     target, graph = resolved
     upstream, names = graph.offer.upstream, {package.name for package in graph.packages}
-    policy = served.policy._replace(assignment=graph.alignment.assignment)
+    served = graph.offer.site.served(graph.offer.place.profile)
     sdists = [package.ready for package in graph.packages if is_sdist(package)]
     folder.add(sdists, upstream)
     packages: list[GraphPackage] = []
     for package in graph.packages:
         if is_sdist(package):
             path = folder.root / folder.of(package.ready).path
-            if ready := delivered_wheel(path, served.machine, policy, target, upstream):
+            if ready := delivered_wheel(path, served.machine, served.policy, target, upstream):
                 package = with_delivered_wheel(package, ready, names, target, upstream)
         packages.append(package)
     return TargetGraph(target, graph._replace(packages=tuple(packages)))
@@ -176,7 +172,7 @@ def _builds(
     """
 
     def resolve(requires: Sequence[str]) -> Mapping[str, Version]:
-        return resolver(Requested(tuple(requires)), graph.offer.place, target)
+        return resolver(Requested.of(requires), graph.offer.place, target)
 
     needed: dict[tuple[str, Version], GraphPackage] = {}
     waiting = [package for package in graph.packages if is_sdist(package)]

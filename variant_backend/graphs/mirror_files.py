@@ -89,7 +89,7 @@ class MirrorFolder:
             self.manifest = manifest
 
     def _existing(self, ready: Prepared) -> str | None:
-        """Return the path of a file that is there and has the right content, None if there is none."""
+        """Return the path of an existing file with the right content, None if there is none."""
         digest = sha256_of(ready.file.hashes)
         for path, known in self._places(ready, digest):
             with suppress(VariantError):
