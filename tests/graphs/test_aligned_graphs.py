@@ -23,8 +23,9 @@ from helpers.index_servers import INDEX_SERVERS
 from helpers.offers import machine
 from helpers.programs import SCRIPTS, run
 
+from variant_backend.graphs.requested_roots import Requested
 from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
+from variant_backend.graphs.resolvers import resolved_by_uv
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -46,7 +47,7 @@ def aligned_graph(folder: Path, name: str, roots: Sequence[str] = CONFLICT_ROOTS
     """Resolve the graph of a machine with uv."""
     here, policy, target = machine(MACHINES[name]), Policy(), running_target()
     with running_offer(Sources.of([str(folder)], []), here, policy) as offer:
-        request = GraphRequest(Requested(tuple(roots)), WISHES, resolved_by_uv)
+        request = GraphRequest(Requested.of(tuple(roots)), WISHES, resolved_by_uv)
         return resolved_graph(offer, here, policy, target, request)
 
 

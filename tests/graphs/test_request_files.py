@@ -58,7 +58,7 @@ def test_each_unsupported_line_is_an_error_with_its_place(tmp_path: Path) -> Non
         "-e .": "unsupported option -e; remove it",
         "demo==1 --hash=sha256:00": "unsupported option --hash; remove it; the hashes of the index are",
         "demo @ https://user:secret@host/demo.zip": "expected a requirement, got a URL; write",
-        "-r https://host/r.txt": "expected a file, got a URL; download it, and name the file",
+        "-r https://host/r.txt": "-r https://host/r.txt: expected a file, got a URL; download it, and",
         "-r missing.txt": f"{tmp_path / 'missing.txt'}: No such file or directory",
         "demo#A": "'demo#A': label 'A': character 'A'",
     }

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from helpers.ecosystem import MadeRelease, write_releases
 from helpers.offers import machine
+from variant_backend.graphs.requested_roots import Requested
 from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
+from variant_backend.graphs.resolvers import resolved_by_uv
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -38,7 +39,7 @@ def graph_in(
     ):
         listed = Path(scratch, "constraints.txt")
         listed.write_text("\n".join(constraints))
-        requested = Requested(tuple(requirements), constraints=(listed,))
+        requested = Requested.of(tuple(requirements), constraints=(listed,))
         return resolved_graph(offer, on, policy, target, GraphRequest(requested, wishes, resolved_by_uv))
 
 

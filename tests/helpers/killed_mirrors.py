@@ -25,8 +25,8 @@ from variant_backend.graphs.machine_graphs import machine_graphs
 from variant_backend.graphs.mirror import Mirror, prune
 from variant_backend.graphs.mirror_closure import mirrored_machines
 from variant_backend.graphs.mirror_files import mirror_folder
+from variant_backend.graphs.requested_roots import Requested
 from variant_backend.graphs.resolution import GraphRequest, Wishes
-from variant_backend.graphs.resolvers import Requested
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -47,7 +47,7 @@ def update(upstream: Path, folder: Path, state: int) -> None:
     target, policy = running_target(), Policy()
     served = [Served(name, machine(spec), policy) for name, spec in _MACHINES.items()]
     versions = {name: Version(text) for name, text in _STATES[state].items()}
-    requested = Requested(tuple(f"{name}=={version}" for name, version in versions.items()))
+    requested = Requested.of(tuple(f"{name}=={version}" for name, version in versions.items()))
 
     def resolver(*_: object) -> Mapping[str, Version]:
         return versions

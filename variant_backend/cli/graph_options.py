@@ -16,14 +16,18 @@ from .options import PATH, align_option
 if TYPE_CHECKING:
     from ..graphs.assignment import Preference
     from ..graphs.request_files import RequestLists
+    from ..graphs.requested_roots import Requested
     from ..graphs.resolution import Wishes
-    from ..graphs.resolvers import Requested, Resolver, ResolverName
+    from ..graphs.resolvers import Resolver, ResolverName
     from ..variants.alignment import AlignedName
     from ..variants.requirements import PackageRequest
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _Texts: TypeAlias = tuple[str, ...]
 _Paths: TypeAlias = tuple[Path, ...]
+
+# A graph without packages, for people.
+NO_PACKAGES = "no requirement is for this environment, so there are no packages"
 
 prefer_option = click.option(
     "--prefer",
@@ -64,7 +68,8 @@ assignment_option = click.option(
 def graph_options(command: _Function) -> Callable[..., object]:
     """Add REQUIREMENT, ``-r``, ``-c``, ``--align``, ``--prefer`` and ``--resolver``.
 
-    The command gets ``request``, a `GraphRequest`. REQUIREMENT may end with ``#LABEL``.
+    The command gets ``request``, a `GraphRequest`. Requirements may end with ``#LABEL``, also in
+    files.
     """
 
     @functools.wraps(command)
@@ -105,12 +110,11 @@ def _requirements(
 
 
 def _requested(requirements: _Texts, files: _Paths, constraints: _Paths) -> Requested:
-    from ..graphs.resolvers import Requested
+    from ..graphs.requested_roots import Requested
 
     if not requirements and not files:
         raise click.UsageError("missing requirement; name packages, or files with --requirement FILE")
-    texts, labels = _without_labels(requirements)
-    return Requested(texts, files, constraints, labels)
+    return Requested.of(requirements, files, constraints)
 
 
 def _requests(requirements: _Texts, files: _Paths, constraints: _Paths) -> RequestLists:
@@ -119,20 +123,6 @@ def _requests(requirements: _Texts, files: _Paths, constraints: _Paths) -> Reque
     named = _read_requests(requirements)
     read = read_request_files(files, constraints)
     return read._replace(requests=(*named, *read.requests))
-
-
-def _without_labels(requirements: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return requirements without their labels, and these labels by normalized name; raises WrongValue."""
-    from ..variants.joined_requests import JoinedRequests
-
-    labelled = [text for text in requirements if "#" in text and "://" not in text]
-    requests = dict(zip(labelled, _read_requests(labelled), strict=True))
-    try:
-        labels = JoinedRequests(tuple(requests.values())).labels()
-    except VariantError as error:
-        raise WrongValue(error.lines(), "REQUIREMENT") from None
-    texts = (requests[text].requirement if text in requests else text for text in requirements)
-    return tuple(texts), labels
 
 
 def _read_requests(texts: Sequence[str]) -> list[PackageRequest]:

@@ -12,7 +12,7 @@ import click
 from ..errors import Problem
 from ..lowlevel.terminal import print_message, table, width
 from .command import Command
-from .graph_options import graph_options
+from .graph_options import NO_PACKAGES, graph_options
 from .machine_options import machines_option, specs_of
 from .options import force_option, output_option
 from .output import Printer, status_line
@@ -76,7 +76,7 @@ def lock_command(
 
     sources = graph_sources(printer, sources, machines, platform)
     target = read_target(python, platform)
-    served = served_machines(machines, request.requested.labels)
+    served = served_machines(machines)
     with offer_of(sources, served) as offer:
         graphs = _resolved(offer, [*served.values()], target, request)
         outputs = _lock_files(graphs, specs_of(machines), output, force=force)
@@ -126,6 +126,8 @@ def _report(printer: Printer, graphs: Mapping[str, Graph]) -> None:
     from ..project.user_variables import labels_variable
 
     for name, graph in graphs.items():
+        if not graph.packages:
+            printer.warn(f"{name}: {NO_PACKAGES}")
         for text in graph.lines:
             printer.say(f"{name}: {text}")
         if graph.alignment.assignment and (labels := graph.labels):

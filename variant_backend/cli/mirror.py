@@ -11,7 +11,7 @@ import click
 
 from ..errors import Problem, RequestError
 from .command import Command
-from .graph_options import graph_options
+from .graph_options import NO_PACKAGES, graph_options
 from .machine_options import machines_option, specs_of
 from .options import output_option
 from .output import Printer, Progress, status_line
@@ -81,7 +81,7 @@ def mirror_command(
 
     sources = graph_sources(printer, sources, machines, platform)
     _check_machines(machines)
-    served = served_machines(machines, request.requested.labels)
+    served = served_machines(machines)
     targets = [read_target(python, platform) for python in dict.fromkeys(pythons) or [None]]
     with (
         mirror_folder(output) as folder,
@@ -123,6 +123,8 @@ def _resolved(
 def _print_machines(printer: Printer, machines: Iterable[MirroredMachine]) -> None:
     """Print what a person should know about the graphs of machines."""
     for machine in machines:
+        if not machine.packages:
+            printer.warn(f"{machine.name}: {NO_PACKAGES}")
         for line in machine.lines:
             printer.say(f"{machine.name}: {line}")
         for problem in machine.conflicts():

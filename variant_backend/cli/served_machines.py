@@ -64,11 +64,10 @@ def offer_of(sources: Sources, machines: Mapping[str, Served]) -> AbstractContex
     return running_offer(sources, first.machine, first.policy)
 
 
-def served_machines(machines: Sequence[MachineSpec], labels: Mapping[str, str] = {}) -> Mapping[str, Served]:
+def served_machines(machines: Sequence[MachineSpec]) -> Mapping[str, Served]:
     """Return the machines by their names, by default this machine, and say which policy is in force.
 
-    *labels* are the labels that the user wants, by normalized name of the package. Raises VariantError;
-    RequestError for unusable names.
+    Raises VariantError; RequestError for unusable names.
     """
     from ..serving.site import Served
 
@@ -76,7 +75,7 @@ def served_machines(machines: Sequence[MachineSpec], labels: Mapping[str, str] =
         raise UnknownNameError(*configuration().warnings)
     used = ("devices",) if machines else ("machine", "detect", "devices")
     say_policy([*configuration().settings(*used), *configuration().effects()])
-    policy = _policy(is_here=not machines)._replace(labels=labels)
+    policy = _policy(is_here=not machines)
     if not machines:
         return {_HERE: Served(_HERE, _machine(_hardware_here(), configuration().undetected), policy)}
     for machine in machines:

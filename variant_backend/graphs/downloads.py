@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..formats.release import Candidate, Release
-from ..lowlevel.processes import temporary_folder
 from ..selection.releases import Sources
 from ..selection.resolve import Pick, SdistPick, check_filename
 from ..selection.target import Target
@@ -15,8 +14,9 @@ from ..variants.joined_requests import JoinedRequests
 from ..variants.namespace_support import Support
 from .aligned_names import check_aligned_names
 from .requested import AlignedPicks
+from .requested_roots import Requested
 from .resolution import AlignedMachine, Graph, GraphPackage, GraphRequest, resolved_graph
-from .resolvers import Requested, Resolver
+from .resolvers import Resolver
 from .wanted_labels import check_wanted_labels
 
 
@@ -59,13 +59,12 @@ def graph_picks(
 ) -> AlignedPicks:
     """Return the files of the whole graph of some requests; raises VariantError if there is none."""
     policy = here.policy._replace(labels=joined.labels(), align=())
-    with running_offer(sources, here.machine, policy) as offer, temporary_folder() as folder:
+    roots = Requested.of(request.requirement for request in joined.requests).roots
+    constraints = Requested.of(constraint.requirement for constraint in joined.constraints).roots
+    requested = Requested((*roots, *(one._replace(is_constraint=True) for one in constraints)))
+    request = GraphRequest(requested, here.wishes, resolver)
+    with running_offer(sources, here.machine, policy) as offer:
         check_wanted_labels(policy, offer.upstream)
-        constraints = folder / "constraints.txt"
-        lines = "".join(f"{constraint.requirement}\n" for constraint in joined.constraints)
-        constraints.write_text(lines, encoding="utf-8")
-        texts = tuple(request.requirement for request in joined.requests)
-        request = GraphRequest(Requested(texts, (), (constraints,)), here.wishes, resolver)
         graph = resolved_graph(offer, here.machine, policy, target, request)
         check_aligned_names(here.wishes.align, [graph])
         return AlignedPicks(tuple(downloads_of(graph)), (), graph.alignment)

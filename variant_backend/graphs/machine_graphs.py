@@ -30,11 +30,12 @@ def machine_graphs(
     graphs: dict[str, list[TargetGraph]] = {served.name: [] for served in machines}
     errors: list[VariantError] = []
     for served in machines:
-        check_wanted_labels(served.policy, offer.upstream)
         for target in targets:
+            policy = served.policy._replace(labels=request.requested.labels(target))
+            check_wanted_labels(policy, offer.upstream)
             begin(served.name)
             try:
-                graph = resolved_graph(offer, served.machine, served.policy, target, request)
+                graph = resolved_graph(offer, served.machine, policy, target, request)
                 graphs[served.name].append(TargetGraph(target, graph))
             except RequestError:
                 raise

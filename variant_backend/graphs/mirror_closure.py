@@ -15,8 +15,9 @@ from .build_requirements import build_versions, static_requirements
 from .delivered_wheels import delivered_wheel, with_delivered_wheel
 from .lock_file import TargetGraph, lock_name
 from .mirror_files import MirrorFolder
+from .requested_roots import Requested
 from .resolution import Graph, GraphPackage, graph_packages
-from .resolvers import Requested, Resolver
+from .resolvers import Resolver
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -105,7 +106,7 @@ def mirrored_machines(
     for served in machines:
         begin(served.name)
         try:
-            delivered = [_with_delivered(one, served, folder) for one in graphs[served.name]]
+            delivered = [_with_delivered(one, folder) for one in graphs[served.name]]
             targets = (MirroredTarget(one, _builds(*one, resolver, folder)) for one in delivered)
             mirrored.append(MirroredMachine(served.name, tuple(targets)))
         except VariantError as error:
@@ -115,18 +116,18 @@ def mirrored_machines(
     return mirrored
 
 
-def _with_delivered(resolved: TargetGraph, served: Served, folder: MirrorFolder) -> TargetGraph:
+def _with_delivered(resolved: TargetGraph, folder: MirrorFolder) -> TargetGraph:
     """Return a graph with the wheels that its dispatching sdists deliver; raises VariantError."""
     target, graph = resolved
     upstream, names = graph.offer.upstream, {package.name for package in graph.packages}
-    policy = served.policy._replace(assignment=graph.alignment.assignment)
+    served = graph.offer.site.served(graph.offer.place.profile)
     sdists = [package.ready for package in graph.packages if is_sdist(package)]
     folder.add(sdists, upstream)
     packages: list[GraphPackage] = []
     for package in graph.packages:
         if is_sdist(package):
             path = folder.root / folder.of(package.ready).path
-            if ready := delivered_wheel(path, served.machine, policy, target, upstream):
+            if ready := delivered_wheel(path, served.machine, served.policy, target, upstream):
                 package = with_delivered_wheel(package, ready, names, target, upstream)
         packages.append(package)
     return TargetGraph(target, graph._replace(packages=tuple(packages)))
@@ -141,7 +142,7 @@ def _builds(
     """
 
     def resolve(requires: Sequence[str]) -> Mapping[str, Version]:
-        return resolver(Requested(tuple(requires)), graph.offer.place, target)
+        return resolver(Requested.of(requires), graph.offer.place, target)
 
     needed: dict[tuple[str, Version], GraphPackage] = {}
     waiting = [package for package in graph.packages if is_sdist(package)]

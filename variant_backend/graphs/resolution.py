@@ -23,9 +23,9 @@ from .choices import GraphChoice, GraphChooser, newest_asked, with_state
 from .dependencies import dependencies_of, python_in, requirements_in
 from .graph_files import best_file, metadata_of_file
 from .packages import PackageReader, ProjectReader
-from .requested_roots import RootRequirement, extras_of, hash_of_none
+from .requested_roots import Requested, RootRequirement, extras_of, hash_of_none
 from .resolver_failures import explained_failure
-from .resolvers import RESOLVER, Requested, Resolver
+from .resolvers import RESOLVER, Resolver
 from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 if TYPE_CHECKING:
@@ -122,13 +122,12 @@ def resolved_graph(
     """Return the graph that a resolver makes for a machine.
 
     It has the extras of the user's requirements, and their hashes are those of its files. Raises VariantError
-    as `aligned_offer` does, and RequestError for requirements that the offer cannot have.
+    as `aligned_offer` does.
     """
     requested, wishes, resolver = request
-    roots = requested.roots()
     here, environments = AlignedMachine(machine, policy, wishes), environment_of_target(target)
     settled = aligned_offer(offer, here, environments, lambda place: resolver(requested, place, target))
-    packages = graph_packages(settled.offer, target, settled.versions, roots)
+    packages = graph_packages(settled.offer, target, settled.versions, requested.roots)
     return Graph(packages, settled.alignment, settled.offer)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.processes import programs_on_path, run_within, temporary_folder
@@ -26,7 +26,7 @@ from ..serving.environments import name_of_target
 from ..serving.loopback import LOOPBACK
 from ..serving.offer_place import OfferPlace
 from ..variants.filename import normalize
-from .requested_roots import RootRequirement, read_roots
+from .requested_roots import Requested
 from .uv_platforms import macos_version, uv_platform
 
 if TYPE_CHECKING:
@@ -46,22 +46,6 @@ _KEPT = {
 }
 
 
-class Requested(NamedTuple):
-    """What to resolve: requirements, requirements files, and files with constraints.
-
-    *labels* are the wanted labels of named packages, as in `Policy`.
-    """
-
-    requirements: tuple[str, ...]
-    files: tuple[Path, ...] = ()
-    constraints: tuple[Path, ...] = ()
-    labels: Mapping[str, str] = {}  # no code changes this default
-
-    def roots(self) -> tuple[RootRequirement, ...]:
-        """Return all requirements and constraints; raises RequestError if the offer cannot have one."""
-        return read_roots(self.requirements, (*self.files, *self.constraints), os.environ)
-
-
 # Returns the versions of a whole graph by normalized name; raises VariantError with the resolver's words.
 Resolver: TypeAlias = "Callable[[Requested, OfferPlace, Target], Mapping[str, Version]]"
 
@@ -76,22 +60,29 @@ def resolved_by_uv(requested: Requested, offer: OfferPlace, target: Target) -> M
 
     Raises VariantError, with the code RESOLVER and uv's own words if there is no such graph.
     """
-    requested.roots()
     with temporary_folder() as folder:
-        listed = folder / "requirements.in"
-        listed.write_text("\n".join(sorted(requested.requirements)), encoding="utf-8")
+        listed, constraints = _written(requested, folder)
         uv = str(_uv())
         command = [
             *(uv, "pip", "compile", "--no-config", "--quiet", "--color", "never"),
             *("--no-header", "--no-annotate", "--no-sources", "--no-python-downloads"),
-            *(*_python_of_uv(uv, target), str(listed), *map(str, requested.files)),
-            *(part for path in requested.constraints for part in ("--constraints", str(path))),
+            *(*_python_of_uv(uv, target), str(listed), "--constraints", str(constraints)),
         ]
         variables = {"UV_DEFAULT_INDEX": _url_of(offer, target)}  # other users can read arguments
         if not target.here and (version := macos_version(target.platform)):
             variables["MACOSX_DEPLOYMENT_TARGET"] = version
         output = _run("uv", command, variables, offer)
     return dict(_pins(output))
+
+
+def _written(requested: Requested, folder: Path) -> tuple[Path, Path]:
+    """Write files of requirements and of constraints into a folder, in an order of their own; return both."""
+    paths = folder / "requirements.txt", folder / "constraints.txt"
+    for path, is_constraint in zip(paths, (False, True), strict=True):
+        lines = sorted(root.line for root in requested.roots if root.is_constraint == is_constraint)
+        options = [] if is_constraint else requested.options
+        path.write_text("".join(f"{line}\n" for line in (*options, *lines)), encoding="utf-8")
+    return paths
 
 
 def _python_of_uv(uv: str, target: Target) -> Iterator[str]:
@@ -129,14 +120,13 @@ def resolved_by_pip(requested: Requested, offer: OfferPlace, target: Target) -> 
     from packaging.version import Version
 
     check_target_of_pip(target)
-    requested.roots()
     with temporary_folder() as folder:
         report = folder / "report.json"
+        listed, constraints = _written(requested, folder)
         command = [
             *(*_pip(), "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input", "--no-color"),
-            *("--disable-pip-version-check", "--report", str(report), *requested.requirements),
-            *(part for path in requested.files for part in ("--requirement", str(path))),
-            *(part for path in requested.constraints for part in ("--constraint", str(path))),
+            *("--disable-pip-version-check", "--report", str(report)),
+            *("--requirement", str(listed), "--constraint", str(constraints)),
         ]
         variables = {
             "PIP_CONFIG_FILE": os.devnull,
