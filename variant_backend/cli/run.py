@@ -88,13 +88,12 @@ def run_command(
     if printer.as_json and not plans:
         raise click.UsageError("--json is only for --dry-run; add --dry-run")
     tool = read_command(command)
-    policy = _with_assignment(policy, assignment_file, machine, wishes, tool)
+    here = _with_assignment(AlignedMachine(machine, policy, wishes), assignment_file, tool)
     check_start(tool, Path.cwd(), os.environ)
     user = user_indexes(tool, os.environ, Path.cwd())
     sources = _sources(printer, user, find_links, index_url)
     if not allow_insecure:
         check_is_safe(sources.index_urls, user.trusted_hosts)
-    here = AlignedMachine(machine, policy, wishes)
     with _offer(user, sources, here, keyring_provider) as offer:
         started = StartedTool(tool, user, os.environ, Path.cwd(), reinstall)
         code = _in_offer(printer, started, offer, here, plans=plans)
@@ -102,23 +101,23 @@ def run_command(
         click.get_current_context().exit(end_like(code))
 
 
-def _with_assignment(
-    policy: Policy, path: Path | None, machine: Machine, wishes: Wishes, tool: ToolCommand
-) -> Policy:
-    """Return the policy with the assignment in a file; raises VariantError, also for unusable values.
+def _with_assignment(here: AlignedMachine, path: Path | None, tool: ToolCommand) -> AlignedMachine:
+    """Return this machine with the assignment in a file; raises VariantError, also for unusable values.
 
     Raises RequestError if the command cannot be aligned, and UsageError for two assignments.
     """
     from ..graphs.assignment_file import read_assignment_for
     from ..running.dry_resolution import check_can_align
 
+    machine, policy, wishes = here
     if wishes.align:
         if path:
             raise click.UsageError("--align and --assignment cannot be used together; leave one of them out")
         check_can_align(tool)
     if path is None:
-        return policy
-    return policy._replace(assignment=read_assignment_for("this machine", machine, policy, path))
+        return here
+    assignment = read_assignment_for("this machine", machine, policy, path)
+    return here._replace(policy=policy._replace(assignment=assignment))
 
 
 @contextmanager
