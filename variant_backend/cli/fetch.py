@@ -142,14 +142,11 @@ def _check_lock_name(path: Path) -> None:
 
 def _joined(printer: Printer, requests: RequestLists, sources: Sources, target: Target) -> JoinedRequests:
     """Return the requests that apply to the target; raises VariantError or UsageError."""
-    from packaging.markers import default_environment
-
     from ..variants.joined_requests import join_requests
 
     if not any(sources):
         raise click.UsageError("missing source; add --find-links DIR or --index-url URL")
-    environment = target.environment(default_environment())
-    joined = join_requests(requests.requests, requests.constraints, environment)
+    joined = join_requests(requests.requests, requests.constraints, target.markers)
     for request in joined.skipped:
         printer.say(
             f"{request}: skipped, as it does not apply to Python {target.python} on {target.platform}"

@@ -23,7 +23,7 @@ from .assignment_file import assignment_table
 from .resolution import Graph, GraphPackage
 
 if TYPE_CHECKING:
-    from packaging.markers import Environment
+    pass
 
 # Returns the file that a lock file has for a package: its location is a URL, or a path on this machine.
 Locate: TypeAlias = Callable[[GraphPackage], File]
@@ -123,10 +123,7 @@ def lock_document(
     If the graphs of several targets differ in a package, each of its entries has a marker. Raises
     VariantError for each file without a secure hash, and if markers cannot tell targets from each other.
     """
-    from packaging.markers import default_environment
-
-    running = default_environment()
-    environments = [target.environment(running) for target, _ in graphs]
+    environments = [target.markers for target, _ in graphs]
     pythons = [environment["python_version"] for environment in environments]
     _check_pythons(pythons, graphs)
     return {
@@ -143,9 +140,8 @@ def _release(python: str) -> tuple[int, ...]:
     return tuple(map(int, python.split(".")))
 
 
-def _marker(environment: Environment) -> str:
-    values: Mapping[str, object] = {**environment}
-    return " and ".join(f"{name} == '{values[name]}'" for name in _MARKERS)
+def _marker(environment: Mapping[str, str]) -> str:
+    return " and ".join(f"{name} == '{environment[name]}'" for name in _MARKERS)
 
 
 def _check_pythons(pythons: Sequence[str], graphs: Sequence[TargetGraph]) -> None:
@@ -292,11 +288,7 @@ def _label_in_tag(filename: str) -> str:
 
 def graph_differences(graphs: Mapping[str, Graph]) -> list[list[str]]:
     """Return a row for each package in which the graphs of machines differ: its name, and a text for each."""
-    texts = [{package.name: _shown(package) for package in graph.packages} for graph in graphs.values()]
+    texts = [{package.name: package.words for package in graph.packages} for graph in graphs.values()]
     names = sorted({name for known in texts for name in known})
     rows = [[name, *(known.get(name, "-") for known in texts)] for name in names]
     return [row for row in rows if len({*row[1:]}) > 1]
-
-
-def _shown(package: GraphPackage) -> str:
-    return f"{package.version} {package.label or ''}".rstrip()

@@ -78,9 +78,7 @@ class Requested(NamedTuple):
 
     def labels(self, target: Target) -> dict[str, str]:
         """Return the wanted labels for a target by normalized name; raises RequestError if two are wanted."""
-        from packaging.markers import default_environment
-
-        environment = {name: str(value) for name, value in target.environment(default_environment()).items()}
+        environment = target.markers
         labels: dict[str, str] = {}
         for _, requirement, _, label, _ in self.roots:
             if label is None or not is_active(requirement, environment, [""]):

@@ -82,6 +82,11 @@ class GraphPackage(NamedTuple):
         wheel = self.ready.offered.wheel
         return wheel.name.label if wheel else None
 
+    @property
+    def words(self) -> str:
+        """The version and the label, for people."""
+        return f"{self.version} {self.label or ''}".rstrip()
+
     def to_dict(self) -> dict[str, object]:
         """Return the keys of JSON objects that name the package."""
         return {"name": self.name, "version": str(self.version), "label": self.label}
@@ -180,8 +185,6 @@ def graph_packages(
     roots: Sequence[RootRequirement] = (),
 ) -> tuple[GraphPackage, ...]:
     """Return the packages of a graph by name, with their files; raises VariantError."""
-    from packaging.markers import default_environment
-
     environments = environment_of_target(target)
     read = map_in_threads(partial(_with_metadata, offer, environments), sorted(versions.items()))
     if problems := [
@@ -190,9 +193,8 @@ def graph_packages(
         for problem in hash_of_none(roots, package.name, package.ready.file.hashes)
     ]:
         raise RequestError(*problems)
-    environment = {name: str(value) for name, value in target.environment(default_environment()).items()}
     requirements = {package.name: requirements_in(metadata) for package, metadata in read}
-    required = dependencies_of(requirements, environment, extras_of(roots))
+    required = dependencies_of(requirements, target.markers, extras_of(roots))
     return tuple(package._replace(requires=required[package.name]) for package, _ in read)
 
 
