@@ -18,7 +18,7 @@ from packaging.version import Version
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Hardware
 from variant_backend.formats.release import Release
-from variant_backend.graphs.assignment import AlignedPackage, VariantOption
+from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
 from variant_backend.graphs.installed_values import with_installed
 from variant_backend.graphs.packages import GraphRelease, domains_of
 from variant_backend.machine.support import Machine

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.ecosystem import MACHINES, Labels, MadeRelease
-from helpers.graphs import BLAS, graph_in, made, names_and_labels
+from helpers.graphs import BLAS, OPENMP, graph_in, made, names_and_labels
 from helpers.offers import CUDA, machine
 from packaging.version import Version
 
@@ -97,6 +97,44 @@ def test_values_are_chosen_for_a_graph_that_cannot_be_resolved_without(tmp_path:
             "older 1": "cu12",
             "runtime 12": None,
         }
+
+
+def test_values_with_missing_requirements_give_way(tmp_path: Path) -> None:
+    runtimes: Labels = {"iomp": [OPENMP.format("iomp")], "gomp": [OPENMP.format("gomp")]}
+    folder = made(
+        tmp_path,
+        MadeRelease("needed", "1"),
+        MadeRelease("solver", "1", labels={**MKL, **OPENBLAS}, by_label={"mkl": ["needed==2"]}),
+        MadeRelease("other", "1", labels=runtimes),
+    )
+    graph = graph_in(folder, ["solver", "other"], ["blas", "openmp"])
+    assert names_and_labels(graph) == {"other 1": "iomp", "solver 1": "openblas"}
+
+
+def test_packages_of_failed_rounds_need_no_variant(tmp_path: Path) -> None:
+    # uv asks for the package that one variant requires in a missing version. No value fits both packages.
+    both: Labels = {name: [BLAS.format(name), OPENMP.format("gomp")] for name in ("mkl", "openblas")}
+    folder = made(
+        tmp_path,
+        MadeRelease("solver", "1", labels=both, by_label={"mkl": ["special==2"]}),
+        MadeRelease("special", "1", labels={"iomp": [OPENMP.format("iomp")]}),
+    )
+    graph = graph_in(folder, ["solver"], ["blas", "openmp"])
+    assert names_and_labels(graph) == {"solver 1": "openblas"}
+
+
+def test_the_values_of_an_earlier_round_stay_if_better_ones_fail(tmp_path: Path) -> None:
+    # The first graph has a package for which gomp is better, but nothing has the version that gomp requires.
+    folder = made(
+        tmp_path,
+        MadeRelease(
+            "solver", "1", labels={"gomp": [OPENMP.format("gomp")], **PLAIN}, by_label={"gomp": ["a>1"]}
+        ),
+        MadeRelease("a", "1", labels={"iomp": [OPENMP.format("iomp")], "null": []}, requires=["b"]),
+        MadeRelease("b", "1", labels={"gomp": [OPENMP.format("gomp")], **PLAIN}),
+    )
+    graph = graph_in(folder, ["solver", "a"], ["openmp"])
+    assert names_and_labels(graph) == {"a 1": "iomp", "b 1": None, "solver 1": None}
 
 
 def test_older_releases_count_where_the_newest_has_no_value_in_common(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from packaging.version import Version
 
 from variant_backend.errors import VariantError
-from variant_backend.graphs.assignment import AlignedPackage, VariantOption, best_alignment
+from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
+from variant_backend.graphs.assignment import best_alignment
 from variant_backend.graphs.rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 BLAS = ("blas", "library")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..variants.abi_dependency import ABI_DEPENDENCY, prefixes
 from ..variants.alignment import Assignment, Axis
 from ..variants.filename import escape, normalize
-from .assignment import AlignedPackage, Domains, VariantOption
+from .aligned_packages import AlignedPackage, Domains, VariantOption
 from .rounds import GraphState
 
 if TYPE_CHECKING:

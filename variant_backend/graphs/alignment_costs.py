@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..variants.alignment import Axis
+from .aligned_packages import AlignedPackage, VariantOption
 from .alignment_words import axis_words, either_words, names_words, values_words
-from .assignment import AlignedPackage, GraphAlignment, VariantOption
+from .assignment import GraphAlignment
 
 _MOST_PARTS = 3
 _MOST_LINES = 8

@@ -17,11 +17,9 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from ..errors import VariantError, shortened
 from ..variants.alignment import AlignedName, Assignment
-from .aligned_packages import AlignedPackage, Domains, VariantOption, first_fitting, most_fitting
+from .aligned_packages import AlignedPackage, Domains, first_fitting, most_fitting
 from .alignment_conflicts import alignment_conflict
 from .alignment_search import MOST_NODES
-
-__all__ = ("AlignedPackage", "Domains", "GraphAlignment", "Preference", "VariantOption", "best_alignment")
 
 # What counts first: the number of packages that keep a variant, or the values that a machine prefers.
 Preference: TypeAlias = 'Literal["most", "best"]'

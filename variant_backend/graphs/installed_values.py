@@ -13,7 +13,8 @@ from ..variants.namespace_support import Lazy
 from ..variants.properties import Property
 from ..variants.runtimes import runtime_problems
 from ..wheels.distributions import installed_versions
-from .assignment import Domains, GraphAlignment
+from .aligned_packages import Domains
+from .assignment import GraphAlignment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,7 @@ from .dependencies import dependencies_of, python_in, requirements_in
 from .graph_files import best_file, metadata_of_file
 from .packages import PackageReader, ProjectReader
 from .requested_roots import Requested, RootRequirement, extras_of, hash_of_none
-from .resolver_failures import explained_failure
+from .resolver_failures import explained_failure, named_in
 from .resolvers import RESOLVER, Resolver
 from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
@@ -175,7 +175,8 @@ def _outcome(
         explained = explained_failure(error, asked)
         if any(problem.code != RESOLVER for problem in explained.problems):
             raise explained from None
-        return RoundOutcome(newest_asked(asked.site.asked(asked.place.profile)), explained)
+        projects = asked.site.asked(asked.place.profile)
+        return RoundOutcome(newest_asked(projects), explained, (*named_in(error, projects),))
 
 
 def graph_packages(

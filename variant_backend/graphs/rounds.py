@@ -33,11 +33,20 @@ class GraphState(NamedTuple):
 class RoundOutcome(NamedTuple):
     """The versions of a graph by normalized name; with an *error*, there is no graph.
 
-    Then the versions are those of the packages that the resolver has asked for, as far as they are known.
+    Then the versions are those of the packages that the resolver has asked for, as far as they are known. It
+    *named* some of them in its words.
     """
 
     versions: Mapping[str, Version]
     error: VariantError | None = None
+    named: tuple[str, ...] = ()
+
+
+class FailedState(NamedTuple):
+    """A state for which there is no graph; the resolver has *named* packages as the reason."""
+
+    state: GraphState
+    named: tuple[str, ...]
 
 
 class GraphRound(NamedTuple):
@@ -50,7 +59,7 @@ class GraphRound(NamedTuple):
     state: GraphState
     outcome: RoundOutcome
     seen: Mapping[str, Version]
-    failed: tuple[GraphState, ...] = ()
+    failed: tuple[FailedState, ...] = ()
 
 
 class Settled(NamedTuple):
@@ -73,17 +82,14 @@ def settled_graph(
     state = GraphState()
     for _ in range(_MOST_ROUNDS):
         rounds.append(_next_round(rounds, state, resolve(state)))
-        if _fails_alike(rounds):
-            raise VariantError(*_words(rounds))
         try:
             chosen = choose(rounds[-1])
         except VariantError as error:
             raise VariantError(*_words(rounds), *error.problems) from None
         if chosen == state and rounds[-1].outcome.error is None:
             return Settled(state, rounds[-1].outcome.versions)
-        known = [done.state for done in rounds]
-        if chosen in known:
-            raise _unsettled(rounds, known.index(chosen), "the same choices repeat")
+        if (first := _repeated(rounds, chosen)) is not None:
+            raise _unsettled(rounds, first, "the same choices repeat")
         state = chosen
     raise _unsettled(rounds, 0, f"the choice differs after each of {_MOST_ROUNDS} rounds")
 
@@ -92,15 +98,21 @@ def _next_round(before: Sequence[GraphRound], state: GraphState, outcome: RoundO
     last = before[-1] if before else GraphRound(state, outcome, {})
     if outcome.error is None:
         return GraphRound(state, outcome, {**last.seen, **outcome.versions}, last.failed)
-    return GraphRound(state, outcome, {**outcome.versions, **last.seen}, (*last.failed, state))
+    failed = FailedState(state, outcome.named)
+    return GraphRound(state, outcome, {**outcome.versions, **last.seen}, (*last.failed, failed))
 
 
-def _fails_alike(rounds: Sequence[GraphRound]) -> bool:
-    """Return whether the last two rounds fail for the same reason, although their values differ."""
-    if len(rounds) < 2 or rounds[-2].state.versions != rounds[-1].state.versions:
-        return False
-    one, other = (done.outcome.error for done in rounds[-2:])
-    return one is not None and other is not None and one.problems == other.problems
+def _repeated(rounds: Sequence[GraphRound], chosen: GraphState) -> int | None:
+    """Return the first round with a state, None if it may be tried: other values have failed since then."""
+    failed = len(rounds[-1].failed)
+    return next(
+        (
+            number
+            for number, done in enumerate(rounds)
+            if done.state == chosen and (done.outcome.error or len(done.failed) == failed)
+        ),
+        None,
+    )
 
 
 def _words(rounds: Sequence[GraphRound]) -> tuple[Problem, ...]:
