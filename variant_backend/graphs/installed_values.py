@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError, problems_of
-from ..machine.installed import installed_variants, linking_packages
+from ..machine.installed import alignment_of, installed_variants, linking_packages
 from ..machine.support import Machine
-from ..variants.alignment import AlignedName, Axis
+from ..variants.alignment import AlignedName, Axis, is_aligned
 from ..variants.namespace_support import Lazy
 from ..variants.properties import Property
 from ..variants.runtimes import runtime_problems
@@ -76,6 +76,27 @@ def _against(axis: Axis, value: str, machine: Machine) -> Iterator[tuple[str, st
             name = f"{package.name} {package.version}"
             yield name, f"{name} {problem.text}"
             break
+
+
+def shared_values(machine: Machine, align: Sequence[AlignedName]) -> dict[Axis, str]:
+    """Return the value of each aligned feature of installed variants, if only one value fits them all."""
+    variants = filter(None, (known.inspection.variant for known in machine.installed))
+    shared: dict[Axis, str] = {}
+    for axis in sorted({prop.key for variant in variants for prop in variant.properties}):
+        own = {value for _, values in _variants(axis, machine) for value in values}
+        fitting = [value for value in own if next(_against(axis, value, machine), None) is None]
+        if is_aligned(axis, align) and len(fitting) == 1:
+            (shared[axis],) = fitting
+    return shared
+
+
+def disagreeing_packages(folders: Sequence[Path], align: Sequence[AlignedName]) -> Iterator[Problem]:
+    """Yield a warning for each aligned feature in which the packages in site-packages folders disagree."""
+    known = alignment_of(installed_variants(folders)[0], folders, align)
+    for apart in known.disagreements:
+        remedy = way_out(apart.values, [(apart.namespace, apart.feature)])
+        yield Problem("warning", "", str(apart), remedy)
+    yield from (problem._replace(code="warning") for problem in known.problems)
 
 
 def excluded_by(before: Domains, after: Domains, machine: Machine) -> dict[str, str]:
