@@ -285,12 +285,6 @@ def test_packages_that_differ_between_pythons_have_markers(ecosystem: Path, tmp_
         assert tag in str(chosen[0][1])
 
 
-def test_one_lock_file_is_not_for_two_builds_of_a_python(ecosystem: Path, tmp_path: Path) -> None:
-    graphs = [graph_of(ecosystem, "scitools")] * 2
-    with pytest.raises(VariantError, match="use --python once for each minor version"):
-        locked(graphs, tmp_path)
-
-
 def test_hostile_texts_stay_in_their_values(ecosystem: Path, tmp_path: Path) -> None:
     hostile = '"]\n[[packages]]\nname = "evil'
     target, graph = graph_of(ecosystem, "scitools")

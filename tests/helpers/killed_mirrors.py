@@ -56,7 +56,7 @@ def update(upstream: Path, folder: Path, state: int) -> None:
     with mirror_folder(folder) as opened, running_offer(sources, served[0].machine, policy) as offer:
         request = GraphRequest(requested, Wishes(), resolver)
         graphs = machine_graphs(offer, served, [target], request, lambda _: None)
-        mirror = Mirror(opened, mirrored_machines(graphs, served, resolver, opened), {})
+        mirror = Mirror(opened, mirrored_machines(graphs, resolver, opened), {})
         mirror.download(offer.upstream, lambda _: None)
         prune(opened, mirror.publish().unneeded)
 

@@ -117,7 +117,7 @@ def _resolved(
             show(f"resolving for {name}")
 
         graphs = machine_graphs(offer, machines, targets, request, begin)
-        return mirrored_machines(graphs, machines, request.resolver, folder, begin)
+        return mirrored_machines(graphs, request.resolver, folder, begin)
 
 
 def _print_machines(printer: Printer, machines: Iterable[MirroredMachine]) -> None:

@@ -80,9 +80,8 @@ def _against(axis: Axis, value: str, machine: Machine) -> Iterator[tuple[str, st
 
 def shared_values(machine: Machine, align: Sequence[AlignedName]) -> dict[Axis, str]:
     """Return the value of each aligned feature of installed variants, if only one value fits them all."""
-    variants = filter(None, (known.inspection.variant for known in machine.installed))
     shared: dict[Axis, str] = {}
-    for axis in sorted({prop.key for variant in variants for prop in variant.properties}):
+    for axis in sorted({axis for known in machine.installed for axis in known.values}):
         own = {value for _, values in _variants(axis, machine) for value in values}
         fitting = [value for value in own if next(_against(axis, value, machine), None) is None]
         if is_aligned(axis, align) and len(fitting) == 1:

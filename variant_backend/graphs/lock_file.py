@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import VariantError, ascii_unless_printable
+from ..errors import Problem, RequestError, VariantError, ascii_unless_printable
 from ..formats import pylock
 from ..formats.release import Candidate, File
 from ..formats.toml_read import parse_toml, value_at
@@ -121,11 +121,10 @@ def lock_document(
     """Return the content of a lock file; paths become relative to its *folder*.
 
     If the graphs of several targets differ in a package, each of its entries has a marker. Raises
-    VariantError for each file without a secure hash, and if markers cannot tell targets from each other.
+    VariantError for each file without a secure hash. `check_pythons` has checked the targets.
     """
     environments = [target.markers for target, _ in graphs]
     pythons = [environment["python_version"] for environment in environments]
-    _check_pythons(pythons, graphs)
     return {
         "lock-version": pylock.LOCK_VERSION,
         "environments": [*map(_marker, environments)],
@@ -144,12 +143,15 @@ def _marker(environment: Mapping[str, str]) -> str:
     return " and ".join(f"{name} == '{environment[name]}'" for name in _MARKERS)
 
 
-def _check_pythons(pythons: Sequence[str], graphs: Sequence[TargetGraph]) -> None:
-    """Raise VariantError if two targets have the same version of Python."""
-    if len({*pythons}) < len(pythons):
-        names = ", ".join(f"{graph.target.python}-{graph.target.tags[0].abi}" for graph in graphs)
-        text = f"markers of a lock file do not distinguish these environments: {names}"
-        raise VariantError(text, hint="use --python once for each minor version")
+def check_pythons(targets: Iterable[Target]) -> None:
+    """Raise RequestError if markers of a lock file cannot distinguish targets by their versions of Python."""
+    known: dict[tuple[int, ...], Target] = {}
+    for target in targets:
+        other = known.setdefault(target.python.release[:2], target)
+        if other is not target:
+            names = " and ".join(f"{one.python}-{one.tags[0].abi}" for one in (other, target))
+            text = f"markers of a lock file do not distinguish {names}"
+            raise RequestError(Problem("error", "--python", text, "use --python once for each minor version"))
 
 
 def _tool_table(machine: LockedMachine, graphs: Sequence[TargetGraph]) -> dict[str, object]:

@@ -9,7 +9,7 @@ from ..selection.target import Target
 from ..serving.running_offer import RunningOffer
 from ..serving.site import Served
 from .aligned_names import check_aligned_names
-from .lock_file import TargetGraph
+from .lock_file import TargetGraph, check_pythons
 from .resolution import GraphRequest, resolved_graph
 from .wanted_labels import check_wanted_labels
 
@@ -25,8 +25,9 @@ def machine_graphs(
 
     *begin* gets the name of a machine before each graph. Raises VariantError with the errors of all graphs,
     whose places name machines, and targets if there are several; RequestError for requirements that no
-    machine can have, and for unknown labels and names to align.
+    machine can have, for unknown labels and names to align, and for targets that no lock file distinguishes.
     """
+    check_pythons(targets)
     graphs: dict[str, list[TargetGraph]] = {served.name: [] for served in machines}
     errors: list[VariantError] = []
     for served in machines:
