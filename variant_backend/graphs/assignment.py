@@ -29,7 +29,7 @@ class GraphAlignment(NamedTuple):
     """An assignment, and the label that each package keeps; None if it falls back.
 
     *is_proven*: no other assignment is better. The *packages* are sorted by name; *domains* are the values
-    from which the assignment was chosen.
+    from which the assignment was chosen. A resolver finds no graph for the values of any of *failed*.
     """
 
     assignment: Assignment
@@ -37,6 +37,7 @@ class GraphAlignment(NamedTuple):
     is_proven: bool = True
     packages: tuple[AlignedPackage, ...] = ()
     domains: Domains = {}  # noqa: RUF012  # no code changes this default
+    failed: tuple[Assignment, ...] = ()
 
 
 def best_alignment(

@@ -31,7 +31,8 @@ def best_besides(
         with suppress(VariantError):
             others.append(best_besides(packages, part, prefer, align, failed))
     others = [other for other in others if failed_values(other.assignment, failed) is None]
-    return min(others, key=lambda other: _order(other, domains, prefer), default=best)
+    best = min(others, key=lambda other: _order(other, domains, prefer), default=best)
+    return best._replace(domains=domains, failed=tuple(failed))
 
 
 def failed_values(assignment: Assignment, failed: Iterable[Assignment]) -> Assignment | None:
