@@ -102,8 +102,8 @@ def fetch_command(
         skipped = [*map(str, joined.skipped)]
         find = partial(_selected_files, joined, sources, machine, policy, target, wishes)
         selected = find(resolver if with_dependencies else None)
-        lock = _lock_to_write(lock_file, sources) if lock_file else None
-    _print_selected(printer, selected, lock_file)
+        lock = _lock_to_write(lock_file, sources) if lock_file and selected.picks else None
+    _print_selected(printer, selected, None if requests.requests else lock_file)
     picks = selected.picks
     warn_of_plain_http(printer, [pick.file.url for pick in picks if output and pick.file.url])
     with Progress(size=sum(pick.file.size or 0 for pick in picks) if output else 0) as progress:
