@@ -189,6 +189,24 @@ def test_check_reports_new_releases_and_writes_nothing(tmp_path: Path) -> None:
     assert run_here(main, "lock", "demo", *options, "--check").stdout == ""
 
 
+def test_check_says_what_else_differs(tmp_path: Path) -> None:
+    make_variants(tmp_path, "demo", {None: []})
+    options = ["lock", "demo", "-f", tmp_path, "-o", tmp_path, "--machine"]
+    windows = ["--platform", "windows", "--python", "3.12"]
+    run_here(main, *options, "cpu=x86_64:v2")
+    done = run_here(main, *options, "cpu=x86_64:v3", *windows, "--check", ok=False)
+    path, _, line = done.stdout.partition(": ")
+    assert path == str(tmp_path / "pylock.cpu.toml")
+    assert line.startswith(
+        "spec: expected x86_64:v3, got x86_64:v2; targets: expected 3.12-win_amd64, got 3."
+    )
+    lock = Path(path)
+    digest = lock.read_text().partition('sha256 = "')[2][:64]
+    lock.write_text(lock.read_text().replace(digest, "0" * 64))
+    done = run_here(main, *options, "cpu=x86_64:v2", "--check", ok=False)
+    assert done.stdout == f"{path}: files or dependencies differ: demo\n"
+
+
 def test_pip_resolves_the_same_lock_file(ecosystem: Path, tmp_path: Path) -> None:
     arguments = ["lock", *ROOTS, "scisource", "-f", ecosystem, *TWO[:2], "-o", tmp_path]
     run_here(main, *arguments, "--resolver", "pip")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from pip._internal.network.session import PipSession
@@ -82,3 +84,23 @@ def test_a_file_that_is_not_text_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(VariantError, match="expected UTF-8; save the file as UTF-8"):
         read(path)
+
+
+def test_json_is_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "r.txt"
+    path.write_text('{\n  "version": 1\n}\n')
+    with pytest.raises(VariantError) as caught:
+        read(path)
+    assert caught.value.lines() == [
+        f"{path}: expected requirements, got JSON or TOML; write one requirement a line,"
+        " as `variant-backend installed --freeze` does"
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    Thread(target=pipe.write_text, args=["demo#fast\n"]).start()
+    lists = read_request_files([pipe], [pipe])
+    assert [*map(str, lists.requests)] == [*map(str, lists.constraints)] == ["demo#fast"]

@@ -284,6 +284,17 @@ def test_pinned_hashes_are_those_of_the_files(tmp_path: Path) -> None:
         graph_of(tmp_path, Requested.of((), (listed,)), resolver="pip")
 
 
+def test_words_of_pip_name_the_places_of_the_user(tmp_path: Path) -> None:
+    made(tmp_path, "demo", "other<2")
+    made(tmp_path, "other", version="2.0")
+    (tmp_path / "in.txt").write_text("# why\n--pre\ndemo\n")
+    with pytest.raises(VariantError) as caught:
+        graph_of(tmp_path, Requested.of(["other"], [tmp_path / "in.txt"]), resolver="pip")
+    text = "\n".join(caught.value.lines())
+    assert f"{tmp_path / 'in.txt'}:3" in text
+    assert "requirements.txt" not in text
+
+
 @pytest.mark.parametrize("resolver", ["uv", "pip"])
 def test_a_failure_says_why_no_wheel_fits(ecosystem: Path, resolver: ResolverName) -> None:
     first, *lines = failure(ecosystem, "scilegacy==2.0", "scitools", resolver=resolver)

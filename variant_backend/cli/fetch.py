@@ -100,8 +100,8 @@ def fetch_command(
         joined = _joined(printer, requests, sources, target)
         skipped = [*map(str, joined.skipped)]
         selected = _selected_files(joined, sources, here, target, resolver if with_dependencies else None)
-        lock = _lock_to_write(lock_file, sources) if lock_file else None
-    _print_selected(printer, selected, lock_file)
+        lock = _lock_to_write(lock_file, sources) if lock_file and selected.picks else None
+    _print_selected(printer, selected, None if requests.requests else lock_file)
     results = _fetched(printer, selected.picks, output, lock, plain=plain, force=force)
     printer.keys = _keys(selected, results, skipped, lock)
     for path in [result.path for result in results] if output else [lock.path] if lock else []:

@@ -69,8 +69,9 @@ def lock_command(
 ) -> None:
     """Write a lock file of all dependencies for each machine.
 
-    uv installs pylock.NAME.toml without its flag for variants, and without a server. The command prints the
-    paths of the lock files, and how the machines differ. It is experimental.
+    REQUIREMENT is as in pip. It may end with #LABEL, as for `fetch`, also in files. uv installs
+    pylock.NAME.toml without its flag for variants, and without a server. The command prints the paths of
+    the lock files, and how the machines differ. It is experimental.
     """
     from ..lowlevel.file_set import differences, write_all_files
 

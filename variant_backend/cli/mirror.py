@@ -71,9 +71,9 @@ def mirror_command(
 ) -> None:
     """Copy whole dependency graphs into a folder of static files.
 
-    From this folder, any installer gets variants without network. It has an index and a lock file for each
-    machine, each file once, and what builds sdists. A further run downloads only what is missing. The command
-    prints the path of the folder. It is experimental.
+    REQUIREMENT is as for `lock`. From this folder, any installer gets variants without network. It has an
+    index and a lock file for each machine, each file once, and what builds sdists. A further run
+    downloads only what is missing. The command prints the path of the folder. It is experimental.
     """
     from ..graphs.mirror import Mirror
     from ..graphs.mirror import prune as remove_unneeded

@@ -138,11 +138,15 @@ def _text(path: Path) -> str:
         hint = "write one requirement a line into a file with suffix .txt"
         raise VariantError("expected a file with requirements", place=_place(path), hint=hint)
     try:
-        return _content(path).decode("utf-8-sig")
+        text = _content(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise VariantError("expected UTF-8", place=_place(path), hint="save the file as UTF-8") from None
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=_place(path)) from None
+    if text.lstrip().startswith(("{", "[")):
+        hint = "write one requirement a line, as `variant-backend installed --freeze` does"
+        raise VariantError("expected requirements, got JSON or TOML", place=_place(path), hint=hint)
+    return text
 
 
 def _content(path: Path) -> bytes:

@@ -12,7 +12,7 @@ import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -76,13 +76,19 @@ def resolved_by_uv(requested: Requested, offer: OfferPlace, target: Target) -> M
 
 
 def _written(requested: Requested, folder: Path) -> tuple[Path, Path]:
-    """Write files of requirements and of constraints into a folder, in an order of their own; return both."""
+    """Write files of requirements and of constraints into a folder; return both."""
     paths = folder / "requirements.txt", folder / "constraints.txt"
     for path, is_constraint in zip(paths, (False, True), strict=True):
-        lines = sorted(root.line for root in requested.roots if root.is_constraint == is_constraint)
-        options = [] if is_constraint else requested.options
-        path.write_text("".join(f"{line}\n" for line in (*options, *lines)), encoding="utf-8")
+        lines = "".join(f"{line}\n" for line, _ in _lines(requested, is_constraint=is_constraint))
+        path.write_text(lines, encoding="utf-8")
     return paths
+
+
+def _lines(requested: Requested, *, is_constraint: bool) -> list[tuple[str, str]]:
+    """Return the lines of a file, each with its place; their order does not depend on that of the user."""
+    options = () if is_constraint else requested.options
+    roots = [(root.line, root.place) for root in requested.roots if root.is_constraint == is_constraint]
+    return [*((text, text) for text in options), *sorted(roots)]
 
 
 def _python_of_uv(uv: str, target: Target) -> Iterator[str]:
@@ -133,10 +139,17 @@ def resolved_by_pip(requested: Requested, offer: OfferPlace, target: Target) -> 
             "PIP_INDEX_URL": _url_of(offer, target),
             "PIP_TRUSTED_HOST": offer.host,  # pip caches nothing that comes over http from other hosts
         }
-        _run("pip", command, variables, offer)
+        _run("pip", command, variables, offer, partial(_with_places, listed, requested))
         installed = json.loads(read_regular(report))["install"]
     packages = (one["metadata"] for one in installed)
     return {normalize(package["name"]): Version(package["version"]) for package in packages}
+
+
+def _with_places(listed: Path, requested: Requested, text: str) -> str:
+    """Return words of pip with the places of the user for the lines of the written file."""
+    places = [place for _, place in _lines(requested, is_constraint=False)]
+    pattern = rf"-r {re.escape(str(listed))} \(line (\d+)\)"
+    return re.sub(pattern, lambda match: places[int(match[1]) - 1], text)
 
 
 def check_target_of_pip(target: Target) -> None:
@@ -149,8 +162,14 @@ def check_target_of_pip(target: Target) -> None:
     raise RequestError(Problem("error", f"--resolver pip, {name_of_target(target)}", text, remedy))
 
 
-def _run(tool: str, command: list[str], variables: Mapping[str, str], offer: OfferPlace) -> str:
-    """Return what a resolver prints; raises VariantError with its words if it fails."""
+def _run(
+    tool: str,
+    command: list[str],
+    variables: Mapping[str, str],
+    offer: OfferPlace,
+    reworded: Callable[[str], str] = str,
+) -> str:
+    """Return what a resolver prints; raises VariantError with its *reworded* words if it fails."""
     try:
         done = run_within(_TIME_LIMIT, command, {**_environ(), **variables})
     except OSError as error:
@@ -159,7 +178,7 @@ def _run(tool: str, command: list[str], variables: Mapping[str, str], offer: Off
         raise VariantError(f"{tool} has not ended within {_TIME_LIMIT} seconds", code=RESOLVER)
     if done.code == 0:
         return done.output.decode(errors="replace")
-    raise VariantError(*failed_resolution(tool, done.errors.decode(errors="replace"), offer))
+    raise VariantError(*failed_resolution(tool, reworded(done.errors.decode(errors="replace")), offer))
 
 
 def failed_resolution(tool: str, text: str, offer: OfferPlace) -> list[Problem]:
