@@ -20,9 +20,9 @@ from variant_backend.errors import VariantError
 from variant_backend.formats.release import File
 from variant_backend.formats.toml_read import parse_toml, read_toml
 from variant_backend.graphs.lock_file import LockedMachine, TargetGraph, lock_output, upstream_file
-from variant_backend.graphs.requested_roots import Requested
 from variant_backend.graphs.resolution import GraphPackage, GraphRequest, Wishes, resolved_graph
 from variant_backend.graphs.resolvers import resolved_by_uv
+from variant_backend.graphs.root_requirements import Requested
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.running_offer import running_offer

@@ -15,9 +15,9 @@ from packaging.tags import sys_tags
 from packaging.version import Version
 
 from variant_backend.errors import RequestError, VariantError
-from variant_backend.graphs.requested_roots import Requested
 from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
 from variant_backend.graphs.resolvers import ResolverName, resolver_named
+from variant_backend.graphs.root_requirements import Requested
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import Target, running_target

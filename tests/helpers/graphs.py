@@ -8,9 +8,9 @@ from pathlib import Path
 
 from helpers.ecosystem import MadeRelease, write_releases
 from helpers.offers import machine
-from variant_backend.graphs.requested_roots import Requested
 from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
 from variant_backend.graphs.resolvers import resolved_by_uv
+from variant_backend.graphs.root_requirements import Requested
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target

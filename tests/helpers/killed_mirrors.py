@@ -25,8 +25,8 @@ from variant_backend.graphs.machine_graphs import machine_graphs
 from variant_backend.graphs.mirror import Mirror, prune
 from variant_backend.graphs.mirror_closure import mirrored_machines
 from variant_backend.graphs.mirror_files import mirror_folder
-from variant_backend.graphs.requested_roots import Requested
 from variant_backend.graphs.resolution import GraphRequest, Wishes
+from variant_backend.graphs.root_requirements import Requested
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target

@@ -22,8 +22,8 @@ from .selection_options import SELECTION, selection_options, sources_options
 if TYPE_CHECKING:
     from ..formats.release import File
     from ..graphs.assignment import Preference
+    from ..graphs.fetch_packages import AlignedPicks
     from ..graphs.request_files import RequestLists
-    from ..graphs.requested import AlignedPicks
     from ..graphs.resolution import AlignedMachine
     from ..graphs.resolvers import Resolver
     from ..machine.support import Machine, Policy
@@ -87,7 +87,7 @@ def fetch_command(
     prints the paths. With --pylock, FILE locks all wheels of the releases, and -o may be missing. Without
     REQUIREMENT, the command downloads the wheels that FILE locks.
     """
-    from ..graphs.requested import aligned_locked
+    from ..graphs.fetch_packages import aligned_locked
     from ..graphs.resolution import AlignedMachine, Wishes
 
     here = AlignedMachine(machine, policy, Wishes(policy.align, prefer))
@@ -164,10 +164,10 @@ def _selected_files(
 ) -> AlignedPicks:
     """Return the files of the requested packages, and with a *resolver* those of their dependencies."""
     if resolver is not None:
-        from ..graphs.downloads import graph_picks
+        from ..graphs.fetch_graph import graph_picks
 
         return graph_picks(joined, sources, here, target, resolver)
-    from ..graphs.requested import aligned_picks
+    from ..graphs.fetch_packages import aligned_picks
 
     explain = given_options(click.get_current_context(), SELECTION)
     return aligned_picks(joined, sources, here, target, explain=explain)

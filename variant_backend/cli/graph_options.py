@@ -16,9 +16,9 @@ from .options import PATH, align_option
 if TYPE_CHECKING:
     from ..graphs.assignment import Preference
     from ..graphs.request_files import RequestLists
-    from ..graphs.requested_roots import Requested
     from ..graphs.resolution import Wishes
     from ..graphs.resolvers import Resolver, ResolverName
+    from ..graphs.root_requirements import Requested
     from ..variants.alignment import AlignedName
     from ..variants.requirements import PackageRequest
 
@@ -110,7 +110,7 @@ def _requirements(
 
 
 def _requested(requirements: _Texts, files: _Paths, constraints: _Paths) -> Requested:
-    from ..graphs.requested_roots import Requested
+    from ..graphs.root_requirements import Requested
 
     if not requirements and not files:
         raise click.UsageError("missing requirement; name packages, or files with --requirement FILE")

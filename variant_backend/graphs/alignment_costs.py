@@ -8,7 +8,7 @@ from ..variants.alignment import Axis
 from .aligned_packages import AlignedPackage, VariantOption
 from .alignment_words import axis_words, either_words, names_words, values_words
 from .assignment import GraphAlignment
-from .besides import failed_values
+from .next_assignment import failed_values
 
 _MOST_PARTS = 3
 _MOST_LINES = 8

@@ -26,7 +26,7 @@ from ..serving.upstream import Upstream
 from ..variants.filename import normalize
 from ..wheels.plain import tagged_name
 from .dependencies import is_active, python_in, requirements_in
-from .graph_files import metadata_of_file
+from .package_files import metadata_of_file
 from .resolution import GraphPackage
 
 

@@ -8,10 +8,9 @@ from ..errors import RequestError, VariantError, problems_of
 from ..selection.target import Target
 from ..serving.running_offer import RunningOffer
 from ..serving.site import Served
-from .aligned_names import check_aligned_names
 from .lock_file import TargetGraph, check_pythons
 from .resolution import GraphRequest, resolved_graph
-from .wanted_labels import check_wanted_labels
+from .unknown_in_graphs import check_aligned_names, check_wanted_labels
 
 
 def machine_graphs(

@@ -15,9 +15,9 @@ from .build_requirements import build_versions, static_requirements
 from .delivered_wheels import delivered_wheel, with_delivered_wheel
 from .lock_file import TargetGraph, lock_name
 from .mirror_files import MirrorFolder
-from .requested_roots import Requested
 from .resolution import Graph, GraphPackage, graph_packages
 from .resolvers import Resolver
+from .root_requirements import Requested
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -19,13 +19,13 @@ from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName
 from .alignment_costs import alignment_lines
 from .assignment import GraphAlignment, Preference
-from .choices import GraphChoice, GraphChooser, newest_asked, with_state
 from .dependencies import dependencies_of, python_in, requirements_in
-from .graph_files import best_file, metadata_of_file
-from .packages import PackageReader, ProjectReader
-from .requested_roots import Requested, RootRequirement, extras_of, hash_of_none
+from .package_files import best_file, metadata_of_file
+from .package_reader import PackageReader, ProjectReader
 from .resolver_failures import explained_failure, named_in
 from .resolvers import RESOLVER, Resolver
+from .root_requirements import Requested, RootRequirement, extras_of, hash_of_none
+from .round_choices import GraphChoice, GraphChooser, newest_asked, with_state
 from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from ..serving.environments import name_of_target
 from ..serving.loopback import LOOPBACK
 from ..serving.offer_place import OfferPlace
 from ..variants.filename import normalize
-from .requested_roots import Requested
+from .root_requirements import Requested
 from .uv_platforms import macos_version, uv_platform
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
-from ..graphs.aligned_names import project_releases, unknown_aligned_names
 from ..graphs.installed_values import disagreeing_packages, shared_values, staying, with_installed
 from ..graphs.resolution import AlignedMachine, AlignedOffer, aligned_offer
+from ..graphs.unknown_in_graphs import project_releases, unknown_aligned_names
 from ..lowlevel.processes import temporary_folder
 from ..machine.support import Machine
 from ..serving.environments import Environments

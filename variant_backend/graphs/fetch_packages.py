@@ -27,9 +27,9 @@ from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import abi_dependencies
 from ..wheels.inspection import Inspection, VariantJson
 from .assignment import GraphAlignment
-from .choices import GraphChooser, with_state
 from .installed_values import staying
 from .resolution import AlignedMachine
+from .round_choices import GraphChooser, with_state
 from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from helpers.programs import run
 from packaging.requirements import Requirement
 
 from variant_backend.graphs.dependencies import dependencies_of
-from variant_backend.graphs.graph_files import best_file
-from variant_backend.graphs.requested_roots import Requested, extras_of
+from variant_backend.graphs.package_files import best_file
 from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
 from variant_backend.graphs.resolvers import resolved_by_uv
+from variant_backend.graphs.root_requirements import Requested, extras_of
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target

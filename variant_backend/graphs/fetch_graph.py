@@ -12,12 +12,11 @@ from ..serving.running_offer import running_offer
 from ..variants.filename import is_same_version
 from ..variants.joined_requests import JoinedRequests
 from ..variants.namespace_support import Support
-from .aligned_names import check_aligned_names
-from .requested import AlignedPicks
-from .requested_roots import Requested
+from .fetch_packages import AlignedPicks
 from .resolution import AlignedMachine, Graph, GraphPackage, GraphRequest, resolved_graph
 from .resolvers import Resolver
-from .wanted_labels import check_wanted_labels
+from .root_requirements import Requested
+from .unknown_in_graphs import check_aligned_names, check_wanted_labels
 
 
 def downloads_of(graph: Graph) -> Iterator[Pick | SdistPick]:
