@@ -103,6 +103,18 @@ def test_the_words_of_the_resolver_are_the_error_if_a_state_repeats() -> None:
         settled_graph(of_value(graphs), lambda _: state("mkl"))
 
 
+def test_two_values_that_fail_alike_are_enough() -> None:
+    rounds: list[GraphRound] = []
+
+    def choose(done: GraphRound) -> GraphState:
+        rounds.append(done)
+        return state("abcde"[len(rounds)])
+
+    with pytest.raises(VariantError, match=r"^x needs y$"):
+        settled_graph(lambda _: failure("x"), choose)
+    assert len(rounds) == 2  # and the third one, after which nothing is chosen
+
+
 def test_an_impossible_choice_follows_the_words_of_the_resolver() -> None:
     def choose(_: GraphRound) -> GraphState:
         raise VariantError("no value fits")

@@ -82,6 +82,8 @@ def settled_graph(
     state = GraphState()
     for _ in range(_MOST_ROUNDS):
         rounds.append(_next_round(rounds, state, resolve(state)))
+        if _fails_alike(rounds):
+            raise VariantError(*_words(rounds))
         try:
             chosen = choose(rounds[-1])
         except VariantError as error:
@@ -113,6 +115,14 @@ def _repeated(rounds: Sequence[GraphRound], chosen: GraphState) -> int | None:
         ),
         None,
     )
+
+
+def _fails_alike(rounds: Sequence[GraphRound]) -> bool:
+    """Return whether the last two rounds fail for the same reason, although they have other values."""
+    if len(rounds) < 3 or rounds[-2].state.versions != rounds[-1].state.versions:
+        return False  # the first round has no values
+    one, other = (done.outcome.error for done in rounds[-2:])
+    return one is not None and other is not None and one.problems == other.problems
 
 
 def _words(rounds: Sequence[GraphRound]) -> tuple[Problem, ...]:
