@@ -132,12 +132,15 @@ def test_packages_follow_an_installed_variant(wheels: Path, tmp_path: Path) -> N
     assert labels_in(tmp_path / "site") == {"scinum": "mkl", "scistat": None, "scilearn": None}
 
 
-def test_installed_values_stay_if_nothing_is_to_install(wheels: Path, tmp_path: Path) -> None:
+def test_installed_values_stay_until_reinstall(wheels: Path, tmp_path: Path) -> None:
     through(wheels, tmp_path, *uv_install("scinum"), align=())
     through(wheels, tmp_path, *uv_install("--quiet", "scilearn"))
     _, _, errors = through(wheels, tmp_path, *uv_install("--quiet", "scilearn"))
     assert "aligned: blas :: library :: mkl\n" in errors
     assert "warning" not in errors  # the offer has another variant, which does not fit
+    assert set(labels_in(tmp_path / "site").values()) == {"mkl", None}
+    through(wheels, tmp_path, *uv_install("scilearn"), align=("--align", "blas", "--reinstall"))
+    assert labels_in(tmp_path / "site") == AGREED
 
 
 def test_a_package_that_is_replaced_does_not_count(wheels: Path, tmp_path: Path) -> None:

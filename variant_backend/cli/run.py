@@ -149,7 +149,7 @@ def _in_offer(
         if plans:
             _plan(printer, started.command, offer, aligned)
             return int(printer.failed)
-        return _run(printer, started, aligned.offer if aligned else offer, machine)
+        return _run(printer, started, offer, machine, aligned)
     except (NotStartedError, FailedDryRunError) as error:
         printer.fail(error)
         return error.code
@@ -227,13 +227,20 @@ def _sources(
     return known.sources
 
 
-def _run(printer: Printer, started: StartedTool, offer: RunningOffer, machine: AlignedMachine) -> int:
+def _run(
+    printer: Printer,
+    started: StartedTool,
+    offer: RunningOffer,
+    machine: AlignedMachine,
+    aligned: AlignedOffer | None,
+) -> int:
     """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
     from ..running.through_offer import run_through_offer
 
-    ended = run_through_offer(started, offer, machine.policy.assignment)
+    offer, graph = (aligned.offer, aligned.versions) if aligned else (offer, ())
+    ended = run_through_offer(started, offer, machine.policy.assignment, graph)
     print_outcome(printer, ended.outcome)
-    if machine.wishes.align:
+    if aligned:
         from ..running.aligned_run import disagreements_after
 
         for problem in disagreements_after(started, machine.wishes.align):

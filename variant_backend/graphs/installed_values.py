@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError, problems_of
-from ..machine.installed import alignment_of, installed_variants, linking_packages
+from ..machine.installed import disagreements, installed_variants, linking_packages
 from ..machine.support import Machine
 from ..variants.alignment import AlignedName, Axis, is_aligned
 from ..variants.namespace_support import Lazy
@@ -89,13 +89,11 @@ def shared_values(machine: Machine, align: Sequence[AlignedName]) -> dict[Axis, 
     return shared
 
 
-def disagreeing_packages(folders: Sequence[Path], align: Sequence[AlignedName]) -> Iterator[Problem]:
-    """Yield a warning for each aligned feature in which the packages in site-packages folders disagree."""
-    known = alignment_of(installed_variants(folders)[0], folders, align)
-    for apart in known.disagreements:
+def disagreeing_variants(folders: Sequence[Path], align: Sequence[AlignedName]) -> Iterator[Problem]:
+    """Yield a warning for each aligned feature in which the variants in site-packages folders disagree."""
+    for apart in disagreements(installed_variants(folders)[0], align):
         remedy = way_out(apart.values, [(apart.namespace, apart.feature)])
         yield Problem("warning", "", str(apart), remedy)
-    yield from (problem._replace(code="warning") for problem in known.problems)
 
 
 def excluded_by(before: Domains, after: Domains, machine: Machine) -> dict[str, str]:

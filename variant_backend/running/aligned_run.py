@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
-from ..graphs.installed_values import disagreeing_packages, shared_values, staying, with_installed
+from ..graphs.installed_values import disagreeing_variants, shared_values, staying, with_installed
 from ..graphs.resolution import AlignedMachine, AlignedOffer, aligned_offer
 from ..graphs.unknown_in_graphs import project_releases, unknown_aligned_names
 from ..lowlevel.processes import temporary_folder
@@ -119,12 +119,12 @@ def _with_values_of_installed(
 
 
 def disagreements_after(tool: StartedTool, names: Sequence[AlignedName]) -> Iterator[Problem]:
-    """Yield a warning for each aligned feature in which packages disagree where a command has installed.
+    """Yield a warning for each aligned feature in which the variants disagree where a command has installed.
 
     Nothing aligns files that the user names, and other programs may install at the same time.
     """
     place = destination(tool.command, tool.environ, tool.folder)
-    yield from disagreeing_packages(place.folders, names) if place else ()
+    yield from disagreeing_variants(place.folders, names) if place else ()
 
 
 def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[AlignedName]) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem
@@ -30,10 +30,13 @@ class EndedCommand(NamedTuple):
     changed_locks: Sequence[Problem]
 
 
-def run_through_offer(started: StartedTool, offer: RunningOffer, assignment: Assignment) -> EndedCommand:
+def run_through_offer(
+    started: StartedTool, offer: RunningOffer, assignment: Assignment, graph: Iterable[str] = ()
+) -> EndedCommand:
     """Run a command in its folder, the current one, with the user's variables and those of the offer.
 
-    *assignment* are the values that the user assigns, which may be misspelt.
+    *assignment* are the values that the user assigns, which may be misspelt. *graph* are the names of the
+    packages that the command installs, as far as they are known.
     Raises NotStartedError, or VariantError if pinned hashes are those of another machine. With *reinstall*,
     it also raises as `with_reinstall` does.
     """
@@ -45,7 +48,7 @@ def run_through_offer(started: StartedTool, offer: RunningOffer, assignment: Ass
     if reinstall:
         from .stale_wheels import with_reinstall  # rarely needed
 
-        arguments = with_reinstall(offer.site, machine, command, before, environ, folder)
+        arguments = with_reinstall(offer.site, machine, command, before, environ, folder, graph)
     with temporary_folder() as temporary:
         variables = offer_environ(started, offer.place, ToolFiles.below(temporary))
         code = run_in_foreground(arguments, variables)
