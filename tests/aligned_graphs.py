@@ -2,7 +2,7 @@
 
 It starts each server with the made projects of `helpers.conflicts`. Each installer installs them through
 `variant-backend run --align`, for each machine with each Python. The oracle is brute force over the published
-files: each installed wheel must be that of the best graph, by its hash. Then each installer gets its
+files: each installed file must be that of a wheel of the best graph. Then each installer gets its
 arguments in other orders. uv with its flag shows what happens without alignment. The page of the results is
 docs/aligned-graphs.md. The exit code is 1 if a result is wrong. It runs on Linux, and requires nginx, Python
 3.11 and Python 3.12.
@@ -187,7 +187,7 @@ def aligned_command(machine: str) -> tuple[str, ...]:
 
 
 def graph_problems(site_packages: Path, published: Path, best: BestGraph) -> list[str]:
-    """Return how what is installed differs from the best graph, by hashes, and what does not fit together."""
+    """Return how installed wheels differ from the best graph, and which do not fit together."""
     installed = origins(site_packages, published)
     got = {name: origin.filename for name, origin in installed.items()}
     problems = [
@@ -221,17 +221,19 @@ does](alignment-explained.md).
 ## Chosen values
 
 Each installer installs {roots} packages with all their requirements through `variant-backend run
-{align}`. These are the best values, found by brute force over the
-published files: with them, most packages have a variant. All installations below have these values.
+{align}`.
+These are the best values, found by brute force over the published files: with them, most packages have
+a variant. All installations below have these values.
 
 {values}
 
 The last column is what uv installs with `{flag}`, which selects the best variant
-of each package alone: {mixed}.
+of each package alone: {mixed}. It lacks the package with `abi_dependency`, whose index
+file uv does not read.
 
 ## Installers and servers
 
-`yes` means that each installed wheel is the wheel of the best graph, by its hash, for all three machines
+`yes` means that the installed files are those of the wheels of the best graph, for all three machines
 and Python {pythons}. Then each feature has one value, and all requirements are satisfied: the
 program verifies both. The number counts the installed wheels.
 

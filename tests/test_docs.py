@@ -109,7 +109,7 @@ def test_commands_of_a_page_print_what_it_shows(
                 ran, messages = ran + 1, messages + stderr
             if language == "text" and not name and page.stem not in OTHER_MACHINES:
                 assert re.search(pattern_of(text.splitlines()), messages), messages
-    assert ran or page.stem in {"glossary", "any-installer", "aligned-graphs"}
+    assert ran or page.stem in {"glossary", "any-installer", "aligned-graphs", "alignment-explained"}
 
 
 def with_free_port(text: str) -> str:
