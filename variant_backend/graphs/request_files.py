@@ -108,6 +108,8 @@ class _FileReader:
             self._use(line, is_constraint)
             return
         ((name, text), *others) = line.options
+        if not text:
+            raise VariantError(f"{name}: missing file", place=line.place, hint=f"write {name} FILE")
         if others:
             hint = "write each option in a line of its own"
             raise VariantError(f"more than one option with {nested[0][0]}", place=line.place, hint=hint)

@@ -105,7 +105,7 @@ class _RootReader:
             return
         if problems := [*_refused(line)]:
             raise VariantError(*problems)
-        self.options.append(line.text)
+        self.options += (" ".join(filter(None, option)) for option in line.options)
 
     def try_to_use(self, line: RequirementLine) -> None:
         """Add the requirement of an argument, or its problems."""
@@ -139,7 +139,8 @@ def _root(line: RequirementLine) -> RootRequirement:
             hint = "write NAME, or NAME with a version, such as NAME>=1.0"
             raise VariantError(f"invalid requirement{got}: {reason}", place=place, hint=hint) from None
         requirement = None
-    if requirement is None or requirement.url is not None or requirement.name.endswith(_ARCHIVES):
+    is_archive = re.split("[;#]", line.text)[0].strip().endswith(_ARCHIVES)
+    if requirement is None or requirement.url is not None or is_archive:
         raise VariantError(
             f"expected a package of the index, got the path or URL{got}", place=place, hint=_NAMED
         )
