@@ -23,8 +23,9 @@ from helpers.index_servers import INDEX_SERVERS
 from helpers.offers import machine
 from helpers.programs import SCRIPTS, run
 
-from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
+from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
+from variant_backend.graphs.resolvers import resolved_by_uv
+from variant_backend.graphs.root_requirements import Requested
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -46,14 +47,8 @@ def aligned_graph(folder: Path, name: str, roots: Sequence[str] = CONFLICT_ROOTS
     """Resolve the graph of a machine with uv."""
     here, policy, target = machine(MACHINES[name]), Policy(), running_target()
     with running_offer(Sources.of([str(folder)], []), here, policy) as offer:
-        return resolved_graph(
-            offer,
-            here,
-            policy,
-            target,
-            WISHES,
-            lambda place: resolved_by_uv(Requested(tuple(roots)), place, target),
-        )
+        request = GraphRequest(Requested.of(tuple(roots)), WISHES, resolved_by_uv)
+        return resolved_graph(offer, here, policy, target, request)
 
 
 def labels_of(graph: Graph) -> Mapping[str, str | None]:

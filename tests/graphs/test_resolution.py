@@ -109,7 +109,7 @@ def test_values_with_missing_requirements_give_way(tmp_path: Path) -> None:
     )
     graph = graph_in(folder, ["solver", "other"], ["blas", "openmp"])
     assert names_and_labels(graph) == {"other 1": "iomp", "solver 1": "openblas"}
-    assert graph.lines == ("blas :: library: openblas keeps 1 of 1; there is no graph with mkl",)
+    assert graph.lines[2:] == ("blas :: library: openblas keeps 1 of 1; there is no graph with mkl",)
 
 
 def test_packages_of_failed_rounds_need_no_variant(tmp_path: Path) -> None:

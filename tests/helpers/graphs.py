@@ -8,8 +8,9 @@ from pathlib import Path
 
 from helpers.ecosystem import MadeRelease, write_releases
 from helpers.offers import machine
-from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
+from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
+from variant_backend.graphs.resolvers import resolved_by_uv
+from variant_backend.graphs.root_requirements import Requested
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -38,10 +39,8 @@ def graph_in(
     ):
         listed = Path(scratch, "constraints.txt")
         listed.write_text("\n".join(constraints))
-        requested = Requested(tuple(requirements), constraints=(listed,))
-        return resolved_graph(
-            offer, on, policy, target, wishes, lambda place: resolved_by_uv(requested, place, target)
-        )
+        requested = Requested.of(tuple(requirements), constraints=(listed,))
+        return resolved_graph(offer, on, policy, target, GraphRequest(requested, wishes, resolved_by_uv))
 
 
 def made(folder: Path, *releases: MadeRelease) -> Path:

@@ -8,10 +8,16 @@ from ..variants.alignment import Axis
 from .aligned_packages import AlignedPackage, VariantOption
 from .alignment_words import axis_words, either_words, names_words, values_words
 from .assignment import GraphAlignment
-from .besides import failed_values
+from .next_assignment import failed_values
 
 _MOST_PARTS = 3
 _MOST_LINES = 8
+
+
+def alignment_lines(alignment: GraphAlignment) -> tuple[str, ...]:
+    """Return a line for each aligned value, and those about its costs."""
+    values = (f"aligned: {axis_words(axis)} :: {value}" for axis, value in alignment.assignment.items())
+    return (*values, *cost_lines(alignment))
 
 
 def cost_lines(alignment: GraphAlignment) -> tuple[str, ...]:

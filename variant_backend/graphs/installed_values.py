@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError, problems_of
-from ..machine.installed import alignment_of, installed_variants, linking_packages
+from ..machine.installed import disagreements, installed_variants, linking_packages
 from ..machine.support import Machine
 from ..variants.alignment import AlignedName, Axis, is_aligned
 from ..variants.namespace_support import Lazy
@@ -61,12 +61,9 @@ def _narrowed(axis: Axis, used: Sequence[str], supported: Sequence[str], machine
 
 def _variants(axis: Axis, machine: Machine) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield name with version and values of each installed variant that has a feature."""
-    namespace, feature = axis
     for installed in machine.installed:
-        inspection = installed.inspection
-        values = inspection.variant.to_dict().get(namespace, {}).get(feature) if inspection.variant else None
-        if values:
-            yield f"{inspection.name} {inspection.version}", values
+        if values := installed.values.get(axis):
+            yield f"{installed.inspection.name} {installed.inspection.version}", values
 
 
 def _against(axis: Axis, value: str, machine: Machine) -> Iterator[tuple[str, str]]:
@@ -83,9 +80,8 @@ def _against(axis: Axis, value: str, machine: Machine) -> Iterator[tuple[str, st
 
 def shared_values(machine: Machine, align: Sequence[AlignedName]) -> dict[Axis, str]:
     """Return the value of each aligned feature of installed variants, if only one value fits them all."""
-    variants = filter(None, (known.inspection.variant for known in machine.installed))
     shared: dict[Axis, str] = {}
-    for axis in sorted({prop.key for variant in variants for prop in variant.properties}):
+    for axis in sorted({axis for known in machine.installed for axis in known.values}):
         own = {value for _, values in _variants(axis, machine) for value in values}
         fitting = [value for value in own if next(_against(axis, value, machine), None) is None]
         if is_aligned(axis, align) and len(fitting) == 1:
@@ -93,13 +89,11 @@ def shared_values(machine: Machine, align: Sequence[AlignedName]) -> dict[Axis, 
     return shared
 
 
-def disagreeing_packages(folders: Sequence[Path], align: Sequence[AlignedName]) -> Iterator[Problem]:
-    """Yield a warning for each aligned feature in which the packages in site-packages folders disagree."""
-    known = alignment_of(installed_variants(folders)[0], folders, align)
-    for apart in known.disagreements:
+def disagreeing_variants(folders: Sequence[Path], align: Sequence[AlignedName]) -> Iterator[Problem]:
+    """Yield a warning for each aligned feature in which the variants in site-packages folders disagree."""
+    for apart in disagreements(installed_variants(folders)[0], align):
         remedy = way_out(apart.values, [(apart.namespace, apart.feature)])
         yield Problem("warning", "", str(apart), remedy)
-    yield from (problem._replace(code="warning") for problem in known.problems)
 
 
 def excluded_by(before: Domains, after: Domains, machine: Machine) -> dict[str, str]:

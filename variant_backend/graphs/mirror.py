@@ -115,8 +115,7 @@ def _shown_packages(machines: Iterable[MirroredMachine]) -> list[MirroredPackage
     for machine in machines:
         for resolved, _ in machine.targets:
             for package in resolved.graph.packages:
-                shown = f"{package.version} {package.label or ''}".rstrip()
-                installed.setdefault(package.name, {}).setdefault(machine.name, {})[shown] = None
+                installed.setdefault(package.name, {}).setdefault(machine.name, {})[package.words] = None
     return [
         MirroredPackage(name, {machine: ", ".join(texts) for machine, texts in known.items()})
         for name, known in installed.items()

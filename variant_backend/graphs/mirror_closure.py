@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, RequestError, VariantError, problems_of, shortened
+from ..errors import Problem, VariantError, problems_of, shortened
 from ..formats.release import Candidate
-from ..machine.support import Machine, Policy
 from ..selection.target import Target
 from ..serving.environments import Fit, Slot, name_of_target
-from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
-from ..serving.site import Served
-from ..serving.upstream import Upstream
 from .build_requirements import build_versions, static_requirements
 from .delivered_wheels import delivered_wheel, with_delivered_wheel
-from .lock_file import TargetGraph, check_pythons, lock_name
-from .machine_graphs import machine_graphs
+from .lock_file import TargetGraph, lock_name
 from .mirror_files import MirrorFolder
-from .resolution import Graph, GraphPackage, Wishes, graph_packages
-from .resolvers import Requested, Resolver
+from .resolution import Graph, GraphPackage, graph_packages
+from .resolvers import Resolver
+from .root_requirements import Requested
 
 if TYPE_CHECKING:
     from packaging.version import Version
-
-# Returns packages with the wheels of dispatching sdists; raises VariantError.
-_Deliver: TypeAlias = Callable[[tuple[GraphPackage, ...], Upstream], tuple[GraphPackage, ...]]
 
 
 class MirroredTarget(NamedTuple):
@@ -100,45 +92,8 @@ def is_sdist(package: GraphPackage) -> bool:
     return Candidate.of(package.ready.file) is None
 
 
-def target_graphs(
-    offer: RunningOffer,
-    machines: Iterable[Served],
-    targets: Sequence[Target],
-    wishes: Wishes,
-    requested: Requested,
-    resolver: Resolver,
-    begin: Callable[[str], object] = lambda _: None,
-) -> dict[str, list[TargetGraph]]:
-    """Return the graphs of each machine by its name, one for each target, as `machine_graphs` does.
-
-    Raises RequestError if lock files cannot distinguish the targets.
-    """
-    check_pythons(targets)
-    machines, roots = [*machines], requested.roots()
-    graphs: dict[str, list[TargetGraph]] = {served.name: [] for served in machines}
-    errors: list[VariantError] = []
-    for target in targets:
-
-        def resolve(place: OfferPlace, target: Target = target) -> Mapping[str, Version]:
-            return resolver(requested, place, target)
-
-        try:
-            known = machine_graphs(offer, machines, target, wishes, resolve, roots, begin=begin)
-        except RequestError:
-            raise
-        except VariantError as error:
-            errors.append(error.within(f"Python {target.python}"))
-            continue
-        for name, graph in known.items():
-            graphs[name].append(TargetGraph(target, graph))
-    if errors:
-        raise VariantError(*problems_of(errors))
-    return graphs
-
-
 def mirrored_machines(
     graphs: Mapping[str, Sequence[TargetGraph]],
-    machines: Iterable[Served],
     resolver: Resolver,
     folder: MirrorFolder,
     begin: Callable[[str], object] = lambda _: None,
@@ -151,62 +106,56 @@ def mirrored_machines(
     """
     mirrored: list[MirroredMachine] = []
     errors: list[VariantError] = []
-    for served in machines:
-        begin(served.name)
+    for name, known in graphs.items():
+        begin(name)
         try:
-            targets = [_mirrored_target(*one, served, resolver, folder) for one in graphs[served.name]]
-            mirrored.append(MirroredMachine(served.name, tuple(targets)))
+            targets = [_mirrored_target(*one, resolver, folder) for one in known]
+            mirrored.append(MirroredMachine(name, tuple(targets)))
         except VariantError as error:
-            errors.append(error.within(f"machine {served.name}"))
+            errors.append(error.within(f"machine {name}"))
     if errors:
         raise VariantError(*problems_of(errors))
     return mirrored
 
 
 def _mirrored_target(
-    target: Target, graph: Graph, served: Served, resolver: Resolver, folder: MirrorFolder
+    target: Target, graph: Graph, resolver: Resolver, folder: MirrorFolder
 ) -> MirroredTarget:
     """Return a graph with what builds its sdists; raises VariantError."""
-    machine, policy = served.machine, served.policy._replace(assignment=graph.alignment.assignment)
-    deliver = partial(_with_delivered, machine=machine, policy=policy, target=target, folder=folder)
-    upstream = graph.offer.upstream
-    graph = graph._replace(packages=deliver(graph.packages, upstream))
-    return MirroredTarget(TargetGraph(target, graph), _builds(target, graph, deliver, resolver, folder))
+    graph = graph._replace(packages=_with_delivered(graph.packages, graph.offer, target, folder))
+    return MirroredTarget(TargetGraph(target, graph), _builds(target, graph, resolver, folder))
 
 
 def _with_delivered(
-    packages: tuple[GraphPackage, ...],
-    upstream: Upstream,
-    *,
-    machine: Machine,
-    policy: Policy,
-    target: Target,
-    folder: MirrorFolder,
+    packages: tuple[GraphPackage, ...], offer: RunningOffer, target: Target, folder: MirrorFolder
 ) -> tuple[GraphPackage, ...]:
-    """Return packages with the wheels that dispatching sdists among them deliver; raises VariantError."""
+    """Return packages with the wheels that dispatching sdists among them deliver to the machine of an offer.
+
+    All sdists are downloaded. Raises VariantError.
+    """
+    upstream, served = offer.upstream, offer.site.served(offer.place.profile)
     names = {package.name for package in packages}
     folder.add([package.ready for package in packages if is_sdist(package)], upstream)
     delivered: list[GraphPackage] = []
     for package in packages:
         if is_sdist(package):
             path = folder.root / folder.of(package.ready).path
-            if ready := delivered_wheel(path, machine, policy, target, upstream):
+            if ready := delivered_wheel(path, served.machine, served.policy, target, upstream):
                 package = with_delivered_wheel(package, ready, names, target, upstream)
         delivered.append(package)
     return tuple(delivered)
 
 
 def _builds(
-    target: Target, graph: Graph, deliver: _Deliver, resolver: Resolver, folder: MirrorFolder
+    target: Target, graph: Graph, resolver: Resolver, folder: MirrorFolder
 ) -> tuple[GraphPackage, ...]:
     """Return the packages that the sdists of a graph require for their builds, and those that these require.
 
-    They come from the offer of the graph, so they have the same aligned values. *deliver* replaces
-    dispatching sdists, and downloads all sdists.
+    They come from the offer of the graph, so they have the same aligned values.
     """
 
     def resolve(requires: Sequence[str]) -> Mapping[str, Version]:
-        return resolver(Requested(tuple(requires)), graph.offer.place, target)
+        return resolver(Requested.of(requires), graph.offer.place, target)
 
     needed: dict[tuple[str, Version], GraphPackage] = {}
     waiting = [package for package in graph.packages if is_sdist(package)]
@@ -216,7 +165,8 @@ def _builds(
             path = folder.root / folder.of(sdist.ready).path
             try:
                 versions = build_versions(static_requirements(path), resolve)
-                packages = deliver(graph_packages(graph.offer, target, versions), graph.offer.upstream)
+                packages = graph_packages(graph.offer, target, versions)
+                packages = _with_delivered(packages, graph.offer, target, folder)
             except VariantError as error:
                 raise error.within(f"build requirements of {sdist.ready.file.filename}") from None
             needed |= {(package.name, package.version): package for package in packages}

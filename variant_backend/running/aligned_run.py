@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
-from ..graphs.aligned_names import project_releases, unknown_aligned_names
-from ..graphs.installed_values import disagreeing_packages, shared_values, staying, with_installed
-from ..graphs.resolution import AlignedOffer, aligned_offer
+from ..graphs.installed_values import disagreeing_variants, shared_values, staying, with_installed
+from ..graphs.resolution import AlignedMachine, AlignedOffer, aligned_offer
+from ..graphs.unknown_in_graphs import project_releases, unknown_aligned_names
 from ..lowlevel.processes import temporary_folder
 from ..machine.support import Machine
 from ..serving.environments import Environments
@@ -24,7 +24,7 @@ from .dry_resolution import FailedDryRunError, would_install
 from .named_packages import named_requirements
 from .site_packages import InstalledBefore, installed_before
 from .stale_wheels import replacing_all
-from .started_tool import AlignedMachine, StartedTool
+from .started_tool import StartedTool
 from .through_offer import offer_environ
 from .tool_variables import ToolFiles
 
@@ -90,7 +90,7 @@ def offer_aligned_for(
     with temporary_folder() as temporary:
         resolve = _DryRuns(tool, offer, ToolFiles.below(temporary), before)
         try:
-            aligned = aligned_offer(offer, machine, here.policy, environments, here.wishes, resolve)
+            aligned = aligned_offer(offer, here._replace(machine=machine), environments, resolve)
         except VariantError as error:
             if not resolve.code:
                 raise
@@ -119,12 +119,12 @@ def _with_values_of_installed(
 
 
 def disagreements_after(tool: StartedTool, names: Sequence[AlignedName]) -> Iterator[Problem]:
-    """Yield a warning for each aligned feature in which packages disagree where a command has installed.
+    """Yield a warning for each aligned feature in which the variants disagree where a command has installed.
 
     Nothing aligns files that the user names, and other programs may install at the same time.
     """
     place = destination(tool.command, tool.environ, tool.folder)
-    yield from disagreeing_packages(place.folders, names) if place else ()
+    yield from disagreeing_variants(place.folders, names) if place else ()
 
 
 def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[AlignedName]) -> list[Problem]:
@@ -132,8 +132,7 @@ def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[Alig
 
     A command that has nothing to install has none: it may be repeated.
     """
-    variants = (known.inspection.variant for known in machine.installed)
-    installed = {prop.key for variant in variants if variant for prop in variant.properties}
+    installed = {axis for known in machine.installed for axis in known.values}
     unknown = [name for name in names if not any(map(name.covers, installed))]
     releases = project_releases(aligned.offer.upstream, aligned.versions)
     return unknown_aligned_names(unknown, releases) if aligned.versions else []

@@ -14,10 +14,10 @@ from helpers.programs import run
 from packaging.requirements import Requirement
 
 from variant_backend.graphs.dependencies import dependencies_of
-from variant_backend.graphs.graph_files import best_file
-from variant_backend.graphs.requested_roots import extras_of
-from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
+from variant_backend.graphs.package_files import best_file
+from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
+from variant_backend.graphs.resolvers import resolved_by_uv
+from variant_backend.graphs.root_requirements import Requested, extras_of
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -81,17 +81,9 @@ def test_uv_and_pip_install_the_file_that_a_graph_has(tmp_path: Path) -> None:
 
 def graph_of(folder: Path, *requirements: str, files: Sequence[Path] = ()) -> Graph:
     """Return the graph of requirements from a folder."""
-    requested, target = Requested(requirements, tuple(files)), running_target()
+    request = GraphRequest(Requested.of(requirements, tuple(files)), Wishes(), resolved_by_uv)
     with running_offer(Sources.of([str(folder)], []), Machine(), Policy()) as offer:
-        return resolved_graph(
-            offer,
-            Machine(),
-            Policy(),
-            target,
-            Wishes(),
-            lambda place: resolved_by_uv(requested, place, target),
-            requested.roots(),
-        )
+        return resolved_graph(offer, Machine(), Policy(), running_target(), request)
 
 
 def test_packages_have_their_dependencies_in_the_graph(tmp_path: Path) -> None:
@@ -133,5 +125,5 @@ def test_extras_that_require_each_other_end() -> None:
 def test_extras_of_all_requirements_count(tmp_path: Path) -> None:
     listed = tmp_path / "requirements.txt"
     listed.write_text("App[One]\n")
-    roots = Requested(("app[two]>=1",), (listed,)).roots()
+    roots = Requested.of(("app[two]>=1",), (listed,)).roots
     assert extras_of(roots) == {"app": {"one", "two"}}

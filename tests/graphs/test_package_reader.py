@@ -20,7 +20,7 @@ from variant_backend.formats.hardware_file import Hardware
 from variant_backend.formats.release import Release
 from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
 from variant_backend.graphs.installed_values import with_installed
-from variant_backend.graphs.packages import GraphRelease, domains_of
+from variant_backend.graphs.package_reader import GraphRelease, domains_of
 from variant_backend.machine.support import Machine
 from variant_backend.variants.alignment import AlignedName
 from variant_backend.variants.metadata import VariantMetadata

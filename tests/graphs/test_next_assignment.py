@@ -9,7 +9,7 @@ import pytest
 
 from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
 from variant_backend.graphs.assignment import GraphAlignment, Preference
-from variant_backend.graphs.besides import best_besides, values_of_named
+from variant_backend.graphs.next_assignment import best_besides, values_of_named
 from variant_backend.variants.alignment import Assignment, Axis
 
 AXES: tuple[Axis, ...] = (("blas", "library"), ("openmp", "runtime"), ("mpi", "library"))

@@ -15,9 +15,9 @@ from ..variants.namespace_support import abi_dependencies
 from .abi_versions import OpenVersions, assignment_of, state_of
 from .aligned_packages import AlignedPackage, Domains
 from .assignment import GraphAlignment, Preference, best_alignment
-from .besides import best_besides, failed_values, values_of_named
 from .installed_values import beside_installed, excluded_by, staying, way_out
-from .packages import GraphRelease, PackageReader, domains_of, values_in_order
+from .next_assignment import best_besides, failed_values, values_of_named
+from .package_reader import GraphRelease, PackageReader, domains_of, values_in_order
 from .rounds import FailedState, GraphRound, GraphState
 
 if TYPE_CHECKING:
