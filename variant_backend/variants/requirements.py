@@ -119,7 +119,7 @@ class PackageRequest(NamedTuple):
         return any(part.operator in _EQUALS and not part.version.endswith(".*") for part in self.specifiers)
 
     def admits(self, version: Version) -> bool:
-        """Return whether the specifiers admit a version; pre-releases are no exception."""
+        """Return whether the specifiers admit a version; also a pre-release."""
         return self.specifiers.contains(version, prereleases=True)
 
     @property
