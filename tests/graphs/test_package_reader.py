@@ -171,7 +171,7 @@ def test_an_installed_value_that_a_package_cannot_have_is_an_error(tmp_path: Pat
     assert "blas :: library: fast 1.0 links libmkl_rt.so.2" in text
     assert "name fast, num in the same command" in text
     assert "--reinstall-package fast --reinstall-package num for uv" in text
-    assert text.endswith("or omit --align blas")
+    assert text.endswith("or do not align blas :: library")
     # The remedies work: the graph replaces the packages, or values are not aligned.
     assert graph_in(packages, ["openblasonly"], on=on)
     graph = graph_in(packages, ["openblasonly", "num"], ["blas"], on=on.without("fast"))

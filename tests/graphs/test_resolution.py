@@ -74,7 +74,7 @@ def test_versions_that_depend_on_values_and_values_on_versions_are_an_error(tmp_
     assert str(caught.value) == (
         "graph: values and packages depend on one another, and the same choices repeat:"
         " with blas :: library :: openblas, the graph has one 2, two 2;"
-        " with blas :: library :: mkl, the graph has one 1, two 1; omit --align blas"
+        " with blas :: library :: mkl, the graph has one 1, two 1; do not align blas :: library"
     )
     labels = {"one 1": "openblas", "solver 1": "mkl", "two 1": "openblas"}
     assert names_and_labels(graph_in(folder, ["solver"])) == labels

@@ -71,7 +71,7 @@ def test_all_packages_ever_seen_end_an_oscillation() -> None:
     assert str(caught.value) == (
         "graph: values and packages depend on one another, and the same choices repeat:"
         " with blas :: library :: b, the graph has with-b 1;"
-        " with blas :: library :: a, the graph has with-a 1; omit --align blas"
+        " with blas :: library :: a, the graph has with-a 1; do not align blas :: library"
     )
 
 

@@ -128,8 +128,8 @@ def way_out(packages: Iterable[str], axes: Iterable[Axis]) -> str:
     """Return how to install a graph although installed packages (NAME VERSION) exclude its values."""
     names = sorted({package.partition(" ")[0] for package in packages})
     options = " ".join(f"--reinstall-package {name}" for name in names)
-    aligned = " and ".join(f"--align {namespace}" for namespace in sorted({axis[0] for axis in axes}))
+    aligned = " and ".join(sorted(" :: ".join(axis) for axis in axes))
     return (
         f"name {', '.join(names)} in the same command, too (to install it again, add {options}"
-        f" for uv, or --force-reinstall for pip), or omit {aligned}"
+        f" for uv, or --force-reinstall for pip), or do not align {aligned}"
     )

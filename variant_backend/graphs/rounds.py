@@ -163,8 +163,8 @@ def _remedy(one: GraphState, other: GraphState) -> str:
 
 def _decisions(one: GraphState, other: GraphState) -> Iterator[str]:
     axes = {axis for axis, _ in {*one.assignment.items()} ^ {*other.assignment.items()}}
-    for namespace in sorted({namespace for namespace, _ in axes}):
-        yield f"omit --align {namespace}"
+    for axis in sorted(axes):
+        yield f"do not align {' :: '.join(axis)}"
     versions = one.versions or {}, other.versions or {}
     for name in sorted({name for name, _ in {*versions[0].items()} ^ {*versions[1].items()}}):
         yield f"require {name}=={versions[1].get(name, versions[0].get(name))}"
