@@ -17,7 +17,8 @@ RESOLVE = """\
 import sys
 import time
 from variant_backend.graphs.resolution import Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, resolved_by_uv
+from variant_backend.graphs.requested_roots import Requested
+from variant_backend.graphs.resolvers import resolved_by_uv
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -25,7 +26,7 @@ from variant_backend.serving.running_offer import running_offer
 from variant_backend.variants.alignment import AlignedName
 
 _, index, *names = sys.argv
-requested, machine, policy, target = Requested(("made0",)), Machine(), Policy(), running_target()
+requested, machine, policy, target = Requested.of(("made0",)), Machine(), Policy(), running_target()
 wishes = Wishes(tuple(map(AlignedName.parse, names)))
 
 

@@ -489,7 +489,8 @@ import gc
 import random
 import sys
 import time
-from variant_backend.graphs.assignment import AlignedPackage, VariantOption, best_alignment
+from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
+from variant_backend.graphs.assignment import best_alignment
 
 AXES = [(f"n{number}", "f") for number in range(6)]
 VALUES = [f"v{number}" for number in range(8)]

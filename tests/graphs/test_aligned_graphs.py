@@ -25,7 +25,7 @@ from helpers.offers import machine
 from helpers.programs import SCRIPTS, run
 
 from variant_backend.graphs.resolution import Graph
-from variant_backend.graphs.resolvers import Requested
+from variant_backend.graphs.root_requirements import Requested
 
 RUNNING = f"3.{sys.version_info.minor}"
 
@@ -39,7 +39,7 @@ def conflicts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def aligned_graph(folder: Path, name: str, roots: Sequence[str] = CONFLICT_ROOTS) -> Graph:
     """Resolve the graph of a machine with uv."""
-    return graph_from(folder, Requested(tuple(roots)), ALIGN, on=machine(MACHINES[name]))
+    return graph_from(folder, Requested.of(tuple(roots)), ALIGN, on=machine(MACHINES[name]))
 
 
 def labels_of(graph: Graph) -> Mapping[str, str | None]:

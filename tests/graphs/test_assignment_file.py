@@ -13,7 +13,7 @@ from helpers.serve_process import ask, served_by_command
 from variant_backend.cli.main import main
 from variant_backend.errors import RequestError, VariantError
 from variant_backend.formats.toml_edit import from_dict
-from variant_backend.graphs.assignment_file import assignment_table, check_assignment, read_assignment
+from variant_backend.graphs.assignment_file import assignment_table, read_assignment, read_assignment_for
 from variant_backend.machine.support import Policy
 from variant_backend.variants.alignment import Assignment
 from variant_backend.variants.policy import PolicyRule, Rules
@@ -23,8 +23,8 @@ LOCKED = {"lock-version": "1.0", "tool": {"variant-backend": {"assignment": assi
 CUDA = ("nvidia", "cuda_version_lower_bound")
 
 
-def written(folder: Path, content: dict[str, object]) -> Path:
-    path = folder / "a.toml"
+def written(folder: Path, content: dict[str, object], name: str = "a") -> Path:
+    path = folder / f"{name}.toml"
     path.write_text(from_dict(content))
     return path
 
@@ -73,17 +73,24 @@ def test_a_file_without_assignment_is_an_error(
         (("blas", "library"), "mkl", "'blas' is also in --disable"),
     ],
 )
-def test_unusable_values_are_errors(axis: tuple[str, str], value: str, message: str) -> None:
+def test_unusable_values_are_errors(axis: tuple[str, str], value: str, message: str, tmp_path: Path) -> None:
+    path = written(tmp_path, {"assignment": assignment_table({axis: value})})
     with pytest.raises(RequestError) as raised:
-        check_assignment({axis: value}, machine(MACHINES["gpu12"]), Policy(disabled=("blas",)), "gpu")
+        read_assignment_for("gpu", machine(MACHINES["gpu12"]), Policy(disabled=("blas",)), path)
+    assert str(raised.value).startswith(f"{path}: ")
     assert message in str(raised.value)
 
 
-def test_the_policy_limits_the_values() -> None:
+def test_the_policy_limits_the_values(tmp_path: Path) -> None:
+    here, axis = machine(MACHINES["gpu12"]), ("x86_64", "level")
     policy = Policy(rules=Rules(exclude=(PolicyRule(("x86_64", "level", "v3"), "a.toml"),)))
-    check_assignment({("x86_64", "level"): "v2"}, machine(MACHINES["gpu12"]), policy, "gpu")
+    paths = {
+        value: written(tmp_path, {"assignment": assignment_table({axis: value})}, value)
+        for value in ("v2", "v3")
+    }
+    assert read_assignment_for("gpu", here, policy, paths["v2"]) == {axis: "v2"}
     with pytest.raises(RequestError, match="gpu does not support 'v3'"):
-        check_assignment({("x86_64", "level"): "v3"}, machine(MACHINES["gpu12"]), policy, "gpu")
+        read_assignment_for("gpu", here, policy, paths["v3"])
 
 
 @pytest.mark.slow

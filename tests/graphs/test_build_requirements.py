@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from packaging.version import Version
@@ -40,6 +41,16 @@ def sdist(folder: Path, project: str | None) -> Path:
 @pytest.mark.parametrize("project", FORMS)
 def test_requirements_are_those_of_the_build_system(project: str, tmp_path: Path) -> None:
     assert static_requirements(sdist(tmp_path, project)) == FORMS[project]
+
+
+def test_an_sdist_may_be_a_zip_file(tmp_path: Path) -> None:
+    path = tmp_path / "demo-1.0.zip"
+    with ZipFile(path, "w") as archive:
+        archive.writestr("demo-1.0/PKG-INFO", "Name: demo\n")
+    assert static_requirements(path) == DEFAULT
+    with ZipFile(path, "a") as archive:
+        archive.writestr("demo-1.0/pyproject.toml", "[build-system]\nrequires = ['hatchling']")
+    assert static_requirements(path) == ["hatchling"]
 
 
 def test_an_sdist_without_a_project_file_requires_setuptools(tmp_path: Path) -> None:

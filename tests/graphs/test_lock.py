@@ -22,7 +22,7 @@ from variant_backend.formats.release import File
 from variant_backend.formats.toml_read import parse_toml, read_toml
 from variant_backend.graphs.lock_file import LockedMachine, TargetGraph, lock_output, upstream_file
 from variant_backend.graphs.resolution import GraphPackage
-from variant_backend.graphs.resolvers import Requested
+from variant_backend.graphs.root_requirements import Requested
 
 ROOTS = ("scispeech", "scitune")
 TWO = [part for name in ("gpu12", "cpu") for part in ("--machine", f"{name}={MACHINES[name]}")]
@@ -143,6 +143,28 @@ def test_a_wheel_with_variant_markers_gets_a_warning(locks: tuple[Path, str]) ->
     assert "use variant-backend mirror" in warning
 
 
+def test_files_and_stdin_may_name_labels(tmp_path: Path) -> None:
+    for name in ("demo", "other"):
+        make_variants(tmp_path / "wheels", name, {None: [], "fast": ["x86_64 :: level :: v2"]})
+        run_here(main, "index", tmp_path / "wheels")
+    (tmp_path / "c.txt").write_text("other#(plain)\n")
+    machines = ["--machine", "a=x86_64:v2", "--machine", "b=x86_64:v3"]
+    arguments = [*("-r", "-", "-c", tmp_path / "c.txt", "-f", tmp_path / "wheels"), *machines]
+    run_here(main, "lock", *arguments, "-o", tmp_path, stdin="demo#f?st  # why\nother")
+    run_here(main, "mirror", *arguments, "-o", tmp_path / "mirror", stdin="demo#f?st  # why\nother")
+    for path in (tmp_path / "pylock.a.toml", tmp_path / "pylock.b.toml", tmp_path / "mirror/pylock.b.toml"):
+        document: Any = read_toml(path)
+        names = [package["wheels"][0]["name"] for package in document["packages"]]
+        assert names == ["demo-1.0-0_fast-py3-none-any.whl", "other-1.0-py3-none-any.whl"], path
+    done = run_here(main, "lock", *arguments, "-o", tmp_path, stdin="demo#fast; python_version < '3'")
+    assert "warning: b: no requirement is for this environment, so there are no packages" in done.stderr
+    done = run_here(main, "lock", *arguments, "-o", tmp_path, stdin="demo#fsat", ok=False)
+    assert (done.exit_code, "demo#fsat: unknown label 'fsat' (did you mean 'fast'?)" in done.stderr) == (
+        2,
+        True,
+    )
+
+
 def test_check_reports_new_releases_and_writes_nothing(tmp_path: Path) -> None:
     wheels, folder = tmp_path / "wheels", tmp_path / "locks"
     make_variants(wheels, "demo", {None: []})
@@ -162,6 +184,24 @@ def test_check_reports_new_releases_and_writes_nothing(tmp_path: Path) -> None:
     assert (folder / "pylock.cpu.toml").read_bytes() == before
     run_here(main, "lock", "demo", *options)
     assert run_here(main, "lock", "demo", *options, "--check").stdout == ""
+
+
+def test_check_says_what_else_differs(tmp_path: Path) -> None:
+    make_variants(tmp_path, "demo", {None: []})
+    options = ["lock", "demo", "-f", tmp_path, "-o", tmp_path, "--machine"]
+    windows = ["--platform", "windows", "--python", "3.12"]
+    run_here(main, *options, "cpu=x86_64:v2")
+    done = run_here(main, *options, "cpu=x86_64:v3", *windows, "--check", ok=False)
+    path, _, line = done.stdout.partition(": ")
+    assert path == str(tmp_path / "pylock.cpu.toml")
+    assert line.startswith(
+        "spec: expected x86_64:v3, got x86_64:v2; targets: expected 3.12-win_amd64, got 3."
+    )
+    lock = Path(path)
+    digest = lock.read_text().partition('sha256 = "')[2][:64]
+    lock.write_text(lock.read_text().replace(digest, "0" * 64))
+    done = run_here(main, *options, "cpu=x86_64:v2", "--check", ok=False)
+    assert done.stdout == f"{path}: files or dependencies differ: demo\n"
 
 
 def test_pip_resolves_the_same_lock_file(ecosystem: Path, tmp_path: Path) -> None:
@@ -230,10 +270,8 @@ def test_another_platform_requires_a_machine(tmp_path: Path) -> None:
 
 def graph_of(folder: Path, *requirements: str, python: str | None = None) -> TargetGraph:
     """Return the graph of a machine without GPU."""
-    target = read_target(python, None)
-    return TargetGraph(
-        target, graph_from(folder, Requested(requirements), on=machine("x86_64:v2"), target=target)
-    )
+    target, requested = read_target(python, None), Requested.of(requirements)
+    return TargetGraph(target, graph_from(folder, requested, on=machine("x86_64:v2"), target=target))
 
 
 def locked(graphs: list[TargetGraph], folder: Path) -> dict[str, Any]:
@@ -257,12 +295,6 @@ def test_packages_that_differ_between_pythons_have_markers(ecosystem: Path, tmp_
         chosen = [*lock.select(environment=environment, tags=target.tags)]
         assert [package.name for package, _ in chosen] == ["scialg", "scimkl", "scinum"]
         assert tag in str(chosen[0][1])
-
-
-def test_one_lock_file_is_not_for_two_builds_of_a_python(ecosystem: Path, tmp_path: Path) -> None:
-    graphs = [graph_of(ecosystem, "scitools")] * 2
-    with pytest.raises(VariantError, match="use --python once for each minor version"):
-        locked(graphs, tmp_path)
 
 
 def test_hostile_texts_stay_in_their_values(ecosystem: Path, tmp_path: Path) -> None:

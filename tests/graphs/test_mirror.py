@@ -31,9 +31,11 @@ from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.release import File
 from variant_backend.graphs.delivered_wheels import with_delivered_wheel
+from variant_backend.graphs.mirror import both_states
 from variant_backend.graphs.mirror_manifest import Manifest, path_in_mirror
-from variant_backend.graphs.mirror_pages import files_on_own_page, project_pages
+from variant_backend.graphs.mirror_pages import files_on_own_page, index_pages, project_pages
 from variant_backend.graphs.resolution import GraphPackage
+from variant_backend.lowlevel.file_set import Output, write_all_files
 from variant_backend.lowlevel.tarball import pack
 from variant_backend.lowlevel.workspace import workspace
 from variant_backend.selection.releases import Sources
@@ -130,6 +132,39 @@ def test_files_that_are_not_needed_stay_until_they_are_pruned(ecosystem: Path, c
     assert mirror(copy, *options, roots=("scitools",))["unneeded"] == []
 
 
+def test_two_builds_of_a_python_are_refused_before_downloads(ecosystem: Path, tmp_path: Path) -> None:
+    options = ("-f", ecosystem, "--python", "3.12", "--python", "3.12.1")
+    (error,) = mirror(tmp_path, *options, ok=False)["errors"]
+    assert error["message"] == "markers of a lock file do not distinguish 3.12-cp312 and 3.12.1-cp312"
+    assert not [*tmp_path.iterdir()]
+
+
+def test_empty_files_that_a_killed_run_leaves_are_completed(
+    ecosystem: Path, copy: Path, pythons: list[str]
+) -> None:
+    before = contents(copy)
+    for name in ("mirror.json", "index.html", "cpu/simple/scitools/index.json", "pylock.cpu.toml"):
+        (copy / name).write_bytes(b"")
+    assert mirror(copy, "-f", ecosystem, *pythons, *ALIGNED)["downloaded"] == 0
+    assert contents(copy) == before
+
+
+def test_a_damaged_manifest_is_named_with_its_remedy(ecosystem: Path, copy: Path) -> None:
+    (copy / "mirror.json").write_text("{")
+    (error,) = mirror(copy, "-f", ecosystem, "--python", HERE, ok=False)["errors"]
+    assert error["place"] == str(copy / "mirror.json")
+    assert error["remedy"] == "empty this file, and run the command again: it finds the downloaded files"
+
+
+def test_each_file_that_cannot_be_written_is_an_error(ecosystem: Path, copy: Path) -> None:
+    wheel = next(copy.glob("files/*/scitools-*.whl"))
+    beside = wheel.with_name(f"{wheel.name}.metadata")
+    beside.unlink()
+    beside.mkdir()
+    done = mirror(copy, "-f", ecosystem, "--python", HERE, ok=False, roots=("scitools",))
+    assert [error["place"] for error in done["errors"]] == [str(beside)]
+
+
 def test_a_folder_with_other_files_is_refused(ecosystem: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     done = mirror(tmp_path, "-f", ecosystem, "--python", HERE, ok=False)
@@ -152,16 +187,6 @@ def test_a_page_of_others_is_not_replaced(ecosystem: Path, copy: Path) -> None:
     done = mirror(copy, "-f", ecosystem, "--python", HERE, ok=False, roots=("scitools",))
     assert "was not written by variant-backend" in done["errors"][0]["message"]
     assert (copy / "index.html").read_text() == "<p>mine"
-
-
-def test_metadata_that_cannot_be_written_is_an_error(ecosystem: Path, tmp_path: Path) -> None:
-    options = (tmp_path, "-f", ecosystem, "--python", HERE)
-    mirror(*options, roots=("scitools",))
-    (beside,) = tmp_path.glob("files/*/*.metadata")
-    beside.unlink()
-    beside.mkdir()
-    done = mirror(*options, roots=("scitools",), ok=False)
-    assert [str(beside) in error["place"] for error in done["errors"]] == [True]
 
 
 def test_a_missing_upstream_leaves_the_mirror_as_it_was(ecosystem: Path, copy: Path) -> None:
@@ -235,6 +260,29 @@ def test_pages_of_a_mirror_can_be_read_again() -> None:
     assert urljoin("file:///m/gpu/simple/demo/", json.loads(content)["files"][0]["url"]) == (
         f"file:///m/files/{'0' * 16}/demo-1.0%2Bcu128-0_x-py3-none-any.whl"
     )
+
+
+def test_pages_have_old_and_new_files_before_they_have_new_ones_only(tmp_path: Path) -> None:
+    digests = ("0" * 64, "1" * 64)
+    files = [
+        File(
+            f"simple-{number}-py3-none-any.whl",
+            path_in_mirror(f"simple-{number}-py3-none-any.whl", digest),
+            {"sha256": digest},
+        )
+        for number, digest in enumerate(digests)
+    ]
+    old, new = (
+        [Output(tmp_path, path, content) for path, content in index_pages("gpu", {"simple": [file]}).items()]
+        for file in files
+    )
+    write_all_files(old)
+    pages = {
+        output.name: output.content
+        for output in both_states(tmp_path, {output.name: output for output in new})
+    }
+    assert set(pages) == {"gpu/simple/simple/index.html", "gpu/simple/simple/index.json"}
+    assert files_on_own_page("gpu/simple/simple", pages["gpu/simple/simple/index.json"]) == files
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -371,6 +419,10 @@ def test_an_sdist_is_built_from_the_mirror_without_network(ecosystem: Path, tmp_
     options = ("--no-config", *empty_cache(), "--default-index", index, "--target", uv)
     run("uv", "pip", "install", *options, "needy")
     assert (pip / "needy.py").exists() and (uv / "needy.py").exists()
+    lock, pip, uv = site / "pylock.cpu.toml", tmp_path / "pip-lock", tmp_path / "uv-lock"
+    run("pip", "install", "--isolated", "--no-cache-dir", "-i", index, "--target", pip, "-r", lock)
+    run("uv", "pip", "sync", "--no-config", *empty_cache(), "--default-index", index, "--target", uv, lock)
+    assert (pip / "needy.py").exists() and (uv / "needy.py").exists()
 
 
 def write_stub(folder: Path, url: str) -> None:
@@ -385,14 +437,23 @@ def write_stub(folder: Path, url: str) -> None:
 
 
 def test_a_mirror_has_the_wheel_of_a_dispatching_sdist(tmp_path: Path) -> None:
+    project = b'[build-system]\nrequires = ["stubby"]\n'
+    info = b"Metadata-Version: 2.2\nName: builder\nVersion: 1.0\n"
+    builder = pack("builder-1.0", {"pyproject.toml": project, "PKG-INFO": info}, time=1_700_000_000)
     with ranged(tmp_path / "upstream") as server:
         write_stub(tmp_path / "upstream", server.url)
-        options = ("-i", f"{server.url}simple/", "--python", HERE)
+        (tmp_path / "builder-1.0.tar.gz").write_bytes(builder)
+        options = ("-i", f"{server.url}simple/", "-f", tmp_path, "--python", HERE)
         done, again = (mirror(tmp_path / "site", *options, roots=("stubby",)) for _ in range(2))
+        built = mirror(tmp_path / "built", *options, roots=("builder",))
     assert (again["downloaded"], again["unneeded"]) == (0, [])
-    paths = [machine["targets"][0]["packages"][0]["path"] for machine in done["machines"]]
-    assert {path.rpartition("/")[2] for path in paths} == {"stubby-1.0-0_v2-py3-none-any.whl"}
-    assert [machine["targets"][0]["build-requirements"] for machine in done["machines"]] == [[], []]
+    targets = [machine["targets"][0] for machine in done["machines"]]
+    assert [target["build-requirements"] for target in targets] == [[], []]
+    packages = [package for target in targets for package in target["packages"]]
+    # It builds an sdist, too.
+    packages += (one for machine in built["machines"] for one in machine["targets"][0]["build-requirements"])
+    names = [package["path"].rpartition("/")[2] for package in packages]
+    assert names == ["stubby-1.0-0_v2-py3-none-any.whl"] * 4
 
 
 def test_the_wheel_of_a_dispatching_sdist_cannot_require_other_packages() -> None:

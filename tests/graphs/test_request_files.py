@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from pip._internal.network.session import PipSession
@@ -58,7 +60,7 @@ def test_each_unsupported_line_is_an_error_with_its_place(tmp_path: Path) -> Non
         "-e .": "unsupported option -e; remove it",
         "demo==1 --hash=sha256:00": "unsupported option --hash; remove it; the hashes of the index are",
         "demo @ https://user:secret@host/demo.zip": "expected a requirement, got a URL; write",
-        "-r https://host/r.txt": "expected a file, got a URL; download it, and name the file",
+        "-r https://host/r.txt": "-r https://host/r.txt: expected a file, got a URL; download it, and",
         "-r missing.txt": f"{tmp_path / 'missing.txt'}: No such file or directory",
         "demo#A": "'demo#A': label 'A': character 'A'",
     }
@@ -82,3 +84,23 @@ def test_a_file_that_is_not_text_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(VariantError, match="expected UTF-8; save the file as UTF-8"):
         read(path)
+
+
+def test_json_is_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "r.txt"
+    path.write_text('{\n  "version": 1\n}\n')
+    with pytest.raises(VariantError) as caught:
+        read(path)
+    assert caught.value.lines() == [
+        f"{path}: expected requirements, got JSON or TOML; write one requirement a line,"
+        " as `variant-backend installed --freeze` does"
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes in folders")
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    Thread(target=pipe.write_text, args=["demo#fast\n"]).start()
+    lists = read_request_files([pipe], [pipe])
+    assert [*map(str, lists.requests)] == [*map(str, lists.constraints)] == ["demo#fast"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.ecosystem import MACHINES, Labels, MadeRelease
-from helpers.graphs import BLAS, graph_in, made, names_and_labels
+from helpers.graphs import BLAS, OPENMP, graph_in, made, names_and_labels
 from helpers.offers import CUDA, machine
 from packaging.version import Version
 
@@ -74,7 +74,7 @@ def test_versions_that_depend_on_values_and_values_on_versions_are_an_error(tmp_
     assert str(caught.value) == (
         "graph: values and packages depend on one another, and the same choices repeat:"
         " with blas :: library :: openblas, the graph has one 2, two 2;"
-        " with blas :: library :: mkl, the graph has one 1, two 1; omit --align blas"
+        " with blas :: library :: mkl, the graph has one 1, two 1; do not align blas :: library"
     )
     labels = {"one 1": "openblas", "solver 1": "mkl", "two 1": "openblas"}
     assert names_and_labels(graph_in(folder, ["solver"])) == labels
@@ -97,6 +97,45 @@ def test_values_are_chosen_for_a_graph_that_cannot_be_resolved_without(tmp_path:
             "older 1": "cu12",
             "runtime 12": None,
         }
+
+
+def test_values_with_missing_requirements_give_way(tmp_path: Path) -> None:
+    runtimes: Labels = {"iomp": [OPENMP.format("iomp")], "gomp": [OPENMP.format("gomp")]}
+    folder = made(
+        tmp_path,
+        MadeRelease("needed", "1"),
+        MadeRelease("solver", "1", labels={**MKL, **OPENBLAS}, by_label={"mkl": ["needed==2"]}),
+        MadeRelease("other", "1", labels=runtimes),
+    )
+    graph = graph_in(folder, ["solver", "other"], ["blas", "openmp"])
+    assert names_and_labels(graph) == {"other 1": "iomp", "solver 1": "openblas"}
+    assert graph.lines[2:] == ("blas :: library: openblas keeps 1 of 1; there is no graph with mkl",)
+
+
+def test_packages_of_failed_rounds_need_no_variant(tmp_path: Path) -> None:
+    # uv asks for the package that one variant requires in a missing version. No value fits both packages.
+    both: Labels = {name: [BLAS.format(name), OPENMP.format("gomp")] for name in ("mkl", "openblas")}
+    folder = made(
+        tmp_path,
+        MadeRelease("solver", "1", labels=both, by_label={"mkl": ["special==2"]}),
+        MadeRelease("special", "1", labels={"iomp": [OPENMP.format("iomp")]}),
+    )
+    graph = graph_in(folder, ["solver"], ["blas", "openmp"])
+    assert names_and_labels(graph) == {"solver 1": "openblas"}
+
+
+def test_the_values_of_an_earlier_round_stay_if_better_ones_fail(tmp_path: Path) -> None:
+    # The first graph has a package for which gomp is better, but nothing has the version that gomp requires.
+    folder = made(
+        tmp_path,
+        MadeRelease(
+            "solver", "1", labels={"gomp": [OPENMP.format("gomp")], **PLAIN}, by_label={"gomp": ["a>1"]}
+        ),
+        MadeRelease("a", "1", labels={"iomp": [OPENMP.format("iomp")], "null": []}, requires=["b"]),
+        MadeRelease("b", "1", labels={"gomp": [OPENMP.format("gomp")], **PLAIN}),
+    )
+    graph = graph_in(folder, ["solver", "a"], ["openmp"])
+    assert names_and_labels(graph) == {"a 1": "iomp", "b 1": None, "solver 1": None}
 
 
 def test_older_releases_count_where_the_newest_has_no_value_in_common(tmp_path: Path) -> None:
@@ -151,10 +190,19 @@ def test_a_package_outside_the_graph_has_no_version(tmp_path: Path) -> None:
     folder = torchy(tmp_path, MadeRelease("torchext", "1", labels={**BUILT_WITH, **PLAIN}))
     assert names_and_labels(graph_in(folder, ["torchext"])) == {"torchext 1": None}
     folder = torchy(tmp_path, MadeRelease("strict", "1", labels=BUILT_WITH))
-    with pytest.raises(VariantError, match=r"use --pin torchy==2\.10\.0$"):
+    with pytest.raises(VariantError, match=r"require torchy==2\.10\.0$"):
         graph_in(folder, ["strict"])
+    graph = graph_in(folder, ["strict", "torchy==2.10.0"])
+    assert names_and_labels(graph) == {"strict 1": "t210", "torchy 2.10.0": None}
     graph = graph_in(folder, ["strict"], policy=Policy(pinned={"torchy": Version("2.10.0")}))
     assert names_and_labels(graph) == {"strict 1": "t210"}
+
+
+def test_a_version_without_a_release_causes_no_conflict_of_values(tmp_path: Path) -> None:
+    folder = torchy(tmp_path, MadeRelease("strict", "1", labels={"t8": [TORCH.format("8")]}))
+    with pytest.raises(VariantError, match="t8: abi_dependency :: torchy: needs 8") as caught:
+        graph_in(folder, ["strict"])
+    assert "strict requires" not in str(caught.value)
 
 
 def test_values_and_versions_are_chosen_together(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from packaging.version import Version
 
 from variant_backend.errors import RequestError, VariantError
 from variant_backend.graphs.resolution import Graph
-from variant_backend.graphs.resolvers import Requested, ResolverName, resolver_named
+from variant_backend.graphs.resolvers import ResolverName, resolver_named
+from variant_backend.graphs.root_requirements import Requested
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import Target, running_target
@@ -60,7 +61,7 @@ def pins(graph: Graph) -> Mapping[str, str]:
 def failure(source: Path | str, *requirements: str, resolver: ResolverName = "uv") -> list[str]:
     """Return the lines of the error about requirements."""
     with pytest.raises(VariantError) as caught:
-        graph_from(source, Requested(requirements), resolver=resolver, on=machine(MACHINES["cpu"]))
+        graph_from(source, Requested.of(requirements), resolver=resolver, on=machine(MACHINES["cpu"]))
     return caught.value.lines()
 
 
@@ -81,40 +82,42 @@ def everywhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.agreement
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_uv_resolves_for_each_platform(everywhere: Path, platform: str) -> None:
-    graph = graph_from(everywhere, Requested(("native",)), target=target("3.12", platform))
+    graph = graph_from(everywhere, Requested.of(("native",)), target=target("3.12", platform))
     assert {*pins(graph)} == {"native", f"on-{PLATFORMS[platform]}"}
     native = graph.packages[0].ready.file.filename
     assert native == f"native-1.0-cp312-abi3-{platform}.whl"
 
 
 def test_uv_resolves_for_a_glibc_that_it_does_not_know(everywhere: Path) -> None:
-    graph = graph_from(everywhere, Requested(("native",)), target=target("3.12", "manylinux_2_30_aarch64"))
+    graph = graph_from(everywhere, Requested.of(("native",)), target=target("3.12", "manylinux_2_30_aarch64"))
     assert graph.packages[0].ready.file.filename == "native-1.0-cp312-abi3-manylinux_2_28_aarch64.whl"
 
 
 def test_uv_resolves_for_another_python(everywhere: Path) -> None:
-    assert "newer" in pins(graph_from(everywhere, Requested(("native",)), target=target("3.13", "win_amd64")))
+    assert "newer" in pins(
+        graph_from(everywhere, Requested.of(("native",)), target=target("3.13", "win_amd64"))
+    )
     with pytest.raises(VariantError, match="native"):
-        graph_from(everywhere, Requested(("native",)), target=target("3.10", "win_amd64"))
-    assert pins(graph_from(everywhere, Requested(("newer",)), target=target("3.14"))) == {"newer": "1.0"}
+        graph_from(everywhere, Requested.of(("native",)), target=target("3.10", "win_amd64"))
+    assert pins(graph_from(everywhere, Requested.of(("newer",)), target=target("3.14"))) == {"newer": "1.0"}
 
 
 def test_a_platform_that_uv_does_not_know_is_an_error(everywhere: Path) -> None:
     with pytest.raises(RequestError, match=r"uv cannot resolve for .*s390x.*--resolver pip"):
-        graph_from(everywhere, Requested(("newer",)), target=target("3.12", "manylinux_2_28_s390x"))
+        graph_from(everywhere, Requested.of(("newer",)), target=target("3.12", "manylinux_2_28_s390x"))
 
 
 def test_a_free_threaded_python_must_be_installed(everywhere: Path) -> None:
     with pytest.raises(RequestError, match=r"uv requires .*; run 'uv python install 3\.99t'"):
-        graph_from(everywhere, Requested(("newer",)), target=target("3.99t", "win_amd64"))
+        graph_from(everywhere, Requested.of(("newer",)), target=target("3.99t", "win_amd64"))
 
 
 def test_pip_resolves_only_for_its_python(everywhere: Path) -> None:
     for aim in (target("3.99"), target(None, "win32")):
         with pytest.raises(RequestError, match="use --resolver uv, or leave --python and --platform out"):
-            graph_from(everywhere, Requested(("newer",)), resolver="pip", target=aim)
+            graph_from(everywhere, Requested.of(("newer",)), resolver="pip", target=aim)
     python = ".".join(map(str, RUNNING.python.release[:2]))
-    graph = graph_from(everywhere, Requested(("newer",)), resolver="pip", target=target(python))
+    graph = graph_from(everywhere, Requested.of(("newer",)), resolver="pip", target=target(python))
     assert pins(graph) == {"newer": "1.0"}
 
 
@@ -124,14 +127,14 @@ def test_all_forms_of_versions_are_resolved(tmp_path: Path, resolver: ResolverNa
     for name, version in versions.items():
         made(tmp_path, name, version=version)
     made(tmp_path, "local", version="2.0+cpu")
-    requested = Requested(("local==2.0+cu128", "pre>=1.0rc1", "post", "epoch"))
+    requested = Requested.of(("local==2.0+cu128", "pre>=1.0rc1", "post", "epoch"))
     assert pins(graph_from(tmp_path, requested, resolver=resolver)) == versions
 
 
 @pytest.mark.parametrize("resolver", ["uv", "pip"])
 def test_both_resolvers_get_the_variants_of_the_machine(ecosystem: Path, resolver: ResolverName) -> None:
     graph = graph_from(
-        ecosystem, Requested(("scispeech", "scisource")), resolver=resolver, on=machine(MACHINES["gpu12"])
+        ecosystem, Requested.of(("scispeech", "scisource")), resolver=resolver, on=machine(MACHINES["gpu12"])
     )
     labels = {package.name: package.label for package in graph.packages}
     assert labels["scitorch"] == labels["sciaudio"] == labels["scicudnn"] == "cuda12.8"
@@ -167,7 +170,7 @@ def test_settings_of_the_user_do_not_change_a_graph(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
     monkeypatch.setenv("no_proxy", "example.org")
     monkeypatch.chdir(tmp_path)
-    assert pins(graph_from(wheels, Requested(("demo",)), resolver=resolver)) == {"demo": "2.0"}
+    assert pins(graph_from(wheels, Requested.of(("demo",)), resolver=resolver)) == {"demo": "2.0"}
 
 
 @pytest.mark.parametrize("resolver", ["uv", "pip"])
@@ -181,7 +184,7 @@ def test_files_with_requirements_and_constraints_count(tmp_path: Path, resolver:
     (folder / "more.txt").write_text("--constraint below.txt\nother\n")
     (folder / "below.txt").write_text("demo<3\n")
     (folder / "not.txt").write_text("demo!=2.0\n")
-    requested = Requested((), (folder / "all.txt",), (folder / "not.txt",))
+    requested = Requested.of((), (folder / "all.txt",), (folder / "not.txt",))
     assert pins(graph_from(tmp_path, requested, resolver=resolver)) == {"demo": "1.0", "other": "1.0"}
 
 
@@ -198,7 +201,11 @@ def test_files_with_requirements_and_constraints_count(tmp_path: Path, resolver:
         ("--no-binary demo", "the option --no-binary is not supported"),
         ("--pre -i https://x.org/", "-i https://x.org/ names an index"),
         ("-e .", "-e . is a folder or repository"),
-        ("-r https://x.org/all.txt", "-r https://x.org/all.txt is a file on a server"),
+        ("-r https://x.org/all.txt", "-r https://x.org/all.txt: expected a file, got a URL"),
+        ("-r a.txt -c b.txt", "more than one option with -r"),
+        ("-c", "-c: missing file"),
+        ("demo.whl#fast", "got the path or URL 'demo.whl#fast'"),
+        ("demo.whl; python_version > '3'", "got the path or URL"),
         ("./demo", "got the path or URL './demo'"),
         ("demo-1.0-py3-none-any.whl", "got the path or URL 'demo-1.0-py3-none-any.whl'"),
         ("git+https://x.org/demo", "got the path or URL 'git+https://x.org/demo'"),
@@ -211,26 +218,45 @@ def test_lines_that_go_around_the_offer_are_errors(tmp_path: Path, line: str, ex
     (tmp_path / "all.txt").write_text("-r more.txt\n")
     (tmp_path / "more.txt").write_text(f"other\n{line}\n")
     with pytest.raises(RequestError) as caught:
-        Requested(("demo",), (tmp_path / "all.txt",)).roots()
+        Requested.of(("demo",), (tmp_path / "all.txt",))
     (problem,) = caught.value.problems
     assert problem.place == f"{tmp_path / 'more.txt'}:2"
     assert expected in problem.text
     assert problem.remedy
 
 
-@pytest.mark.parametrize(
-    "text", ["demo#label", "--index-url=http://x", "demo\n--index-url http://x", "./demo", "demo.whl"]
-)
+@pytest.mark.parametrize("text", ["--index-url=http://x", "demo\n--index-url http://x", "./demo", "demo.whl"])
 def test_arguments_that_go_around_the_offer_are_errors(text: str) -> None:
     with pytest.raises(RequestError, match=r"invalid requirement|expected a package of the index"):
-        Requested((text,)).roots()
+        Requested.of((text,))
+
+
+def test_labels_are_those_of_requirements_that_apply(tmp_path: Path) -> None:
+    (tmp_path / "all.txt").write_text(
+        "Demo[x]>=1#cuda* ; python_version < '3.12'  # why\ndemo#fast; python_version >= '3.12'\n-c not.txt\n"
+    )
+    (tmp_path / "not.txt").write_text("other#(plain)\n")
+    requested = Requested.of(("one<2#null",), (tmp_path / "all.txt",))
+    assert [root.line for root in requested.roots] == [
+        "one<2",
+        'demo[x]>=1; python_version < "3.12"',
+        'demo; python_version >= "3.12"',
+        "other",
+    ]
+    assert requested.labels(target("3.11")) == {"one": "null", "demo": "cuda*", "other": "(plain)"}
+    assert requested.labels(target("3.12")) == {"one": "null", "demo": "fast", "other": "(plain)"}
+    with pytest.raises(RequestError, match="one: two labels are requested: null and fast"):
+        Requested.of(("one#null", "one#fast")).labels(RUNNING)
+    (tmp_path / "not.txt").write_text("\nother#A\n")
+    with pytest.raises(RequestError, match=r"not\.txt:2: 'other#A': label 'A': character 'A'"):
+        Requested.of((), (tmp_path / "all.txt",))
 
 
 def test_all_problems_of_requirements_are_reported_at_once(tmp_path: Path) -> None:
     project = tmp_path / "pyproject.toml"
     project.write_text("[project]\n")
     with pytest.raises(RequestError) as caught:
-        Requested(("./a", "b=1"), (project,)).roots()
+        Requested.of(("./a", "b=1"), (project,))
     assert len(caught.value.problems) == 3
 
 
@@ -239,12 +265,23 @@ def test_pinned_hashes_are_those_of_the_files(tmp_path: Path) -> None:
     listed, digest = tmp_path / "in.txt", hashlib.sha256(wheel.read_bytes()).hexdigest()
     listed.write_text(f"demo==1.0 \\\n  --hash=sha256:{digest} \\\n  --hash=sha256:{'0' * 64}\n")
     for resolver in ("uv", "pip"):
-        assert pins(graph_from(tmp_path, Requested((), (listed,)), resolver=resolver)) == {"demo": "1.0"}
+        assert pins(graph_from(tmp_path, Requested.of((), (listed,)), resolver=resolver)) == {"demo": "1.0"}
     listed.write_text(f"demo==1.0 --hash=sha256:{'0' * 64}\n")
     with pytest.raises(RequestError, match=rf"in.txt:1: no hash of demo==1.0 .* by --hash=sha256:{digest}"):
-        graph_from(tmp_path, Requested((), (listed,)))
+        graph_from(tmp_path, Requested.of((), (listed,)))
     with pytest.raises(VariantError, match=f"Got *{digest}"):
-        graph_from(tmp_path, Requested((), (listed,)), resolver="pip")
+        graph_from(tmp_path, Requested.of((), (listed,)), resolver="pip")
+
+
+def test_words_of_pip_name_the_places_of_the_user(tmp_path: Path) -> None:
+    made(tmp_path, "demo", "other<2")
+    made(tmp_path, "other", version="2.0")
+    (tmp_path / "in.txt").write_text("# why\n--pre\ndemo\n")
+    with pytest.raises(VariantError) as caught:
+        graph_from(tmp_path, Requested.of(["other"], [tmp_path / "in.txt"]), resolver="pip")
+    text = "\n".join(caught.value.lines())
+    assert f"{tmp_path / 'in.txt'}:3" in text
+    assert "requirements.txt" not in text
 
 
 @pytest.mark.parametrize("resolver", ["uv", "pip"])
@@ -285,23 +322,23 @@ def test_missing_programs_are_errors(offer: RunningOffer, monkeypatch: pytest.Mo
     monkeypatch.setattr("sysconfig.get_path", lambda _: "/missing")
     monkeypatch.setattr("variant_backend.graphs.resolvers.find_spec", lambda _: None)
     with pytest.raises(VariantError, match=r"uv is not installed; .*--resolver pip"):
-        resolver_named("uv")(Requested(("demo",)), offer.place, RUNNING)
+        resolver_named("uv")(Requested.of(("demo",)), offer.place, RUNNING)
     with pytest.raises(VariantError, match=r"pip is not installed; .*--resolver uv"):
-        resolver_named("pip")(Requested(("demo",)), offer.place, RUNNING)
+        resolver_named("pip")(Requested.of(("demo",)), offer.place, RUNNING)
 
 
 def test_pip_on_path_resolves_for_this_interpreter(
     offer: RunningOffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("variant_backend.graphs.resolvers.find_spec", lambda _: None)
-    versions = resolver_named("pip")(Requested(("demo",)), offer.place, RUNNING)
+    versions = resolver_named("pip")(Requested.of(("demo",)), offer.place, RUNNING)
     assert versions == {"demo": Version("1.0")}
 
 
 def test_another_place_of_the_offer_is_a_failure_of_the_resolver(offer: RunningOffer) -> None:
     wrong = OfferPlace("0" * 16, offer.place.port, offer.place.token)
     with pytest.raises(VariantError) as caught:
-        resolver_named("uv")(Requested(("demo",)), wrong, RUNNING)
+        resolver_named("uv")(Requested.of(("demo",)), wrong, RUNNING)
     assert {problem.code for problem in caught.value.problems} == {"resolver"}
 
 
@@ -309,5 +346,5 @@ def test_each_page_of_an_index_is_requested_once(tmp_path: Path) -> None:
     for name in ("demo", "other"):
         publish([made(tmp_path, name, *(["other"] if name == "demo" else []))], tmp_path / "index" / name)
     with serving(tmp_path / "index", as_json=False) as (url, requested):
-        assert pins(graph_from(url, Requested(("demo",)))) == {"demo": "1.0", "other": "1.0"}
+        assert pins(graph_from(url, Requested.of(("demo",)))) == {"demo": "1.0", "other": "1.0"}
     assert sorted(path for path in requested if path.endswith("/")) == ["/demo/", "/other/"]

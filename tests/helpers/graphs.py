@@ -8,8 +8,9 @@ from pathlib import Path
 
 from helpers.ecosystem import MadeRelease, write_releases
 from helpers.offers import machine
-from variant_backend.graphs.resolution import Graph, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import Requested, ResolverName, resolver_named
+from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
+from variant_backend.graphs.resolvers import ResolverName, resolver_named
+from variant_backend.graphs.root_requirements import Requested
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import Target, running_target
@@ -33,17 +34,10 @@ def graph_from(
     """Return the graph of requirements for packages in a folder or an index; raises VariantError."""
     sources = Sources.of([], [source]) if isinstance(source, str) else Sources.of([str(source)], [])
     on, policy, target = on or Machine(), policy or Policy(), target or running_target()
-    wishes, resolve = Wishes(tuple(map(AlignedName.parse, align))), resolver_named(resolver)
+    wishes = Wishes(tuple(map(AlignedName.parse, align)))
+    request = GraphRequest(requested, wishes, resolver_named(resolver))
     with running_offer(sources, on, policy) as offer:
-        return resolved_graph(
-            offer,
-            on,
-            policy,
-            target,
-            wishes,
-            lambda place: resolve(requested, place, target),
-            requested.roots(),
-        )
+        return resolved_graph(offer, on, policy, target, request)
 
 
 def graph_in(
@@ -59,7 +53,7 @@ def graph_in(
     with tempfile.TemporaryDirectory() as scratch:
         listed = Path(scratch, "constraints.txt")
         listed.write_text("\n".join(constraints))
-        requested = Requested(tuple(requirements), constraints=(listed,))
+        requested = Requested.of(tuple(requirements), constraints=(listed,))
         return graph_from(folder, requested, align, on=on or machine("x86_64:v3"), policy=policy)
 
 

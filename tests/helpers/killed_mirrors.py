@@ -21,12 +21,12 @@ from pathlib import Path
 from packaging.version import Version
 
 from helpers.offers import machine
-from variant_backend.graphs.lock_file import TargetGraph
+from variant_backend.graphs.machine_graphs import machine_graphs
 from variant_backend.graphs.mirror import Mirror, prune
-from variant_backend.graphs.mirror_closure import mirrored_machines, target_graphs
+from variant_backend.graphs.mirror_closure import mirrored_machines
 from variant_backend.graphs.mirror_files import mirror_folder
-from variant_backend.graphs.resolution import Wishes
-from variant_backend.graphs.resolvers import Requested
+from variant_backend.graphs.resolution import GraphRequest, Wishes
+from variant_backend.graphs.root_requirements import Requested
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -47,17 +47,16 @@ def update(upstream: Path, folder: Path, state: int) -> None:
     target, policy = running_target(), Policy()
     served = [Served(name, machine(spec), policy) for name, spec in _MACHINES.items()]
     versions = {name: Version(text) for name, text in _STATES[state].items()}
-    requested = Requested(tuple(f"{name}=={version}" for name, version in versions.items()))
+    requested = Requested.of(tuple(f"{name}=={version}" for name, version in versions.items()))
 
     def resolver(*_: object) -> Mapping[str, Version]:
         return versions
 
     sources = Sources.of([str(upstream)], [])
     with mirror_folder(folder) as opened, running_offer(sources, served[0].machine, policy) as offer:
-        graphs: Mapping[str, list[TargetGraph]] = target_graphs(
-            offer, served, [target], Wishes(), requested, resolver
-        )
-        mirror = Mirror(opened, mirrored_machines(graphs, served, resolver, opened), {})
+        request = GraphRequest(requested, Wishes(), resolver)
+        graphs = machine_graphs(offer, served, [target], request, lambda _: None)
+        mirror = Mirror(opened, mirrored_machines(graphs, resolver, opened), {})
         mirror.download(offer.upstream, lambda _: None)
         prune(opened, mirror.publish().unneeded)
 

@@ -48,13 +48,20 @@ def run(
 
 
 def run_here(
-    command: click.Command, *arguments: object, cwd: Path | None = None, ok: bool = True, **env: str
+    command: click.Command,
+    *arguments: object,
+    cwd: Path | None = None,
+    ok: bool = True,
+    stdin: str | None = None,
+    **env: str,
 ) -> Result:
     """Run a command of this project in this process, which is faster; with *ok*, a failure fails the test."""
     with pytest.MonkeyPatch.context() as patch:
         if cwd is not None:
             patch.chdir(cwd)
-        result = CliRunner().invoke(command, [*map(str, arguments)], env=env, catch_exceptions=False)
+        result = CliRunner().invoke(
+            command, [*map(str, arguments)], input=stdin, env=env, catch_exceptions=False
+        )
     assert not ok or result.exit_code == 0, f"{arguments}\n{result.stdout}\n{result.stderr}"
     return result
 

@@ -140,7 +140,10 @@ def test_installed_and_pinned_versions_support_abi_dependency() -> None:
     assert known.supported == {
         "abi_dependency": {"torch": ("2.9.1", "2.9", "2"), "my_lib": ("2.0.0", "2.0", "2")}
     }
-    text = "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1; unknown version (use --pin NAME==VERSION): gone"
+    text = (
+        "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1"
+        "; unknown version (require it; explain and fetch take --pin): gone"
+    )
     assert known.origins == {"abi_dependency": Origin("versions", text)}
     assert machine_support(release(a=PLUGIN), machine, policy)[0].supported == {}
     disabled = policy._replace(disabled=("abi_dependency",))

@@ -53,6 +53,29 @@ def pip_install(*arguments: object) -> tuple[object, ...]:
     return ("pip", "install", "--no-compile", "--target", "site", *arguments)
 
 
+def write_project(folder: Path, *, requires: str, dependency: str) -> Path:
+    """Write a project whose build requires, and imports, a package."""
+    folder.mkdir()
+    table = f'[build-system]\nrequires = ["{requires}"]\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (folder / "pyproject.toml").write_text(table)
+    (folder / "backend.py").write_text(
+        f"""from pathlib import Path
+
+import {requires}
+
+
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    info = Path(folder, "project-1.0.dist-info")
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\\nName: project\\nVersion: 1.0\\nRequires-Dist: {dependency}\\n"
+    )
+    return info.name
+"""
+    )
+    return folder
+
+
 def plain_package(site: Path, name: str, *libraries: str) -> None:
     """Install a package with a module that links libraries."""
     wheel = make_wheel(site.parent, name, files={f"{name}.so": made_elf(*libraries)})
@@ -109,6 +132,17 @@ def test_packages_follow_an_installed_variant(wheels: Path, tmp_path: Path) -> N
     assert labels_in(tmp_path / "site") == {"scinum": "mkl", "scistat": None, "scilearn": None}
 
 
+def test_installed_values_stay_until_reinstall(wheels: Path, tmp_path: Path) -> None:
+    through(wheels, tmp_path, *uv_install("scinum"), align=())
+    through(wheels, tmp_path, *uv_install("--quiet", "scilearn"))
+    _, _, errors = through(wheels, tmp_path, *uv_install("--quiet", "scilearn"))
+    assert "aligned: blas :: library :: mkl\n" in errors
+    assert "warning" not in errors  # the offer has another variant, which does not fit
+    assert set(labels_in(tmp_path / "site").values()) == {"mkl", None}
+    through(wheels, tmp_path, *uv_install("scilearn"), align=("--align", "blas", "--reinstall"))
+    assert labels_in(tmp_path / "site") == AGREED
+
+
 def test_a_package_that_is_replaced_does_not_count(wheels: Path, tmp_path: Path) -> None:
     through(wheels, tmp_path, *uv_install("scinum"), align=())
     through(wheels, tmp_path, *uv_install("--reinstall-package", "scinum", "scilearn"))
@@ -119,7 +153,12 @@ def test_reinstall_replaces_packages_that_do_not_agree(wheels: Path, tmp_path: P
     through(wheels, tmp_path, *uv_install("scistat"), align=())
     assert labels_in(tmp_path / "site") == {"scinum": "mkl", "scistat": "openblas"}
     code, _, errors = through(wheels, tmp_path, *uv_install("scilearn"), ok=False)
-    assert (code, "installed packages have no value in common" in errors) == (1, True)
+    assert (code, "error: blas :: library: installed packages have no value in common" in errors) == (1, True)
+    _, _, errors = through(wheels, tmp_path, *uv_install("scistat"))  # which installs nothing
+    assert (
+        "warning: blas :: library: no value in common: scinum has mkl; scistat has openblas;"
+        " name scinum, scistat in" in errors
+    )
     through(wheels, tmp_path, *uv_install("scilearn"), align=("--align", "blas", "--reinstall"))
     assert labels_in(tmp_path / "site") == AGREED
 
@@ -129,6 +168,23 @@ def test_a_package_that_sync_removes_does_not_count(wheels: Path, tmp_path: Path
     (tmp_path / "requirements.txt").write_text("scistat\n")
     through(wheels, tmp_path, "uv", "pip", "sync", *empty_cache(), "--target", "site", "requirements.txt")
     assert labels_in(tmp_path / "site") == {"scistat": "openblas"}
+
+
+@pytest.mark.slow
+def test_pip_keeps_what_is_in_a_target_folder(wheels: Path, tmp_path: Path) -> None:
+    through(wheels, tmp_path, *uv_install("scinum"), align=())
+    through(wheels, tmp_path, *pip_install("scistat"))
+    assert labels_in(tmp_path / "site") == {"scinum": "mkl", "scistat": None}
+
+
+@pytest.mark.slow
+def test_pip_builds_a_project_with_real_wheels(wheels: Path, tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project", requires="scinum", dependency="scistat")
+    _, output, _ = through(
+        wheels, tmp_path, "pip", "install", project, align=("--align", "blas", "--dry-run")
+    )
+    labels = {row[0]: row[2] for row in map(str.split, output.splitlines()[1:])}
+    assert labels == {"scinum": "openblas", "sciopenblas": "(plain)", "scistat": "openblas"}
 
 
 def test_an_unknown_namespace_is_a_warning(wheels: Path, tmp_path: Path) -> None:

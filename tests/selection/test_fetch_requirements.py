@@ -14,6 +14,7 @@ from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, write_release
 
 from variant_backend.cli.main import main
+from variant_backend.lowlevel.tarball import pack
 
 EARLY = ("1.0", "1.5", "2.0", "2.1rc1", "3.0", "3.0+local", "4.0.dev1")
 # No version is final.
@@ -120,6 +121,15 @@ def test_without_a_plain_wheel_the_request_for_it_is_an_error(tmp_path: Path) ->
     )
 
 
+def test_a_project_with_only_sdists_has_a_remedy(tmp_path: Path) -> None:
+    content = pack("demo-1.0", {"PKG-INFO": b"Metadata-Version: 2.2\nName: demo\nVersion: 1.0\n"}, time=0)
+    (tmp_path / "demo-1.0.tar.gz").write_bytes(content)
+    result = invoke("demo", "--find-links", tmp_path, "-o", tmp_path / "out")
+    assert "only sdists; use `fetch --with-dependencies`, or build a wheel" in result.stderr
+    (package,) = fetched("demo", "--find-links", tmp_path, "-o", tmp_path / "out", "--with-dependencies")
+    assert package["filename"] == "demo-1.0.tar.gz"
+
+
 def test_requirements_come_from_stdin_and_files(folder: Path, tmp_path: Path) -> None:
     source = ("--find-links", folder, "-o", tmp_path / "out")
     stdin = "demo[extra]>=1#safe  # why\n"
@@ -137,7 +147,8 @@ def test_a_requirement_of_another_environment_is_skipped(folder: Path, tmp_path:
     assert answer["skipped"] == ['demo; sys_platform == "linux"']
     assert [package["label"] for package in answer["packages"]] == ["safe"]
     assert "skipped, as it does not apply to Python 3.12 on win_amd64" in result.stderr
-    nothing = invoke("demo; sys_platform == 'linux'", *source)
+    nothing = invoke("demo; sys_platform == 'linux'", *source, "--pylock", tmp_path / "pylock.toml")
+    assert not (tmp_path / "pylock.toml").exists()
     assert (nothing.exit_code, nothing.stdout) == (0, "")
     assert "no requirement is for this environment; no file is written" in nothing.stderr
 

@@ -12,7 +12,8 @@ from variant_backend.variants.requirements import PackageRequest
 
 def joined(requests: list[str], constraints: list[str] | None = None) -> JoinedRequests:
     named, others = map(PackageRequest.parse, requests), map(PackageRequest.parse, constraints or [])
-    return join_requests([*named], [*others], default_environment())
+    environment = {name: str(value) for name, value in default_environment().items()}
+    return join_requests([*named], [*others], environment)
 
 
 def texts(requests: list[str], constraints: list[str] | None = None) -> list[str]:

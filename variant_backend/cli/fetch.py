@@ -22,9 +22,9 @@ from .selection_options import SELECTION, selection_options, sources_options
 if TYPE_CHECKING:
     from ..formats.release import File
     from ..graphs.assignment import Preference
+    from ..graphs.fetch_packages import AlignedPicks
     from ..graphs.request_files import RequestLists
-    from ..graphs.requested import AlignedPicks
-    from ..graphs.resolution import Wishes
+    from ..graphs.resolution import AlignedMachine
     from ..graphs.resolvers import Resolver
     from ..machine.support import Machine, Policy
     from ..selection.fetch import Fetched, LockFile
@@ -87,28 +87,22 @@ def fetch_command(
     prints the paths. With --pylock, FILE locks all wheels of the releases, and -o may be missing. Without
     REQUIREMENT, the command downloads the wheels that FILE locks.
     """
-    from ..graphs.requested import aligned_locked
-    from ..graphs.resolution import Wishes
-    from ..selection.fetch import fetch
+    from ..graphs.fetch_packages import aligned_locked
+    from ..graphs.resolution import AlignedMachine, Wishes
 
-    wishes = Wishes(policy.align, prefer)
+    here = AlignedMachine(machine, policy, Wishes(policy.align, prefer))
     _check_usage(requests, output, lock_file, plain=plain, with_dependencies=with_dependencies)
     lock, skipped = None, list[str]()
     if not requests.requests:
-        selected = aligned_locked(_lock_to_read(sources, output, lock_file), machine, policy, target, wishes)
+        selected = aligned_locked(_lock_to_read(sources, output, lock_file), here, target)
     else:
         sources = or_configured(sources)
         joined = _joined(printer, requests, sources, target)
         skipped = [*map(str, joined.skipped)]
-        find = partial(_selected_files, joined, sources, machine, policy, target, wishes)
-        selected = find(resolver if with_dependencies else None)
-        lock = _lock_to_write(lock_file, sources) if lock_file else None
-    _print_selected(printer, selected, lock_file)
-    picks = selected.picks
-    warn_of_plain_http(printer, [pick.file.url for pick in picks if output and pick.file.url])
-    with Progress(size=sum(pick.file.size or 0 for pick in picks) if output else 0) as progress:
-        results = fetch(picks, output, lock, plain=plain, force=force, advance=progress.advance)
-    print_fetched(printer, results)
+        selected = _selected_files(joined, sources, here, target, resolver if with_dependencies else None)
+        lock = _lock_to_write(lock_file, sources) if lock_file and selected.picks else None
+    _print_selected(printer, selected, None if requests.requests else lock_file)
+    results = _fetched(printer, selected.picks, output, lock, plain=plain, force=force)
     printer.keys = _keys(selected, results, skipped, lock)
     for path in [result.path for result in results] if output else [lock.path] if lock else []:
         printer.line(str(path))
@@ -148,14 +142,11 @@ def _check_lock_name(path: Path) -> None:
 
 def _joined(printer: Printer, requests: RequestLists, sources: Sources, target: Target) -> JoinedRequests:
     """Return the requests that apply to the target; raises VariantError or UsageError."""
-    from packaging.markers import default_environment
-
     from ..variants.joined_requests import join_requests
 
     if not any(sources):
         raise click.UsageError("missing source; add --find-links DIR or --index-url URL")
-    environment = target.environment(default_environment())
-    joined = join_requests(requests.requests, requests.constraints, environment)
+    joined = join_requests(requests.requests, requests.constraints, target.markers)
     for request in joined.skipped:
         printer.say(
             f"{request}: skipped, as it does not apply to Python {target.python} on {target.platform}"
@@ -167,21 +158,19 @@ def _joined(printer: Printer, requests: RequestLists, sources: Sources, target: 
 def _selected_files(
     joined: JoinedRequests,
     sources: Sources,
-    machine: Machine,
-    policy: Policy,
+    here: AlignedMachine,
     target: Target,
-    wishes: Wishes,
     resolver: Resolver | None,
 ) -> AlignedPicks:
     """Return the files of the requested packages, and with a *resolver* those of their dependencies."""
     if resolver is not None:
-        from ..graphs.downloads import graph_picks
+        from ..graphs.fetch_graph import graph_picks
 
-        return graph_picks(joined, sources, machine, policy, target, wishes, resolver)
-    from ..graphs.requested import aligned_picks
+        return graph_picks(joined, sources, here, target, resolver)
+    from ..graphs.fetch_packages import aligned_picks
 
     explain = given_options(click.get_current_context(), SELECTION)
-    return aligned_picks(joined, sources, machine, policy, target, wishes, explain=explain)
+    return aligned_picks(joined, sources, here, target, explain=explain)
 
 
 def _lock_to_read(sources: Sources, output: Path | None, lock_file: Path | None) -> Path:
@@ -208,30 +197,49 @@ def _lock_to_write(path: Path, sources: Sources) -> LockFile:
 
 def _print_selected(printer: Printer, selected: AlignedPicks, lock_file: Path | None) -> None:
     """Print which files are selected and why, and the problems that ruled out none of them."""
-    from ..graphs.alignment_costs import cost_lines
+    from ..graphs.alignment_costs import alignment_lines
 
     if not selected.picks:  # a requested package without a wheel is an error already
         nothing = f"{lock_file}: no package" if lock_file else "no requirement"
         printer.warn(f"{nothing} is for this environment; no file is written")
     for problem in selected.problems:
         printer.warn(problem)
-    for (namespace, feature), value in selected.alignment.assignment.items():
-        printer.say(f"aligned: {namespace} :: {feature} :: {value}")
-    for line in cost_lines(selected.alignment):
+    for line in alignment_lines(selected.alignment):
         printer.say(line)
     for pick in selected.picks:
         release = pick.release
         printer.say(f"{release.name} {release.version}: {pick.file.filename} is {pick.why}")
 
 
+def _fetched(
+    printer: Printer,
+    picks: Sequence[Pick | SdistPick],
+    output: Path | None,
+    lock: LockFile | None,
+    *,
+    plain: bool,
+    force: bool,
+) -> list[Fetched]:
+    """Download the selected files, and write the lock file."""
+    from ..selection.fetch import fetch
+
+    warn_of_plain_http(printer, [pick.file.url for pick in picks if output and pick.file.url])
+    with Progress(size=sum(pick.file.size or 0 for pick in picks) if output else 0) as progress:
+        results = fetch(picks, output, lock, plain=plain, force=force, advance=progress.advance)
+    print_fetched(printer, results)
+    return results
+
+
 def _keys(
     selected: AlignedPicks, results: Sequence[Fetched], skipped: Sequence[str], lock: LockFile | None
 ) -> dict[str, object]:
     """Return the keys of the JSON object."""
+    from ..graphs.assignment_file import assignment_table
+
     return {
         "packages": [_to_dict(pick, results) for pick in selected.picks],
         "skipped": [*skipped],
-        "assignment": {"::".join(axis): value for axis, value in selected.alignment.assignment.items()},
+        "assignment": assignment_table(selected.alignment.assignment),
         "lock-file": str(lock.path) if lock else None,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 
@@ -15,12 +15,19 @@ from .options import PATH, align_option
 
 if TYPE_CHECKING:
     from ..graphs.assignment import Preference
-    from ..graphs.resolvers import ResolverName
+    from ..graphs.request_files import RequestLists
+    from ..graphs.resolution import Wishes
+    from ..graphs.resolvers import Resolver, ResolverName
+    from ..graphs.root_requirements import Requested
     from ..variants.alignment import AlignedName
     from ..variants.requirements import PackageRequest
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
+_Texts: TypeAlias = tuple[str, ...]
+_Paths: TypeAlias = tuple[Path, ...]
 
+# A graph without packages, for people.
+NO_PACKAGES = "no requirement is for this environment, so there are no packages"
 
 prefer_option = click.option(
     "--prefer",
@@ -49,12 +56,6 @@ _REQUESTED = (
         help="A file of constraints; may be repeated.",
     ),
 )
-_WISHES = (
-    align_option("Choose one value for all packages"),
-    prefer_option,
-)
-
-
 assignment_option = click.option(
     "--assignment",
     "assignment_file",
@@ -64,28 +65,23 @@ assignment_option = click.option(
 )
 
 
-def requested_options(command: _Function) -> Callable[..., object]:
-    """Add REQUIREMENT, ``-r`` and ``-c``; the command gets ``requested``, a `Requested`.
+def graph_options(command: _Function) -> Callable[..., object]:
+    """Add REQUIREMENT, ``-r``, ``-c``, ``--align``, ``--prefer`` and ``--resolver``.
 
-    REQUIREMENT may end with ``#LABEL``.
+    The command gets ``request``, a `GraphRequest`. Requirements may end with ``#LABEL``, also in
+    files.
     """
 
     @functools.wraps(command)
-    def with_requested(
-        *args: Any,
-        requirements: tuple[str, ...],
-        files: tuple[Path, ...],
-        constraints: tuple[Path, ...],
-        **kwargs: Any,
+    def with_request(
+        *args: Any, requested: Requested, wishes: Wishes, resolver: Resolver, **kwargs: Any
     ) -> object:
-        from ..graphs.resolvers import Requested
+        from ..graphs.resolution import GraphRequest
 
-        if not requirements and not files:
-            raise click.UsageError("missing requirement; name packages, or files with --requirement FILE")
-        texts, labels = _without_labels(requirements)
-        return command(*args, requested=Requested(texts, files, constraints, labels), **kwargs)
+        return command(*args, request=GraphRequest(requested, wishes, resolver), **kwargs)
 
-    return _with_requirements(with_requested)
+    options = wishes_options(resolver_option(with_request))
+    return _requirements(options, "requested", _requested)
 
 
 def requests_options(command: _Function) -> Callable[..., object]:
@@ -93,42 +89,40 @@ def requests_options(command: _Function) -> Callable[..., object]:
 
     All may be missing. Files may name labels, as REQUIREMENT does.
     """
+    return _requirements(command, "requests", _requests)
+
+
+def _requirements(
+    command: Callable[..., object], name: str, read: Callable[[_Texts, _Paths, _Paths], object]
+) -> Callable[..., object]:
+    """Add REQUIREMENT, ``-r`` and ``-c``; the command gets what *read* returns as *name*."""
 
     @functools.wraps(command)
-    def with_requests(
-        *args: Any,
-        requirements: tuple[str, ...],
-        files: tuple[Path, ...],
-        constraints: tuple[Path, ...],
-        **kwargs: Any,
+    def with_requirements(
+        *args: Any, requirements: _Texts, files: _Paths, constraints: _Paths, **kwargs: Any
     ) -> object:
-        from ..graphs.request_files import read_request_files
+        return command(*args, **{name: read(requirements, files, constraints)}, **kwargs)
 
-        named = _read_requests(requirements)
-        read = read_request_files(files, constraints)
-        return command(*args, requests=read._replace(requests=(*named, *read.requests)), **kwargs)
-
-    return _with_requirements(with_requests)
-
-
-def _with_requirements(function: Callable[..., object]) -> Callable[..., object]:
+    function: Callable[..., object] = with_requirements
     for option in reversed(_REQUESTED):
         function = option(function)
     return click.argument("requirements", nargs=-1, metavar="[REQUIREMENT]...")(function)
 
 
-def _without_labels(requirements: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return requirements without their labels, and these labels by normalized name; raises WrongValue."""
-    from ..variants.joined_requests import JoinedRequests
+def _requested(requirements: _Texts, files: _Paths, constraints: _Paths) -> Requested:
+    from ..graphs.root_requirements import Requested
 
-    labelled = [text for text in requirements if "#" in text and "://" not in text]
-    requests = dict(zip(labelled, _read_requests(labelled), strict=True))
-    try:
-        labels = JoinedRequests(tuple(requests.values())).labels()
-    except VariantError as error:
-        raise WrongValue(error.lines(), "REQUIREMENT") from None
-    texts = (requests[text].requirement if text in requests else text for text in requirements)
-    return tuple(texts), labels
+    if not requirements and not files:
+        raise click.UsageError("missing requirement; name packages, or files with --requirement FILE")
+    return Requested.of(requirements, files, constraints)
+
+
+def _requests(requirements: _Texts, files: _Paths, constraints: _Paths) -> RequestLists:
+    from ..graphs.request_files import read_request_files
+
+    named = _read_requests(requirements)
+    read = read_request_files(files, constraints)
+    return read._replace(requests=(*named, *read.requests))
 
 
 def _read_requests(texts: Sequence[str]) -> list[PackageRequest]:
@@ -155,10 +149,7 @@ def wishes_options(command: _Function) -> Callable[..., object]:
 
         return command(*args, wishes=Wishes(align, prefer), **kwargs)
 
-    function: Callable[..., object] = with_wishes
-    for option in reversed(_WISHES):
-        function = option(function)
-    return function
+    return align_option(prefer_option(with_wishes))
 
 
 def resolver_option(command: _Function) -> Callable[..., object]:

@@ -63,7 +63,7 @@ _AGAIN = "install it again with `variant-backend run`, and --force-reinstall (pi
 @sources_options
 @python_option
 @platform_option
-@align_option("Show variants that disagree in this, and plain packages that link its runtimes")
+@align_option
 @click.option("--requirements", is_flag=True, help="Show what the variants require of a machine.")
 @click.option(
     "--as-labels",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,22 +12,22 @@ import click
 from ..errors import Problem
 from ..lowlevel.terminal import print_message, table, width
 from .command import Command
-from .fetch import warn_of_plain_http
-from .graph_options import requested_options, resolver_option, wishes_options
-from .machine_options import machines_option
+from .graph_options import NO_PACKAGES, graph_options
+from .machine_options import machines_option, specs_of
 from .options import force_option, output_option
 from .output import Printer, status_line
-from .policy_options import or_configured, policy_file_option
+from .policy_options import policy_file_option
 from .selection_options import platform_option, python_option, read_target, sources_options
-from .served_machines import check_upstream, served_machines
+from .served_machines import graph_sources, offer_of, served_machines
 
 if TYPE_CHECKING:
     from ..formats.machine_spec import MachineSpec
-    from ..graphs.resolution import Graph, Wishes
-    from ..graphs.resolvers import Requested, Resolver
+    from ..graphs.lock_file import TargetGraph
+    from ..graphs.resolution import Graph, GraphRequest
     from ..lowlevel.file_set import Output
     from ..selection.releases import Sources
     from ..selection.target import Target
+    from ..serving.running_offer import RunningOffer
     from ..serving.site import Served
 
 _MARKERS = (
@@ -45,13 +45,11 @@ _MACHINE = (
     example="variant-backend lock scipy -i URL -o locks",
     page="docs/lock.md",
 )
-@requested_options
+@graph_options
 @sources_options
 @machines_option(f"{_MACHINE}  [default: this machine, named `this`]")
 @python_option
 @platform_option
-@wishes_options
-@resolver_option
 @output_option("The folder for the lock files.", required=True)
 @click.option("--check", is_flag=True, help="Write nothing; report which lock files differ, and exit with 1.")
 @force_option
@@ -59,13 +57,11 @@ _MACHINE = (
 @click.pass_obj
 def lock_command(
     printer: Printer,
-    requested: Requested,
+    request: GraphRequest,
     sources: Sources,
     machines: tuple[MachineSpec, ...],
     python: str | None,
     platform: str | None,
-    wishes: Wishes,
-    resolver: Resolver,
     output: Path,
     check: bool,
     force: bool,
@@ -73,89 +69,66 @@ def lock_command(
 ) -> None:
     """Write a lock file of all dependencies for each machine.
 
-    uv installs pylock.NAME.toml without its flag for variants, and without a server. The command prints the
-    paths of the lock files, and how the machines differ. It is experimental.
+    REQUIREMENT is as in pip. It may end with #LABEL, as for `fetch`, also in files. uv installs
+    pylock.NAME.toml without its flag for variants, and without a server. The command prints the paths of
+    the lock files, and how the machines differ. It is experimental.
     """
     from ..lowlevel.file_set import differences, write_all_files
 
-    if platform and not machines:
-        raise click.UsageError("--platform requires --machine; add --machine NAME=SPEC")
+    sources = graph_sources(printer, sources, machines, platform)
     target = read_target(python, platform)
-    sources = or_configured(sources)
-    check_upstream(sources, allow_insecure=True)
-    warn_of_plain_http(printer, sources.index_urls)
-    served = served_machines(machines, requested.labels)
-    graphs, outputs = _locked(
-        sources, served, machines, target, wishes, requested, resolver, output, force=force
-    )
+    served = served_machines(machines)
+    with offer_of(sources, served) as offer:
+        graphs = _resolved(offer, [*served.values()], target, request)
+        outputs = _lock_files(graphs, specs_of(machines), output, force=force)
     changed = differences(outputs.values())
     if not check:
         write_all_files(file for file in outputs.values() if file.path in changed)
     printer.keys = {
         "files": [
-            _to_dict(name, graph, outputs[name].path, changed, check=check) for name, graph in graphs.items()
+            _to_dict(name, known.graph, outputs[name].path, changed, check=check)
+            for name, known in graphs.items()
         ]
     }
-    _report(printer, graphs)
-    for file in outputs.values():
-        difference = changed.get(file.path)
-        if not check:
-            printer.line(str(file.path))
-        elif difference:
-            printer.line(f"{file.path}: {difference}")
-    printer.failed = check and bool(changed)
-    if printer.failed:
-        printer.say("run this command without --check to write these files")
+    _report(printer, {name: known.graph for name, known in graphs.items()})
+    _print_files(printer, outputs.values(), changed, check=check)
 
 
-def _locked(
-    sources: Sources,
-    served: Mapping[str, Served],
-    machines: Sequence[MachineSpec],
-    target: Target,
-    wishes: Wishes,
-    requested: Requested,
-    resolver: Resolver,
-    folder: Path,
-    *,
-    force: bool,
-) -> tuple[dict[str, Graph], dict[str, Output]]:
-    """Return the graph and the lock file of each machine."""
-    from ..formats.machine_spec import GivenMachine
-    from ..graphs.lock_file import LockedMachine, TargetGraph, lock_comments, lock_output, upstream_file
+def _resolved(
+    offer: RunningOffer, machines: Sequence[Served], target: Target, request: GraphRequest
+) -> dict[str, TargetGraph]:
+    """Return the graph of each machine by its name."""
     from ..graphs.machine_graphs import machine_graphs
-    from ..serving.running_offer import running_offer
 
-    specs = {machine.name: machine.text for machine in machines if isinstance(machine, GivenMachine)}
-    first = next(iter(served.values()))
-    with running_offer(sources, first.machine, first.policy) as offer, status_line() as show:
+    with status_line() as show:
         graphs = machine_graphs(
-            offer,
-            served.values(),
-            target,
-            wishes,
-            lambda place: resolver(requested, place, target),
-            requested.roots(),
-            begin=lambda name: show(f"resolving for {name}"),
+            offer, machines, [target], request, lambda name: show(f"resolving for {name}")
         )
-        outputs = {}
-        for name, graph in graphs.items():
-            machine = LockedMachine(name, specs.get(name, ""))
-            known = [TargetGraph(target, graph)]
-            comments = lock_comments(machine, target)
-            outputs[name] = lock_output(folder, machine, known, upstream_file, comments, force=force)
-    return graphs, outputs
+    return {name: known[0] for name, known in graphs.items()}
+
+
+def _lock_files(
+    graphs: Mapping[str, TargetGraph], specs: Mapping[str, str], folder: Path, *, force: bool
+) -> dict[str, Output]:
+    """Return the lock file of each machine; *specs* are what users wrote about machines, by name."""
+    from ..graphs.lock_file import LockedMachine, lock_comments, lock_output, upstream_file
+
+    outputs = {}
+    for name, known in graphs.items():
+        machine = LockedMachine(name, specs.get(name, ""))
+        comments = lock_comments(machine, known.target)
+        outputs[name] = lock_output(folder, machine, [known], upstream_file, comments, force=force)
+    return outputs
 
 
 def _report(printer: Printer, graphs: Mapping[str, Graph]) -> None:
     """Print what a person should know about the graphs, and how those of several machines differ."""
     from ..graphs.lock_file import graph_differences, is_rewritten
     from ..project.user_variables import labels_variable
-    from ..variants.alignment import AlignedName
 
     for name, graph in graphs.items():
-        for axis, value in graph.alignment.assignment.items():
-            printer.say(f"{name}: aligned: {AlignedName(*axis)} :: {value}")
+        if not graph.packages:
+            printer.warn(f"{name}: {NO_PACKAGES}")
         for text in graph.lines:
             printer.say(f"{name}: {text}")
         if graph.alignment.assignment and (labels := graph.labels):
@@ -165,6 +138,21 @@ def _report(printer: Printer, graphs: Mapping[str, Graph]) -> None:
     if rows := graph_differences(graphs):
         for line in table([["PACKAGE", *graphs], *rows], columns=width(sys.stderr)):
             print_message(*line)
+
+
+def _print_files(
+    printer: Printer, files: Iterable[Output], changed: Mapping[Path, str], *, check: bool
+) -> None:
+    """Print the paths of lock files; with *check*, how existing ones differ, which fails the command."""
+    for file in files:
+        difference = changed.get(file.path)
+        if not check:
+            printer.line(str(file.path))
+        elif difference:
+            printer.line(f"{file.path}: {difference}")
+    printer.failed = check and bool(changed)
+    if printer.failed:
+        printer.say("run this command without --check to write these files")
 
 
 def _to_dict(
@@ -180,12 +168,6 @@ def _to_dict(
         "written": path in changed and not check,
         "assignment": assignment_table(graph.alignment.assignment),
         "packages": [
-            {
-                "name": package.name,
-                "version": str(package.version),
-                "label": package.label,
-                "filename": package.ready.file.filename,
-            }
-            for package in graph.packages
+            {**package.to_dict(), "filename": package.ready.file.filename} for package in graph.packages
         ],
     }

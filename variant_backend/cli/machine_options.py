@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -52,6 +52,13 @@ def _machines(texts: Sequence[str]) -> tuple[MachineSpec, ...]:
     if [machine.text for machine in machines].count("-") > 1:
         raise VariantError("two machines from stdin", hint="write one of them to a file, and give its path")
     return machines
+
+
+def specs_of(machines: Iterable[MachineSpec]) -> dict[str, str]:
+    """Return what users wrote about machines by name; those in files are left out."""
+    from ..formats.machine_spec import GivenMachine
+
+    return {machine.name: machine.text for machine in machines if isinstance(machine, GivenMachine)}
 
 
 def read_machine_option(text: str) -> MachineSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,22 +11,20 @@ import click
 
 from ..errors import Problem, RequestError
 from .command import Command
-from .fetch import warn_of_plain_http
-from .graph_options import requested_options, resolver_option, wishes_options
-from .machine_options import machines_option
+from .graph_options import NO_PACKAGES, graph_options
+from .machine_options import machines_option, specs_of
 from .options import output_option
 from .output import Printer, Progress, status_line
-from .policy_options import or_configured, policy_file_option
+from .policy_options import policy_file_option
 from .selection_options import platform_option, read_target, sources_options
-from .served_machines import check_upstream, served_machines
+from .served_machines import graph_sources, offer_of, served_machines
 
 if TYPE_CHECKING:
     from ..formats.machine_spec import MachineSpec
     from ..graphs.mirror import Mirror, MirrorResult
     from ..graphs.mirror_closure import MirroredMachine, MirroredTarget
     from ..graphs.mirror_files import MirrorFolder
-    from ..graphs.resolution import GraphPackage, Wishes
-    from ..graphs.resolvers import Requested, Resolver
+    from ..graphs.resolution import GraphPackage, GraphRequest
     from ..selection.releases import Sources
     from ..selection.target import Target
     from ..serving.running_offer import RunningOffer
@@ -42,7 +40,7 @@ _RESERVED = "files"
     example="variant-backend mirror six -i URL --machine h100 -o site",
     page="docs/mirror.md",
 )
-@requested_options
+@graph_options
 @sources_options
 @machines_option(
     "A machine that gets an index: a preset, facts, or a file of `hardware`; may be repeated."
@@ -56,55 +54,43 @@ _RESERVED = "files"
     help="A CPython version, such as 3.12; may be repeated.  [default: the version that runs this command]",
 )
 @platform_option
-@wishes_options
-@resolver_option
 @output_option("The folder of the mirror.", required=True)
 @click.option("--prune", is_flag=True, help="Remove files that the mirror no longer needs.")
 @policy_file_option
 @click.pass_obj
 def mirror_command(
     printer: Printer,
-    requested: Requested,
+    request: GraphRequest,
     sources: Sources,
     machines: tuple[MachineSpec, ...],
     pythons: tuple[str, ...],
     platform: str | None,
-    wishes: Wishes,
-    resolver: Resolver,
     output: Path,
     prune: bool,
     policy_file: Path | None,  # noqa: ARG001  # `configuration` reads it from the context
 ) -> None:
     """Copy whole dependency graphs into a folder of static files.
 
-    From this folder, any installer gets variants without network. It has an index and a lock file for each
-    machine, each file once, and what builds sdists. A further run downloads only what is missing. The command
-    prints the path of the folder. It is experimental.
+    REQUIREMENT is as for `lock`. From this folder, any installer gets variants without network. It has an
+    index and a lock file for each machine, each file once, and what builds sdists. A further run
+    downloads only what is missing. The command prints the path of the folder. It is experimental.
     """
+    from ..graphs.mirror import Mirror
     from ..graphs.mirror import prune as remove_unneeded
     from ..graphs.mirror_files import mirror_folder
-    from ..serving.running_offer import running_offer
 
-    if platform and not machines:
-        raise click.UsageError("--platform requires --machine; add --machine NAME=SPEC")
-    sources = or_configured(sources)
-    check_upstream(sources, allow_insecure=True)
-    warn_of_plain_http(printer, sources.index_urls)
+    sources = graph_sources(printer, sources, machines, platform)
     _check_machines(machines)
-    served = served_machines(machines, requested.labels)
+    served = served_machines(machines)
     targets = [read_target(python, platform) for python in dict.fromkeys(pythons) or [None]]
-    first = next(iter(served.values()))
     with (
         mirror_folder(output) as folder,
         _saying_how_to_continue(printer, output),
-        running_offer(sources, first.machine, first.policy) as offer,
+        offer_of(sources, served) as offer,
     ):
-        mirror = _resolved(folder, offer, served, machines, targets, wishes, requested, resolver)
-        for machine in mirror.machines:
-            for line in machine.lines:
-                printer.say(f"{machine.name}: {line}")
-            for problem in machine.conflicts():
-                printer.warn(problem)
+        mirrored = _resolved(folder, offer, [*served.values()], targets, request)
+        mirror = Mirror(folder, mirrored, specs_of(machines))
+        _print_machines(printer, mirrored)
         with Progress(size=mirror.missing_size()) as progress:
             mirror.download(offer.upstream, progress.advance)
         result = mirror.publish()
@@ -117,26 +103,32 @@ def mirror_command(
 def _resolved(
     folder: MirrorFolder,
     offer: RunningOffer,
-    served: Mapping[str, Served],
-    machines: Sequence[MachineSpec],
+    machines: Sequence[Served],
     targets: Sequence[Target],
-    wishes: Wishes,
-    requested: Requested,
-    resolver: Resolver,
-) -> Mirror:
-    """Return the mirror of the graphs of all machines; raises VariantError."""
-    from ..formats.machine_spec import GivenMachine
-    from ..graphs.mirror import Mirror
-    from ..graphs.mirror_closure import mirrored_machines, target_graphs
+    request: GraphRequest,
+) -> list[MirroredMachine]:
+    """Return the machines with their graphs; raises VariantError."""
+    from ..graphs.machine_graphs import machine_graphs
+    from ..graphs.mirror_closure import mirrored_machines
 
-    specs = {machine.name: machine.text for machine in machines if isinstance(machine, GivenMachine)}
     with status_line() as show:
 
         def begin(name: str) -> None:
             show(f"resolving for {name}")
 
-        graphs = target_graphs(offer, served.values(), targets, wishes, requested, resolver, begin)
-        return Mirror(folder, mirrored_machines(graphs, served.values(), resolver, folder, begin), specs)
+        graphs = machine_graphs(offer, machines, targets, request, begin)
+        return mirrored_machines(graphs, request.resolver, folder, begin)
+
+
+def _print_machines(printer: Printer, machines: Iterable[MirroredMachine]) -> None:
+    """Print what a person should know about the graphs of machines."""
+    for machine in machines:
+        if not machine.packages:
+            printer.warn(f"{machine.name}: {NO_PACKAGES}")
+        for line in machine.lines:
+            printer.say(f"{machine.name}: {line}")
+        for problem in machine.conflicts():
+            printer.warn(problem)
 
 
 def _check_machines(machines: Sequence[MachineSpec]) -> None:
@@ -201,10 +193,4 @@ def _target_to_dict(mirrored: MirroredTarget, mirror: Mirror) -> dict[str, objec
 
 def _package_to_dict(package: GraphPackage, mirror: Mirror) -> dict[str, object]:
     path, file = mirror.folder.of(package.ready)
-    return {
-        "name": package.name,
-        "version": str(package.version),
-        "label": package.label,
-        "path": path,
-        "hashes": dict(file.hashes),
-    }
+    return {**package.to_dict(), "path": path, "hashes": dict(file.hashes)}

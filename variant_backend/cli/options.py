@@ -180,17 +180,14 @@ def _labels_of_project(context: click.Context, _: click.Parameter, incomplete: s
     return [label for label in (metadata.variants if metadata else ()) if label.startswith(incomplete)]
 
 
-def align_option(help: str) -> Callable[[_Function], _Function]:  # noqa: A002
-    """Return ``--align``, the parameter ``align``: a tuple of names without duplicates."""
-    return click.option(
-        "--align",
-        multiple=True,
-        callback=reading(lambda texts: tuple(dict.fromkeys(map(AlignedName.parse, texts)))),
-        metavar="NS[::FEATURE]",
-        help=f"{help}; may be repeated.",
-    )
-
-
+# ``align``: a tuple of names without duplicates.
+align_option = click.option(
+    "--align",
+    multiple=True,
+    callback=reading(lambda texts: tuple(dict.fromkeys(map(AlignedName.parse, texts)))),
+    metavar="NS[::FEATURE]",
+    help="A namespace, or one feature, in which packages must agree; may be repeated.",
+)
 dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Check everything, and write nothing.")
 force_option = click.option("--force", is_flag=True, help="Replace existing files.")
 jobs_option = click.option(

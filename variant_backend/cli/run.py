@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,6 @@ import click
 
 from ..errors import RequestError, VariantError
 from ..lowlevel.terminal import print_detail
-from ..variants.alignment import AlignedName
 from .command import Command, WrongUsage
 from .graph_options import assignment_option, wishes_options
 from .network_options import asking_keyring, keyring_provider_option
@@ -21,10 +22,10 @@ from .run_report import print_outcome, print_planned
 from .selection_options import this_machine_options
 
 if TYPE_CHECKING:
-    from ..graphs.resolution import AlignedOffer, Wishes
+    from ..graphs.resolution import AlignedMachine, AlignedOffer, Wishes
     from ..machine.support import Machine, Policy
     from ..running.command import ToolCommand
-    from ..running.started_tool import AlignedMachine, StartedTool
+    from ..running.started_tool import StartedTool
     from ..running.user_indexes import UserIndexes
     from ..selection.releases import Sources
     from ..serving.running_offer import RunningOffer
@@ -77,57 +78,63 @@ def run_command(
     pip, uv and tools that start them get their packages from an offer on this machine. It has the best wheels
     for this machine, from the user's own indexes. The exit code is that of COMMAND. It is experimental.
     """
+    from ..graphs.resolution import AlignedMachine
     from ..lowlevel.foreground import end_like
     from ..running.command import read_command
     from ..running.guard import check_start
-    from ..running.run_sources import network_of
-    from ..running.started_tool import AlignedMachine, StartedTool
+    from ..running.started_tool import StartedTool
     from ..running.user_indexes import check_is_safe, user_indexes
-    from ..serving.running_offer import running_offer
 
     if printer.as_json and not plans:
         raise click.UsageError("--json is only for --dry-run; add --dry-run")
     tool = read_command(command)
-    policy = _with_assignment(policy, assignment_file, machine, wishes, tool)
+    here = _with_assignment(AlignedMachine(machine, policy, wishes), assignment_file, tool)
     check_start(tool, Path.cwd(), os.environ)
     user = user_indexes(tool, os.environ, Path.cwd())
     sources = _sources(printer, user, find_links, index_url)
     if not allow_insecure:
         check_is_safe(sources.index_urls, user.trusted_hosts)
-    provider = keyring_provider or ("subprocess" if user.uses_keyring else configuration().keyring_provider)
-    with (
-        asking_keyring(provider, sources.index_urls),
-        network_of(user),
-        running_offer(sources, machine, policy) as offer,
-    ):
+    with _offer(user, sources, here, keyring_provider) as offer:
         started = StartedTool(tool, user, os.environ, Path.cwd(), reinstall)
-        code = _in_offer(printer, started, offer, AlignedMachine(machine, policy, wishes), plans=plans)
+        code = _in_offer(printer, started, offer, here, plans=plans)
     if not printer.as_json:  # a JSON object is printed at the end
         click.get_current_context().exit(end_like(code))
 
 
-def _with_assignment(
-    policy: Policy, path: Path | None, machine: Machine, wishes: Wishes, tool: ToolCommand
-) -> Policy:
-    """Return the policy with the assignment in a file; raises VariantError, also for unusable values.
+def _with_assignment(here: AlignedMachine, path: Path | None, tool: ToolCommand) -> AlignedMachine:
+    """Return this machine with the assignment in a file; raises VariantError, also for unusable values.
 
     Raises RequestError if the command cannot be aligned, and UsageError for two assignments.
     """
-    from ..graphs.assignment_file import check_assignment, read_assignment
+    from ..graphs.assignment_file import read_assignment_for
     from ..running.dry_resolution import check_can_align
 
+    machine, policy, wishes = here
     if wishes.align:
         if path:
             raise click.UsageError("--align and --assignment cannot be used together; leave one of them out")
         check_can_align(tool)
     if path is None:
-        return policy
-    assignment = read_assignment(path)
-    try:
-        check_assignment(assignment, machine, policy, "this machine")
-    except RequestError as error:
-        raise error.within(path) from None
-    return policy._replace(assignment=assignment)
+        return here
+    assignment = read_assignment_for("this machine", machine, policy, path)
+    return here._replace(policy=policy._replace(assignment=assignment))
+
+
+@contextmanager
+def _offer(
+    user: UserIndexes, sources: Sources, here: AlignedMachine, keyring_provider: str | None
+) -> Iterator[RunningOffer]:
+    """Serve the offer of some sources, which gets them as the user's own tools do."""
+    from ..running.run_sources import network_of
+    from ..serving.running_offer import running_offer
+
+    provider = keyring_provider or ("subprocess" if user.uses_keyring else configuration().keyring_provider)
+    with (
+        asking_keyring(provider, sources.index_urls),
+        network_of(user),
+        running_offer(sources, here.machine, here.policy) as offer,
+    ):
+        yield offer
 
 
 def _in_offer(
@@ -142,7 +149,7 @@ def _in_offer(
         if plans:
             _plan(printer, started.command, offer, aligned)
             return int(printer.failed)
-        return _run(printer, started, aligned.offer if aligned else offer)
+        return _run(printer, started, offer, machine, aligned)
     except (NotStartedError, FailedDryRunError) as error:
         printer.fail(error)
         return error.code
@@ -152,7 +159,7 @@ def _aligned(
     printer: Printer, started: StartedTool, offer: RunningOffer, machine: AlignedMachine
 ) -> AlignedOffer:
     """Return the offer in which the packages of a command agree, and print the values."""
-    from ..graphs.alignment_costs import cost_lines
+    from ..graphs.alignment_costs import alignment_lines
     from ..graphs.assignment_file import assignment_table
     from ..graphs.installed_values import exclusion_lines, staying
     from ..project.user_variables import labels_variable
@@ -161,11 +168,9 @@ def _aligned(
 
     aligned = offer_aligned_for(started, offer, machine, printer.warn)
     printer.common["assignment"] = assignment_table(aligned.alignment.assignment)
-    for axis, value in aligned.alignment.assignment.items():
-        printer.say(f"aligned: {AlignedName(*axis)} :: {value}")
     served = aligned.offer.site.served(aligned.offer.place.profile)
     installed = exclusion_lines(aligned.alignment, staying(served.machine, aligned.versions))
-    for line in [*installed, *cost_lines(aligned.alignment)]:
+    for line in [*alignment_lines(aligned.alignment), *installed]:
         printer.say(line)
     environments = environments_of(destination(started.command, started.environ, started.folder))
     if labels := labels_of_graph(aligned, environments):
@@ -222,12 +227,24 @@ def _sources(
     return known.sources
 
 
-def _run(printer: Printer, started: StartedTool, offer: RunningOffer) -> int:
+def _run(
+    printer: Printer,
+    started: StartedTool,
+    offer: RunningOffer,
+    machine: AlignedMachine,
+    aligned: AlignedOffer | None,
+) -> int:
     """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
     from ..running.through_offer import run_through_offer
 
-    ended = run_through_offer(started, offer)
+    offer, graph = (aligned.offer, aligned.versions) if aligned else (offer, ())
+    ended = run_through_offer(started, offer, machine.policy.assignment, graph)
     print_outcome(printer, ended.outcome)
+    if aligned:
+        from ..running.aligned_run import disagreements_after
+
+        for problem in disagreements_after(started, machine.wishes.align):
+            printer.warn(problem)
     for problem in ended.changed_locks:
         printer.error(problem)
     return ended.code or int(bool(ended.changed_locks))

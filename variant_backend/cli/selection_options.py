@@ -145,7 +145,7 @@ _MACHINE_OPTIONS = (
 )
 _OPTIONS = (
     *_MACHINE_OPTIONS,
-    align_option("Select only values that installed variants, and other requested packages, have"),
+    align_option,
     path_option,
     interpreter_option,
     click.option(

@@ -168,21 +168,16 @@ def _aligned(served: Mapping[str, Served], assignments: Mapping[str, Path]) -> M
 
     Raises RequestError for the name of an unknown machine, and for values that a machine does not support.
     """
-    from ..graphs.assignment_file import check_assignment, read_assignment
+    from ..graphs.assignment_file import read_assignment_for
 
     for name in assignments:
         if name and name not in served:
             text = f"unknown machine {name!r}{did_you_mean(name, served)}"
             hint = f"machines: {one_of(served)}; write ./{name}=FILE if it is a path"
             raise UnknownNameError(text, place="--assignment", hint=hint)
-    read = {name: read_assignment(path) for name, path in assignments.items()}
     aligned: dict[str, Served] = {}
     for name, one in served.items():
-        place = name if name in read else ""
-        assignment = read.get(place, {})
-        try:
-            check_assignment(assignment, one.machine, one.policy, name)
-        except RequestError as error:
-            raise error.within(assignments[place]) from None
+        path = assignments.get(name) or assignments.get("")
+        assignment = read_assignment_for(name, one.machine, one.policy, path) if path else {}
         aligned[name] = one._replace(policy=one.policy._replace(assignment=assignment))
     return aligned

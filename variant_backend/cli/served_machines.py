@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import Problem, RequestError, UnknownNameError
 from ..lowlevel.urls import insecure_indexes
+from .fetch import warn_of_plain_http
 from .machine_options import described_hardware
-from .policy_options import configuration, say_policy
+from .output import Printer
+from .policy_options import configuration, or_configured, say_policy
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
     from ..formats.machine_spec import MachineSpec
     from ..machine.support import Machine, Policy
     from ..selection.releases import Sources
+    from ..serving.running_offer import RunningOffer
     from ..serving.site import Served
 
 # The name of this machine.
@@ -37,11 +41,33 @@ def check_upstream(sources: Sources, *, allow_insecure: bool) -> None:
         raise RequestError(*problems)
 
 
-def served_machines(machines: Sequence[MachineSpec], labels: Mapping[str, str] = {}) -> Mapping[str, Served]:
+def graph_sources(
+    printer: Printer, sources: Sources, machines: Sequence[MachineSpec], platform: str | None
+) -> Sources:
+    """Return the sources of the graphs of machines, which options name or else configuration files.
+
+    Raises UsageError for another platform of this machine, and RequestError as `check_upstream` does.
+    """
+    if platform and not machines:
+        raise click.UsageError("--platform requires --machine; add --machine NAME=SPEC")
+    sources = or_configured(sources)
+    check_upstream(sources, allow_insecure=True)
+    warn_of_plain_http(printer, sources.index_urls)
+    return sources
+
+
+def offer_of(sources: Sources, machines: Mapping[str, Served]) -> AbstractContextManager[RunningOffer]:
+    """Return the offer of sources to the first of some machines; `RunningOffer.to` offers to the others."""
+    from ..serving.running_offer import running_offer
+
+    first = next(iter(machines.values()))
+    return running_offer(sources, first.machine, first.policy)
+
+
+def served_machines(machines: Sequence[MachineSpec]) -> Mapping[str, Served]:
     """Return the machines by their names, by default this machine, and say which policy is in force.
 
-    *labels* are the labels that the user wants, by normalized name of the package. Raises VariantError;
-    RequestError for unusable names.
+    Raises VariantError; RequestError for unusable names.
     """
     from ..serving.site import Served
 
@@ -49,7 +75,7 @@ def served_machines(machines: Sequence[MachineSpec], labels: Mapping[str, str] =
         raise UnknownNameError(*configuration().warnings)
     used = ("devices",) if machines else ("machine", "detect", "devices")
     say_policy([*configuration().settings(*used), *configuration().effects()])
-    policy = _policy(is_here=not machines)._replace(labels=labels)
+    policy = _policy(is_here=not machines)
     if not machines:
         return {_HERE: Served(_HERE, _machine(_hardware_here(), configuration().undetected), policy)}
     for machine in machines:

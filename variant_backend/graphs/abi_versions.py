@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..variants.abi_dependency import ABI_DEPENDENCY, prefixes
 from ..variants.alignment import Assignment, Axis
 from ..variants.filename import escape, normalize
-from .assignment import AlignedPackage, Domains, VariantOption
+from .aligned_packages import AlignedPackage, Domains, VariantOption
 from .rounds import GraphState
 
 if TYPE_CHECKING:
@@ -29,14 +29,18 @@ class OpenVersions(NamedTuple):
     fixed: Container[str]
 
     def in_packages(self, packages: Sequence[AlignedPackage]) -> tuple[list[AlignedPackage], Domains]:
-        """Return packages whose variants allow whole versions, and the versions to try."""
+        """Return packages whose variants allow whole versions, and the versions to try.
+
+        Variants for versions that no project has are left out, and so are packages without another variant.
+        """
         versions = {
             axis: _distinct(self.of(normalize(axis[1])), own)
             for axis, own in _starts(packages)
             if normalize(axis[1]) not in self.fixed
         }
-        domains = {axis: [*map(str, own)] for axis, own in versions.items()}
-        return [_with_versions(package, versions) for package in packages], domains
+        domains = {axis: [*map(str, own)] for axis, own in versions.items() if own}
+        opened = (_with_versions(package, versions) for package in packages)
+        return [package for package in opened if package.options], domains
 
 
 def state_of(assignment: Assignment) -> GraphState:
@@ -87,4 +91,5 @@ def _with_versions(package: AlignedPackage, versions: Mapping[Axis, Sequence[Ver
                 values[axis] = frozenset(fitting)
         return own._replace(values=values)
 
-    return package._replace(options=tuple(map(option, package.options)))
+    options = (own for own in map(option, package.options) if all(own.values.values()))
+    return package._replace(options=tuple(options))

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ..variants.alignment import Assignment, Axis
+from .alignment_count import AssignmentCount, is_countable
 from .alignment_search import MOST_NODES, AssignmentSearch, Demand
-from .assignment_count import AssignmentCount, is_countable
 
 # The values that an assignment may give to each feature, in order: features by priority, values best first.
 Domains: TypeAlias = "Mapping[Axis, Sequence[str]]"

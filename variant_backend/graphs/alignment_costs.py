@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..variants.alignment import Axis
+from .aligned_packages import AlignedPackage, VariantOption
 from .alignment_words import axis_words, either_words, names_words, values_words
-from .assignment import AlignedPackage, GraphAlignment, VariantOption
+from .assignment import GraphAlignment
+from .next_assignment import failed_values
 
 _MOST_PARTS = 3
 _MOST_LINES = 8
+
+
+def alignment_lines(alignment: GraphAlignment) -> tuple[str, ...]:
+    """Return a line for each aligned value, and those about its costs."""
+    values = (f"aligned: {axis_words(axis)} :: {value}" for axis, value in alignment.assignment.items())
+    return (*values, *cost_lines(alignment))
 
 
 def cost_lines(alignment: GraphAlignment) -> tuple[str, ...]:
@@ -32,7 +40,7 @@ def _feature_line(alignment: GraphAlignment, axis: Axis) -> str:
     preferred = values[: values.index(value)] if value in values else ()
     others = [*filter(None, (_other_value(alignment, axis, other) for other in preferred[:_MOST_PARTS]))]
     if len(preferred) > _MOST_PARTS:
-        others.append(f"{len(preferred) - _MOST_PARTS} more values that the machine prefers keep fewer")
+        others.append(f"the machine also prefers {names_words(preferred[_MOST_PARTS:])}")
     if not others and kept == len(using):
         return ""  # packages of earlier rounds, or installed ones, exclude the preferred values
     return f"{axis_words(axis)}: " + "; ".join([f"{value} keeps {kept} of {len(using)}", *others])
@@ -57,7 +65,7 @@ def _other_value(alignment: GraphAlignment, axis: Axis, value: str) -> str:
     if required:
         return f"{value} does not fit {', and '.join(parts)}"
     if not lost:
-        return ""
+        return f"there is no graph with {value}" if failed_values(other, alignment.failed) else ""
     gained = sorted(fitting - kept)
     keep = f", and keep {names_words(gained)}" if gained else ""
     return f"{value} would lose {', and '.join(parts)}{keep}"

@@ -180,7 +180,7 @@ def _tables(
             cells = tables.setdefault(scope, {})
             for key in {key for option in options for key in _keys(sizes, scope, option)}:
                 cells[key] = cells.get(key, 0) + demand.weight
-    return _merged(sizes, tables), wide
+    return tables, wide
 
 
 def _keys(sizes: Sequence[int], scope: Sequence[int], option: Mapping[int, Iterable[int]]) -> list[int]:
@@ -190,33 +190,6 @@ def _keys(sizes: Sequence[int], scope: Sequence[int], option: Mapping[int, Itera
         size = sizes[axis]
         keys = [key * size + value for key in keys for value in option[axis]]
     return keys
-
-
-def _merged(sizes: Sequence[int], tables: Mapping[tuple[int, ...], _Cells]) -> dict[tuple[int, ...], _Cells]:
-    """Return the tables, each summed into one that also has its axes, if there is one: bounds get closer."""
-    merged = dict(tables)
-    for scope in sorted(tables, key=lambda scope: (len(scope), scope)):
-        larger = [
-            other
-            for other in merged
-            if scope and {*scope} < {*other} and prod(sizes[axis] for axis in other) <= _MOST_CELLS
-        ]
-        if not larger:
-            continue
-        into = min(larger, key=lambda other: (len(other), other))
-        own, cells = merged.pop(scope), merged[into]
-        pairs = [(0, 0)]
-        for axis in into:
-            size, is_own = sizes[axis], axis in scope
-            pairs = [
-                (key * size + value, part * size + value if is_own else part)
-                for key, part in pairs
-                for value in range(size)
-            ]
-        for key, part in pairs:
-            if part in own:
-                cells[key] = cells.get(key, 0) + own[part]
-    return merged
 
 
 def _wide(sizes: Sequence[int], demands: Sequence[Demand]) -> _Wide:

@@ -17,11 +17,9 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from ..errors import VariantError, shortened
 from ..variants.alignment import AlignedName, Assignment
-from .aligned_packages import AlignedPackage, Domains, VariantOption, first_fitting, most_fitting
+from .aligned_packages import AlignedPackage, Domains, first_fitting, most_fitting
 from .alignment_conflicts import alignment_conflict
 from .alignment_search import MOST_NODES
-
-__all__ = ("AlignedPackage", "Domains", "GraphAlignment", "Preference", "VariantOption", "best_alignment")
 
 # What counts first: the number of packages that keep a variant, or the values that a machine prefers.
 Preference: TypeAlias = 'Literal["most", "best"]'
@@ -31,7 +29,7 @@ class GraphAlignment(NamedTuple):
     """An assignment, and the label that each package keeps; None if it falls back.
 
     *is_proven*: no other assignment is better. The *packages* are sorted by name; *domains* are the values
-    from which the assignment was chosen.
+    from which the assignment was chosen. A resolver finds no graph for the values of any of *failed*.
     """
 
     assignment: Assignment
@@ -39,6 +37,7 @@ class GraphAlignment(NamedTuple):
     is_proven: bool = True
     packages: tuple[AlignedPackage, ...] = ()
     domains: Domains = {}  # noqa: RUF012  # no code changes this default
+    failed: tuple[Assignment, ...] = ()
 
 
 def best_alignment(

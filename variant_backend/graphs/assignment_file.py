@@ -71,11 +71,13 @@ def _entry(key: str, value: str) -> tuple[Axis, str]:
     return (namespace, feature), value
 
 
-def check_assignment(assignment: Assignment, machine: Machine, policy: Policy, name: str) -> None:
-    """Raise RequestError for unknown names, and for values that a machine with this *name* does not support.
+def read_assignment_for(name: str, machine: Machine, policy: Policy, path: Path) -> Assignment:
+    """Read the assignment of a machine with this *name* in a file; raises VariantError as `read_assignment`.
 
-    Namespaces that only releases declare are not checked.
+    Raises RequestError for unknown names, and for values that the machine does not support. Namespaces that
+    only releases declare are not checked.
     """
+    assignment = read_assignment(path)
     hardware = machine.hardware.supported if machine.hardware else {}
     supported = {**hardware, **policy.given}
     known = governed(Support(supported, dict.fromkeys(supported, _ANY)), policy.rules)
@@ -85,7 +87,8 @@ def check_assignment(assignment: Assignment, machine: Machine, policy: Policy, n
         for problem in _problems_of(axis, value, known, policy, name)
     ]
     if problems:
-        raise RequestError(*problems)
+        raise RequestError(*problems).within(path)
+    return assignment
 
 
 def _problems_of(axis: Axis, value: str, known: Support, policy: Policy, name: str) -> Iterator[Problem]:

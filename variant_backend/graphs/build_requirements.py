@@ -6,6 +6,7 @@ versions of setuptools is known here: they need the package wheel.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING
 from ..errors import VariantError
 from ..formats.dispatching_sdist import PROJECT
 from ..formats.toml_read import parse_toml, value_at
+from ..lowlevel.ranges import opened_file
 from ..lowlevel.regular_files import open_regular
 from ..lowlevel.tarball import MissingMemberError, read_member
+from ..lowlevel.zip_archive import Archive
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -47,12 +50,22 @@ def static_requirements(sdist: Path) -> list[str]:
 def _project_in(sdist: Path) -> bytes:
     """Return the content of pyproject.toml, empty if there is none; raises VariantError."""
     try:
+        if sdist.suffix == ".zip":
+            return _project_in_zip(sdist)
         with open_regular(sdist) as opened:
             return read_member(opened, PROJECT)
     except MissingMemberError:
         return b""
     except OSError as error:
         raise VariantError(error.strerror or str(error)) from None
+
+
+def _project_in_zip(sdist: Path) -> bytes:
+    with opened_file(sdist) as source:
+        archive = Archive.read(source)
+        name = re.compile(rf"[^/]+/{re.escape(PROJECT)}")
+        entry = next((entry for entry in archive.entries if name.fullmatch(entry.name)), None)
+        return archive.content(entry) if entry else b""
 
 
 def build_versions(

@@ -25,8 +25,8 @@ from ..serving.prepare import prepared_file
 from ..serving.upstream import Upstream
 from ..variants.filename import normalize
 from ..wheels.plain import tagged_name
-from .dependencies import python_in, requirements_in
-from .graph_files import metadata_of_file
+from .dependencies import is_active, python_in, requirements_in
+from .package_files import metadata_of_file
 from .resolution import GraphPackage
 
 
@@ -67,15 +67,9 @@ def with_delivered_wheel(
 
     The sdist may not have the requirements of the wheel. Raises VariantError if the graph lacks one of them.
     """
-    from packaging.markers import default_environment
-
     metadata = metadata_of_file(ready, upstream)
-    environment = {name: str(value) for name, value in target.environment(default_environment()).items()}
-    required = [
-        requirement
-        for requirement in requirements_in(metadata)
-        if requirement.marker is None or requirement.marker.evaluate({**environment, "extra": ""})
-    ]
+    environment = target.markers
+    required = [one for one in requirements_in(metadata) if is_active(one, environment, [""])]
     if missing := [str(one) for one in required if normalize(one.name) not in names]:
         text = f"this wheel of a dispatching sdist requires {one_of(missing)}, and the graph lacks that"
         raise VariantError(text, place=ready.file.filename, hint="add it to the requirements")

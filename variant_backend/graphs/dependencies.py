@@ -51,7 +51,7 @@ def dependencies_of(
         name = waiting.pop()
         for requirement in requirements[name]:
             other = normalize(requirement.name)
-            if other not in active or not _applies(requirement, environment, active[name]):
+            if other not in active or not is_active(requirement, environment, active[name]):
                 continue
             required[name].add(other)
             if new := {normalize(extra) for extra in requirement.extras} - active[other]:
@@ -60,6 +60,7 @@ def dependencies_of(
     return {name: tuple(sorted(others - {name})) for name, others in required.items()}
 
 
-def _applies(requirement: Requirement, environment: Mapping[str, str], extras: Iterable[str]) -> bool:
+def is_active(requirement: Requirement, environment: Mapping[str, str], extras: Iterable[str]) -> bool:
+    """Return whether the marker of a requirement is true with one of some *extras*; "" is none of them."""
     marker = requirement.marker
     return marker is None or any(marker.evaluate({**environment, "extra": extra}) for extra in extras)

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError, problems_of
-from ..machine.installed import installed_variants, linking_packages
+from ..machine.installed import disagreements, installed_variants, linking_packages
 from ..machine.support import Machine
-from ..variants.alignment import AlignedName, Axis
+from ..variants.alignment import AlignedName, Axis, is_aligned
 from ..variants.namespace_support import Lazy
 from ..variants.properties import Property
 from ..variants.runtimes import runtime_problems
 from ..wheels.distributions import installed_versions
-from .assignment import Domains, GraphAlignment
+from .aligned_packages import Domains
+from .assignment import GraphAlignment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,12 +61,9 @@ def _narrowed(axis: Axis, used: Sequence[str], supported: Sequence[str], machine
 
 def _variants(axis: Axis, machine: Machine) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield name with version and values of each installed variant that has a feature."""
-    namespace, feature = axis
     for installed in machine.installed:
-        inspection = installed.inspection
-        values = inspection.variant.to_dict().get(namespace, {}).get(feature) if inspection.variant else None
-        if values:
-            yield f"{inspection.name} {inspection.version}", values
+        if values := installed.values.get(axis):
+            yield f"{installed.inspection.name} {installed.inspection.version}", values
 
 
 def _against(axis: Axis, value: str, machine: Machine) -> Iterator[tuple[str, str]]:
@@ -78,6 +76,24 @@ def _against(axis: Axis, value: str, machine: Machine) -> Iterator[tuple[str, st
             name = f"{package.name} {package.version}"
             yield name, f"{name} {problem.text}"
             break
+
+
+def shared_values(machine: Machine, align: Sequence[AlignedName]) -> dict[Axis, str]:
+    """Return the value of each aligned feature of installed variants, if only one value fits them all."""
+    shared: dict[Axis, str] = {}
+    for axis in sorted({axis for known in machine.installed for axis in known.values}):
+        own = {value for _, values in _variants(axis, machine) for value in values}
+        fitting = [value for value in own if next(_against(axis, value, machine), None) is None]
+        if is_aligned(axis, align) and len(fitting) == 1:
+            (shared[axis],) = fitting
+    return shared
+
+
+def disagreeing_variants(folders: Sequence[Path], align: Sequence[AlignedName]) -> Iterator[Problem]:
+    """Yield a warning for each aligned feature in which the variants in site-packages folders disagree."""
+    for apart in disagreements(installed_variants(folders)[0], align):
+        remedy = way_out(apart.values, [(apart.namespace, apart.feature)])
+        yield Problem("warning", "", str(apart), remedy)
 
 
 def excluded_by(before: Domains, after: Domains, machine: Machine) -> dict[str, str]:
@@ -112,8 +128,8 @@ def way_out(packages: Iterable[str], axes: Iterable[Axis]) -> str:
     """Return how to install a graph although installed packages (NAME VERSION) exclude its values."""
     names = sorted({package.partition(" ")[0] for package in packages})
     options = " ".join(f"--reinstall-package {name}" for name in names)
-    aligned = " and ".join(f"--align {namespace}" for namespace in sorted({axis[0] for axis in axes}))
+    aligned = " and ".join(sorted(" :: ".join(axis) for axis in axes))
     return (
-        f"install {', '.join(names)} again in the same command"
-        f" (uv: {options}; pip: --force-reinstall with these names), or omit {aligned}"
+        f"name {', '.join(names)} in the same command, too (to install it again, add {options}"
+        f" for uv, or --force-reinstall for pip), or do not align {aligned}"
     )

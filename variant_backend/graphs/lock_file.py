@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import VariantError, ascii_unless_printable
+from ..errors import Problem, RequestError, VariantError, ascii_unless_printable, shortened
 from ..formats import pylock
 from ..formats.release import Candidate, File
 from ..formats.toml_read import parse_toml, value_at
@@ -23,7 +23,7 @@ from .assignment_file import assignment_table
 from .resolution import Graph, GraphPackage
 
 if TYPE_CHECKING:
-    from packaging.markers import Environment
+    pass
 
 # Returns the file that a lock file has for a package: its location is a URL, or a path on this machine.
 Locate: TypeAlias = Callable[[GraphPackage], File]
@@ -121,14 +121,10 @@ def lock_document(
     """Return the content of a lock file; paths become relative to its *folder*.
 
     If the graphs of several targets differ in a package, each of its entries has a marker. Raises
-    VariantError for each file without a secure hash, and if markers cannot tell targets from each other.
+    VariantError for each file without a secure hash. `check_pythons` has checked the targets.
     """
-    from packaging.markers import default_environment
-
-    running = default_environment()
-    environments = [target.environment(running) for target, _ in graphs]
+    environments = [target.markers for target, _ in graphs]
     pythons = [environment["python_version"] for environment in environments]
-    _check_pythons(pythons, graphs)
     return {
         "lock-version": pylock.LOCK_VERSION,
         "environments": [*map(_marker, environments)],
@@ -143,17 +139,19 @@ def _release(python: str) -> tuple[int, ...]:
     return tuple(map(int, python.split(".")))
 
 
-def _marker(environment: Environment) -> str:
-    values: Mapping[str, object] = {**environment}
-    return " and ".join(f"{name} == '{values[name]}'" for name in _MARKERS)
+def _marker(environment: Mapping[str, str]) -> str:
+    return " and ".join(f"{name} == '{environment[name]}'" for name in _MARKERS)
 
 
-def _check_pythons(pythons: Sequence[str], graphs: Sequence[TargetGraph]) -> None:
-    """Raise VariantError if two targets have the same version of Python."""
-    if len({*pythons}) < len(pythons):
-        names = ", ".join(f"{graph.target.python}-{graph.target.tags[0].abi}" for graph in graphs)
-        text = f"markers of a lock file do not distinguish these environments: {names}"
-        raise VariantError(text, hint="use --python once for each minor version")
+def check_pythons(targets: Iterable[Target]) -> None:
+    """Raise RequestError if markers of a lock file cannot distinguish targets by their versions of Python."""
+    known: dict[tuple[int, ...], Target] = {}
+    for target in targets:
+        other = known.setdefault(target.python.release[:2], target)
+        if other is not target:
+            names = " and ".join(f"{one.python}-{one.tags[0].abi}" for one in (other, target))
+            text = f"markers of a lock file do not distinguish {names}"
+            raise RequestError(Problem("error", "--python", text, "use --python once for each minor version"))
 
 
 def _tool_table(machine: LockedMachine, graphs: Sequence[TargetGraph]) -> dict[str, object]:
@@ -258,17 +256,44 @@ def _is_specifier(text: str) -> bool:
 
 
 def lock_difference(present: bytes, wanted: bytes) -> str | None:
-    """Return which packages of a lock file differ from the wanted ones; None if only other parts differ."""
+    """Return what differs in a lock file, for people; None if only comments or unknown keys do.
+
+    Versions and labels of packages come first, then the machine and its targets, then files and dependencies.
+    """
+    wanted_document = parse_toml(wanted, "lock file")
     try:
-        before = _locked_texts(parse_toml(present, "lock file"))
+        document = parse_toml(present, "lock file")
     except VariantError:
         return "not a lock file"
-    after = _locked_texts(parse_toml(wanted, "lock file"))
-    changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-    texts = [
-        f"{name}: expected {after.get(name, _NOTHING)}, got {before.get(name, _NOTHING)}" for name in changed
-    ]
-    return "; ".join(texts) or None
+    for texts_of in (_locked_texts, _tool_texts):
+        before, after = texts_of(document), texts_of(wanted_document)
+        if changed := [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]:
+            return "; ".join(
+                f"{name}: expected {after.get(name, _NOTHING)}, got {before.get(name, _NOTHING)}"
+                for name in changed
+            )
+    if names := _different_entries(document, wanted_document):
+        return f"files or dependencies differ: {shortened(names)}"
+    return None
+
+
+def _tool_texts(document: Mapping[str, object]) -> dict[str, str]:
+    """Return the values of this project's table in a lock file, for people."""
+    table = value_at(document, "tool", "variant-backend")
+    texts: dict[str, str] = {}
+    for key, value in table.items() if isinstance(table, dict) else []:
+        values = value.items() if isinstance(value, dict) else [("", value)]
+        for name, one in values:
+            shown = ", ".join(map(str, one)) if isinstance(one, list) else str(one)
+            texts[f"{key} {name}".rstrip()] = shown
+    return texts
+
+
+def _different_entries(document: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
+    """Return the names of the packages whose entries differ in two lock files."""
+    entries = [one for one in (document.get("packages"), other.get("packages")) if isinstance(one, list)]
+    pairs = zip(*entries, strict=False)
+    return sorted({str(value_at(one, "name")) for one, two in pairs if one != two})
 
 
 def _locked_texts(document: Mapping[str, object]) -> dict[str, str]:
@@ -292,11 +317,7 @@ def _label_in_tag(filename: str) -> str:
 
 def graph_differences(graphs: Mapping[str, Graph]) -> list[list[str]]:
     """Return a row for each package in which the graphs of machines differ: its name, and a text for each."""
-    texts = [{package.name: _shown(package) for package in graph.packages} for graph in graphs.values()]
+    texts = [{package.name: package.words for package in graph.packages} for graph in graphs.values()]
     names = sorted({name for known in texts for name in known})
     rows = [[name, *(known.get(name, "-") for known in texts)] for name in names]
     return [row for row in rows if len({*row[1:]}) > 1]
-
-
-def _shown(package: GraphPackage) -> str:
-    return f"{package.version} {package.label or ''}".rstrip()

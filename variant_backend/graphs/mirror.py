@@ -34,8 +34,10 @@ from .mirror_pages import (
 from .resolution import GraphPackage
 
 _HEAD = (
-    "Made by `variant-backend mirror`. Paths are relative to this file.",
-    "pip 26.1 and uv install it without an index: pip install --no-index -r FILE, uv pip sync FILE.",
+    "Made by `variant-backend mirror`. Paths are relative to this file. INDEX is the index of this machine,",
+    "such as file:///srv/mirror/NAME/simple/: it has what builds sdists. Install with pip 26.1 or with uv:",
+    "    pip install --index-url INDEX -r FILE",
+    "    uv pip sync --default-index INDEX FILE",
 )
 
 
@@ -71,7 +73,7 @@ class Mirror(NamedTuple):
         folder, before = self.folder, self.folder.manifest
         outputs = {output.name: output for output in (*self._pages(), *self._locks())}
         folder.write_manifest(before._replace(pages=tuple(sorted({*before.pages, *outputs}))))
-        _write_changed(output for output in _both_states(folder.root, outputs))
+        _write_changed(output for output in both_states(folder.root, outputs))
         _write_changed(outputs.values())
         _remove(folder.root, [path for path in before.pages if path not in outputs])
         needed = {mirrored.path for mirrored in folder.files.values()}
@@ -99,7 +101,8 @@ class Mirror(NamedTuple):
         for machine in self.machines:
             graphs = [mirrored.resolved for mirrored in machine.targets]
             locked = LockedMachine(machine.name, self.specs.get(machine.name, ""))
-            yield lock_output(self.folder.root, locked, graphs, self._file_on_disk, _HEAD, force=False)
+            output = lock_output(self.folder.root, locked, graphs, self._file_on_disk, _HEAD, force=False)
+            yield _replacing_empty(output)
 
     def _file_on_disk(self, package: GraphPackage) -> File:
         path, file = self.folder.of(package.ready)
@@ -112,8 +115,7 @@ def _shown_packages(machines: Iterable[MirroredMachine]) -> list[MirroredPackage
     for machine in machines:
         for resolved, _ in machine.targets:
             for package in resolved.graph.packages:
-                shown = f"{package.version} {package.label or ''}".rstrip()
-                installed.setdefault(package.name, {}).setdefault(machine.name, {})[shown] = None
+                installed.setdefault(package.name, {}).setdefault(machine.name, {})[package.words] = None
     return [
         MirroredPackage(name, {machine: ", ".join(texts) for machine, texts in known.items()})
         for name, known in installed.items()
@@ -121,7 +123,13 @@ def _shown_packages(machines: Iterable[MirroredMachine]) -> list[MirroredPackage
 
 
 def _page_output(root: Path, path: str, content: bytes) -> Output:
-    return Output(root, path, content, is_own_json if path.endswith(".json") else is_own_html)
+    is_own = is_own_json if path.endswith(".json") else is_own_html
+    return _replacing_empty(Output(root, path, content, is_own))
+
+
+def _replacing_empty(output: Output) -> Output:
+    """Return a file that also replaces an empty one: `move_new` may leave that if it is killed."""
+    return output._replace(is_ours=lambda present: not present or output.is_ours(present))
 
 
 def _write_changed(outputs: Iterable[Output]) -> None:
@@ -129,11 +137,11 @@ def _write_changed(outputs: Iterable[Output]) -> None:
     write_all_files([output for output in outputs if output.difference()])
 
 
-def _both_states(root: Path, outputs: Mapping[str, Output]) -> Iterator[Output]:
+def both_states(root: Path, outputs: Mapping[str, Output]) -> Iterator[Output]:
     """Yield the pages of projects with their old and their new files; pages of new projects as they are."""
     for path, output in outputs.items():
         folder, _, name = path.rpartition("/")
-        if name != "index.json" or folder.endswith("/simple"):
+        if name != "index.json" or folder.count("/") < 2:  # not MACHINE/simple/PROJECT
             continue
         new = files_on_own_page(folder, output.content)
         known = {file.location for file in new}

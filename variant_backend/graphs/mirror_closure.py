@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, RequestError, VariantError, problems_of, shortened
+from ..errors import Problem, VariantError, problems_of, shortened
 from ..formats.release import Candidate
 from ..selection.target import Target
 from ..serving.environments import Fit, Slot, name_of_target
-from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
-from ..serving.site import Served
 from .build_requirements import build_versions, static_requirements
 from .delivered_wheels import delivered_wheel, with_delivered_wheel
 from .lock_file import TargetGraph, lock_name
-from .machine_graphs import machine_graphs
 from .mirror_files import MirrorFolder
-from .resolution import Graph, GraphPackage, Wishes, graph_packages
-from .resolvers import Requested, Resolver
+from .resolution import Graph, GraphPackage, graph_packages
+from .resolvers import Resolver
+from .root_requirements import Requested
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -61,11 +59,15 @@ class MirroredMachine(NamedTuple):
 
     def conflicts(self) -> Iterator[Problem]:
         """Yield a warning for each wheel that another wheel of the index may replace for its target."""
-        for resolved, builds in self.targets:
-            slot = Slot.of(resolved.target)
-            for own in (*resolved.graph.packages, *builds):
+        same: dict[tuple[str, Version], list[GraphPackage]] = {}
+        for package in self.packages:
+            same.setdefault((package.name, package.version), []).append(package)
+        for target in self.targets:
+            slot = Slot.of(target.resolved.target)
+            for own in target.packages:
+                others = same[own.name, own.version]
                 if rivals := sorted(
-                    {other.ready.file.filename for other in self.packages if _rivals(other, own, slot)}
+                    {other.ready.file.filename for other in others if _rivals(other, own, slot)}
                 ):
                     text = f"installers may replace {own.ready.file.filename} by {shortened(rivals)}"
                     remedy = f"install from {lock_name(self.name)}, or make a mirror for each --python"
@@ -74,7 +76,7 @@ class MirroredMachine(NamedTuple):
 
 def _rivals(other: GraphPackage, own: GraphPackage, slot: Slot) -> bool:
     """Return whether an installer may select another wheel of the same release in an environment."""
-    if (other.name, other.version) != (own.name, own.version) or other.ready.key == own.ready.key:
+    if other.ready.key == own.ready.key:
         return False
     fits = [_fit(package.ready, slot) for package in (other, own)]
     return fits[0] is not None and fits[1] is not None and fits[0].earliest <= fits[1].place
@@ -90,41 +92,8 @@ def is_sdist(package: GraphPackage) -> bool:
     return Candidate.of(package.ready.file) is None
 
 
-def target_graphs(
-    offer: RunningOffer,
-    machines: Iterable[Served],
-    targets: Sequence[Target],
-    wishes: Wishes,
-    requested: Requested,
-    resolver: Resolver,
-    begin: Callable[[str], object] = lambda _: None,
-) -> dict[str, list[TargetGraph]]:
-    """Return the graphs of each machine by its name, one for each target, as `machine_graphs` does."""
-    machines, roots = [*machines], requested.roots()
-    graphs: dict[str, list[TargetGraph]] = {served.name: [] for served in machines}
-    errors: list[VariantError] = []
-    for target in targets:
-
-        def resolve(place: OfferPlace, target: Target = target) -> Mapping[str, Version]:
-            return resolver(requested, place, target)
-
-        try:
-            known = machine_graphs(offer, machines, target, wishes, resolve, roots, begin=begin)
-        except RequestError:
-            raise
-        except VariantError as error:
-            errors.append(error.within(f"Python {target.python}"))
-            continue
-        for name, graph in known.items():
-            graphs[name].append(TargetGraph(target, graph))
-    if errors:
-        raise VariantError(*problems_of(errors))
-    return graphs
-
-
 def mirrored_machines(
     graphs: Mapping[str, Sequence[TargetGraph]],
-    machines: Iterable[Served],
     resolver: Resolver,
     folder: MirrorFolder,
     begin: Callable[[str], object] = lambda _: None,
@@ -137,34 +106,44 @@ def mirrored_machines(
     """
     mirrored: list[MirroredMachine] = []
     errors: list[VariantError] = []
-    for served in machines:
-        begin(served.name)
+    for name, known in graphs.items():
+        begin(name)
         try:
-            delivered = [_with_delivered(one, served, folder) for one in graphs[served.name]]
-            targets = (MirroredTarget(one, _builds(*one, resolver, folder)) for one in delivered)
-            mirrored.append(MirroredMachine(served.name, tuple(targets)))
+            targets = [_mirrored_target(*one, resolver, folder) for one in known]
+            mirrored.append(MirroredMachine(name, tuple(targets)))
         except VariantError as error:
-            errors.append(error.within(f"machine {served.name}"))
+            errors.append(error.within(f"machine {name}"))
     if errors:
         raise VariantError(*problems_of(errors))
     return mirrored
 
 
-def _with_delivered(resolved: TargetGraph, served: Served, folder: MirrorFolder) -> TargetGraph:
-    """Return a graph with the wheels that its dispatching sdists deliver; raises VariantError."""
-    target, graph = resolved
-    upstream, names = graph.offer.upstream, {package.name for package in graph.packages}
-    policy = served.policy._replace(assignment=graph.alignment.assignment)
-    sdists = [package.ready for package in graph.packages if is_sdist(package)]
-    folder.add(sdists, upstream)
-    packages: list[GraphPackage] = []
-    for package in graph.packages:
+def _mirrored_target(
+    target: Target, graph: Graph, resolver: Resolver, folder: MirrorFolder
+) -> MirroredTarget:
+    """Return a graph with what builds its sdists; raises VariantError."""
+    graph = graph._replace(packages=_with_delivered(graph.packages, graph.offer, target, folder))
+    return MirroredTarget(TargetGraph(target, graph), _builds(target, graph, resolver, folder))
+
+
+def _with_delivered(
+    packages: tuple[GraphPackage, ...], offer: RunningOffer, target: Target, folder: MirrorFolder
+) -> tuple[GraphPackage, ...]:
+    """Return packages with the wheels that dispatching sdists among them deliver to the machine of an offer.
+
+    All sdists are downloaded. Raises VariantError.
+    """
+    upstream, served = offer.upstream, offer.site.served(offer.place.profile)
+    names = {package.name for package in packages}
+    folder.add([package.ready for package in packages if is_sdist(package)], upstream)
+    delivered: list[GraphPackage] = []
+    for package in packages:
         if is_sdist(package):
             path = folder.root / folder.of(package.ready).path
-            if ready := delivered_wheel(path, served.machine, policy, target, upstream):
+            if ready := delivered_wheel(path, served.machine, served.policy, target, upstream):
                 package = with_delivered_wheel(package, ready, names, target, upstream)
-        packages.append(package)
-    return TargetGraph(target, graph._replace(packages=tuple(packages)))
+        delivered.append(package)
+    return tuple(delivered)
 
 
 def _builds(
@@ -176,18 +155,18 @@ def _builds(
     """
 
     def resolve(requires: Sequence[str]) -> Mapping[str, Version]:
-        return resolver(Requested(tuple(requires)), graph.offer.place, target)
+        return resolver(Requested.of(requires), graph.offer.place, target)
 
     needed: dict[tuple[str, Version], GraphPackage] = {}
     waiting = [package for package in graph.packages if is_sdist(package)]
     seen = {(package.name, package.version) for package in waiting}
     while waiting:
-        folder.add([sdist.ready for sdist in waiting], graph.offer.upstream)
         for sdist in waiting:
             path = folder.root / folder.of(sdist.ready).path
             try:
                 versions = build_versions(static_requirements(path), resolve)
                 packages = graph_packages(graph.offer, target, versions)
+                packages = _with_delivered(packages, graph.offer, target, folder)
             except VariantError as error:
                 raise error.within(f"build requirements of {sdist.ready.file.filename}") from None
             needed |= {(package.name, package.version): package for package in packages}

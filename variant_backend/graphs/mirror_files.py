@@ -89,7 +89,7 @@ class MirrorFolder:
             self.manifest = manifest
 
     def _existing(self, ready: Prepared) -> str | None:
-        """Return the path of a file with the right content, None if there is none."""
+        """Return the path of the existing file with the right content, None if there is none."""
         digest = sha256_of(ready.file.hashes)
         for path, known in self._places(ready, digest):
             with suppress(VariantError):
@@ -113,6 +113,9 @@ class MirrorFolder:
             return self._with_metadata(ready.file, path)
         except VariantError as error:
             return error
+        except OSError as error:
+            place = error.filename2 or error.filename or ready.file.filename
+            return VariantError(error.strerror or str(error), place=place)
 
     def _downloaded(self, ready: Prepared, upstream: Upstream, advance: Advance) -> str:
         """Download a file, give it its name, and return its path; raises VariantError."""
@@ -133,9 +136,13 @@ class MirrorFolder:
         place = self.root / path
         digest, size = digest_on_disk(place)
         requires_python, beside = file.requires_python, None
-        if content := _metadata_in(place):
-            self._write_beside(place, content)
-            requires_python, beside = python_in(content), hashes_of(content)
+        if place.suffix == ".whl":
+            content = None
+            with suppress(VariantError), open_wheel(place, whole=False) as wheel:
+                content = wheel.core_metadata
+            if content is not None:
+                self._write_beside(place, content)
+                requires_python, beside = python_in(content), hashes_of(content)
         listed = File(
             place.name,
             path,
@@ -157,14 +164,6 @@ class MirrorFolder:
         part = self._scratch / os.urandom(6).hex()
         part.write_bytes(content)
         part.replace(beside)
-
-
-def _metadata_in(place: Path) -> bytes:
-    """Return METADATA of a wheel; empty for another file, and for a damaged wheel."""
-    if place.suffix == ".whl":
-        with suppress(VariantError), open_wheel(place, whole=False) as wheel:
-            return wheel.core_metadata
-    return b""
 
 
 def _source(ready: Prepared) -> tuple[str, str]:
@@ -201,7 +200,8 @@ def _manifest_in(root: Path) -> Manifest:
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=root, hint=hint) from None
     except VariantError as error:
-        raise error.within(root) from None
+        remedy = "empty this file, and run the command again: it finds the downloaded files"
+        raise VariantError(*error.problems, hint=remedy).within(root / MIRROR) from None
     try:
         others = [path.name for path in root.iterdir() if not path.name.startswith(f".{PREFIX}")]
     except FileNotFoundError:

@@ -81,7 +81,8 @@ def mirror_page(machines: Mapping[str, Sequence[str]], packages: Sequence[Mirror
     )
     sections = [_machine(name, environments) for name, environments in machines.items()]
     rows = [
-        (package.name, [package.installed.get(name, "") for name in machines]) for package in sorted(packages)
+        (package.name, [package.installed.get(name, "-") for name in machines])
+        for package in sorted(packages)
     ]
     table = stacking_table("What each machine gets", ("Package", *machines), rows)
     contents = block("section", element("h2", "Packages", id="packages"), table, aria_labelledby="packages")
@@ -95,8 +96,8 @@ def _machine(name: str, environments: Sequence[str]) -> Html:
     commands = [
         ("pip", f"pip install --index-url {index} PACKAGE"),
         ("uv", f"uv pip install --default-index {index} PACKAGE"),
-        ("All packages, with pip 26.1 or newer", f"pip install --no-index -r {lock}"),
-        ("All packages, with uv", f"uv pip sync {lock}"),
+        ("All packages, with pip 26.1 or newer", f"pip install --index-url {index} -r {lock}"),
+        ("All packages, with uv", f"uv pip sync --default-index {index} {lock}"),
     ]
     links = [
         element("a", "the index", href=f"{name}/simple/index.html"),

@@ -29,6 +29,8 @@ _WITH_VALUE = {
     *("-e", "--editable", "--no-binary", "--only-binary", "--trusted-host", "--use-feature", "--hash"),
     *("-C", "--config-settings", "--config-setting", "--global-option"),
 }
+# Suffixes of files that uv reads in another way.
+NO_FILES = (".toml", ".py", ".cfg")
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _MOST_FILES = 1000
@@ -61,7 +63,7 @@ def lines_of_files(
     read: set[Path] = set()
     while waiting and len(read) < _MOST_FILES:
         path = Path(os.path.normpath(waiting.pop(0)))
-        if path in read or path.suffix in (".toml", ".py", ".cfg"):
+        if path in read or path.suffix in NO_FILES:
             continue
         read.add(path)
         for line in _lines(path, environ):
@@ -76,9 +78,16 @@ def _lines(path: Path, environ: Mapping[str, str]) -> Iterator[RequirementLine]:
         text = read_regular(path).decode("utf-8-sig", errors="replace")
     except (OSError, VariantError):
         return
+    yield from with_variables(text, place_of_file(path), path.parent, environ)
+
+
+def with_variables(
+    text: str, place: str, folder: Path, environ: Mapping[str, str]
+) -> Iterator[RequirementLine]:
+    """Yield the lines of a file in a *folder*, in which ``${NAME}`` is the value of a variable."""
     for number, line in logical_lines(text):
         content = _VARIABLE.sub(lambda match: environ.get(match[1]) or match[0], line)
-        yield RequirementLine(f"{place_of_file(path)}:{number}", content, path.parent)
+        yield RequirementLine(f"{place}:{number}", content, folder)
 
 
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:

@@ -17,22 +17,22 @@ from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName
-from .alignment_costs import cost_lines
+from .alignment_costs import alignment_lines
 from .assignment import GraphAlignment, Preference
-from .choices import GraphChoice, GraphChooser, newest_asked, with_state
 from .dependencies import dependencies_of, python_in, requirements_in
-from .graph_files import best_file, metadata_of_file
-from .packages import PackageReader
-from .requested_roots import RootRequirement, extras_of, hash_of_none
-from .resolver_failures import explained_failure
-from .resolvers import RESOLVER
+from .package_files import best_file, metadata_of_file
+from .package_reader import PackageReader, ProjectReader
+from .resolver_failures import explained_failure, named_in
+from .resolvers import RESOLVER, Resolver
+from .root_requirements import Requested, RootRequirement, extras_of, hash_of_none
+from .round_choices import GraphChoice, GraphChooser, newest_asked, with_state
 from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
 # Resolves through the offer at a place; raises VariantError, with the code RESOLVER if there is no graph.
-Resolve: TypeAlias = "Callable[[OfferPlace], Mapping[str, Version]]"
+ResolveAt: TypeAlias = "Callable[[OfferPlace], Mapping[str, Version]]"
 
 
 class Wishes(NamedTuple):
@@ -40,6 +40,28 @@ class Wishes(NamedTuple):
 
     align: tuple[AlignedName, ...] = ()
     prefer: Preference = "most"
+
+
+class GraphRequest(NamedTuple):
+    """What a user asks of graphs: their requirements, the wishes for them, and the resolver."""
+
+    requested: Requested
+    wishes: Wishes
+    resolver: Resolver
+
+
+class AlignedMachine(NamedTuple):
+    """A machine with the policy for it, and with the wishes for its packages."""
+
+    machine: Machine
+    policy: Policy
+    wishes: Wishes
+
+    def chooser(self, projects: ProjectReader, environments: Environments) -> GraphChooser:
+        """Return what chooses values for packages of some projects in its environments."""
+        align = tuple(name for name in self.wishes.align if name.namespace != ABI_DEPENDENCY)
+        reader = PackageReader(projects, self.machine, self.policy, environments, align)
+        return GraphChooser(reader, self.wishes.prefer)
 
 
 class GraphPackage(NamedTuple):
@@ -60,6 +82,15 @@ class GraphPackage(NamedTuple):
         wheel = self.ready.offered.wheel
         return wheel.name.label if wheel else None
 
+    @property
+    def words(self) -> str:
+        """The version and the label, for people."""
+        return f"{self.version} {self.label or ''}".rstrip()
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the keys of JSON objects that name the package."""
+        return {"name": self.name, "version": str(self.version), "label": self.label}
+
 
 class Graph(NamedTuple):
     """The whole graph for a machine and a target: its packages by name, and the *alignment* of variants.
@@ -73,8 +104,8 @@ class Graph(NamedTuple):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What the aligned values cost, for people: one line for each feature, then for packages."""
-        return cost_lines(self.alignment)
+        """The aligned values and what they cost, for people."""
+        return alignment_lines(self.alignment)
 
     @property
     def labels(self) -> dict[str, str | None]:
@@ -91,40 +122,29 @@ class AlignedOffer(NamedTuple):
 
 
 def resolved_graph(
-    offer: RunningOffer,
-    machine: Machine,
-    policy: Policy,
-    target: Target,
-    wishes: Wishes,
-    resolve: Resolve,
-    roots: Sequence[RootRequirement] = (),
+    offer: RunningOffer, machine: Machine, policy: Policy, target: Target, request: GraphRequest
 ) -> Graph:
     """Return the graph that a resolver makes for a machine.
 
-    *roots* are the user's requirements: the graph has their extras, and their hashes are those of its files.
-    Raises VariantError as `aligned_offer` does.
+    It has the extras of the user's requirements, and their hashes are those of its files. Raises VariantError
+    as `aligned_offer` does.
     """
-    environments = environment_of_target(target)
-    settled = aligned_offer(offer, machine, policy, environments, wishes, resolve)
-    packages = graph_packages(settled.offer, target, settled.versions, roots)
+    requested, wishes, resolver = request
+    here, environments = AlignedMachine(machine, policy, wishes), environment_of_target(target)
+    settled = aligned_offer(offer, here, environments, lambda place: resolver(requested, place, target))
+    packages = graph_packages(settled.offer, target, settled.versions, requested.roots)
     return Graph(packages, settled.alignment, settled.offer)
 
 
 def aligned_offer(
-    offer: RunningOffer,
-    machine: Machine,
-    policy: Policy,
-    environments: Environments,
-    wishes: Wishes,
-    resolve: Resolve,
+    offer: RunningOffer, here: AlignedMachine, environments: Environments, resolve: ResolveAt
 ) -> AlignedOffer:
     """Return the offer in which the packages of a graph agree.
 
     Packages that are installed on the machine count, too, unless the graph replaces them. Raises VariantError
     if there is no graph: with the resolver's words, or with packages and the values that they require.
     """
-    align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
-    chooser = GraphChooser(PackageReader(offer.upstream, machine, policy, environments, align), wishes.prefer)
+    chooser = here.chooser(offer.upstream, environments)
     choices: list[GraphChoice] = []
 
     def choose(done: GraphRound) -> GraphState:
@@ -132,7 +152,7 @@ def aligned_offer(
         return choices[-1].state
 
     try:
-        settled = settled_graph(partial(_outcome, offer, machine, policy, resolve), choose)
+        settled = settled_graph(partial(_outcome, offer, here, resolve), choose)
     except RequestError:
         raise
     except VariantError as error:
@@ -140,22 +160,23 @@ def aligned_offer(
         if not objections:
             raise
         raise VariantError(*dict.fromkeys([*error.problems, *chain.from_iterable(objections)])) from None
-    final = offer.to(machine, with_state(policy, settled.state))
+    final = offer.to(here.machine, with_state(here.policy, settled.state))
     return AlignedOffer(final, settled.versions, choices[-1].alignment)
 
 
 def _outcome(
-    offer: RunningOffer, machine: Machine, policy: Policy, resolve: Resolve, state: GraphState
+    offer: RunningOffer, here: AlignedMachine, resolve: ResolveAt, state: GraphState
 ) -> RoundOutcome:
     """Resolve for a state; if the resolver finds no graph, return what it asked for."""
-    asked = offer.to(machine, with_state(policy, state))
+    asked = offer.to(here.machine, with_state(here.policy, state))
     try:
         return RoundOutcome(resolve(asked.place))
     except VariantError as error:
         explained = explained_failure(error, asked)
         if any(problem.code != RESOLVER for problem in explained.problems):
             raise explained from None
-        return RoundOutcome(newest_asked(asked.site.asked(asked.place.profile)), explained)
+        projects = asked.site.asked(asked.place.profile)
+        return RoundOutcome(newest_asked(projects), explained, (*named_in(error, projects),))
 
 
 def graph_packages(
@@ -165,8 +186,6 @@ def graph_packages(
     roots: Sequence[RootRequirement] = (),
 ) -> tuple[GraphPackage, ...]:
     """Return the packages of a graph by name, with their files; raises VariantError."""
-    from packaging.markers import default_environment
-
     environments = environment_of_target(target)
     read = map_in_threads(partial(_with_metadata, offer, environments), sorted(versions.items()))
     if problems := [
@@ -175,9 +194,8 @@ def graph_packages(
         for problem in hash_of_none(roots, package.name, package.ready.file.hashes)
     ]:
         raise RequestError(*problems)
-    environment = {name: str(value) for name, value in target.environment(default_environment()).items()}
     requirements = {package.name: requirements_in(metadata) for package, metadata in read}
-    required = dependencies_of(requirements, environment, extras_of(roots))
+    required = dependencies_of(requirements, target.markers, extras_of(roots))
     return tuple(package._replace(requires=required[package.name]) for package, _ in read)
 
 

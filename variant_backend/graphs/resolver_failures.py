@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..errors import Problem, VariantError
 from ..serving.offer import Choice
@@ -24,14 +24,19 @@ def explained_failure(error: VariantError, offer: RunningOffer) -> VariantError:
     asked = offer.site.asked(offer.place.profile)
     if failures := [problem for project in asked.values() for problem in project.failures]:
         return VariantError(*dict.fromkeys(failures))
-    words = "\n".join(problem.text for problem in error.problems)
     reasons: list[Problem] = []
-    for name, project in sorted(asked.items()):
-        if project.offer and _is_named(name, words):
+    for name in named_in(error, asked):
+        if (project := asked[name]).offer:
             reasons += (problem._replace(code=RESOLVER) for problem in project.problems)
             without = [choice for choice in project.offer.choices if not choice.labels]
             reasons += (problem for choice in without[:_MOST_RELEASES] for problem in _reasons(choice))
     return VariantError(*error.problems, *reasons)
+
+
+def named_in(error: VariantError, names: Iterable[str]) -> list[str]:
+    """Return which of the normalized names an error names, sorted."""
+    words = "\n".join(problem.text for problem in error.problems)
+    return [name for name in sorted(names) if _is_named(name, words)]
 
 
 def _is_named(name: str, words: str) -> bool:

@@ -12,10 +12,10 @@ import re
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.processes import programs_on_path, run_within, temporary_folder
@@ -26,7 +26,7 @@ from ..serving.environments import name_of_target
 from ..serving.loopback import LOOPBACK
 from ..serving.offer_place import OfferPlace
 from ..variants.filename import normalize
-from .requested_roots import RootRequirement, read_roots
+from .root_requirements import Requested
 from .uv_platforms import macos_version, uv_platform
 
 if TYPE_CHECKING:
@@ -46,22 +46,6 @@ _KEPT = {
 }
 
 
-class Requested(NamedTuple):
-    """What to resolve: requirements, requirements files, and files with constraints.
-
-    *labels* are the wanted labels of named packages, as in `Policy`.
-    """
-
-    requirements: tuple[str, ...]
-    files: tuple[Path, ...] = ()
-    constraints: tuple[Path, ...] = ()
-    labels: Mapping[str, str] = {}  # no code changes this default
-
-    def roots(self) -> tuple[RootRequirement, ...]:
-        """Return all requirements and constraints; raises RequestError if the offer cannot have one."""
-        return read_roots(self.requirements, (*self.files, *self.constraints), os.environ)
-
-
 # Returns the versions of a whole graph by normalized name; raises VariantError with the resolver's words.
 Resolver: TypeAlias = "Callable[[Requested, OfferPlace, Target], Mapping[str, Version]]"
 
@@ -76,22 +60,35 @@ def resolved_by_uv(requested: Requested, offer: OfferPlace, target: Target) -> M
 
     Raises VariantError, with the code RESOLVER and uv's own words if there is no such graph.
     """
-    requested.roots()
     with temporary_folder() as folder:
-        listed = folder / "requirements.in"
-        listed.write_text("\n".join(sorted(requested.requirements)), encoding="utf-8")
+        listed, constraints = _written(requested, folder)
         uv = str(_uv())
         command = [
             *(uv, "pip", "compile", "--no-config", "--quiet", "--color", "never"),
             *("--no-header", "--no-annotate", "--no-sources", "--no-python-downloads"),
-            *(*_python_of_uv(uv, target), str(listed), *map(str, requested.files)),
-            *(part for path in requested.constraints for part in ("--constraints", str(path))),
+            *(*_python_of_uv(uv, target), str(listed), "--constraints", str(constraints)),
         ]
         variables = {"UV_DEFAULT_INDEX": _url_of(offer, target)}  # other users can read arguments
         if not target.here and (version := macos_version(target.platform)):
             variables["MACOSX_DEPLOYMENT_TARGET"] = version
         output = _run("uv", command, variables, offer)
     return dict(_pins(output))
+
+
+def _written(requested: Requested, folder: Path) -> tuple[Path, Path]:
+    """Write files of requirements and of constraints into a folder; return both."""
+    paths = folder / "requirements.txt", folder / "constraints.txt"
+    for path, is_constraint in zip(paths, (False, True), strict=True):
+        lines = "".join(f"{line}\n" for line, _ in _lines(requested, is_constraint=is_constraint))
+        path.write_text(lines, encoding="utf-8")
+    return paths
+
+
+def _lines(requested: Requested, *, is_constraint: bool) -> list[tuple[str, str]]:
+    """Return the lines of a file, each with its place; their order does not depend on that of the user."""
+    options = () if is_constraint else requested.options
+    roots = [(root.line, root.place) for root in requested.roots if root.is_constraint == is_constraint]
+    return [*((text, text) for text in options), *sorted(roots)]
 
 
 def _python_of_uv(uv: str, target: Target) -> Iterator[str]:
@@ -129,24 +126,30 @@ def resolved_by_pip(requested: Requested, offer: OfferPlace, target: Target) -> 
     from packaging.version import Version
 
     check_target_of_pip(target)
-    requested.roots()
     with temporary_folder() as folder:
         report = folder / "report.json"
+        listed, constraints = _written(requested, folder)
         command = [
             *(*_pip(), "install", "--dry-run", "--ignore-installed", "--quiet", "--no-input", "--no-color"),
-            *("--disable-pip-version-check", "--report", str(report), *requested.requirements),
-            *(part for path in requested.files for part in ("--requirement", str(path))),
-            *(part for path in requested.constraints for part in ("--constraint", str(path))),
+            *("--disable-pip-version-check", "--report", str(report)),
+            *("--requirement", str(listed), "--constraint", str(constraints)),
         ]
         variables = {
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": _url_of(offer, target),
             "PIP_TRUSTED_HOST": offer.host,  # pip caches nothing that comes over http from other hosts
         }
-        _run("pip", command, variables, offer)
+        _run("pip", command, variables, offer, partial(_with_places, listed, requested))
         installed = json.loads(read_regular(report))["install"]
     packages = (one["metadata"] for one in installed)
     return {normalize(package["name"]): Version(package["version"]) for package in packages}
+
+
+def _with_places(listed: Path, requested: Requested, text: str) -> str:
+    """Return words of pip with the places of the user for the lines of the written file."""
+    places = [place for _, place in _lines(requested, is_constraint=False)]
+    pattern = rf"-r {re.escape(str(listed))} \(line (\d+)\)"
+    return re.sub(pattern, lambda match: places[int(match[1]) - 1], text)
 
 
 def check_target_of_pip(target: Target) -> None:
@@ -159,8 +162,14 @@ def check_target_of_pip(target: Target) -> None:
     raise RequestError(Problem("error", f"--resolver pip, {name_of_target(target)}", text, remedy))
 
 
-def _run(tool: str, command: list[str], variables: Mapping[str, str], offer: OfferPlace) -> str:
-    """Return what a resolver prints; raises VariantError with its words if it fails."""
+def _run(
+    tool: str,
+    command: list[str],
+    variables: Mapping[str, str],
+    offer: OfferPlace,
+    reworded: Callable[[str], str] = str,
+) -> str:
+    """Return what a resolver prints; raises VariantError with its *reworded* words if it fails."""
     try:
         done = run_within(_TIME_LIMIT, command, {**_environ(), **variables})
     except OSError as error:
@@ -169,7 +178,7 @@ def _run(tool: str, command: list[str], variables: Mapping[str, str], offer: Off
         raise VariantError(f"{tool} has not ended within {_TIME_LIMIT} seconds", code=RESOLVER)
     if done.code == 0:
         return done.output.decode(errors="replace")
-    raise VariantError(*failed_resolution(tool, done.errors.decode(errors="replace"), offer))
+    raise VariantError(*failed_resolution(tool, reworded(done.errors.decode(errors="replace")), offer))
 
 
 def failed_resolution(tool: str, text: str, offer: OfferPlace) -> list[Problem]:

@@ -33,11 +33,20 @@ class GraphState(NamedTuple):
 class RoundOutcome(NamedTuple):
     """The versions of a graph by normalized name; with an *error*, there is no graph.
 
-    Then the versions are those of the packages that the resolver has asked for, as far as they are known.
+    Then the versions are those of the packages that the resolver has asked for, as far as they are known. It
+    *named* some of them in its words.
     """
 
     versions: Mapping[str, Version]
     error: VariantError | None = None
+    named: tuple[str, ...] = ()
+
+
+class FailedState(NamedTuple):
+    """A state for which there is no graph; the resolver has *named* packages as the reason."""
+
+    state: GraphState
+    named: tuple[str, ...]
 
 
 class GraphRound(NamedTuple):
@@ -50,7 +59,7 @@ class GraphRound(NamedTuple):
     state: GraphState
     outcome: RoundOutcome
     seen: Mapping[str, Version]
-    failed: tuple[GraphState, ...] = ()
+    failed: tuple[FailedState, ...] = ()
 
 
 class Settled(NamedTuple):
@@ -81,9 +90,8 @@ def settled_graph(
             raise VariantError(*_words(rounds), *error.problems) from None
         if chosen == state and rounds[-1].outcome.error is None:
             return Settled(state, rounds[-1].outcome.versions)
-        known = [done.state for done in rounds]
-        if chosen in known:
-            raise _unsettled(rounds, known.index(chosen), "the same choices repeat")
+        if (first := _repeated(rounds, chosen)) is not None:
+            raise _unsettled(rounds, first, "the same choices repeat")
         state = chosen
     raise _unsettled(rounds, 0, f"the choice differs after each of {_MOST_ROUNDS} rounds")
 
@@ -92,13 +100,27 @@ def _next_round(before: Sequence[GraphRound], state: GraphState, outcome: RoundO
     last = before[-1] if before else GraphRound(state, outcome, {})
     if outcome.error is None:
         return GraphRound(state, outcome, {**last.seen, **outcome.versions}, last.failed)
-    return GraphRound(state, outcome, {**outcome.versions, **last.seen}, (*last.failed, state))
+    failed = FailedState(state, outcome.named)
+    return GraphRound(state, outcome, {**outcome.versions, **last.seen}, (*last.failed, failed))
+
+
+def _repeated(rounds: Sequence[GraphRound], chosen: GraphState) -> int | None:
+    """Return the first round with a state, None if it may be tried: other values have failed since then."""
+    failed = len(rounds[-1].failed)
+    return next(
+        (
+            number
+            for number, done in enumerate(rounds)
+            if done.state == chosen and (done.outcome.error or len(done.failed) == failed)
+        ),
+        None,
+    )
 
 
 def _fails_alike(rounds: Sequence[GraphRound]) -> bool:
-    """Return whether the last two rounds fail for the same reason, although their values differ."""
-    if len(rounds) < 2 or rounds[-2].state.versions != rounds[-1].state.versions:
-        return False
+    """Return whether the last two rounds fail for the same reason, although they have other values."""
+    if len(rounds) < 3 or rounds[-2].state.versions != rounds[-1].state.versions:
+        return False  # the first round has no values
     one, other = (done.outcome.error for done in rounds[-2:])
     return one is not None and other is not None and one.problems == other.problems
 
@@ -141,8 +163,8 @@ def _remedy(one: GraphState, other: GraphState) -> str:
 
 def _decisions(one: GraphState, other: GraphState) -> Iterator[str]:
     axes = {axis for axis, _ in {*one.assignment.items()} ^ {*other.assignment.items()}}
-    for namespace in sorted({namespace for namespace, _ in axes}):
-        yield f"omit --align {namespace}"
+    for axis in sorted(axes):
+        yield f"do not align {' :: '.join(axis)}"
     versions = one.versions or {}, other.versions or {}
     for name in sorted({name for name, _ in {*versions[0].items()} ^ {*versions[1].items()}}):
-        yield f"use --pin {name}=={versions[1].get(name, versions[0].get(name))}"
+        yield f"require {name}=={versions[1].get(name, versions[0].get(name))}"

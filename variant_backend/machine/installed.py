@@ -29,6 +29,16 @@ class Installed(NamedTuple):
     path: Path
     inspection: Inspection
 
+    @property
+    def values(self) -> dict[Axis, tuple[str, ...]]:
+        """The values of each feature of the variant, empty if they are unknown."""
+        variant = self.inspection.variant
+        return {
+            (namespace, feature): tuple(values)
+            for namespace, features in (variant.to_dict() if variant else {}).items()
+            for feature, values in features.items()
+        }
+
     def to_dict(self) -> dict[str, object]:
         """Return the keys of the JSON object that name the variant."""
         return {
@@ -221,14 +231,10 @@ def _values_by_name(
 ) -> dict[Axis, dict[str, tuple[str, ...]]]:
     """Return the values of each aligned feature, by the name of the installed variant."""
     users: dict[Axis, dict[str, tuple[str, ...]]] = {}
-    for installed_variant in installed:
-        variant = installed_variant.inspection.variant
-        for namespace, features in (variant.to_dict() if variant else {}).items():
-            for feature, values in features.items():
-                if is_aligned((namespace, feature), align):
-                    users.setdefault((namespace, feature), {})[installed_variant.inspection.name] = tuple(
-                        values
-                    )
+    for variant in installed:
+        for axis, values in variant.values.items():
+            if is_aligned(axis, align):
+                users.setdefault(axis, {})[variant.inspection.name] = values
     return users
 
 

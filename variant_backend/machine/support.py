@@ -201,7 +201,7 @@ def _with_abi(metadata: VariantMetadata, known: Support, machine: Machine, polic
             "pinned": [f"{name} {version}" for name, version in pinned.items()],
             "installed": [f"{name} {version}" for name, version in present.items()],
             "any version": opened,
-            "unknown version (use --pin NAME==VERSION)": [] if opened else missing,
+            "unknown version (require it; explain and fetch take --pin)": [] if opened else missing,
         }
         text = "; ".join(f"{how}: {', '.join(which)}" for how, which in parts.items() if which)
         origin = Origin("versions", text)

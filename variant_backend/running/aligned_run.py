@@ -5,13 +5,13 @@ The command itself resolves, in dry runs. Packages that are installed and stay m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
-from ..graphs.aligned_names import project_releases, unknown_aligned_names
-from ..graphs.installed_values import staying, with_installed
-from ..graphs.resolution import AlignedOffer, aligned_offer
+from ..graphs.installed_values import disagreeing_variants, shared_values, staying, with_installed
+from ..graphs.resolution import AlignedMachine, AlignedOffer, aligned_offer
+from ..graphs.unknown_in_graphs import project_releases, unknown_aligned_names
 from ..lowlevel.processes import temporary_folder
 from ..machine.support import Machine
 from ..serving.environments import Environments
@@ -19,13 +19,12 @@ from ..serving.offer_place import OfferPlace
 from ..serving.running_offer import RunningOffer
 from ..variants.alignment import AlignedName
 from ..variants.filename import normalize
-from .destination import environments_of
+from .destination import destination, environments_of
 from .dry_resolution import FailedDryRunError, would_install
-from .guard import pins
 from .named_packages import named_requirements
 from .site_packages import InstalledBefore, installed_before
 from .stale_wheels import replacing_all
-from .started_tool import AlignedMachine, StartedTool
+from .started_tool import StartedTool
 from .through_offer import offer_environ
 from .tool_variables import ToolFiles
 
@@ -36,19 +35,31 @@ if TYPE_CHECKING:
 class _DryRuns:
     """Resolves by dry runs of a command; *code* is the exit code of the last one."""
 
-    def __init__(self, tool: StartedTool, offer: RunningOffer, files: ToolFiles) -> None:
+    def __init__(
+        self, tool: StartedTool, offer: RunningOffer, files: ToolFiles, before: InstalledBefore
+    ) -> None:
         self.code = 0
         self._tool = tool
         self._offer = offer
         self._files = files
-        # The wheels of a trial do not have the hashes that files of the user pin.
-        self._is_trial = tool.command.tool == "pip" and not [*pins(tool.command, tool.folder, tool.environ)]
+        self._staying = before.installed if _keeps_target(tool, before) else {}
+        self._has_trials = tool.command.tool == "pip"
 
     def __call__(self, place: OfferPlace) -> Mapping[str, Version]:
+        """Return the versions; a build, and a file that pins hashes, require the real wheels."""
+        if not self._has_trials:
+            return self._versions(place)
+        try:
+            return self._versions(self._offer.trial(place))
+        except FailedDryRunError:
+            versions = self._versions(place)
+        self._has_trials = False
+        return versions
+
+    def _versions(self, place: OfferPlace) -> Mapping[str, Version]:
         command = self._tool.command
         # A wheel that stays in the end is the one that the offer has.
         arguments = replacing_all(command) if self._tool.reinstall else command.arguments
-        place = self._offer.trial(place) if self._is_trial else place
         variables = offer_environ(self._tool, place, self._files)
         try:
             versions = would_install(command, arguments, place, variables, self._files.temporary)
@@ -56,7 +67,14 @@ class _DryRuns:
             self.code = error.code
             raise
         self.code = 0
-        return versions
+        return {name: version for name, version in versions.items() if name not in self._staying}
+
+
+def _keeps_target(tool: StartedTool, before: InstalledBefore) -> bool:
+    """Return whether pip leaves the packages in a target folder, although its dry run names them."""
+    is_target = before.environment is not None and before.environment.found_by == "--target"
+    upgrades = tool.reinstall or tool.command.values("-U", "--upgrade") or tool.environ.get("PIP_UPGRADE")
+    return tool.command.tool == "pip" and is_target and not upgrades
 
 
 def offer_aligned_for(
@@ -70,9 +88,9 @@ def offer_aligned_for(
     machine = _with_installed(here, tool, before, warn)
     environments = environments_of(before.environment)
     with temporary_folder() as temporary:
-        resolve = _DryRuns(tool, offer, ToolFiles.below(temporary))
+        resolve = _DryRuns(tool, offer, ToolFiles.below(temporary), before)
         try:
-            aligned = aligned_offer(offer, machine, here.policy, environments, here.wishes, resolve)
+            aligned = aligned_offer(offer, here._replace(machine=machine), environments, resolve)
         except VariantError as error:
             if not resolve.code:
                 raise
@@ -81,7 +99,32 @@ def offer_aligned_for(
             raise failed from None
     for problem in _unknown_names(aligned, machine, here.wishes.align):
         warn(problem)
-    return aligned
+    return _with_values_of_installed(aligned, machine, here.wishes.align)
+
+
+def _with_values_of_installed(
+    aligned: AlignedOffer, machine: Machine, names: Sequence[AlignedName]
+) -> AlignedOffer:
+    """Return the offer that also has the values of installed variants, for features that the graph lacks.
+
+    Otherwise it would have better wheels for installed packages that agree.
+    """
+    values = shared_values(staying(machine, aligned.versions), names)
+    assignment = {**values, **aligned.alignment.assignment}
+    policy = aligned.offer.site.served(aligned.offer.place.profile).policy
+    return aligned._replace(
+        offer=aligned.offer.to(machine, policy._replace(assignment={**values, **policy.assignment})),
+        alignment=aligned.alignment._replace(assignment=assignment),
+    )
+
+
+def disagreements_after(tool: StartedTool, names: Sequence[AlignedName]) -> Iterator[Problem]:
+    """Yield a warning for each aligned feature in which the variants disagree where a command has installed.
+
+    Nothing aligns files that the user names, and other programs may install at the same time.
+    """
+    place = destination(tool.command, tool.environ, tool.folder)
+    yield from disagreeing_variants(place.folders, names) if place else ()
 
 
 def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[AlignedName]) -> list[Problem]:
@@ -89,8 +132,7 @@ def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[Alig
 
     A command that has nothing to install has none: it may be repeated.
     """
-    variants = (known.inspection.variant for known in machine.installed)
-    installed = {prop.key for variant in variants if variant for prop in variant.properties}
+    installed = {axis for known in machine.installed for axis in known.values}
     unknown = [name for name in names if not any(map(name.covers, installed))]
     releases = project_releases(aligned.offer.upstream, aligned.versions)
     return unknown_aligned_names(unknown, releases) if aligned.versions else []

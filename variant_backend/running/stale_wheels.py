@@ -124,14 +124,18 @@ def with_reinstall(
     before: InstalledBefore,
     environ: Mapping[str, str],
     folder: Path,
+    graph: Iterable[str],
 ) -> tuple[str, ...]:
     """Return the arguments of a command that also replaces stale wheels: variants, and those it names.
+
+    Those of the packages in its *graph* are replaced, too.
 
     Raises RequestError as `reinstalling` does, and VariantError as `named_requirements` does.
     """
     if not before.installed:
         return reinstalling(command, ())
-    named = (normalize(requirement.name) for requirement in named_requirements(command, environ, folder))
+    named = {normalize(requirement.name) for requirement in named_requirements(command, environ, folder)}
+    named.update(graph)
     stale = stale_wheels(site, machine, before.installed, environments_of(before.environment), named)
     return reinstalling(command, stale)
 

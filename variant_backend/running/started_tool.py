@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .command import ToolCommand
 from .user_indexes import UserIndexes
-
-if TYPE_CHECKING:
-    from ..graphs.resolution import Wishes
-    from ..machine.support import Machine, Policy
 
 
 class StartedTool(NamedTuple):
@@ -25,11 +21,3 @@ class StartedTool(NamedTuple):
     environ: Mapping[str, str]
     folder: Path
     reinstall: bool
-
-
-class AlignedMachine(NamedTuple):
-    """A machine with the policy for it, and with the wishes for what is installed on it."""
-
-    machine: Machine
-    policy: Policy
-    wishes: Wishes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem
@@ -10,6 +10,7 @@ from ..lowlevel.foreground import run_in_foreground
 from ..lowlevel.processes import temporary_folder
 from ..serving.offer_place import OfferPlace
 from ..serving.running_offer import RunningOffer
+from ..variants.alignment import Assignment
 from .guard import check_pins
 from .lock_watch import LockWatch
 from .project_sources import replaced_indexes
@@ -29,9 +30,13 @@ class EndedCommand(NamedTuple):
     changed_locks: Sequence[Problem]
 
 
-def run_through_offer(started: StartedTool, offer: RunningOffer) -> EndedCommand:
+def run_through_offer(
+    started: StartedTool, offer: RunningOffer, assignment: Assignment, graph: Iterable[str] = ()
+) -> EndedCommand:
     """Run a command in its folder, the current one, with the user's variables and those of the offer.
 
+    *assignment* are the values that the user assigns, which may be misspelt. *graph* are the names of the
+    packages that the command installs, as far as they are known.
     Raises NotStartedError, or VariantError if pinned hashes are those of another machine. With *reinstall*,
     it also raises as `with_reinstall` does.
     """
@@ -43,20 +48,20 @@ def run_through_offer(started: StartedTool, offer: RunningOffer) -> EndedCommand
     if reinstall:
         from .stale_wheels import with_reinstall  # rarely needed
 
-        arguments = with_reinstall(offer.site, machine, command, before, environ, folder)
+        arguments = with_reinstall(offer.site, machine, command, before, environ, folder, graph)
     with temporary_folder() as temporary:
         variables = offer_environ(started, offer.place, ToolFiles.below(temporary))
         code = run_in_foreground(arguments, variables)
     from .outcome import outcome  # the command is not to wait for it
 
     done = outcome(offer.site, machine, command, before, environ, folder)
-    done = done._replace(warnings=[*done.warnings, *_misspelt(offer)])
+    done = done._replace(warnings=[*done.warnings, *_misspelt(offer, assignment)])
     return EndedCommand(code, done, locks.problems(offer.place.host))
 
 
-def _misspelt(offer: RunningOffer) -> Iterator[Problem]:
+def _misspelt(offer: RunningOffer, assignment: Assignment) -> Iterator[Problem]:
     """Yield the problems of the values that the user assigns."""
-    if assignment := offer.site.served(offer.place.profile).policy.assignment:
+    if assignment:
         from .misspelt_values import misspelt_values  # rarely needed
 
         asked = offer.site.asked(offer.place.profile).values()

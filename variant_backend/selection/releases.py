@@ -59,6 +59,7 @@ UNREADABLE = "unreadable"
 
 
 _LOOK_ELSEWHERE = "check the name, and use --find-links or --index-url with a source that has its wheels"
+_BUILD = "use `fetch --with-dependencies`, or build a wheel, and name its folder with --find-links"
 
 
 class Sources(NamedTuple):
@@ -172,7 +173,7 @@ class Listings(NamedTuple):
     """The releases of a project that have wheels, newest first, and the problems of the sources.
 
     *unread* is true if all sources are folders, and none could be listed. *sdist_only* are the releases that
-    have sdists, if these were requested, but no wheels.
+    have sdists, if these were requested, but no wheels. *has_sdists* is true if any file is an sdist.
     """
 
     sources: Sources
@@ -180,6 +181,7 @@ class Listings(NamedTuple):
     problems: tuple[Problem, ...]
     unread: bool = False
     sdist_only: tuple[Listing, ...] = ()
+    has_sdists: bool = False
 
     @property
     def most_at_once(self) -> int:
@@ -206,6 +208,8 @@ class Listings(NamedTuple):
         if self.releases:
             versions = one_of(str(listing.version) for listing in self.releases)
             return f"no wheels of this version; existing versions: {versions}"
+        if self.has_sdists:
+            return f"no wheels in {self.sources}, only sdists; {_BUILD}"
         known = self.sources.projects()
         existing = f"; existing packages: {shortened(known)}" if known else f"; {_LOOK_ELSEWHERE}"
         if not known and any(_is_unusual(url) for url in self.sources.index_urls):
@@ -240,7 +244,8 @@ def find_listings(
     sdist_only = tuple(listing for listing in listings if not listing.wheels and listing.sdists)
     # A package that an index does not have is an error too, whose remedy is in `nothing_listed`.
     unread = bool(problems) and not read and not sources.index_urls
-    return Listings(sources, having, tuple(problems), unread, sdist_only)
+    has_sdists = any(_sdists(name, files) for _, files in read)
+    return Listings(sources, having, tuple(problems), unread, sdist_only, has_sdists)
 
 
 def listings_of(

@@ -95,6 +95,13 @@ class Target(NamedTuple):
             markers |= _platform_markers(self.platform)
         return cast("Environment", markers)
 
+    @property
+    def markers(self) -> dict[str, str]:
+        """The values of environment markers, for the interpreter that runs this program."""
+        from packaging.markers import default_environment
+
+        return {name: str(value) for name, value in self.environment(default_environment()).items()}
+
 
 def _tags(version: Version, abi: str, platforms: Sequence[str]) -> Iterable[Tag]:
     """Return the tags that `packaging.tags.sys_tags` returns on CPython of a *version*."""

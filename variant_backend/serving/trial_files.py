@@ -1,7 +1,8 @@
 """Files for dry runs: wheels that contain only METADATA, for a pip that downloads what it does not install.
 
 pip before 25.3 downloads all wheels of ``pip install --dry-run``, although it reads METADATA from the files
-beside them. Pages of a trial list no hashes, because these wheels do not have those of the real ones.
+beside them. Pages of a trial list no hashes, because these wheels do not have those of the real ones. Without
+RECORD, pip installs none of them, also not for a build: then the dry run fails, and requires the real wheels.
 """
 
 from __future__ import annotations

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
 from .requirements import PackageRequest
 
 if TYPE_CHECKING:
-    from packaging.markers import Environment
+    pass
 
 
 class JoinedRequests(NamedTuple):
@@ -33,7 +33,7 @@ class JoinedRequests(NamedTuple):
 
 
 def join_requests(
-    requests: Iterable[PackageRequest], constraints: Sequence[PackageRequest], environment: Environment
+    requests: Iterable[PackageRequest], constraints: Sequence[PackageRequest], environment: Mapping[str, str]
 ) -> JoinedRequests:
     """Join requests for the same package and label, and add the constraints on it.
 

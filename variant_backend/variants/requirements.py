@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple, cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
 from .filename import normalize, version_of
@@ -12,7 +12,6 @@ from .label_pattern import PLAIN, check_wanted, is_pattern
 from .properties import check_label
 
 if TYPE_CHECKING:
-    from packaging.markers import Environment
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
@@ -119,7 +118,7 @@ class PackageRequest(NamedTuple):
         return any(part.operator in _EQUALS and not part.version.endswith(".*") for part in self.specifiers)
 
     def admits(self, version: Version) -> bool:
-        """Return whether the specifiers admit a version; also pre-releases."""
+        """Return whether the specifiers admit a version, which may be a pre-release."""
         return self.specifiers.contains(version, prereleases=True)
 
     @property
@@ -127,13 +126,11 @@ class PackageRequest(NamedTuple):
         """Whether pre-releases are as good as other releases, since a specifier names one."""
         return self.is_pinned or bool(self.specifiers.prereleases)
 
-    def applies(self, environment: Environment) -> bool:
+    def applies(self, environment: Mapping[str, str]) -> bool:
         """Return whether the marker is true in an environment."""
         from packaging.markers import Marker
 
-        return not self.marker or Marker(self.marker).evaluate(
-            {**cast("dict[str, str]", environment), "extra": ""}
-        )
+        return not self.marker or Marker(self.marker).evaluate({**environment, "extra": ""})
 
     def with_constraint(self, other: PackageRequest) -> PackageRequest:
         """Return the request with the specifiers and the label of a constraint on the same package.

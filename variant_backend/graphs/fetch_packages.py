@@ -23,15 +23,13 @@ from ..selection.select import Selection, select_listed
 from ..selection.source_files import Folders
 from ..serving.environments import environment_of_target
 from ..serving.offer import UpstreamProject
-from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import abi_dependencies
 from ..wheels.inspection import Inspection, VariantJson
 from .assignment import GraphAlignment
-from .choices import GraphChooser, with_state
 from .installed_values import staying
-from .packages import PackageReader, ProjectReader
-from .resolution import Wishes
+from .resolution import AlignedMachine
+from .round_choices import GraphChooser, with_state
 from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 if TYPE_CHECKING:
@@ -57,10 +55,8 @@ SelectReleases: TypeAlias = "Callable[[Policy], Iterable[Release]]"
 def aligned_picks(
     joined: JoinedRequests,
     sources: Sources,
-    machine: Machine,
-    policy: Policy,
+    here: AlignedMachine,
     target: Target,
-    wishes: Wishes,
     *,
     explain: Sequence[str] = (),
 ) -> AlignedPicks:
@@ -70,7 +66,7 @@ def aligned_picks(
     VariantError with every package that has no compatible wheel, or if no values fit all packages.
     """
     projects = _RequestedProjects(joined.requests, sources)
-    machine = staying(machine, projects.listings)
+    machine, policy = staying(here.machine, projects.listings), here.policy
     selections: list[Selection] = []
 
     def select(chosen: Policy) -> Iterable[Release]:
@@ -80,17 +76,15 @@ def aligned_picks(
         ]
         return [selection.evaluation.release for selection in selections if selection.evaluation]
 
-    labels = joined.labels() if wishes.align else {}
-    reader = _reader(projects, machine, policy._replace(labels=labels), target, wishes)
-    alignment = _settled(select, policy, GraphChooser(reader, wishes.prefer))
+    labels = joined.labels() if here.wishes.align else {}
+    here = AlignedMachine(machine, policy._replace(labels=labels), here.wishes)
+    alignment = _settled(select, policy, here.chooser(projects, environment_of_target(target)))
     picks, problems = picks_of(selections, machine, policy, explain=explain)
     _check_agreement(picks, machine, policy)
     return AlignedPicks(picks, problems, alignment)
 
 
-def aligned_locked(
-    path: Path, machine: Machine, policy: Policy, target: Target, wishes: Wishes
-) -> AlignedPicks:
+def aligned_locked(path: Path, here: AlignedMachine, target: Target) -> AlignedPicks:
     """Return the wheel of each package of a lock file.
 
     Raises VariantError if the lock file is invalid or not for the target, else with every package that has
@@ -102,14 +96,15 @@ def aligned_locked(
     locked = pylock.select_packages(read_toml(path), path, environment=environment, tags=target.tags)
     releases = [package.release for package in locked]
     evaluations: list[Evaluation] = []
-    machine = staying(machine, (release.name for release in releases))
+    here = here._replace(machine=staying(here.machine, (release.name for release in releases)))
+    machine, policy, _ = here
 
     def select(chosen: Policy) -> Iterable[Release]:
         evaluations[:] = [evaluate(release, machine, chosen, target) for release in releases]
         return [one.release for one in evaluations if one.selected]
 
-    reader = _reader(_LockedProjects(releases), machine, policy, target, wishes)
-    alignment = _settled(select, policy, GraphChooser(reader, wishes.prefer))
+    chooser = here.chooser(_LockedProjects(releases), environment_of_target(target))
+    alignment = _settled(select, policy, chooser)
     picks, missing = _locked_picks(path, evaluations)
     problems = [
         problem for one in evaluations for problem in (*one.release.problems, *one.problems)
@@ -138,13 +133,6 @@ def _locked_picks(path: Path, evaluations: Iterable[Evaluation]) -> tuple[list[P
             missing.append(Problem("error", str(path), text, "add its sha256 to the lock file"))
         picks.append(pick)
     return picks, missing
-
-
-def _reader(
-    projects: ProjectReader, machine: Machine, policy: Policy, target: Target, wishes: Wishes
-) -> PackageReader:
-    align = tuple(name for name in wishes.align if name.namespace != ABI_DEPENDENCY)
-    return PackageReader(projects, machine, policy, environment_of_target(target), align)
 
 
 def _settled(select: SelectReleases, policy: Policy, chooser: GraphChooser) -> GraphAlignment:

@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
-from ..lowlevel.named_paths import place_of_file
 from ..lowlevel.urls import shown_url, without_secrets
 from ..variants.filename import normalize
-from .requirement_lines import CONSTRAINTS, REQUIREMENTS, RequirementLine, lines_of_files
+from ..variants.requirements import PackageRequest
+from .dependencies import is_active
+from .request_files import problems_of_files
+from .requirement_lines import RequirementLine
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
+
+    from ..selection.target import Target
 
 _HASH = re.compile(r"\s+--hash[\s=]+(\w+:[0-9A-Fa-f]+)")
 # What installers read as a path, or as a URL, also of a repository.
@@ -28,41 +32,87 @@ _INDEXES = ("-i", "--index-url", "--pypi-url", "--extra-index-url", "--index")
 _FOLDERS = ("-f", "--find-links", "--no-index")
 _EDITABLE = ("-e", "--editable")
 # Options that change which versions are resolved, and go around nothing.
-_ALLOWED = (*REQUIREMENTS, *CONSTRAINTS, "--pre", "--prefer-binary", "--only-binary", "--require-hashes")
-_NO_FILES = (".toml", ".py", ".cfg")
+_ALLOWED = ("--pre", "--prefer-binary", "--only-binary", "--require-hashes")
 _NAMED = "name a release that it has: NAME==VERSION"
 
 
 class RootRequirement(NamedTuple):
-    """A requirement or constraint of the user: its place, and the hashes that it pins, as ``sha256:...``."""
+    """A requirement or constraint of the user: its place, and the hashes that it pins, as ``sha256:...``.
+
+    *label* is the wanted one, or a pattern, as in `PackageRequest`.
+    """
 
     place: str
     requirement: Requirement
     hashes: frozenset[str] = frozenset()
+    label: str | None = None
+    is_constraint: bool = False
+
+    @property
+    def line(self) -> str:
+        """The line of a requirements file that any installer reads: it has no label."""
+        return " ".join([str(self.requirement), *(f"--hash={text}" for text in sorted(self.hashes))])
 
 
-def read_roots(
-    requirements: Iterable[str], files: Iterable[Path], environ: Mapping[str, str]
-) -> tuple[RootRequirement, ...]:
-    """Return all requirements and constraints, also of files; raises RequestError with all problems.
+class Requested(NamedTuple):
+    """What to resolve: the requirements and constraints of a user, and *options* such as ``--pre``."""
 
-    A file that cannot be read is left to the resolver.
-    """
-    paths = tuple(files)
-    problems = [_no_requirements_file(path) for path in paths if path.suffix in _NO_FILES]
-    roots: list[RootRequirement] = []
-    named = (RequirementLine("", text, Path()) for text in requirements)
-    for line in (*named, *lines_of_files(paths, environ, (*REQUIREMENTS, *CONSTRAINTS))):
-        if line.options and line.place:
-            problems += _refused(line)
-            continue
+    roots: tuple[RootRequirement, ...]
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, requirements: Iterable[str], files: Iterable[Path] = (), constraints: Iterable[Path] = ()
+    ) -> Requested:
+        """Read requirements, requirements files, and files with constraints; ``-`` is stdin.
+
+        Raises RequestError with all problems: also those of requirements that the offer cannot have.
+        """
+        reader = _RootReader()
+        for text in requirements:
+            reader.try_to_use(RequirementLine("", text, Path()))
+        problems = problems_of_files(files, constraints, reader.use)
+        if problems := [*reader.problems, *problems]:
+            raise RequestError(*problems)
+        return cls(tuple(reader.roots), tuple(dict.fromkeys(reader.options)))
+
+    def labels(self, target: Target) -> dict[str, str]:
+        """Return the wanted labels for a target by normalized name; raises RequestError if two are wanted."""
+        environment = target.markers
+        labels: dict[str, str] = {}
+        for _, requirement, _, label, _ in self.roots:
+            if label is None or not is_active(requirement, environment, [""]):
+                continue
+            name = normalize(requirement.name)
+            if labels.setdefault(name, label) != label:
+                text = f"two labels are requested: {labels[name]} and {label}"
+                raise RequestError(text, place=name, hint="remove one of them")
+        return labels
+
+
+class _RootReader:
+    """Collects the requirements of lines."""
+
+    def __init__(self) -> None:
+        self.roots: list[RootRequirement] = []
+        self.options: list[str] = []
+        self.problems: list[Problem] = []
+
+    def use(self, line: RequirementLine, is_constraint: bool) -> None:
+        """Add the requirement or the options of a line; raises VariantError."""
+        if not (line.options and line.place):
+            self.roots.append(_root(line)._replace(is_constraint=is_constraint))
+            return
+        if problems := [*_refused(line)]:
+            raise VariantError(*problems)
+        self.options += (" ".join(filter(None, option)) for option in line.options)
+
+    def try_to_use(self, line: RequirementLine) -> None:
+        """Add the requirement of an argument, or its problems."""
         try:
-            roots.append(_root(line))
+            self.use(line, is_constraint=False)
         except VariantError as error:
-            problems += error.problems
-    if problems:
-        raise RequestError(*problems)
-    return tuple(roots)
+            self.problems += error.problems
 
 
 def _root(line: RequirementLine) -> RootRequirement:
@@ -74,6 +124,13 @@ def _root(line: RequirementLine) -> RootRequirement:
     shown = without_secrets(text)
     place = line.place or repr(shown)
     got = f" {shown!r}" if line.place else ""
+    label = None
+    if "#" in text and "://" not in text and not _PATH.match(text):
+        try:
+            request = PackageRequest.parse(text)
+        except VariantError as error:
+            raise (error.within(line.place) if line.place else error) from None
+        text, label = request.requirement, request.label
     try:
         requirement = Requirement(text)
     except InvalidRequirement as error:
@@ -82,22 +139,19 @@ def _root(line: RequirementLine) -> RootRequirement:
             hint = "write NAME, or NAME with a version, such as NAME>=1.0"
             raise VariantError(f"invalid requirement{got}: {reason}", place=place, hint=hint) from None
         requirement = None
-    if requirement is None or requirement.url is not None or requirement.name.endswith(_ARCHIVES):
+    is_archive = re.split("[;#]", line.text)[0].strip().endswith(_ARCHIVES)
+    if requirement is None or requirement.url is not None or is_archive:
         raise VariantError(
             f"expected a package of the index, got the path or URL{got}", place=place, hint=_NAMED
         )
-    return RootRequirement(line.place or text, requirement, hashes)
+    return RootRequirement(line.place or text, requirement, hashes, label)
 
 
 def _refused(line: RequirementLine) -> Iterator[Problem]:
     """Yield the options of a line that the resolver must not obey."""
     for name, value in line.options:
         shown = f"{name} {shown_url(value)}".rstrip()
-        if name in (*REQUIREMENTS, *CONSTRAINTS):
-            if "://" in value and not value.lower().startswith("file:"):
-                remedy = "download the file, and name the copy"
-                yield Problem("error", line.place, f"{shown} is a file on a server", remedy)
-        elif name in _INDEXES:
+        if name in _INDEXES:
             remedy = "remove it, and name the index on the command line: --index-url URL"
             yield Problem("error", line.place, f"{shown} names an index beside the offer", remedy)
         elif name in _FOLDERS:
@@ -109,13 +163,6 @@ def _refused(line: RequirementLine) -> Iterator[Problem]:
             )
         elif name not in _ALLOWED:
             yield Problem("error", line.place, f"the option {name} is not supported here", "remove it")
-
-
-def _no_requirements_file(path: Path) -> Problem:
-    text = "expected a file with requirements"
-    return Problem(
-        "error", place_of_file(path), text, "write one requirement a line into a file with suffix .txt"
-    )
 
 
 def extras_of(roots: Iterable[RootRequirement]) -> dict[str, set[str]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..formats.release import Candidate, Release
-from ..lowlevel.processes import temporary_folder
-from ..machine.support import Machine, Policy
 from ..selection.releases import Sources
 from ..selection.resolve import Pick, SdistPick, check_filename
 from ..selection.target import Target
@@ -14,11 +12,11 @@ from ..serving.running_offer import running_offer
 from ..variants.filename import is_same_version
 from ..variants.joined_requests import JoinedRequests
 from ..variants.namespace_support import Support
-from .aligned_names import check_aligned_names
-from .requested import AlignedPicks
-from .resolution import Graph, GraphPackage, Wishes, resolved_graph
-from .resolvers import Requested, Resolver
-from .wanted_labels import check_wanted_labels
+from .fetch_packages import AlignedPicks
+from .resolution import AlignedMachine, Graph, GraphPackage, GraphRequest, resolved_graph
+from .resolvers import Resolver
+from .root_requirements import Requested
+from .unknown_in_graphs import check_aligned_names, check_wanted_labels
 
 
 def downloads_of(graph: Graph) -> Iterator[Pick | SdistPick]:
@@ -54,29 +52,18 @@ def _why(label: str | None, release: Release) -> str:
 def graph_picks(
     joined: JoinedRequests,
     sources: Sources,
-    machine: Machine,
-    policy: Policy,
+    here: AlignedMachine,
     target: Target,
-    wishes: Wishes,
     resolver: Resolver,
 ) -> AlignedPicks:
     """Return the files of the whole graph of some requests; raises VariantError if there is none."""
-    policy = policy._replace(labels=joined.labels(), align=())
-    with running_offer(sources, machine, policy) as offer, temporary_folder() as folder:
+    policy = here.policy._replace(labels=joined.labels(), align=())
+    roots = Requested.of(request.requirement for request in joined.requests).roots
+    constraints = Requested.of(constraint.requirement for constraint in joined.constraints).roots
+    requested = Requested((*roots, *(one._replace(is_constraint=True) for one in constraints)))
+    request = GraphRequest(requested, here.wishes, resolver)
+    with running_offer(sources, here.machine, policy) as offer:
         check_wanted_labels(policy, offer.upstream)
-        constraints = folder / "constraints.txt"
-        lines = "".join(f"{constraint.requirement}\n" for constraint in joined.constraints)
-        constraints.write_text(lines, encoding="utf-8")
-        texts = tuple(request.requirement for request in joined.requests)
-        requested = Requested(texts, (), (constraints,))
-        graph = resolved_graph(
-            offer,
-            machine,
-            policy,
-            target,
-            wishes,
-            lambda place: resolver(requested, place, target),
-            requested.roots(),
-        )
-        check_aligned_names(wishes.align, [graph])
+        graph = resolved_graph(offer, here.machine, policy, target, request)
+        check_aligned_names(here.wishes.align, [graph])
         return AlignedPicks(tuple(downloads_of(graph)), (), graph.alignment)

@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
-from variant_backend.graphs.assignment import AlignedPackage, GraphAlignment, Preference, VariantOption
-from variant_backend.graphs.besides import best_besides
+from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
+from variant_backend.graphs.assignment import GraphAlignment, Preference
+from variant_backend.graphs.next_assignment import best_besides, values_of_named
 from variant_backend.variants.alignment import Assignment, Axis
 
 AXES: tuple[Axis, ...] = (("blas", "library"), ("openmp", "runtime"), ("mpi", "library"))
@@ -52,6 +53,20 @@ def test_each_failed_assignment_gives_way_to_the_next_one(prefer: Preference) ->
         for count, wanted in enumerate(expected):
             best = best_besides(packages, DOMAINS, prefer, (), expected[:count])
             assert best.assignment == wanted
+
+
+def test_values_that_have_failed_give_way_with_all_others() -> None:
+    for seed in range(60):
+        random = Random(seed)
+        packages = [package(random, f"p{number}") for number in range(6)]
+        named = random.sample([one.name for one in packages if one.options], 1)
+        for wanted in in_order(packages, "most")[:1]:
+            failed = values_of_named(wanted, named, packages)
+            (deciding,) = (one for one in packages if one.name in named)
+            expected = [one for one in in_order(packages, "most") if failed.items() - one.items()]
+            assert {axis for option in deciding.options for axis in option.values} == failed.keys()
+            best = best_besides(packages, DOMAINS, "most", (), [failed])
+            assert best.assignment == (expected[0] if expected else wanted)
 
 
 def test_the_best_assignment_is_returned_if_all_have_failed() -> None:

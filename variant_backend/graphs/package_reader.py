@@ -25,7 +25,7 @@ from ..variants.label_pattern import PLAIN
 from ..variants.namespace_support import Support
 from ..variants.policy import Rules
 from ..variants.properties import NULL_LABEL
-from .assignment import AlignedPackage, Domains, VariantOption
+from .aligned_packages import AlignedPackage, Domains, VariantOption
 
 if TYPE_CHECKING:
     from packaging.version import Version

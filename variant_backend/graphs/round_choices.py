@@ -9,15 +9,16 @@ from ..errors import VariantError, one_of
 from ..machine.support import Policy
 from ..serving.asked_projects import AskedProject
 from ..variants.abi_dependency import ABI_DEPENDENCY
-from ..variants.alignment import AlignedName, Assignment
+from ..variants.alignment import AlignedName
 from ..variants.filename import version_of
 from ..variants.namespace_support import abi_dependencies
 from .abi_versions import OpenVersions, assignment_of, state_of
-from .assignment import AlignedPackage, Domains, GraphAlignment, Preference
-from .besides import best_besides
+from .aligned_packages import AlignedPackage, Domains
+from .assignment import GraphAlignment, Preference, best_alignment
 from .installed_values import beside_installed, excluded_by, staying, way_out
-from .packages import GraphRelease, PackageReader, domains_of, values_in_order
-from .rounds import GraphRound, GraphState
+from .next_assignment import best_besides, failed_values, values_of_named
+from .package_reader import GraphRelease, PackageReader, domains_of, values_in_order
+from .rounds import FailedState, GraphRound, GraphState
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -75,7 +76,7 @@ class GraphChooser(NamedTuple):
         )
         named = {name for known in reader.releases(versions) for name in _named(known)} - policy.pinned.keys()
         pins = {name: versions[name] for name in sorted(named & versions.keys())} if named else None
-        failed = [state.assignment for state in done.failed if state.versions == pins]
+        failed = [one for one in done.failed if one.state.versions == pins]
         alignment, objection = _ForRound(reader, self.prefer, done, failed).alignment()
         state = GraphState(alignment.assignment, pins)
         return GraphChoice(state, _without_others(alignment, versions), objection)
@@ -89,8 +90,7 @@ class GraphChooser(NamedTuple):
             align=(*self.reader.align, AlignedName(ABI_DEPENDENCY)),
         )
         opened = OpenVersions(reader.versions, policy.pinned)
-        failed = [*map(assignment_of, done.failed)]
-        alignment, objection = _ForRound(reader, self.prefer, done, failed, opened).alignment()
+        alignment, objection = _ForRound(reader, self.prefer, done, done.failed, opened).alignment()
         return GraphChoice(state_of(alignment.assignment), alignment, objection)
 
 
@@ -112,39 +112,38 @@ class _ForRound(NamedTuple):
     reader: PackageReader
     prefer: Preference
     done: GraphRound
-    failed: Sequence[Assignment]
+    failed: Sequence[FailedState]
     opened: OpenVersions | None = None
 
     def alignment(self) -> tuple[GraphAlignment, VariantError | None]:
         """Return the best alignment in which packages without a fallback keep a variant.
 
-        Packages of earlier rounds do so if possible. Older releases count only where there is none otherwise;
-        then the error of the packages of this round is returned, too. Raises it if there is no alignment. If
-        there is a graph for none, the best one that has failed is returned.
+        Older releases count only where there is none otherwise; then the error of the releases of this round
+        is returned, too. Raises it if there is no alignment. If there is a graph for none, the best one that
+        has failed is returned.
         """
-        errors: dict[int, VariantError] = {}
+        errors: list[VariantError] = []
         failed: list[GraphAlignment] = []
-        for number, (releases, packages) in enumerate(self._attempts()):
+        for releases, packages in self._attempts():
             try:
-                best = self._best(releases, packages)
+                best, is_new = self._best(releases, packages)
             except VariantError as error:
-                errors[number] = error
+                errors.append(error)
                 continue
-            if best.assignment not in self.failed:
-                return best, errors.get(1)
+            if is_new:
+                return best, next(iter(errors), None)
             failed.append(best)
         if failed:
-            return failed[0], errors.get(1)
-        raise errors[1]
+            return failed[0], next(iter(errors), None)
+        raise errors[0]
 
     def _attempts(self) -> Iterator[tuple[list[GraphRelease], list[AlignedPackage]]]:
-        """Yield releases and packages, all packages of all rounds first."""
+        """Yield releases and packages of all rounds; those of earlier rounds need not keep a variant."""
         reader, versions = self.reader, self.done.outcome.versions
         current = reader.releases(versions)
         earlier = reader.releases({n: v for n, v in self.done.seen.items() if n not in versions})
-        own, others = [*map(reader.package, current)], [*map(reader.package, earlier)]
-        yield [*current, *earlier], own + others
-        others = [package._replace(has_fallback=True) for package in others]
+        own = [*map(reader.package, current)]
+        others = [reader.package(known)._replace(has_fallback=True) for known in earlier]
         yield [*current, *earlier], own + others
         older = {
             known.release.name: reader.older_releases(known)
@@ -157,10 +156,15 @@ class _ForRound(NamedTuple):
             else package
             for known, package in zip(current, own, strict=True)
         ]
-        more = [release for releases in older.values() for release in releases]
-        yield [*current, *earlier, *more], own + others
+        releases = [*current, *earlier, *(release for known in older.values() for release in known)]
+        yield releases, own + others
+        if self.done.outcome.error:  # a resolver asks for more packages than a graph has
+            yield releases, [package._replace(has_fallback=True) for package in own + others]
 
-    def _best(self, releases: Sequence[GraphRelease], packages: Sequence[AlignedPackage]) -> GraphAlignment:
+    def _best(
+        self, releases: Sequence[GraphRelease], packages: Sequence[AlignedPackage]
+    ) -> tuple[GraphAlignment, bool]:
+        """Return the best alignment, and whether a graph for it is possible."""
         packages, rules = [package for package in packages if package.options], self.reader.policy.rules
         versions: Domains = {}
         if self.opened:
@@ -170,13 +174,19 @@ class _ForRound(NamedTuple):
         own = {axis: values for axis, values in domains.items() if axis[0] != ABI_DEPENDENCY}
         fitting = beside_installed(own, supported, self.reader.machine)
         names = [name for name in self.reader.align if name.namespace != ABI_DEPENDENCY]
+        failed = [
+            values_of_named(assignment_of(state), named, packages)
+            for state, named in self.failed
+            if state != GraphState()
+        ]
         try:
-            return best_besides(packages, {**domains, **fitting, **versions}, self.prefer, names, self.failed)
+            best = best_besides(packages, {**domains, **fitting, **versions}, self.prefer, names, failed)
+            return best, failed_values(best.assignment, failed) is None
         except VariantError:
             if fitting == own:
                 raise
         # It raises if the packages disagree without the installed ones.
-        best_besides(packages, {**domains, **versions}, self.prefer, names, self.failed)
+        best_alignment(packages, {**domains, **versions}, self.prefer, names)
         raise self._excluded(packages, own, fitting)
 
     def _excluded(self, packages: Sequence[AlignedPackage], before: Domains, after: Domains) -> VariantError:

@@ -1,14 +1,17 @@
-"""The namespaces and features that a user wants to align: those that nothing in the graphs has are errors."""
+"""Errors for what a user names and nothing in a graph has: labels, and namespaces and features to align."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ..errors import Problem, UnknownNameError, did_you_mean, one_of
+from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of
 from ..formats.release import Release
+from ..machine.support import Policy
+from ..selection.resolve import unknown_label
 from ..serving.upstream import Upstream
 from ..variants.alignment import AlignedName
 from ..variants.known_providers import KNOWN_PROVIDERS
+from ..variants.label_pattern import PLAIN, is_wanted
 from .resolution import Graph
 
 
@@ -61,3 +64,24 @@ def _features(releases: Iterable[Release]) -> dict[str, set[str]]:
             for prop in variant.properties:
                 features.setdefault(prop.namespace, set()).add(prop.feature)
     return features
+
+
+def check_wanted_labels(policy: Policy, upstream: Upstream) -> None:
+    """Raise UnknownNameError if no release of a project has a label that the user wants.
+
+    A project that the upstream lacks is left to the resolver, like a plain wheel.
+    """
+    for name, wanted in sorted(policy.labels.items()):
+        labels = _labels_of(name, upstream) if wanted != PLAIN else None
+        if labels is not None and not any(is_wanted(label, wanted) for label in labels):
+            raise unknown_label(wanted, labels, f"{name}#{wanted}")
+
+
+def _labels_of(name: str, upstream: Upstream) -> set[str | None] | None:
+    """Return the labels of a project, None if the upstream lacks it or fails."""
+    try:
+        releases = upstream.project(name).releases
+    except VariantError:
+        return None
+    wheels = (wheel for _, release in releases for wheel in release.candidates)
+    return {wheel.label for wheel in wheels if not wheel.problems}

@@ -15,9 +15,8 @@ from helpers.programs import run
 from packaging.requirements import Requirement
 
 from variant_backend.graphs.dependencies import dependencies_of
-from variant_backend.graphs.graph_files import best_file
-from variant_backend.graphs.requested_roots import extras_of
-from variant_backend.graphs.resolvers import Requested
+from variant_backend.graphs.package_files import best_file
+from variant_backend.graphs.root_requirements import Requested, extras_of
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.selection.target import running_target
@@ -94,7 +93,7 @@ def test_packages_have_their_dependencies_in_the_graph(tmp_path: Path) -> None:
     made(tmp_path, "lib", "Provides-Extra: fast", "Requires-Dist: Accel_Erator; extra == 'fast'")
     made(tmp_path, "accel_erator")
     made(tmp_path, "toolkit")
-    graph = graph_from(tmp_path, Requested(("App[all]",)))
+    graph = graph_from(tmp_path, Requested.of(("App[all]",)))
     requires = {package.name: package.requires for package in graph.packages}
     assert requires == {
         "app": ("lib", "toolkit"),
@@ -103,7 +102,7 @@ def test_packages_have_their_dependencies_in_the_graph(tmp_path: Path) -> None:
         "toolkit": (),
     }
     assert graph.packages[1].requires_python == ">=3.8"
-    without = graph_from(tmp_path, Requested(("app",)))
+    without = graph_from(tmp_path, Requested.of(("app",)))
     assert [package.name for package in without.packages] == ["accel-erator", "app", "lib"]
 
 
@@ -118,5 +117,5 @@ def test_extras_that_require_each_other_end() -> None:
 def test_extras_of_all_requirements_count(tmp_path: Path) -> None:
     listed = tmp_path / "requirements.txt"
     listed.write_text("App[One]\n")
-    roots = Requested(("app[two]>=1",), (listed,)).roots()
+    roots = Requested.of(("app[two]>=1",), (listed,)).roots
     assert extras_of(roots) == {"app": {"one", "two"}}
