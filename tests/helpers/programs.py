@@ -38,7 +38,7 @@ def run(
             environment.pop(inherited, None)
     if command[:2] == ("variant-backend", "index"):
         environment["XDG_CACHE_HOME"] = str(_cache_of_hashes())
-    if command[:2] == ("uv", "pip"):  # otherwise, uv prefers the Python of `.venv` in the current folder
+    if command[:2] == ("uv", "pip") and "--target" in command:  # else for the Python of `.venv` in the folder
         environment.setdefault("UV_PYTHON", sys.executable)
     result = subprocess.run(
         [executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8"
