@@ -16,8 +16,8 @@ _WHEEL_FILE = "Wheel-Version: 1.0\nGenerator: made\nRoot-Is-Purelib: true\nTag: 
 RESOLVE = """\
 import sys
 import time
-from variant_backend.graphs.resolution import Wishes, resolved_graph
-from variant_backend.graphs.requested_roots import Requested
+from variant_backend.graphs.resolution import GraphRequest, Wishes, resolved_graph
+from variant_backend.graphs.root_requirements import Requested
 from variant_backend.graphs.resolvers import resolved_by_uv
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.releases import Sources
@@ -27,19 +27,13 @@ from variant_backend.variants.alignment import AlignedName
 
 _, index, *names = sys.argv
 requested, machine, policy, target = Requested.of(("made0",)), Machine(), Policy(), running_target()
-wishes = Wishes(tuple(map(AlignedName.parse, names)))
-
-
-def resolve(place):
-    return resolved_by_uv(requested, place, target)
-
-
+request = GraphRequest(requested, Wishes(tuple(map(AlignedName.parse, names))), resolved_by_uv)
 with running_offer(Sources.of([], [index]), machine, policy) as offer:
     start = time.perf_counter()
     if names:
-        graph = resolved_graph(offer, machine, policy, target, wishes, resolve)
+        graph = resolved_graph(offer, machine, policy, target, request)
     else:
-        versions = resolve(offer.place)
+        versions = resolved_by_uv(requested, offer.place, target)
     seconds = time.perf_counter() - start
 if names:
     assert {package.label for package in graph.packages} == {"openblas"}
