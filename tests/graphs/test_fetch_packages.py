@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import zipfile
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
@@ -172,3 +174,34 @@ def test_a_label_that_no_release_has_is_an_error(
         assert one.exit_code == 2
         assert f"error: {message}" in one.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        (("fetch", "six", "-o", "out", "--prefer", "best"), "--align NS"),
+        (("fetch", "six", "-o", "out", "--resolver", "uv"), "--with-dependencies"),
+        (("lock", "six", "-o", "out", "--prefer", "most"), "--align NS"),
+        (("mirror", "six", "-o", "out", "--prefer", "best"), "--align NS"),
+        (("run", "--prefer", "best", "pip", "install", "six"), "--align NS"),
+    ],
+    ids=" ".join,
+)
+def test_options_without_effect_are_wrong_usage(
+    command: Sequence[str], missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, [*command])
+    assert result.exit_code == 2
+    assert f" requires {missing.split()[0]}; add {missing}\n" in result.stderr
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_installed_package_that_decides_is_named(ecosystem: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    scialg = next(ecosystem.glob(f"scialg-*-cp3{sys.version_info.minor}-*-openblas.whl"))
+    zipfile.ZipFile(scialg).extractall(site)
+    options = ("--find-links", ecosystem, "-o", tmp_path, "--path", site, "--align", "blas", *MACHINE)
+    for more in ((), ("--with-dependencies",)):
+        result = invoke("scinum", *options, *more)
+        assert "blas :: library: openblas fits what is installed: scialg 1.14 has openblas" in result.stderr

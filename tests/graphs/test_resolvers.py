@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -342,7 +343,9 @@ def test_another_place_of_the_offer_is_a_failure_of_the_resolver(offer: RunningO
     assert {problem.code for problem in caught.value.problems} == {"resolver"}
 
 
-def test_each_page_of_an_index_is_requested_once(tmp_path: Path) -> None:
+def test_each_page_of_an_index_is_requested_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Resolving may take long, and a graph has one state of each page.
+    monkeypatch.setattr("variant_backend.serving.project_reading.monotonic", lambda: time.monotonic() + 3600)
     for name in ("demo", "other"):
         publish([made(tmp_path, name, *(["other"] if name == "demo" else []))], tmp_path / "index" / name)
     with serving(tmp_path / "index", as_json=False) as (url, requested):

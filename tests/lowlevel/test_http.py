@@ -6,16 +6,18 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.behaviors import answer, endless, reset
 from helpers.range_server import Handler, Server
+from helpers.servers import served
 from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel.connections import use_proxy
-from variant_backend.lowlevel.http import get
+from variant_backend.lowlevel.http import get, request
 
 LIMIT = 1 << 20
 
@@ -230,3 +232,21 @@ def test_heavy_modules_are_imported_with_the_first_request() -> None:
     program = f"import sys, variant_backend.lowlevel.http; print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_the_addresses_of_a_host_are_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "page").write_bytes(b"content")
+    original, looked_up = socket.getaddrinfo, list[object]()
+
+    def counted(*given: Any, **options: Any) -> Any:
+        looked_up.append(given)
+        return original(*given, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", counted)
+    with served(tmp_path) as url:
+        assert {get(f"{url}page", limit=LIMIT).content for _ in range(3)} == {b"content"}
+        assert len(looked_up) == 1
+    for _ in range(2):  # an address that does not answer is not kept
+        with pytest.raises(VariantError, match="cannot connect"):
+            request(f"{url}page", lambda response: response.status, total=0.1)
+    assert len(looked_up) >= 2

@@ -13,7 +13,7 @@ import click
 
 from ..errors import VariantError
 from .command import Command, WrongValue, given_options
-from .graph_options import prefer_option, requests_options, resolver_option
+from .graph_options import check_effect, prefer_option, requests_options, resolver_option
 from .options import WRITTEN_PATH, force_option, output_option
 from .output import Printer, Progress
 from .policy_options import or_configured
@@ -91,6 +91,8 @@ def fetch_command(
     from ..graphs.resolution import AlignedMachine, Wishes
 
     here = AlignedMachine(machine, policy, Wishes(policy.align, prefer))
+    check_effect("prefer", "--align NS", effective=bool(policy.align))
+    check_effect("resolver", "--with-dependencies", effective=with_dependencies)
     _check_usage(requests, output, lock_file, plain=plain, with_dependencies=with_dependencies)
     lock, skipped = None, list[str]()
     if not requests.requests:
@@ -101,7 +103,7 @@ def fetch_command(
         skipped = [*map(str, joined.skipped)]
         selected = _selected_files(joined, sources, here, target, resolver if with_dependencies else None)
         lock = _lock_to_write(lock_file, sources) if lock_file and selected.picks else None
-    _print_selected(printer, selected, None if requests.requests else lock_file)
+    _print_selected(printer, selected, machine, None if requests.requests else lock_file)
     results = _fetched(printer, selected.picks, output, lock, plain=plain, force=force)
     printer.keys = _keys(selected, results, skipped, lock)
     for path in [result.path for result in results] if output else [lock.path] if lock else []:
@@ -195,16 +197,21 @@ def _lock_to_write(path: Path, sources: Sources) -> LockFile:
     return LockFile(path, shown_url(urls[0]) if len(urls) == 1 else None)
 
 
-def _print_selected(printer: Printer, selected: AlignedPicks, lock_file: Path | None) -> None:
+def _print_selected(
+    printer: Printer, selected: AlignedPicks, machine: Machine, lock_file: Path | None
+) -> None:
     """Print which files are selected and why, and the problems that ruled out none of them."""
     from ..graphs.alignment_costs import alignment_lines
+    from ..graphs.installed_values import exclusion_lines
 
     if not selected.picks:  # a requested package without a wheel is an error already
         nothing = f"{lock_file}: no package" if lock_file else "no requirement"
         printer.warn(f"{nothing} is for this environment; no file is written")
     for problem in selected.problems:
         printer.warn(problem)
-    for line in alignment_lines(selected.alignment):
+    selected_names = [pick.release.name for pick in selected.picks]
+    installed = exclusion_lines(selected.alignment, machine, selected_names)
+    for line in [*alignment_lines(selected.alignment), *installed]:
         printer.say(line)
     for pick in selected.picks:
         release = pick.release

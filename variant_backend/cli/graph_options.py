@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import click
 
 from ..errors import VariantError
-from .command import WrongValue
+from .command import WrongValue, given_values
 from .options import PATH, align_option
 
 if TYPE_CHECKING:
@@ -147,9 +147,17 @@ def wishes_options(command: _Function) -> Callable[..., object]:
     def with_wishes(*args: Any, align: tuple[AlignedName, ...], prefer: Preference, **kwargs: Any) -> object:
         from ..graphs.resolution import Wishes
 
+        check_effect("prefer", "--align NS", effective=bool(align))
         return command(*args, wishes=Wishes(align, prefer), **kwargs)
 
     return align_option(prefer_option(with_wishes))
+
+
+def check_effect(name: str, required: str, *, effective: bool) -> None:
+    """Raise UsageError if an option is given that has no effect without a *required* one."""
+    if not effective and given_values(click.get_current_context(), {name}):
+        option = required.split()[0]
+        raise click.UsageError(f"--{name} requires {option}; add {required}")
 
 
 def resolver_option(command: _Function) -> Callable[..., object]:

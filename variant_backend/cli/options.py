@@ -186,7 +186,7 @@ align_option = click.option(
     multiple=True,
     callback=reading(lambda texts: tuple(dict.fromkeys(map(AlignedName.parse, texts)))),
     metavar="NS[::FEATURE]",
-    help="A namespace, or one feature, in which packages must agree; may be repeated.",
+    help="All features of a namespace, or one feature, in which packages must agree; may be repeated.",
 )
 dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Check everything, and write nothing.")
 force_option = click.option("--force", is_flag=True, help="Replace existing files.")

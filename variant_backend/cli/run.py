@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from ..selection.releases import Sources
     from ..serving.running_offer import RunningOffer
 
+# A tool reads each page several times, in seconds. Many servers do not say how long a page may be used.
+_SHORTEST_USE = 10.0
+
 
 @click.command(
     "run",
@@ -132,7 +135,7 @@ def _offer(
     with (
         asking_keyring(provider, sources.index_urls),
         network_of(user),
-        running_offer(sources, here.machine, here.policy) as offer,
+        running_offer(sources, here.machine, here.policy, shortest_use=_SHORTEST_USE) as offer,
     ):
         yield offer
 
@@ -161,7 +164,7 @@ def _aligned(
     """Return the offer in which the packages of a command agree, and print the values."""
     from ..graphs.alignment_costs import alignment_lines
     from ..graphs.assignment_file import assignment_table
-    from ..graphs.installed_values import exclusion_lines, staying
+    from ..graphs.installed_values import exclusion_lines
     from ..project.user_variables import labels_variable
     from ..running.aligned_run import labels_of_graph, offer_aligned_for
     from ..running.destination import destination, environments_of
@@ -169,7 +172,7 @@ def _aligned(
     aligned = offer_aligned_for(started, offer, machine, printer.warn)
     printer.common["assignment"] = assignment_table(aligned.alignment.assignment)
     served = aligned.offer.site.served(aligned.offer.place.profile)
-    installed = exclusion_lines(aligned.alignment, staying(served.machine, aligned.versions))
+    installed = exclusion_lines(aligned.alignment, served.machine, aligned.versions)
     for line in [*alignment_lines(aligned.alignment), *installed]:
         printer.say(line)
     environments = environments_of(destination(started.command, started.environ, started.folder))

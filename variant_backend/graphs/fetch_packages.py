@@ -77,7 +77,7 @@ def aligned_picks(
         return [selection.evaluation.release for selection in selections if selection.evaluation]
 
     labels = joined.labels() if here.wishes.align else {}
-    here = AlignedMachine(machine, policy._replace(labels=labels), here.wishes)
+    here = AlignedMachine(machine, policy._replace(labels=labels, align=()), here.wishes)
     alignment = _settled(select, policy, here.chooser(projects, environment_of_target(target)))
     picks, problems = picks_of(selections, machine, policy, explain=explain)
     _check_agreement(picks, machine, policy)

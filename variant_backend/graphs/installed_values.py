@@ -107,8 +107,12 @@ def excluded_by(before: Domains, after: Domains, machine: Machine) -> dict[str, 
     return reasons
 
 
-def exclusion_lines(alignment: GraphAlignment, machine: Machine) -> Iterator[str]:
-    """Yield a line for each feature of which installed packages exclude values that a graph could have."""
+def exclusion_lines(alignment: GraphAlignment, machine: Machine, replaced: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each feature of which installed packages exclude values that a graph could have.
+
+    Those that the graph has *replaced* do not count.
+    """
+    machine = staying(machine, replaced)
     options = [option for package in alignment.packages for option in package.options]
     for axis, chosen in alignment.assignment.items():
         others = {value for option in options for value in option.values.get(axis, ())} - {chosen}

@@ -8,13 +8,14 @@ this module takes long.
 from __future__ import annotations
 
 import socket
+import time
 import urllib.request
 from collections.abc import Callable
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from io import BufferedReader, RawIOBase
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .deadlines import Deadline
 
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 _MOST_FRAMING = 256 << 10
 _MOST_PER_BYTE = 16
 
+
+# Each request is a connection of its own, and many systems keep no addresses. They are used for some seconds;
+# after too many hosts, all are looked up again.
+_ADDRESSES_USED = 60.0
+_MOST_HOSTS = 100
+_Addresses: TypeAlias = list[tuple[Any, ...]]
+_known_addresses: dict[tuple[str, int], tuple[float, _Addresses]] = {}
 
 _proxies: dict[str, str] | None = None
 
@@ -100,7 +108,7 @@ class _Handler(urllib.request.AbstractHTTPHandler):
 def _connect(address: tuple[str, int], deadline: Deadline) -> socket.socket:
     """Connect to the first address of a host that answers; each gets its share of the time."""
     error: OSError = OSError("the host has no address")
-    addresses = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    addresses = _addresses_of(address)
     for number, (family, kind, protocol, _, target) in enumerate(addresses):
         try:
             connected = socket.socket(family, kind, protocol)
@@ -118,7 +126,20 @@ def _connect(address: tuple[str, int], deadline: Deadline) -> socket.socket:
             error = failure
         else:
             return connected
+    _known_addresses.pop(address, None)
     raise error
+
+
+def _addresses_of(address: tuple[str, int]) -> _Addresses:
+    """Return the addresses of a host and port; raises OSError. A thread may look up what another one does."""
+    known = _known_addresses.get(address)
+    if known and time.monotonic() < known[0]:
+        return known[1]
+    addresses: _Addresses = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    if len(_known_addresses) >= _MOST_HOSTS:
+        _known_addresses.clear()
+    _known_addresses[address] = time.monotonic() + _ADDRESSES_USED, addresses
+    return addresses
 
 
 class _TimedResponse(HTTPResponse):

@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from math import inf
 from typing import NamedTuple
 
 from ..lowlevel.terminal import print_detail
@@ -16,9 +17,6 @@ from .loopback import loopback_server
 from .offer_place import OfferPlace, ports_of, profile_of
 from .site import Served, Site
 from .upstream import Upstream
-
-# A command reads each page several times, in seconds. Many servers do not say how long a page may be used.
-_SHORTEST_USE = 10.0
 
 
 class RunningOffer(NamedTuple):
@@ -44,15 +42,20 @@ class RunningOffer(NamedTuple):
 
 
 @contextmanager
-def running_offer(sources: Sources, machine: Machine, policy: Policy) -> Iterator[RunningOffer]:
-    """Serve the offer of some sources to this machine; raises VariantError if no port is free."""
+def running_offer(
+    sources: Sources, machine: Machine, policy: Policy, *, shortest_use: float = inf
+) -> Iterator[RunningOffer]:
+    """Serve the offer of some sources to this machine; raises VariantError if no port is free.
+
+    A page is used for *shortest_use* seconds at least. A graph is resolved with one state of each page.
+    """
     gc.enable()  # the entry point turned it off, for commands that end soon
     profile = profile_of(sources, machine, policy)
     token = os.urandom(16).hex()
     served = {profile: Served(profile, machine, policy)}
     ports = [*ports_of(profile)]
     with ExitStack() as stack:
-        upstream = Upstream(sources, stack.enter_context(offer_cache()), shortest_use=_SHORTEST_USE)
+        upstream = Upstream(sources, stack.enter_context(offer_cache()), shortest_use=shortest_use)
         site = Site(upstream, served, token=token)
         port = stack.enter_context(loopback_server(site.respond, iter([*ports, 0])))  # 0 is any free port
         if port != ports[0]:
