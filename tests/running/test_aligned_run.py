@@ -198,8 +198,12 @@ def test_an_unknown_namespace_is_a_warning(wheels: Path, tmp_path: Path) -> None
 
 
 def test_a_failed_dry_run_has_words_and_code_of_the_tool(wheels: Path, tmp_path: Path) -> None:
-    code, _, errors = through(wheels, tmp_path, *uv_install("--no-such-option", "scilearn"), ok=False)
+    command = uv_install("--no-such-option", "scilearn")
+    code, _, errors = through(wheels, tmp_path, *command, ok=False)
     assert code == 2
+    for form in ((), ("--json",)):  # the command is not started
+        options = ("--align", "blas", "--dry-run", *form)
+        assert through(wheels, tmp_path, *command, align=options, ok=False)[0] == 1
     assert "error: uv cannot resolve the requirements\nerror: uv: " in errors
     assert "unexpected argument '--no-such-option'" in errors
     assert not (tmp_path / "site").exists()
@@ -209,6 +213,15 @@ def test_a_missing_package_is_an_error_before_the_command_starts(wheels: Path, t
     code, _, errors = through(wheels, tmp_path, *uv_install("scilearn", "scinone"), ok=False)
     assert code == 1
     assert "scinone was not found" in errors
+
+
+def test_a_failure_has_no_advice_about_the_indexes_of_the_offer(wheels: Path, tmp_path: Path) -> None:
+    _, _, errors = through(wheels, tmp_path, *uv_install("scinum>9"), ok=False)
+    assert [line for line in errors.splitlines() if "error: uv:" in line] == [
+        "error: uv: No solution found when resolving dependencies",
+        "error: uv: Because only scinum==2.1 is available and you require scinum>9, we can conclude"
+        " that your requirements are unsatisfiable.",
+    ]
 
 
 def test_any_tool_obeys_an_assignment(wheels: Path, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def _in_offer(
         return _run(printer, started, offer, machine, aligned)
     except (NotStartedError, FailedDryRunError) as error:
         printer.fail(error)
-        return error.code
+        return 1 if plans else error.code
 
 
 def _aligned(

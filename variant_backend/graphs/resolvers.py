@@ -189,10 +189,14 @@ def failed_resolution(tool: str, text: str, offer: OfferPlace) -> list[Problem]:
 
 
 def _words(text: str, offer: OfferPlace) -> Iterator[str]:
-    """Yield the lines of a resolver without marks of their kind, and without the URL of the offer."""
+    """Yield the lines of a resolver without marks of their kind, and without the URL of the offer.
+
+    They lack the interpreter that uv uses, and hints of uv about indexes: the offer is the only one.
+    """
     offered = rf"http://(?:[^\s@/]*@)?{re.escape(offer.host)}/{offer.profile}/(?:[^\s/]+/)?(?:simple|files)/"
     for line in text.replace("\r\n", "\n").split("\n"):
-        if line.strip():
+        is_about_indexes = line.lstrip().startswith("hint:") and re.search(offered, line)
+        if line.strip() and not is_about_indexes and not line.startswith("Using "):
             plain = re.sub(r"^\s*(?:error|ERROR|cause):\s*", "", line).strip()
             yield without_secrets(re.sub(offered, "", plain)).replace(offer.token, "****")
 

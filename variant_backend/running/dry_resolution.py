@@ -57,7 +57,9 @@ def would_install(
     """
     report = temporary / "report.json"
     more = ("--dry-run", "--quiet", "--report", str(report)) if command.tool == "pip" else ("--dry-run",)
-    done = run_captured(_with_options(command, arguments, more), {**environ, "NO_COLOR": "1"})
+    done = run_captured(
+        _with_options(command, arguments, more), {**environ, "NO_COLOR": "1", "UV_NO_WRAP": "1"}
+    )
     errors = _STYLE.sub("", done.errors.decode(errors="replace"))
     if done.code:
         failed = FailedDryRunError(*failed_resolution(command.tool, errors, place))
