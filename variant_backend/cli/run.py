@@ -98,7 +98,7 @@ def run_command(
     if not allow_insecure:
         check_is_safe(sources.index_urls, user.trusted_hosts)
     with _offer(user, sources, here, keyring_provider) as offer:
-        started = StartedTool(tool, user, os.environ, Path.cwd(), reinstall)
+        started = StartedTool.of(tool, user, os.environ, Path.cwd(), reinstall=reinstall)
         code = _in_offer(printer, started, offer, here, plans=plans)
     if not printer.as_json:  # a JSON object is printed at the end
         click.get_current_context().exit(end_like(code))
@@ -150,7 +150,7 @@ def _in_offer(
     try:
         aligned = _aligned(printer, started, offer, machine) if machine.wishes.align else None
         if plans:
-            _plan(printer, started.command, offer, aligned)
+            _plan(printer, started, offer, aligned)
             return int(printer.failed)
         return _run(printer, started, offer, machine, aligned)
     except (NotStartedError, FailedDryRunError) as error:
@@ -167,7 +167,7 @@ def _aligned(
     from ..graphs.installed_values import exclusion_lines
     from ..project.user_variables import labels_variable
     from ..running.aligned_run import labels_of_graph, offer_aligned_for
-    from ..running.destination import destination, environments_of
+    from ..running.destination import environments_of
 
     aligned = offer_aligned_for(started, offer, machine, printer.warn)
     printer.common["assignment"] = assignment_table(aligned.alignment.assignment)
@@ -175,34 +175,33 @@ def _aligned(
     installed = exclusion_lines(aligned.alignment, served.machine, aligned.versions)
     for line in [*alignment_lines(aligned.alignment), *installed]:
         printer.say(line)
-    environments = environments_of(destination(started.command, started.environ, started.folder))
-    if labels := labels_of_graph(aligned, environments):
+    if labels := labels_of_graph(aligned, environments_of(started.before.environment)):
         printer.say(labels_variable(labels))
     return aligned
 
 
-def _plan(printer: Printer, tool: ToolCommand, offer: RunningOffer, aligned: AlignedOffer | None) -> None:
+def _plan(printer: Printer, started: StartedTool, offer: RunningOffer, aligned: AlignedOffer | None) -> None:
     """Print what the packages that a command names would get; all packages of the graph, if it is aligned."""
     from packaging.requirements import Requirement
 
-    from ..running.destination import destination, environments_of
+    from ..running.destination import environments_of
     from ..running.dry_run import planned_packages
     from ..running.named_packages import named_requirements
     from ..running.started_commands import started_commands
 
     printer.say("dry run: the command is not started")
-    folder = Path.cwd()
     if aligned:
         offer = aligned.offer
         requirements = [Requirement(f"{name}=={version}") for name, version in aligned.versions.items()]
     else:
-        commands = [*started_commands(tool)]
         requirements = [
-            one for command in commands for one in named_requirements(command, os.environ, folder)
+            one
+            for command in started_commands(started.command)
+            for one in named_requirements(command, started.environ, started.folder)
         ]
     if not requirements:
         printer.say(f"the command {'would install nothing' if aligned else 'names no packages'}")
-    environments = environments_of(destination(tool, os.environ, folder))
+    environments = environments_of(started.before.environment)
     print_planned(printer, planned_packages(offer.site, offer.place.profile, requirements, environments))
 
 

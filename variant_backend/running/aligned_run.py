@@ -19,10 +19,10 @@ from ..serving.offer_place import OfferPlace
 from ..serving.running_offer import RunningOffer
 from ..variants.alignment import AlignedName
 from ..variants.filename import normalize
-from .destination import destination, environments_of
+from .destination import environments_of
 from .dry_resolution import FailedDryRunError, would_install
 from .named_packages import named_requirements
-from .site_packages import InstalledBefore, installed_before
+from .site_packages import environment_after
 from .stale_wheels import replacing_all
 from .started_tool import StartedTool
 from .through_offer import offer_environ
@@ -35,14 +35,12 @@ if TYPE_CHECKING:
 class _DryRuns:
     """Resolves by dry runs of a command; *code* is the exit code of the last one."""
 
-    def __init__(
-        self, tool: StartedTool, offer: RunningOffer, files: ToolFiles, before: InstalledBefore
-    ) -> None:
+    def __init__(self, tool: StartedTool, offer: RunningOffer, files: ToolFiles) -> None:
         self.code = 0
         self._tool = tool
         self._offer = offer
         self._files = files
-        self._staying = before.installed if _keeps_target(tool, before) else {}
+        self._staying = tool.before.installed if _keeps_target(tool) else {}
         self._has_trials = tool.command.tool == "pip"
 
     def __call__(self, place: OfferPlace) -> Mapping[str, Version]:
@@ -70,9 +68,10 @@ class _DryRuns:
         return {name: version for name, version in versions.items() if name not in self._staying}
 
 
-def _keeps_target(tool: StartedTool, before: InstalledBefore) -> bool:
+def _keeps_target(tool: StartedTool) -> bool:
     """Return whether pip leaves the packages in a target folder, although its dry run names them."""
-    is_target = before.environment is not None and before.environment.found_by == "--target"
+    place = tool.before.environment
+    is_target = place is not None and place.found_by == "--target"
     upgrades = tool.reinstall or tool.command.values("-U", "--upgrade") or tool.environ.get("PIP_UPGRADE")
     return tool.command.tool == "pip" and is_target and not upgrades
 
@@ -84,11 +83,10 @@ def offer_aligned_for(
 
     Raises FailedDryRunError with the words of the tool, NotStartedError, or VariantError if no values fit.
     """
-    before = installed_before(tool.command, tool.environ, tool.folder)
-    machine = _with_installed(here, tool, before, warn)
-    environments = environments_of(before.environment)
+    machine = _with_installed(here, tool, warn)
+    environments = environments_of(tool.before.environment)
     with temporary_folder() as temporary:
-        resolve = _DryRuns(tool, offer, ToolFiles.below(temporary), before)
+        resolve = _DryRuns(tool, offer, ToolFiles.below(temporary))
         try:
             aligned = aligned_offer(offer, here._replace(machine=machine), environments, resolve)
         except VariantError as error:
@@ -123,7 +121,7 @@ def disagreements_after(tool: StartedTool, names: Sequence[AlignedName]) -> Iter
 
     Nothing aligns files that the user names, and other programs may install at the same time.
     """
-    place = destination(tool.command, tool.environ, tool.folder)
+    place = environment_after(tool.before, tool.command, tool.environ, tool.folder)
     yield from disagreeing_variants(place.folders, names) if place else ()
 
 
@@ -138,10 +136,9 @@ def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[Alig
     return unknown_aligned_names(unknown, releases) if aligned.versions else []
 
 
-def _with_installed(
-    here: AlignedMachine, tool: StartedTool, before: InstalledBefore, warn: Callable[[Problem], object]
-) -> Machine:
+def _with_installed(here: AlignedMachine, tool: StartedTool, warn: Callable[[Problem], object]) -> Machine:
     """Return the machine with what is installed where a command installs, and is not removed there."""
+    before = tool.before
     if before.environment is None:
         return here.machine
     machine, problems = with_installed(here.machine, before.environment.folders, here.wishes.align)

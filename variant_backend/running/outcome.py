@@ -16,9 +16,15 @@ from ..serving.reasons import choice_text, label_text, would_fit
 from ..serving.site import Site
 from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
-from .destination import destination, environments_of, installs
+from .destination import environments_of, installs
 from .named_packages import requirements_in_words
-from .site_packages import InstalledBefore, InstalledWheel, changed, installed_wheels
+from .site_packages import (
+    InstalledBefore,
+    InstalledWheel,
+    changed,
+    environment_after,
+    installed_wheels,
+)
 from .stale_wheels import choice_for, offer_for, stale_wheels
 from .started_commands import started_commands, unwrapped
 
@@ -48,9 +54,7 @@ def outcome(
 
     *machine* is the name of the machine in the *site*.
     """
-    place = before.environment
-    if place is None or not place.folders:  # the command may have made it
-        place = destination(command, environ, folder)
+    place = environment_after(before, command, environ, folder)
     now = installed_wheels(place.folders) if place else {}
     new = changed(before.installed, now)
     command = unwrapped(command)

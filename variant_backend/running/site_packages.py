@@ -87,6 +87,14 @@ def changed(
     return {name: wheel for name, wheel in after.items() if before.get(name) != wheel}
 
 
+def environment_after(
+    before: InstalledBefore, command: ToolCommand, environ: Mapping[str, str], folder: Path
+) -> Environment | None:
+    """Return the environment of a command that has ended, which may have made it; None if it is unknown."""
+    place = before.environment
+    return place if place is not None and place.folders else destination(command, environ, folder)
+
+
 def installed_before(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> InstalledBefore:
     """Return what is installed before a command starts in a *folder*."""
     place = destination(command, environ, folder)

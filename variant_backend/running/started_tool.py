@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .command import ToolCommand
+from .site_packages import InstalledBefore, installed_before
 from .user_indexes import UserIndexes
 
 
 class StartedTool(NamedTuple):
     """A command in its *folder*, with the variables and the indexes of the user.
 
-    With *reinstall*, it replaces installed wheels if the offer has others.
+    With *reinstall*, it replaces installed wheels if the offer has others. *before* is what is installed
+    before it starts.
     """
 
     command: ToolCommand
@@ -21,3 +23,17 @@ class StartedTool(NamedTuple):
     environ: Mapping[str, str]
     folder: Path
     reinstall: bool
+    before: InstalledBefore
+
+    @classmethod
+    def of(
+        cls,
+        command: ToolCommand,
+        user: UserIndexes,
+        environ: Mapping[str, str],
+        folder: Path,
+        *,
+        reinstall: bool,
+    ) -> StartedTool:
+        """Return a command that starts now."""
+        return cls(command, user, environ, folder, reinstall, installed_before(command, environ, folder))

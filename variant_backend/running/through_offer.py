@@ -14,7 +14,6 @@ from ..variants.alignment import Assignment
 from .guard import check_pins
 from .lock_watch import LockWatch
 from .project_sources import replaced_indexes
-from .site_packages import installed_before
 from .started_tool import StartedTool
 from .tool_variables import ToolFiles, tool_environ
 
@@ -40,9 +39,8 @@ def run_through_offer(
     Raises NotStartedError, or VariantError if pinned hashes are those of another machine. With *reinstall*,
     it also raises as `with_reinstall` does.
     """
-    command, _, environ, folder, reinstall = started
-    machine = offer.place.profile
-    before, locks = installed_before(command, environ, folder), LockWatch(folder)
+    command, _, environ, folder, reinstall, before = started
+    machine, locks = offer.place.profile, LockWatch(folder)
     check_pins(command, folder, environ, offer, before.environment)
     arguments = command.arguments
     if reinstall:
@@ -70,7 +68,7 @@ def _misspelt(offer: RunningOffer, assignment: Assignment) -> Iterator[Problem]:
 
 def offer_environ(started: StartedTool, place: OfferPlace, files: ToolFiles) -> Mapping[str, str]:
     """Return the variables of a command, with those of the offer at a place."""
-    command, user, environ, folder, _ = started
+    command, user, environ, folder, *_ = started
     variables = tool_environ(
         environ, place, files, trusted_hosts=user.trusted_hosts, uv=user.uv, proxy=user.proxy
     )

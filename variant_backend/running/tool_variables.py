@@ -13,8 +13,7 @@ from typing import NamedTuple
 from ..lowlevel.user_cache import cache_path
 from ..machine.installer_files import Settings, pdm_settings
 from ..machine.installer_settings import pip_config_without
-from ..serving.loopback import LOOPBACK
-from ..serving.offer_place import OfferPlace
+from ..serving.offer_place import OfferPlace, without_proxy
 from .user_indexes import SOURCE_KEYS
 
 # Variables that name another source.
@@ -57,7 +56,7 @@ def tool_environ(
         **_of_uv(offer, files, uv or {}),
         **_of_pdm(environ, offer, files),
         "PIPENV_PYPI_MIRROR": offer.url,
-        **_without_proxy(environ),
+        **without_proxy(environ),
     }
     return variables | _with_proxy_of_pip(variables, files, proxy) if proxy else variables
 
@@ -115,13 +114,6 @@ def _without_sources(settings: Settings) -> Settings:
         for key, value in settings.items()
         if key not in SOURCE_KEYS
     }
-
-
-def _without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables with which requests to this machine use no proxy."""
-    names = ("no_proxy", "NO_PROXY")
-    hosts = next((value for name in names if (value := environ.get(name))), "")
-    return dict.fromkeys(names, f"{hosts},{LOOPBACK}" if hosts else LOOPBACK)
 
 
 def _with_proxy_of_pip(environ: Mapping[str, str], files: ToolFiles, proxy: str) -> dict[str, str]:
