@@ -23,8 +23,7 @@ from ..lowlevel.regular_files import read_regular
 from ..lowlevel.urls import without_secrets
 from ..selection.target import Target, running_target
 from ..serving.environments import name_of_target
-from ..serving.loopback import LOOPBACK
-from ..serving.offer_place import OfferPlace
+from ..serving.offer_place import OfferPlace, without_proxy
 from ..variants.filename import normalize
 from .root_requirements import Requested
 from .uv_platforms import macos_version, uv_platform
@@ -58,7 +57,7 @@ def resolver_named(name: ResolverName) -> Resolver:
 def resolved_by_uv(requested: Requested, offer: OfferPlace, target: Target) -> Mapping[str, Version]:
     """Return the versions of a whole graph by normalized name, as uv resolves it for a target.
 
-    Raises VariantError, with the code RESOLVER and uv's own words if there is no such graph.
+    Raises VariantError, with the code RESOLVER and uv's own words, if uv finds no graph.
     """
     with temporary_folder() as folder:
         listed, constraints = _written(requested, folder)
@@ -121,7 +120,7 @@ def resolved_by_pip(requested: Requested, offer: OfferPlace, target: Target) -> 
     """Return the versions of a whole graph by normalized name, as pip resolves it for the running Python.
 
     Raises RequestError for another target, and VariantError, with the code RESOLVER and pip's own words, if
-    there is no such graph.
+    pip finds no graph.
     """
     from packaging.version import Version
 
@@ -248,9 +247,7 @@ def _environ() -> dict[str, str]:
         for name, value in os.environ.items()
         if name.upper() in _KEPT or not name.upper().startswith(("UV_", "PIP_"))
     }
-    names = ("no_proxy", "NO_PROXY")
-    hosts = next((value for name in names if (value := os.environ.get(name))), "")
-    return {**kept, **dict.fromkeys(names, f"{hosts},{LOOPBACK}" if hosts else LOOPBACK)}
+    return kept | without_proxy(os.environ)
 
 
 def _pins(text: str) -> Iterator[tuple[str, Version]]:

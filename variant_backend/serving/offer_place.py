@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..lowlevel.urls import shown_url
@@ -66,6 +66,13 @@ class OfferPlace(NamedTuple):
     def url(self) -> str:
         """The URL of the index with the token."""
         return f"http://run:{self.token}@{self.host}{self.path}"
+
+
+def without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables with which requests to this machine use no proxy."""
+    names = ("no_proxy", "NO_PROXY")
+    hosts = next((value for name in names if (value := environ.get(name))), "")
+    return dict.fromkeys(names, f"{hosts},{LOOPBACK}" if hosts else LOOPBACK)
 
 
 def ports_of(profile: str) -> Iterator[int]:
