@@ -33,11 +33,13 @@ from any_installer import (
     PYTHONS,
     ROOT,
     SERVER_PROGRAMS,
+    Cell,
     Place,
     digest_of_code,
     find_python,
     make_environments,
     oracle,
+    read_cell,
     started_server,
     versions_in,
     write_index,
@@ -76,13 +78,6 @@ class Installation(NamedTuple):
     machine: str
     version: str
     roots: Sequence[str] = CONFLICT_ROOTS
-
-
-class AlignedCell(NamedTuple):
-    """What one installer does: the *problems* of all installations, and how many wheels it installed."""
-
-    problems: tuple[str, ...]
-    wheels: int
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -132,30 +127,23 @@ def _orders(number: int) -> Iterator[Installation]:
 
 def _column(
     place: Place, server: str, installations: Sequence[Installation], jobs: int, kind: str
-) -> dict[str, AlignedCell]:
+) -> dict[str, Cell]:
     """Measure all installers with a server, except for cells that were right with the same code."""
     results = place.folder / "results" / digest_of_code()
     results.mkdir(parents=True, exist_ok=True)
     names = {one: re.sub(r"[^a-z0-9]+", "-", f"{one.name} {server} {kind}".lower()) for one in ALIGNING}
     files = {one: results / f"{names[one]}-{len(installations)}" for one in ALIGNING}
-    missing = [one for one in ALIGNING if not files[one].exists() or _read_cell(files[one]).problems]
+    missing = [one for one in ALIGNING if not files[one].exists() or read_cell(files[one]).problems]
     if missing:
         with started_server(place, server) as url, ThreadPoolExecutor(jobs) as pool:
             measure = partial(_cell, place, url, installations)
             for installer, cell in zip(missing, pool.map(measure, missing), strict=True):
                 print(f"{server}, {installer.name}, {kind}: {len(cell.problems)} problems", flush=True)
                 files[installer].write_text(json.dumps(cell))
-    return {one.name: _read_cell(files[one]) for one in ALIGNING}
+    return {one.name: read_cell(files[one]) for one in ALIGNING}
 
 
-def _read_cell(path: Path) -> AlignedCell:
-    problems, wheels = json.loads(path.read_text())
-    return AlignedCell(tuple(problems), wheels)
-
-
-def _cell(
-    place: Place, index_url: str, installations: Sequence[Installation], installer: Installer
-) -> AlignedCell:
+def _cell(place: Place, index_url: str, installations: Sequence[Installation], installer: Installer) -> Cell:
     problems: list[str] = []
     wheels = 0
     for one in installations:
@@ -166,7 +154,7 @@ def _cell(
             found = [f"{type(error).__name__}: {error}"]
         problems += (f"{one.server}, {one.machine}, Python {one.version}: {text}" for text in found)
         wheels += len(best.wheels)
-    return AlignedCell(tuple(problems), wheels)
+    return Cell(tuple(problems), wheels)
 
 
 def _problems(
@@ -241,8 +229,8 @@ program verifies both. The number counts the installed wheels.
 
 ## Orders of arguments
 
-Each installer gets the {roots} packages in {orders} random orders, on all machines and with both versions
-of Python. `yes` means that the order changes nothing.
+Each installer gets the {roots} packages in {orders} random orders, in turn on each machine with each
+version of Python. `yes` means that the order changes nothing.
 
 {order_table}
 
@@ -254,8 +242,8 @@ of Python. `yes` means that the order changes nothing.
 
 def _page(
     place: Place,
-    cells: Mapping[str, Mapping[str, AlignedCell]],
-    orders: Mapping[str, AlignedCell],
+    cells: Mapping[str, Mapping[str, Cell]],
+    orders: Mapping[str, Cell],
     number: int,
 ) -> str:
     """Return the page of the documentation."""
@@ -298,7 +286,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in lines)
 
 
-def _shown(cell: AlignedCell) -> str:
+def _shown(cell: Cell) -> str:
     return f"**no**: {len(cell.problems)} problems" if cell.problems else f"yes, {cell.wheels}"
 
 

@@ -273,7 +273,7 @@ def _column(
     results.mkdir(parents=True, exist_ok=True)
     files = {i: results / re.sub(r"[^a-z0-9]+", "-", f"{i.name} {server}".lower()) for i in INSTALLERS}
     wanted = [i for i in INSTALLERS if options.only in i.name or options.only in server]
-    missing = [i for i in wanted if not files[i].exists() or _read_cell(files[i]).problems]
+    missing = [i for i in wanted if not files[i].exists() or read_cell(files[i]).problems]
     with ExitStack() as stack, ThreadPoolExecutor(options.jobs) as pool:
         if missing:
             url, site = stack.enter_context(_started(place, server))
@@ -281,10 +281,10 @@ def _column(
             for installer, cell in zip(missing, pool.map(measure, missing), strict=True):
                 print(f"{server}, {installer.name}: {len(cell.problems)} problems", flush=True)
                 files[installer].write_text(json.dumps(cell))
-    return {i.name: _read_cell(files[i]) for i in wanted}
+    return {i.name: read_cell(files[i]) for i in wanted}
 
 
-def _read_cell(path: Path) -> Cell:
+def read_cell(path: Path) -> Cell:
     """Return the result in a file."""
     problems, wheels = json.loads(path.read_text())
     return Cell(tuple(problems), wheels)
