@@ -88,11 +88,8 @@ def fetch_command(
     REQUIREMENT, the command downloads the wheels that FILE locks.
     """
     from ..graphs.fetch_packages import aligned_locked
-    from ..graphs.resolution import AlignedMachine, Wishes
 
-    here = AlignedMachine(machine, policy, Wishes(policy.align, prefer))
-    check_effect("prefer", "--align NS", effective=bool(policy.align))
-    check_effect("resolver", "--with-dependencies", effective=with_dependencies)
+    here = _aligned_machine(machine, policy, prefer)
     _check_usage(requests, output, lock_file, plain=plain, with_dependencies=with_dependencies)
     lock, skipped = None, list[str]()
     if not requests.requests:
@@ -110,6 +107,14 @@ def fetch_command(
         printer.line(str(path))
 
 
+def _aligned_machine(machine: Machine, policy: Policy, prefer: Preference) -> AlignedMachine:
+    """Return the machine with the wishes for packages; raises UsageError for a preference without effect."""
+    from ..graphs.resolution import AlignedMachine, Wishes
+
+    check_effect("prefer", "--align NS", effective=bool(policy.align))
+    return AlignedMachine(machine, policy, Wishes(policy.align, prefer))
+
+
 def _check_usage(
     requests: RequestLists,
     output: Path | None,
@@ -118,7 +123,8 @@ def _check_usage(
     plain: bool,
     with_dependencies: bool,
 ) -> None:
-    """Raise UsageError if options exclude each other, or one is missing."""
+    """Raise UsageError if options exclude each other, have no effect, or one is missing."""
+    check_effect("resolver", "--with-dependencies", effective=with_dependencies)
     if with_dependencies and lock_file is not None:
         text = "--with-dependencies and --pylock cannot be used together; use `variant-backend lock`"
         raise click.UsageError(text)

@@ -34,7 +34,7 @@ class File(NamedTuple):
     """A file of a project, as its source lists it.
 
     *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes of the
-    ``.metadata`` file beside it, or None if there is no such file. *yanked* is the reason why the file was
+    ``.metadata`` file beside it, or None without such a file. *yanked* is the reason why the file was
     yanked (PEP 592), which may be empty; None if it was not. HTML pages have only one hash, no size, and no
     time of the upload (PEP 700), which is a text in ISO 8601. *provenance* is the URL of the attestations of
     the file, which contain its name (PEP 740).

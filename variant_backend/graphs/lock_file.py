@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ..errors import Problem, RequestError, VariantError, ascii_unless_printable, shortened
 from ..formats import pylock
@@ -21,9 +21,6 @@ from ..selection.target import Target
 from ..serving.streaming import digest_on_disk
 from .assignment_file import assignment_table
 from .resolution import Graph, GraphPackage
-
-if TYPE_CHECKING:
-    pass
 
 # Returns the file that a lock file has for a package: its location is a URL, or a path on this machine.
 Locate: TypeAlias = Callable[[GraphPackage], File]

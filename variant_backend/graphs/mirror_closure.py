@@ -100,9 +100,8 @@ def mirrored_machines(
 ) -> list[MirroredMachine]:
     """Return machines with what builds the sdists of their *graphs*, by name; these sdists are downloaded.
 
-    Dispatching sdists are replaced by the wheels that they deliver.
-
-    *begin* gets the name of each machine. Raises VariantError with the problems of all machines.
+    Dispatching sdists are replaced by the wheels that they deliver. *begin* gets the name of each
+    machine. Raises VariantError with the problems of all machines.
     """
     mirrored: list[MirroredMachine] = []
     errors: list[VariantError] = []

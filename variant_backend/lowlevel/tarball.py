@@ -74,7 +74,7 @@ _EXTENDED = (
 def read_member(sdist: BinaryIO, name: str, *, to_end: bool = False) -> bytes:
     """Return the content of a file at the root of an sdist.
 
-    Raises MissingMemberError if there is no such file, another VariantError if it cannot be read.
+    Raises MissingMemberError if the file is missing, another VariantError if it cannot be read.
     Reading stops at the file, or, with *to_end*, at the end of the sdist or the limit of its size: then a
     truncated or damaged rest is an error, too.
     """
