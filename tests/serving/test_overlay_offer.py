@@ -6,6 +6,7 @@ from pathlib import Path
 
 from helpers.offers import machine
 from helpers.overlays import make_locals, write_overlay
+
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.environments import environments_named
