@@ -28,6 +28,7 @@ class Explanation(NamedTuple):
     """The explained release of a project, and the *newer* releases without a compatible wheel.
 
     *evaluation* is None if no release was found. *differs* are the reasons why *uv* selects another wheel.
+    *member* is the project that the selected wheel requires, if an overlay says so.
     """
 
     request: PackageRequest
@@ -36,6 +37,7 @@ class Explanation(NamedTuple):
     problems: tuple[Problem, ...]
     uv: UvSelection | None = None
     differs: tuple[str, ...] = ()
+    member: str | None = None
 
     @property
     def selected(self) -> Verdict | None:
@@ -64,8 +66,9 @@ def explain(
     problems = [*selection.problems, *ignored, *_nothing(selection)]
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
+    member = _member(selection)
     if not for_uv:
-        return Explanation(request, evaluation, newer, tuple(problems))
+        return Explanation(request, evaluation, newer, tuple(problems), member=member)
     from .uv_differences import why_uv_differs
     from .uv_selection import uv_listings, uv_select
 
@@ -82,7 +85,15 @@ def explain(
     if differs and (policy.rules != NO_RULES or machine.without_policy):
         free = select_listed(request, listings, facts, policy._replace(rules=NO_RULES), target)
         differs = [*_without_policy(selection, free, machine, policy), *differs]
-    return Explanation(request, evaluation, newer, tuple(problems), uv, tuple(differs))
+    return Explanation(request, evaluation, newer, tuple(problems), uv, tuple(differs), member)
+
+
+def _member(selection: Selection) -> str | None:
+    """Return the project that the selected wheel requires, None if no overlay says so."""
+    if selection.evaluation is None or selection.evaluation.selected is None:
+        return None
+    (listing,) = selection.listings.of_version(selection.evaluation.release.version)
+    return listing.member_of(selection.evaluation.selected.filename.label)
 
 
 def _without_policy(selection: Selection, free: Selection, machine: Machine, policy: Policy) -> list[str]:
