@@ -80,6 +80,11 @@ class Site:
         self._remembers = remembers
         self._pages = RenderedPages()
         self._asked: dict[str, dict[str, AskedProject]] = {name: {} for name in machines}
+        self._watch: Callable[[Mapping[str, AskedProject]], object] | None = None
+
+    def watch(self, watch: Callable[[Mapping[str, AskedProject]], object]) -> None:
+        """Call *watch* with what installers of a machine asked for, whenever they get a page."""
+        self._watch = watch
 
     def add(self, served: Served) -> None:
         """Serve another machine, too; the same one may be added again."""
@@ -139,6 +144,8 @@ class Site:
         rendered = self.project(place.machine, place.project, _environments(request, place.environment))
         asked = self._asked_project(place.machine, rendered.offer.name)
         asked.offer, asked.problems, asked.failures = rendered.offer, rendered.ready.problems, ()
+        if self._watch:
+            self._watch(self.asked(place.machine))
         return page_response(request, partial(rendered.page, depth=1 if place.environment else 0))
 
     def project(self, machine: str, project: str, environments: Environments) -> RenderedProject:
