@@ -1,0 +1,144 @@
+"""The commands that `installed` prints exchange wrong wheels, with the tools that installed them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from helpers.offers import label_in, machine, make_torchy, make_variants
+from helpers.programs import SCRIPTS, empty_cache, run, run_here
+
+from variant_backend.cli.main import main
+from variant_backend.machine.support import Policy
+from variant_backend.selection.releases import Sources
+from variant_backend.serving.loopback import loopback_server
+from variant_backend.serving.respond import ClientRequest, ServerAnswer
+from variant_backend.serving.site import Served, Site
+from variant_backend.serving.upstream import Upstream
+
+OLD, NEW = "cuda:12.6", "cuda:12.8"
+# uv runs the newest Poetry, as users do.
+POETRY = ("uvx", "--quiet", "--python", sys.executable, "poetry>=2")
+PROJECT = f"""\
+[project]
+name = "consumer"
+version = "1.0"
+requires-python = "=={sys.version_info[0]}.{sys.version_info[1]}.*"
+dependencies = ["torchy"]
+"""
+INDEXES = {
+    "uv sync": "[[tool.uv.index]]\nname = 'offer'\nurl = '{}'\ndefault = true\n",
+    "poetry": "[tool.poetry]\npackage-mode = false\n[[tool.poetry.source]]\nname = 'offer'\nurl = '{}'\n",
+    "pdm": "[tool.pdm]\ndistribution = false\n[[tool.pdm.source]]\nname = 'pypi'\nurl = '{}'\n",
+}
+
+
+class Offering:
+    """A folder with wheels, and their offer to a machine that changes: its index has one URL."""
+
+    def __init__(self, wheels: Path, sites: Mapping[str, Site]) -> None:
+        self.wheels, self.sites, self.machine, self.index = wheels, sites, NEW, ""
+
+    def respond(self, request: ClientRequest) -> ServerAnswer:
+        return self.sites[self.machine].respond(request)
+
+
+@pytest.fixture(scope="module")
+def offering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offering]:
+    folder = tmp_path_factory.mktemp("wheels")
+    make_torchy(folder)
+    for version in ("1.0", "2.0"):
+        make_variants(folder, "other", {None: []}, version=version)
+    run_here(main, "index", "--simple", folder)
+    upstream = Upstream(Sources.of([], [str(folder / "simple")]), tmp_path_factory.mktemp("cache"))
+    sites = {spec: Site(upstream, {"m": Served("m", machine(spec), Policy())}) for spec in (OLD, NEW)}
+    offering = Offering(folder, sites)
+    with loopback_server(offering.respond, count(0)) as port:
+        offering.index = f"http://127.0.0.1:{port}/m/simple/"
+        yield offering
+
+
+class Place(NamedTuple):
+    """A folder of a user, with an environment or a folder in which packages are installed."""
+
+    folder: Path
+    variables: Mapping[str, Any]
+    site_packages: Path
+
+    def run(self, *command: object) -> None:
+        program, *rest = map(str, command)
+        start = POETRY if program == "poetry" else (program,)
+        run(*start, *rest, cwd=self.folder, **self.variables)
+
+    def check(self, offering: Offering, spec: str, *options: object, ok: bool) -> list[str]:
+        """Return the lines of `installed --check`."""
+        options = ("--find-links", offering.wheels, "--machine", spec, *options)
+        done = run_here(main, "installed", "--check", *options, cwd=self.folder, ok=ok)
+        assert (done.exit_code == 0) == ok
+        return [line for line in done.stderr.splitlines() if not line.startswith("looking into")]
+
+    def repair(self, lines: list[str]) -> None:
+        """Start the printed commands."""
+        for line in lines:
+            if line.startswith("to repair: "):
+                self.run(*shlex.split(line.removeprefix("to repair: ")))
+
+    def installed(self) -> set[str]:
+        names = {path.name.removesuffix(".dist-info") for path in self.site_packages.glob("*.dist-info")}
+        return {name for name in names if not name.startswith("_")}
+
+
+@pytest.fixture
+def place(offering: Offering, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Return a folder with an empty environment, for the new machine."""
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.setenv("PATH", str(SCRIPTS), prepend=os.pathsep)
+    offering.machine = NEW
+    run("uv", "venv", "--quiet", "--python", sys.executable, cwd=tmp_path)
+    (site_packages,) = tmp_path.glob(".venv/[lL]ib/**/site-packages")
+    variables = {"PDM_CACHE_DIR": tmp_path / "pdm", "POETRY_CACHE_DIR": tmp_path / "poetry"}
+    names = ("POETRY_VIRTUALENVS_IN_PROJECT", "POETRY_NO_INTERACTION", "PIP_NO_CACHE_DIR", "NO_COLOR")
+    everywhere = {**dict.fromkeys(names, "1"), "PDM_CHECK_UPDATE": "0"}
+    return Place(
+        tmp_path, {**{name: str(path) for name, path in variables.items()}, **everywhere}, site_packages
+    )
+
+
+def install(place: Place, tool: str, index: str) -> None:
+    if tool in INDEXES:
+        (place.folder / "pyproject.toml").write_text(PROJECT + INDEXES[tool].format(index))
+    python = ("--python", place.folder / ".venv")
+    commands: dict[str, list[tuple[object, ...]]] = {
+        "pip": [("pip", "--quiet", *python, "install", "--index-url", index, "torchy", "other==1.0")],
+        "uv pip": [("uv", "pip", "install", "--default-index", index, "torchy", "other==1.0")],
+        "uv sync": [("uv", "sync")],
+        "poetry": [("poetry", "install")],
+        "pdm": [("pdm", "lock"), ("pdm", "sync")],
+    }
+    for command in commands[tool]:
+        place.run(*command)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    ["pip", "uv pip", "uv sync", *(pytest.param(tool, marks=pytest.mark.slow) for tool in ("poetry", "pdm"))],
+)
+def test_repair_commands_install_the_variant_that_fits(offering: Offering, place: Place, tool: str) -> None:
+    if tool.startswith("uv"):
+        place = place._replace(variables={**place.variables, "UV_CACHE_DIR": empty_cache()[1]})
+    install(place, tool, offering.index)
+    assert place.check(offering, NEW, ok=True) == []
+    others = place.installed() - {"torchy-1.0", "runtime-12.8"}
+    offering.machine = OLD
+    lines = place.check(offering, OLD, ok=False)
+    assert "; a source has cu126 (NVIDIA driver for CUDA 12.6 or newer); run the repair commands" in lines[0]
+    place.repair(lines)
+    assert place.check(offering, OLD, ok=True) == []
+    assert label_in(place.site_packages, "torchy") == "cu126"
+    assert place.installed() == {"torchy-1.0", "runtime-12.6", *others}
