@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import sys
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from helpers.offers import label_in, machine, make_torchy, make_variants
+from helpers.offers import CUDA, label_in, machine, make_torchy, make_variants
 from helpers.programs import SCRIPTS, empty_cache, run, run_here
 
 from variant_backend.cli.main import main
+from variant_backend.machine.environment import find_environment
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.loopback import loopback_server
@@ -55,6 +57,8 @@ def offering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Offering]:
     make_torchy(folder)
     for version in ("1.0", "2.0"):
         make_variants(folder, "other", {None: []}, version=version)
+    for name in ("visiony", "audioy"):
+        make_variants(folder, name, {"cu128": [CUDA.format("12.8")]})
     run_here(main, "index", "--simple", folder)
     upstream = Upstream(Sources.of([], [str(folder / "simple")]), tmp_path_factory.mktemp("cache"))
     sites = {spec: Site(upstream, {"m": Served("m", machine(spec), Policy())}) for spec in (OLD, NEW)}
@@ -81,7 +85,8 @@ class Place(NamedTuple):
         options = ("--find-links", offering.wheels, "--machine", spec, *options)
         done = run_here(main, "installed", "--check", *options, cwd=self.folder, ok=ok)
         assert (done.exit_code == 0) == ok
-        return [line for line in done.stderr.splitlines() if not line.startswith("looking into")]
+        said = ("looking into", "no variant is installed")
+        return [line for line in done.stderr.splitlines() if not line.startswith(said)]
 
     def repair(self, lines: list[str]) -> None:
         """Start the printed commands."""
@@ -142,3 +147,128 @@ def test_repair_commands_install_the_variant_that_fits(offering: Offering, place
     assert place.check(offering, OLD, ok=True) == []
     assert label_in(place.site_packages, "torchy") == "cu126"
     assert place.installed() == {"torchy-1.0", "runtime-12.6", *others}
+
+
+def put_plain(place: Place, name: str, installer: str, *, url: str | None = None) -> None:
+    """Write the metadata of an installed plain wheel."""
+    folder = place.site_packages / f"{name}-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (folder / "INSTALLER").write_text(installer)
+    if url:
+        (folder / "direct_url.json").write_text(json.dumps({"url": url, "dir_info": {"editable": True}}))
+
+
+def repairs_of(place: Place, offering: Offering, *options: object) -> dict[str, list[list[str]]]:
+    """Return by tool the commands that `installed --json` has on the new machine."""
+    options = ("--find-links", offering.wheels, "--machine", NEW, *options)
+    done = run_here(main, "installed", "--json", *options, cwd=place.folder)
+    return {repair["tool"]: repair["commands"] for repair in json.loads(done.stdout)["repair"]}
+
+
+def test_plain_wheels_in_a_target_folder_are_repaired(offering: Offering, place: Place) -> None:
+    place = place._replace(site_packages=place.folder / "my site")
+    options = ("--target", "my site", "--no-index", "--find-links", offering.wheels)
+    place.run("pip", "--quiet", "install", *options, "torchy")
+    lines = place.check(offering, NEW, "--path", "my site", ok=False)
+    assert lines[0].startswith(
+        "error: torchy 1.0: a plain wheel is installed, and a source has cu128 (NVIDIA"
+    )
+    place.repair(lines)
+    assert place.check(offering, NEW, "--path", "my site", ok=True) == []
+    place.repair(place.check(offering, OLD, "--path", "my site", ok=False))
+    assert place.check(offering, OLD, "--path", "my site", ok=True) == []
+    assert place.installed() == {"torchy-1.0", "runtime-12.6"}  # pip would leave runtime-12.8
+
+
+def test_a_better_variant_is_a_warning(offering: Offering, place: Place) -> None:
+    offering.machine = OLD
+    place.run("uv", "pip", "install", "--default-index", offering.index, "torchy")
+    lines = place.check(offering, NEW, ok=True)
+    assert "cu128 (NVIDIA driver for CUDA 12.8 or newer) is better than the installed cu126" in lines[0]
+    place.repair(lines)
+    assert place.installed() == {"torchy-1.0", "runtime-12.8"}
+
+
+def test_packages_of_one_tool_share_commands(offering: Offering, place: Place) -> None:
+    for name, installer in (("torchy", "uv"), ("visiony", "uv"), ("audioy", "conda"), ("other", "uv")):
+        put_plain(place, name, installer)
+    commands = repairs_of(place, offering)
+    start = ["variant-backend", "run", "--find-links", str(offering.wheels), "--machine", NEW]
+    again = ["--reinstall-package", "torchy", "--reinstall-package", "visiony"]
+    assert commands["uv"] == [[*start, "uv", "pip", "install", *again, "torchy==1.0", "visiony==1.0"]]
+    forced, plain = commands["pip"]
+    assert forced[-4:] == ["install", "--force-reinstall", "--no-deps", "audioy==1.0"]
+    assert plain[-2:] == ["install", "audioy==1.0"]
+
+
+@pytest.mark.parametrize("option", ["--interpreter", "--path"])
+def test_a_command_names_the_environment_of_an_option(
+    offering: Offering, place: Place, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_plain(place, "torchy", "uv")
+    put_plain(place, "visiony", "")
+    value = place.folder / ".venv" if option == "--interpreter" else place.site_packages
+    python = ["--python", find_environment(str(place.folder / ".venv")).executable()]
+    monkeypatch.setenv("VIRTUAL_ENV", str(place.folder))
+    commands = repairs_of(place, offering, option, value)
+    assert all(python[1] in command for lines in commands.values() for command in lines)
+    assert commands["uv"][0][6:11] == ["uv", "pip", "install", *python]
+    assert commands["pip"][1][6:] == ["pip", *python, "install", "visiony==1.0"]
+
+
+@pytest.mark.parametrize(
+    ("lock", "registry", "program"),
+    [
+        ("uv.lock", "http://127.0.0.1:1/m/simple", ["uv", "sync"]),
+        ("uv.lock", "https://pypi.org/simple/", ["variant-backend", "run"]),
+        ("uv.lock", None, ["variant-backend", "run"]),
+        ("poetry.lock", None, ["variant-backend", "run"]),
+    ],
+)
+def test_uv_sync_repairs_projects_whose_lock_has_an_offer(
+    offering: Offering, place: Place, lock: str, registry: str | None, program: list[str]
+) -> None:
+    put_plain(place, "torchy", "uv")
+    package = f"[[package]]\nname = 'torchy'\nsource = {{ registry = '{registry}' }}\n" if registry else ""
+    (place.folder / lock).write_text(package)
+    environment = ("--interpreter", place.folder / ".venv")
+    ((command,),) = repairs_of(place, offering, *environment).values()
+    assert command[:2] == program
+    assert ("--project" in command) == (program == ["uv", "sync"])
+    (place.folder / "pyproject.toml").touch()
+    ((command,),) = repairs_of(place, offering, *environment).values()
+    assert "--project" not in command
+
+
+@pytest.mark.parametrize(
+    ("options", "url"),
+    [
+        ((), "file:///projects/torchy"),
+        (("--machine", "b=cuda:12.8"), None),
+        (("--platform", "windows"), None),
+        (("--requirements",), None),
+    ],
+)
+def test_no_command_is_printed_for_other_machines_and_local_projects(
+    offering: Offering, place: Place, options: tuple[str, ...], url: str | None
+) -> None:
+    put_plain(place, "torchy", "pip", url=url)
+    assert repairs_of(place, offering, *options) == {}
+
+
+def test_an_error_names_run_if_there_are_no_repair_commands(offering: Offering, place: Place) -> None:
+    put_plain(place, "torchy", "pip")
+    (line,) = place.check(offering, NEW, "--machine", "b=cuda:12.8", ok=False)
+    assert line.endswith(
+        "install it again with `variant-backend run`, and --force-reinstall (pip) or --reinstall (uv)"
+    )
+
+
+def test_a_repair_command_shows_no_password(offering: Offering, place: Place) -> None:
+    put_plain(place, "torchy", "pip")
+    url = offering.index.replace("http://", "http://me:secret@")
+    options = ("--machine", NEW, "--find-links", offering.wheels, "--index-url", url)
+    done = run_here(main, "installed", *options, cwd=place.folder)
+    assert "to repair: " in done.stderr
+    assert "secret" not in done.stderr

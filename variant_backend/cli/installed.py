@@ -23,7 +23,7 @@ from .installed_report import (
 from .machine_options import machines_option
 from .options import align_option
 from .output import Printer
-from .repair_report import EnvironmentRepair, find_repairs, print_repairs, print_wrong
+from .repair_report import EnvironmentRepair, find_repairs, print_repairs, print_wrong, say_sources_are_needed
 from .selection_options import (
     platform_option,
     python_option,
@@ -98,8 +98,8 @@ def installed_command(
     For each namespace, the first source of supported values is used: the variant's own static-properties,
     --supported, --machine or this machine. If there is none, the result is unknown. No plugin runs.
 
-    With --index-url or --find-links, the command also shows better wheels of the installed versions, and the
-    plain packages for which there is a supported variant.
+    With --index-url or --find-links, the command also shows better wheels of the installed versions, the
+    plain packages for which there is a supported variant, and the commands that install these wheels.
     """
     from ..machine.support import Policy
 
@@ -118,10 +118,11 @@ def installed_command(
     elif requirements:
         print_requirements(printer, surveys, [machine.name for machine in machines])
     disagreements = _print_surveys(printer, surveys, align, check=check, silent=shows_requirements)
-    repairs = [] if shows_requirements else find_repairs(surveys, python)
+    repairs = [] if shows_requirements else find_repairs(surveys, sources, python)
     printer.keys["repair"] = [repair.to_dict() for repair in repairs]
     if check:
         _fail(printer, surveys, disagreements, repairs)
+        say_sources_are_needed(printer, surveys, sources)
     print_repairs(printer, repairs)
 
 

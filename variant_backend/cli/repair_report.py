@@ -17,11 +17,13 @@ from .output import Printer
 if TYPE_CHECKING:
     from ..running.repair_commands import Repair
     from ..selection.better import Better
+    from ..selection.releases import Sources
     from ..selection.survey import Survey, SurveyedVariant
 
 _RUN = ("variant-backend", "run")
 # The options of `installed` that `run` has, too.
 _SHARED = {"find_links", "index_url", "keyring_provider", "machines", "given"}
+_NAME_A_SOURCE = "name your package index with --index-url to see better wheels, and how to install them"
 _RUN_THEM = "run the repair commands"
 _AGAIN = "install it again with `variant-backend run`, and --force-reinstall (pip) or --reinstall (uv)"
 
@@ -42,7 +44,7 @@ class EnvironmentRepair(NamedTuple):
         }
 
 
-def find_repairs(surveys: Sequence[Survey], python: str | None) -> list[EnvironmentRepair]:
+def find_repairs(surveys: Sequence[Survey], sources: Sources, python: str | None) -> list[EnvironmentRepair]:
     """Return the repairs of environments, for the machine and the sources of the command's options.
 
     There are none for several machines, or another platform: `run` installs for one machine.
@@ -53,13 +55,12 @@ def find_repairs(surveys: Sequence[Survey], python: str | None) -> list[Environm
     if len(context.params["machines"]) > 1 or context.params["platform"] is not None:
         return []
     run = (*_RUN, *given_options(context, _SHARED))
+    start = Start(run, sources.index_urls, os.environ, Path.cwd(), python)
     return [
         EnvironmentRepair(survey.environment.location, repair)
         for survey in surveys
         for repair in repairs(
-            survey.environment,
-            [WrongWheel(name, version) for name, version in _wrong(survey)],
-            Start(run, os.environ, Path.cwd(), python),
+            survey.environment, [WrongWheel(name, version) for name, version in _wrong(survey)], start
         )
     ]
 
@@ -71,6 +72,13 @@ def _wrong(survey: Survey) -> Iterator[tuple[str, str]]:
             yield _name_and_version(variant)
     for plain in survey.plain:
         yield plain.name, plain.version
+
+
+def say_sources_are_needed(printer: Printer, surveys: Sequence[Survey], sources: Sources) -> None:
+    """Print how to get repair commands, if a variant is not supported and no source is given."""
+    fitness = (one for survey in surveys for variant in survey.variants for one in variant.fitness.values())
+    if not any(sources) and any(one.supported is False for one in fitness):
+        printer.say(_NAME_A_SOURCE)
 
 
 def print_repairs(printer: Printer, repairs: Sequence[EnvironmentRepair]) -> None:

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError
+from ..formats.toml_read import value_at
 from ..machine.environment import Environment, is_virtual, named_environment
 from ..variants.filename import normalize
 from ..wheels.distributions import InstallationRecord, installation_records
 from .found_files import file_above, text_of, toml_of
+from .user_indexes import PYPI
 
 # How environments are found that `uv pip` finds by itself.
 _SEEN_BY_UV = ("VIRTUAL_ENV", ".venv of the project")
@@ -49,11 +51,12 @@ class Repair(NamedTuple):
 class Start(NamedTuple):
     """How repairs are started: in the *current* folder, with the variables *environ*.
 
-    *run* are the arguments of ``variant-backend run`` with its options. *python* is the version for folders
-    of ``--path``, None for the running one.
+    *run* are the arguments of ``variant-backend run`` with its options, which name the indexes *index_urls*.
+    *python* is the version for folders of ``--path``, None for the running one.
     """
 
     run: tuple[str, ...]
+    index_urls: tuple[str, ...]
     environ: Mapping[str, str]
     current: Path
     python: str | None = None
@@ -78,7 +81,7 @@ def repairs(environment: Environment, wheels: Iterable[WrongWheel], start: Start
     for wheel in wheels:
         record = records.get(normalize(wheel.name))
         if record is not None and not record.is_local:
-            groups.setdefault(_owner(wheel, record, environment, start.environ), []).append(wheel)
+            groups.setdefault(_owner(wheel, record, environment, start), []).append(wheel)
     return [
         Repair(owner.tool, tuple(members), tuple(_commands(owner, members, start, has_pip="pip" in records)))
         for owner, members in groups.items()
@@ -86,11 +89,11 @@ def repairs(environment: Environment, wheels: Iterable[WrongWheel], start: Start
 
 
 def _owner(
-    wheel: WrongWheel, record: InstallationRecord, environment: Environment, environ: Mapping[str, str]
+    wheel: WrongWheel, record: InstallationRecord, environment: Environment, start: Start
 ) -> _InstalledBy:
     """Return what installed a distribution. A folder of ``--path`` may belong to an environment."""
     if environment.interpreter is None:
-        around = _environment_around(record.folder, environ)
+        around = _environment_around(record.folder, start.environ)
         if around is None:  # pip never removes what a folder of --target has; uv does, also after pip
             return _InstalledBy("uv", target=record.folder)
         environment = around
@@ -98,8 +101,8 @@ def _owner(
     if tool not in _LOCK_FILES:
         return _InstalledBy("pip", environment)
     project = _project_of(environment, _LOCK_FILES[tool])
-    if tool == "uv" and project and normalize(wheel.name) not in _locked_by_uv(project):
-        project = None
+    if tool == "uv" and project and _index_in_lock(project, wheel) in (None, *_plain_indexes(start)):
+        project = None  # it was installed by `uv pip`, or the project has no offer
     return _InstalledBy(tool, environment, project)
 
 
@@ -120,11 +123,19 @@ def _project_of(environment: Environment, lock_file: str) -> Path | None:
     return folder if (folder / lock_file).is_file() else None
 
 
-def _locked_by_uv(project: Path) -> set[str]:
-    """Return the names of the packages in uv.lock, none if it cannot be read."""
+def _index_in_lock(project: Path, wheel: WrongWheel) -> str | None:
+    """Return the URL of the index of a package in uv.lock, None if it is not there."""
     packages = toml_of(text_of(project / "uv.lock")).get("package")
-    tables = packages if isinstance(packages, list) else []
-    return {str(table.get("name")) for table in tables if isinstance(table, dict)}
+    for table in packages if isinstance(packages, list) else []:
+        if value_at(table, "name") == normalize(wheel.name):
+            url = value_at(table, "source", "registry")
+            return url.rstrip("/") if isinstance(url, str) else None
+    return None
+
+
+def _plain_indexes(start: Start) -> list[str]:
+    """Return the indexes that are not offers: those that the user names, and PyPI."""
+    return [url.rstrip("/") for url in (*start.index_urls, PYPI)]
 
 
 def _commands(
@@ -147,13 +158,13 @@ def _commands(
         yield ("pdm", "sync", *place, "--reinstall")
     elif owner.project:
         upgraded = [part for text in pinned for part in ("--upgrade-package", text)]
-        yield ("uv", "sync", *place, "--inexact", *upgraded, *_reinstalled_by_uv(names))
+        yield ("uv", "sync", *place, "--inexact", *upgraded, *reinstalled_by_uv(names))
     else:
         where = _place_of_uv(owner, start.python)
-        yield (*start.run, "uv", "pip", "install", *where, *_reinstalled_by_uv(names), *pinned)
+        yield (*start.run, "uv", "pip", "install", *where, *reinstalled_by_uv(names), *pinned)
 
 
-def _reinstalled_by_uv(names: Iterable[str]) -> list[str]:
+def reinstalled_by_uv(names: Iterable[str]) -> list[str]:
     """Return the options of uv that install packages again, without the requirements that still fit."""
     return [part for name in names for part in ("--reinstall-package", name)]
 
