@@ -92,7 +92,8 @@ class Place(NamedTuple):
         """Start the printed commands."""
         for line in lines:
             if line.startswith("to repair: "):
-                self.run(*shlex.split(line.removeprefix("to repair: ")))
+                words = shlex.split(line.removeprefix("to repair: "), posix=sys.platform != "win32")
+                self.run(*(word.strip('"') for word in words))
 
     def installed(self) -> set[str]:
         names = {path.name.removesuffix(".dist-info") for path in self.site_packages.glob("*.dist-info")}
