@@ -15,7 +15,7 @@ from ..formats.dispatching_sdist import BACKEND, PKG_INFO, PROJECT
 from ..formats.release import Candidate, Release
 from ..formats.variant_requirements import VARIANTS_FILE, Requirable, RequirableRelease, unlocated_file
 from ..lowlevel.threads import map_in_threads
-from ..selection.releases import Listing
+from ..selection.listing import Listing
 from ..variants.own_distribution import distribution_names
 from ..variants.properties import NULL_LABEL
 from ..wheels.reading import Wheel, open_wheel
