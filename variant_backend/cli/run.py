@@ -250,7 +250,7 @@ def _run(
     from ..running.through_offer import run_through_offer
 
     if not aligned:
-        offer.site.watch(member_watch(started, offer, printer.warn))
+        offer.site.asked_projects.watch = member_watch(started, offer, printer.warn)
     offer, graph = (aligned.offer, aligned.versions) if aligned else (offer, ())
     ended = run_through_offer(started, offer, machine.policy.assignment, graph)
     print_outcome(printer, ended.outcome)
