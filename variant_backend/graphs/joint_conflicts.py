@@ -30,7 +30,7 @@ def same_files(entry: OverlayEntry, graph: Mapping[str, Collection[str]]) -> Ite
     if len(names) > 1:
         texts = (_with_dependents(name, graph) for name in names)
         text = f"{' and '.join(texts)} have the same files, as all are labels of {entry.names[0]}"
-        yield Problem("same-files", "", text, _ONE)
+        yield Problem("error", "", text, _ONE)
 
 
 def _members_in(entry: OverlayEntry, names: Collection[str]) -> list[str]:
