@@ -27,7 +27,7 @@ TOOLS = ["pip", pytest.param("old pip", marks=pytest.mark.slow), "uv"]
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with two projects that are one, and others that require them."""
     folder = tmp_path_factory.mktemp("upstream") / "wheels"
-    make_members(folder, ["13.5.0", "13.6.0"], fields=EXTRA)
+    make_members(folder, ["13.5.0", "13.6.0", "14.0.0rc1"], fields=EXTRA)
     make_wheel(folder, "scipy")
     for name, required in {"all": "cupy", "old": "cupy-cuda12x", "new": "cupy-cuda13x"}.items():
         metadata = METADATA.replace("\n\n", f"\nRequires-Dist: {required}\n\n", 1)
@@ -113,6 +113,8 @@ def test_versions_are_those_of_the_members(
 ) -> None:
     install(tool, environment, site[1], old_pip, "--no-deps", "cupy<13.6")
     assert installed(environment) == {"cupy-13.5.0"}
+    install(tool, environment, site[1], old_pip, "cupy==14.0.0rc1")
+    assert installed(environment) == {"cupy-14.0.0rc1", "cupy_cuda12x-14.0.0rc1"}
 
 
 def test_uv_locks_and_syncs_the_generated_wheel(tmp_path: Path, site: tuple[Site, str]) -> None:
