@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.environments import environments_named
 from variant_backend.serving.offer import Offer, offer
-from variant_backend.serving.prepare import prepared_project
+from variant_backend.serving.prepare import ensure_rewritten, prepared_project
+from variant_backend.serving.streaming import verified_content
 from variant_backend.serving.upstream import Upstream
 from variant_backend.wheels.reading import WheelFile, open_wheel
 
@@ -91,6 +93,17 @@ def test_the_page_has_the_hash_of_a_generated_wheel(tmp_path: Path) -> None:
     source = upstream(tmp_path / "wheels")
     (ready,) = prepared_project(seen(source, "cuda:12.8"), source).files
     assert ready.file.hashes == ready.offered.file.hashes != {}
+
+
+def test_a_generated_wheel_is_written_again_if_the_cache_was_deleted(tmp_path: Path) -> None:
+    make_members(tmp_path / "wheels")
+    source = upstream(tmp_path / "wheels")
+    (ready,) = prepared_project(seen(source, "cuda:12.8"), source).files
+    shutil.rmtree(tmp_path / "cache")
+    assert b"cupy-cuda12x==13.6.0" in source.metadata_of(ready.offered.file)
+    shutil.rmtree(tmp_path / "cache")
+    ensure_rewritten(ready, source)
+    assert b"".join(verified_content(ready.file))[:2] == b"PK"
 
 
 def test_releases_that_no_member_has_stay(tmp_path: Path) -> None:

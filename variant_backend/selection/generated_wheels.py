@@ -49,10 +49,10 @@ def with_generated_wheels(
     standing = [wheel for wheel in listing.wheels if is_standing_in(wheel)]
     if entry is None or not standing:
         return listing
-    known = {
-        label: _joint(entry, label, wheel, metadata_of)
-        for label, wheel in {str(wheel.label): wheel for wheel in reversed(standing)}.items()
-    }
+    first: dict[str, Candidate] = {}
+    for wheel in standing:
+        first.setdefault(str(wheel.label), wheel)
+    known = {label: _joint(entry, label, wheel, metadata_of) for label, wheel in first.items()}
     root = folder()
     documents = {label: _document(entry, label) for label in known}
     written = {

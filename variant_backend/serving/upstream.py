@@ -14,6 +14,7 @@ from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import is_http
 from ..project.overlay import entries_of, members_of
 from ..selection.download import download
+from ..selection.generated_wheels import is_generated
 from ..selection.releases import Sources
 from ..variants.filename import WheelFilename, normalize
 from ..variants.merging import conflicts_with_index
@@ -151,7 +152,15 @@ class Upstream:
         wheel = Candidate.of(file)
         if wheel is None:
             raise VariantError("not a wheel", code=NOT_FOUND, place=file.filename)
+        self.ensure_generated(file)
         return self.core_metadata(file, wheel.name)
+
+    def ensure_generated(self, file: File) -> None:
+        """Write a generated wheel again if the cache was deleted; raises VariantError."""
+        if file.path and is_generated(file) and not file.path.exists():
+            name = file.filename.partition("-")[0]
+            self.forget(name)
+            self.project(name)
 
     def rewritten(self, file: File, name: WheelFilename, metadata: bytes) -> File:
         """Return a wheel with another METADATA, in the cache; raises VariantError if it cannot be written."""
