@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ import click
 
 from ..errors import Problem, UnknownNameError, VariantError, shortened
 from ..lowlevel.terminal import heading
+from .all_stubs import make_all_stubs
 from .command import Command, WrongUsage, given_options
 from .machine_options import machines_option
 from .network_options import network_options
@@ -20,22 +20,18 @@ from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress
 from .policy_options import configuration, no_policy_option, say_policy
 from .selection_options import platform_option, python_option, read_target
+from .stub_report import sdist_to_dict, warn_of_gaps
 
 if TYPE_CHECKING:
     from ..dispatching.create import Stub
     from ..formats.hardware_file import Hardware
     from ..formats.machine_spec import MachineSpec
-    from ..formats.release import File, Release
+    from ..formats.release import Release
     from ..lowlevel.file_set import Output
     from ..selection.evaluate import Evaluation
     from ..selection.releases import Listing
     from ..selection.target import Target
     from ..variants.requirements import Pin
-
-
-_PREFERRED = (
-    "installers prefer plain wheels to an sdist; keep these wheels off the index of the dispatching sdist"
-)
 
 
 def _base_url(value: str | None) -> str | None:
@@ -72,6 +68,7 @@ def _package(value: str | None) -> Pin | None:
     metavar="NAME[==VERSION]",
     help="The release; required for an index, or if the folder has several.",
 )
+@click.option("--all", "whole", is_flag=True, help="Make the sdists of all releases with variants.")
 @click.option(
     "--base-url",
     callback=reading(_base_url),
@@ -101,6 +98,7 @@ def stub_command(
     printer: Printer,
     place: str,
     pin: Pin | None,
+    whole: bool,
     base_url: str | None,
     labels: tuple[str, ...],
     hosts: tuple[str, ...],
@@ -121,7 +119,11 @@ def stub_command(
     from ..lowlevel.source_date import source_date_epoch
 
     target = read_target(python, platform)
-    folder = _folder(place, pin, base_url)
+    folder = _folder(place, pin, base_url, whole=whole)
+    if whole:
+        _refuse_with_all(pin, labels, machines)
+        make_all_stubs(printer, place, output, base_url=base_url, hosts=hosts, force=force)
+        return
     if (python or platform) and not machines:
         raise click.UsageError("--python and --platform need --machine SPEC")
     facts = {given: _hardware(given) for given in machines}
@@ -135,21 +137,28 @@ def stub_command(
     write(sdist, force=force)
     printer.keys = _to_dict(planned, sdist, evaluations)
     _print_plan(printer, planned, evaluations, place)
-    _warn_of_gaps(printer, planned, listing)
+    warn_of_gaps(printer, planned, listing)
     printer.line(str(sdist.path))
     if evaluations:
         printer.line()
         printer.table([*_rows(evaluations)])
 
 
-def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
+def _folder(place: str, pin: Pin | None, base_url: str | None, *, whole: bool) -> Path | None:
     """Return the folder with the wheels, None for an index; raises UsageError if an option is missing."""
     folder = None if "://" in place else Path(place)
-    if folder is None and pin is None:
-        raise click.UsageError("an index needs --package NAME")
+    if folder is None and pin is None and not whole:
+        raise click.UsageError("an index needs --package NAME, or --all")
     if folder is not None and base_url is None:
         raise click.UsageError("a folder needs --base-url URL, the future location of its wheels")
     return folder
+
+
+def _refuse_with_all(pin: Pin | None, labels: Collection[str], machines: Collection[MachineSpec]) -> None:
+    """Raise UsageError if there is an option for one release."""
+    for option, value in (("--package", pin), ("--label", labels), ("--machine", machines)):
+        if value:
+            raise click.UsageError(f"--all makes the sdists of all releases, but {option} is for one release")
 
 
 def _listing(place: str, request: Pin | None) -> Listing:
@@ -219,20 +228,6 @@ def _wheels_with(labels: Collection[str]) -> str:
     return f"wheels with the label{'s' if len(labels) > 1 else ''} {shortened([*labels])}"
 
 
-def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
-    """Warn if machines get no wheel from the sdist or prefer plain ones, and if METADATA is not checked."""
-    from ..dispatching.create import preferred, without_fallback
-    from ..lowlevel.newer_dependencies import FIELDS
-
-    if problem := FIELDS.problem():
-        printer.warn(problem)
-
-    if problem := without_fallback(planned.release, listing):
-        printer.warn(problem)
-    if plain := preferred(listing):
-        printer.warn(f"{_PREFERRED}: {shortened(plain)}")
-
-
 def _no_wheel(given: MachineSpec, place: str, release: Release) -> Problem:
     """Return the problem of a machine that would get no wheel, with the command that explains it."""
     from ..lowlevel.urls import shown_url
@@ -259,12 +254,8 @@ def _to_dict(
     planned: Stub, sdist: Output, evaluations: Mapping[MachineSpec, Evaluation]
 ) -> dict[str, object]:
     """Return the keys of the JSON object."""
-    release = planned.release
     return {
-        "path": str(sdist.path),
-        "sha256": hashlib.sha256(sdist.content).hexdigest(),
-        "package": {"name": release.name, "version": str(release.version)},
-        "wheels": [_file_to_dict(wheel.file) for wheel in release.candidates],
+        **sdist_to_dict(planned, sdist),
         "machines": [
             {
                 "machine": given.name,
@@ -273,13 +264,4 @@ def _to_dict(
             }
             for given, evaluation in evaluations.items()
         ],
-    }
-
-
-def _file_to_dict(file: File) -> dict[str, object]:
-    return {
-        "filename": file.filename,
-        "url": file.url,
-        "size": file.size,
-        "hashes": dict(file.hashes),
     }

@@ -98,15 +98,20 @@ class _PinnedWheel(NamedTuple):
     metadata: VariantMetadata | None
 
 
+def sources_at(place: str) -> Sources:
+    """Return the folder or the index at a place; raises VariantError if the line to the index is not safe."""
+    sources = Sources(index_urls=(place,)) if "://" in place else Sources((Path(place),))
+    check_lines(sources.index_urls)
+    return sources
+
+
 def find_listing(place: str, request: Pin | None) -> Listing:
     """Return the requested release of a folder or an index, or its only release.
 
     Raises VariantError if it is missing or a source could not be listed, and SeveralReleasesError if the
     request is ambiguous.
     """
-    is_url = "://" in place
-    sources = Sources(index_urls=(place,)) if is_url else Sources((Path(place),))
-    check_lines(sources.index_urls)
+    sources = sources_at(place)
     if request is None:
         names = projects(sources)
         if len(names) > 1:

@@ -1,0 +1,53 @@
+"""What `stub` prints about an sdist."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from ..errors import shortened
+from .output import Printer
+
+if TYPE_CHECKING:
+    from ..dispatching.create import Stub
+    from ..formats.release import File
+    from ..lowlevel.file_set import Output
+    from ..selection.releases import Listing
+
+_PREFERRED = (
+    "installers prefer plain wheels to an sdist; keep these wheels off the index of the dispatching sdist"
+)
+
+
+def warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
+    """Warn if machines get no wheel from the sdist or prefer plain ones, and if METADATA is not checked."""
+    from ..dispatching.create import preferred, without_fallback
+    from ..lowlevel.newer_dependencies import FIELDS
+
+    if problem := FIELDS.problem():
+        printer.warn(problem)
+
+    if problem := without_fallback(planned.release, listing):
+        printer.warn(problem)
+    if plain := preferred(listing):
+        printer.warn(f"{_PREFERRED}: {shortened(plain)}")
+
+
+def sdist_to_dict(planned: Stub, sdist: Output) -> dict[str, object]:
+    """Return the JSON object of an sdist."""
+    release = planned.release
+    return {
+        "path": str(sdist.path),
+        "sha256": hashlib.sha256(sdist.content).hexdigest(),
+        "package": {"name": release.name, "version": str(release.version)},
+        "wheels": [_file_to_dict(wheel.file) for wheel in release.candidates],
+    }
+
+
+def _file_to_dict(file: File) -> dict[str, object]:
+    return {
+        "filename": file.filename,
+        "url": file.url,
+        "size": file.size,
+        "hashes": dict(file.hashes),
+    }
