@@ -7,7 +7,7 @@ accepts. It runs no code from the sdist, and no plugins.
 The user can override the selection: ``-Cvariant=LABEL`` or VARIANT_BACKEND_LABEL request a label, and
 ``(plain)`` requests the plain wheel. The variable may have several entries, separated by commas; an entry
 ``NAME#LABEL`` is for one project. VARIANT_BACKEND_HARDWARE describes another machine: facts, a preset, or the
-absolute path of a machine file. VARIANT_BACKEND_INDEX_URL is the URL of an index with the same files.
+absolute path of a machine file. VARIANT_BACKEND_INDEX_URL is an index or a folder with the same files.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from ..errors import shortened
+from ..errors import Problem, shortened
 from .output import Printer
 
 if TYPE_CHECKING:
@@ -21,12 +21,17 @@ _PREFERRED = (
 
 def warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
     """Warn if machines get no wheel from the sdist or prefer plain ones, and if METADATA is not checked."""
-    from ..dispatching.create import preferred, without_fallback
+    from ..dispatching.create import local_folders, preferred, without_fallback
     from ..lowlevel.newer_dependencies import FIELDS
+    from ..project.user_variables import INDEX_URL
 
     if problem := FIELDS.problem():
         printer.warn(problem)
 
+    for folder in local_folders(planned.release):
+        text = f"the wheels are local files: only machines that have {folder} can install this sdist"
+        remedy = f"do not upload it to a public index; elsewhere, set {INDEX_URL} to a source of the wheels"
+        printer.warn(Problem("warning", f"{planned.release.name} {planned.release.version}", text, remedy))
     if problem := without_fallback(planned.release, listing):
         printer.warn(problem)
     if plain := preferred(listing):

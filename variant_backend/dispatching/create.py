@@ -27,8 +27,15 @@ from ..lowlevel.file_set import Output, differences, update
 from ..lowlevel.newer_dependencies import FIELDS, LOCK_FILES
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
-from ..lowlevel.urls import OtherHostError, check_base_url, is_safe_line, shown_url, without_user
-from ..project.user_variables import PLAIN
+from ..lowlevel.urls import (
+    OtherHostError,
+    check_base_url,
+    is_local_file,
+    is_safe_line,
+    shown_url,
+    without_user,
+)
+from ..project.user_variables import INDEX_URL, PLAIN
 from ..selection.releases import Listing, Sources, find_listings, projects, read_release
 from ..variants import consistency
 from ..variants.filename import WheelFilename, escape
@@ -310,12 +317,29 @@ def check_lines(urls: Iterable[str]) -> None:
 
 
 def checked_base_url(url: str) -> str:
-    """Return the base URL of wheels without trailing slashes. Raises VariantError if it is not safe."""
+    """Return the base URL of wheels without trailing slashes; an absolute path becomes a ``file://`` URL.
+
+    Raises VariantError if it is not safe.
+    """
+    if url.lower().startswith("file:") or Path(url).is_absolute():
+        return _checked_folder_url(url)
     url = check_base_url(url)
     if url.endswith(".whl"):
         folder, _, name = url.rpartition("/")
         raise VariantError(f"expected the URL of a folder, got the wheel {name!r}", hint=f"use {folder}")
     check_lines([url])
+    return url
+
+
+def _checked_folder_url(text: str) -> str:
+    """Return the URL of a local folder; raises VariantError if it names a server."""
+    url = (text if "://" in text else Path(text).as_uri()).rstrip("/")
+    if not is_local_file(url) or urlsplit(url).query or urlsplit(url).fragment:
+        raise VariantError(
+            f"expected a local folder such as file:///net/wheels, got {shown_url(url)!r}",
+            hint="mount the network share as a folder or a drive; users can name another folder or share in"
+            f" {INDEX_URL}",
+        )
     return url
 
 
@@ -347,7 +371,7 @@ def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> 
     pkg_info = core_metadata.for_sdist(described, _spelled(described, release.name), str(release.version))
     _check_pkg_info(pkg_info)
     files = {
-        PROJECT: _PROJECT.encode(),
+        PROJECT: f"{_about_folders(release)}{_PROJECT}".encode(),
         PKG_INFO: pkg_info,
         LOCK_FILE: toml_edit.from_dict(pylock.to_dict([locked])).encode(),
     }
@@ -355,6 +379,21 @@ def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> 
         kind = core_metadata.find_field(pkg_info, "Description-Content-Type") or ""
         files[_READMES.get(kind.partition(";")[0].strip().lower(), "README")] = readme
     return files
+
+
+def _about_folders(release: Release) -> str:
+    """Return a comment if the wheels are local files, otherwise an empty text."""
+    if not (folders := local_folders(release)):
+        return ""
+    return (
+        f"# The wheels are local files. Only machines that have them can install this sdist: {folders[0]}\n"
+    )
+
+
+def local_folders(release: Release) -> list[str]:
+    """Return the URLs of the local folders from which an sdist takes its wheels."""
+    urls = (wheel.file.url or "" for wheel in release.candidates)
+    return [*dict.fromkeys(url.rpartition("/")[0] for url in urls if is_local_file(url))]
 
 
 def _spelled(described: Iterable[bytes], name: str) -> str:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.source_date import source_date_epoch
-from ..lowlevel.urls import UNSAFE, is_safe_line
+from ..lowlevel.urls import UNSAFE, is_local_file, is_safe_line
 from ..lowlevel.workspace import workspace
 from ..variants.filename import escape, normalize
 from . import core_metadata, pylock
-from .release import Candidate, Release, shown_location
+from .release import Candidate, File, Release, shown_location
 from .toml_read import read_toml
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def is_dispatching(sdist: BinaryIO) -> bool:
 def load_pinned(root: Path = Path()) -> pylock.Locked:
     """Return the release that an sdist pins; raises VariantError with all its problems."""
     path = root / LOCK_FILE
-    packages = pylock.read_lock(read_toml(path), path)
+    data = read_toml(path)
+    packages = pylock.read_lock(data, path)
     if len(packages) != 1:
         raise VariantError(f"expected one package, got {len(packages)}", place=path)
     (locked,) = packages
@@ -56,10 +57,17 @@ def load_pinned(root: Path = Path()) -> pylock.Locked:
     if (normalize(release.name), release.version) != (name, version):
         text = f"expected {name} {version} as in {PKG_INFO}, got {release.name} {release.version}"
         problems.append(Problem("error", str(path), text))
+    if _has_paths(data):
+        problems.append(Problem("error", str(path), "a wheel has a path; expected URLs only"))
     problems += (Problem("error", str(path), text) for text in texts_about_locked(locked))
     if problems:
         raise VariantError(*problems, hint="do not use this sdist")
     return locked
+
+
+def _has_paths(lock: Mapping[str, Any]) -> bool:
+    """Return whether a valid lock file names a file by its path, which would be inside the sdist."""
+    return any("path" in wheel for package in lock["packages"] for wheel in package["wheels"])
 
 
 def texts_about_locked(locked: pylock.Locked) -> Iterator[str]:
@@ -108,10 +116,21 @@ def _texts_about(wheel: Candidate, release: Release) -> Iterator[str]:
         yield "missing or invalid sha256"
     if not file.size or file.size < 0:
         yield "missing or invalid size"
-    if file.url is None or not is_safe_line(file.url):
-        yield f"its URL {shown_location(file)!a} {UNSAFE}"
-    elif "@" in urlsplit(file.url).netloc:
+    url = _url_of(file)
+    if not is_safe_line(url) and not is_local_file(url):
+        yield f"its URL {shown_location(file)!a} {UNSAFE}, and does not name a local file"
+    elif "@" in urlsplit(url).netloc:
         yield "its URL has a user or password"
+
+
+def _url_of(file: File) -> str:
+    """Return the URL of a file; that of a path may name a server, or be empty."""
+    if isinstance(file.location, str):
+        return file.location
+    try:
+        return file.location.as_uri()
+    except ValueError:  # without a drive on Windows
+        return ""
 
 
 def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path = Path()) -> str:
