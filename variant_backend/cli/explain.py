@@ -17,7 +17,7 @@ from .command import Command, WrongValue
 from .options import label_option
 from .output import Printer
 from .policy_options import or_configured
-from .selection_options import selection_options, sources_options
+from .selection_options import overlaid_sources_options, selection_options
 
 if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
@@ -53,7 +53,7 @@ def _extra_remedy(text: str) -> str:
     extra_remedy=_extra_remedy,
 )
 @click.argument("package", required=False, metavar="[PACKAGE]")
-@sources_options
+@overlaid_sources_options
 @selection_options
 @label_option(f"Show only the wheels of this label; {PLAIN} means plain wheels.", check=lambda _: None)
 @click.option("--why-not", metavar="LABEL", help="Explain why the wheel of this label is not selected.")

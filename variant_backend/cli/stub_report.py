@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..dispatching.create import Stub
     from ..formats.release import File
     from ..lowlevel.file_set import Output
-    from ..selection.releases import Listing
+    from ..selection.listing import Listing
 
 _PREFERRED = (
     "installers prefer plain wheels to an sdist; keep these wheels off the index of the dispatching sdist"

@@ -13,8 +13,9 @@ from ..lowlevel.http import NOT_FOUND
 from ..lowlevel.ranges import Advance
 from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import shown_url
+from ..selection.listing import Listing
 from ..selection.read_ahead import AT_ONCE, read_ahead
-from ..selection.releases import Listing, find_listings, projects
+from ..selection.releases import find_listings, projects
 from ..selection.source_files import Folders, names_on_page, page_on_server
 from ..variants.filename import normalize
 from .create import Stub, plan_stub, sources_at

@@ -36,7 +36,8 @@ from ..lowlevel.urls import (
     without_user,
 )
 from ..project.user_variables import INDEX_URL, PLAIN
-from ..selection.releases import Listing, Sources, find_listings, projects, read_release
+from ..selection.listing import Listing
+from ..selection.releases import Sources, find_listings, projects, read_release
 from ..variants import consistency
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata

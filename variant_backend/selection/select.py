@@ -15,10 +15,10 @@ from ..machine.support import Machine, Policy
 from ..variants.label_pattern import is_pattern
 from ..variants.metadata import VariantMetadata
 from .evaluate import Evaluation, evaluate, evaluate_label
+from .listing import Listing
 from .read_ahead import read_ahead
 from .releases import (
     INDEX_FILE,
-    Listing,
     Listings,
     Sources,
     find_listings,
