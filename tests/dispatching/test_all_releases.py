@@ -131,3 +131,11 @@ def test_sources_without_lists_or_variants_are_errors(dist: Path, server: Server
     result = stub_all(dist, "--base-url", BASE_URL)
     assert result.exit_code == 1
     assert "no release has variants; releases without variants: 1" in result.stderr
+
+
+def test_all_releases_get_sdists_by_requirement(dist: Path) -> None:
+    result = stub_all(dist, "--by-requirement")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines() == PATHS
+    with Path(PATHS[2]).open("rb") as sdist:
+        assert b"other-fast" in read_member(sdist, "variants.toml")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,11 @@ from .stub_report import sdist_to_dict, warn_of_gaps
 
 if TYPE_CHECKING:
     from ..dispatching.all_releases import AllReleases
+    from ..dispatching.create import Planner
 
 
 def make_all_stubs(
-    printer: Printer, place: str, output: Path, *, base_url: str | None, hosts: Collection[str], force: bool
+    printer: Printer, place: str, output: Path, plan: Planner, *, by_requirement: bool, force: bool
 ) -> None:
     """Write an sdist for each release with variants, and print its path.
 
@@ -30,7 +30,7 @@ def make_all_stubs(
         releases = all_releases(place, show)
     for problem in releases.problems:
         printer.error(problem)
-    made = _write_each(printer, releases, output, base_url=base_url, hosts=hosts, force=force)
+    made = _write_each(printer, releases, output, plan, by_requirement=by_requirement, force=force)
     printer.keys = {"sdists": made, "plain_releases": releases.plain}
     printer.say(_summary(releases, len(made)))
 
@@ -39,9 +39,9 @@ def _write_each(
     printer: Printer,
     releases: AllReleases,
     output: Path,
+    plan: Planner,
     *,
-    base_url: str | None,
-    hosts: Collection[str],
+    by_requirement: bool,
     force: bool,
 ) -> list[dict[str, object]]:
     """Write the sdists, one after the other, and return their JSON objects."""
@@ -54,7 +54,7 @@ def _write_each(
     local = [wheel.file.path for listing in releases.listings for wheel in listing.wheels]
     total = len(releases.listings)
     with Progress(filter(None, local)) as progress, status_line() as show:
-        planned = plan_all_stubs(releases, base_url=base_url, hosts=hosts, advance=progress.advance)
+        planned = plan_all_stubs(releases, plan, progress.advance)
         for number, (listing, result) in enumerate(planned, 1):
             if not any(local):
                 show(f"variant-backend: {number} of {total} releases")
@@ -67,7 +67,7 @@ def _write_each(
             except VariantError as error:
                 printer.fail(error)
                 continue
-            warn_of_gaps(printer, result, listing)
+            warn_of_gaps(printer, result, listing, by_requirement=by_requirement)
             made.append(sdist_to_dict(result, sdist))
             printer.line(str(sdist.path))
     return made

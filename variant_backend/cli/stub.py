@@ -23,7 +23,7 @@ from .selection_options import platform_option, python_option, read_target
 from .stub_report import sdist_to_dict, warn_of_gaps
 
 if TYPE_CHECKING:
-    from ..dispatching.create import Stub
+    from ..dispatching.create import Planner, Stub
     from ..formats.hardware_file import Hardware
     from ..formats.machine_spec import MachineSpec
     from ..formats.release import Release
@@ -75,6 +75,12 @@ def _package(value: str | None) -> Pin | None:
     metavar="URL",
     help="The URL of the folder with the wheels.  [default: their URLs on the index]",
 )
+@click.option(
+    "--by-requirement",
+    is_flag=True,
+    help="Build an empty wheel that requires NAME-LABEL==VERSION, the own distribution of the variant"
+    " (`index --as-distributions`).",
+)
 @label_option(
     "List the wheels of this label; may be repeated.  [default: all]", multiple=True, check=lambda _: None
 )
@@ -100,6 +106,7 @@ def stub_command(
     pin: Pin | None,
     whole: bool,
     base_url: str | None,
+    by_requirement: bool,
     labels: tuple[str, ...],
     hosts: tuple[str, ...],
     output: Path,
@@ -115,21 +122,22 @@ def stub_command(
     variant_backend.dispatch selects one of the wheels that it lists with their hashes. The command prints
     the path of the sdist, and which wheel each machine would get.
     """
-    from ..dispatching.create import plan_stub, write
+    from ..dispatching.create import write
     from ..lowlevel.source_date import source_date_epoch
 
     target = read_target(python, platform)
-    folder = _folder(place, pin, base_url, whole=whole)
+    folder = _folder(place, pin, base_url, whole=whole, by_requirement=by_requirement)
+    plan = _planner(base_url, labels, hosts, by_requirement=by_requirement)
     if whole:
-        _refuse_with_all(pin, labels, machines)
-        make_all_stubs(printer, place, output, base_url=base_url, hosts=hosts, force=force)
+        _refuse_with_all({"--package": pin, "--label": labels, "--machine": machines})
+        make_all_stubs(printer, place, output, plan, by_requirement=by_requirement, force=force)
         return
     if (python or platform) and not machines:
         raise click.UsageError("--python and --platform need --machine SPEC")
     facts = {given: _hardware(given) for given in machines}
-    with Progress(folder.glob("*.whl") if folder else ()) as progress:
+    with Progress(folder.glob("*.whl") if folder and not by_requirement else ()) as progress:
         listing = _listing(place, pin)
-        planned = plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
+        planned = plan(listing, progress.advance)
     evaluations = _evaluations(planned, facts, target)
     for given, hardware in facts.items():
         _check_names(printer, given, hardware, planned)
@@ -137,28 +145,57 @@ def stub_command(
     write(sdist, force=force)
     printer.keys = _to_dict(planned, sdist, evaluations)
     _print_plan(printer, planned, evaluations, place)
-    warn_of_gaps(printer, planned, listing)
+    warn_of_gaps(printer, planned, listing, by_requirement=by_requirement)
     printer.line(str(sdist.path))
     if evaluations:
         printer.line()
         printer.table([*_rows(evaluations)])
 
 
-def _folder(place: str, pin: Pin | None, base_url: str | None, *, whole: bool) -> Path | None:
+def _folder(
+    place: str, pin: Pin | None, base_url: str | None, *, whole: bool, by_requirement: bool
+) -> Path | None:
     """Return the folder with the wheels, None for an index; raises UsageError if an option is missing."""
+    if by_requirement:
+        _check_needs_no_url()
     folder = None if "://" in place else Path(place)
     if folder is None and pin is None and not whole:
         raise click.UsageError("an index needs --package NAME, or --all")
-    if folder is not None and base_url is None:
+    if folder is not None and base_url is None and not by_requirement:
         raise click.UsageError("a folder needs --base-url URL, the future location of its wheels")
     return folder
 
 
-def _refuse_with_all(pin: Pin | None, labels: Collection[str], machines: Collection[MachineSpec]) -> None:
+def _planner(
+    base_url: str | None, labels: Collection[str], hosts: Collection[str], *, by_requirement: bool
+) -> Planner:
+    """Return the function that plans the sdist of a release."""
+    from ..dispatching.by_requirement import plan_by_requirement
+    from ..dispatching.create import plan_stub
+
+    if by_requirement:
+        return lambda listing, _: plan_by_requirement(listing, only=labels)
+    return lambda listing, advance: plan_stub(
+        listing, base_url=base_url, only=labels, hosts=hosts, advance=advance
+    )
+
+
+def _refuse_with_all(options: Mapping[str, object]) -> None:
     """Raise UsageError if there is an option for one release."""
-    for option, value in (("--package", pin), ("--label", labels), ("--machine", machines)):
+    for option, value in options.items():
         if value:
             raise click.UsageError(f"--all makes the sdists of all releases, but {option} is for one release")
+
+
+def _check_needs_no_url() -> None:
+    """Raise UsageError for options that have no effect with --by-requirement."""
+    from ..project.user_variables import PLAIN
+
+    context = click.get_current_context()
+    if options := given_options(context, {"base_url", "hosts"}):
+        raise click.UsageError(f"--by-requirement lists no URLs; leave out {options[0]}")
+    if PLAIN in context.params["labels"]:
+        raise click.UsageError(f"--by-requirement lists variants only; leave out --label '{PLAIN}'")
 
 
 def _listing(place: str, request: Pin | None) -> Listing:

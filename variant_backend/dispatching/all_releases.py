@@ -5,7 +5,7 @@ Source: the simple repository API ("Base HTML API", the list of all projects).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
@@ -18,7 +18,7 @@ from ..selection.read_ahead import AT_ONCE, read_ahead
 from ..selection.releases import find_listings, projects
 from ..selection.source_files import Folders, names_on_page, page_on_server
 from ..variants.filename import normalize
-from .create import Stub, plan_stub, sources_at
+from .create import Planner, Stub, sources_at
 
 _NAME_THEM = "use --package NAME==VERSION, once for each release"
 
@@ -75,20 +75,16 @@ def _names_on(index_url: str) -> list[str]:
 
 
 def plan_all_stubs(
-    releases: AllReleases,
-    *,
-    base_url: str | None = None,
-    hosts: Collection[str] = (),
-    advance: Advance = lambda _count: None,
+    releases: AllReleases, plan: Planner, advance: Advance = lambda _count: None
 ) -> Iterator[tuple[Listing, Stub | VariantError]]:
     """Yield each release with its dispatching sdist, or with the error because of which it gets none.
 
-    Several releases on servers are read at a time. The other arguments are those of `plan_stub`.
+    Several releases on servers are read at a time.
     """
 
     def planned(listing: Listing) -> Stub | VariantError:
         try:
-            return plan_stub(listing, base_url=base_url, hosts=hosts, advance=advance)
+            return plan(listing, advance)
         except VariantError as error:
             place = f"{listing.name} {listing.version}"
             named = (
