@@ -846,7 +846,7 @@ INVALID: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "share": (wheel_with(url="file://server/x.whl"), "does not name a local file"),
     "share of four slashes": (wheel_with(url="file:////server/x.whl"), "does not name a local file"),
     "quoted share": (wheel_with(url="file:///%5C%5Cserver/x.whl"), "does not name a local file"),
-    "inside": (wheel_with(url=None, path="x.whl"), "a wheel has a path; expected URLs only"),
+    "inside": (wheel_with(url=None, path="x.whl"), "a file has a path; expected URLs only"),
     "secret": (wheel_with(url="https://u:p@example.org/x"), "its URL has a user or password"),
     "no URL": (wheel_with(url="https://[/"), "is neither https nor http on this machine"),
     "weak": (wheel_with(hashes={"md5": "0"}), "missing or invalid sha256"),

@@ -92,6 +92,11 @@ def _package(value: str | None) -> Pin | None:
     metavar="HOST",
     help="A host to which the wheels' server redirects; may be repeated.",
 )
+@click.option(
+    "--source",
+    metavar="SDIST|URL",
+    help="The source distribution that users may build if no wheel fits.",
+)
 @output_option("The folder for the sdist.", required=True)
 @force_option
 @machines_option("Show which wheel this machine would get; may be repeated.")
@@ -109,6 +114,7 @@ def stub_command(
     by_requirement: bool,
     labels: tuple[str, ...],
     hosts: tuple[str, ...],
+    source: str | None,
     output: Path,
     force: bool,
     machines: tuple[MachineSpec, ...],
@@ -127,9 +133,9 @@ def stub_command(
 
     target = read_target(python, platform)
     folder = _folder(place, pin, base_url, whole=whole, by_requirement=by_requirement)
-    plan = _planner(base_url, labels, hosts, by_requirement=by_requirement)
+    plan = _planner(base_url, labels, hosts, source, by_requirement=by_requirement)
     if whole:
-        _refuse_with_all({"--package": pin, "--label": labels, "--machine": machines})
+        _refuse_with_all({"--package": pin, "--label": labels, "--machine": machines, "--source": source})
         make_all_stubs(printer, place, output, plan, by_requirement=by_requirement, force=force)
         return
     if (python or platform) and not machines:
@@ -138,9 +144,7 @@ def stub_command(
     with Progress(folder.glob("*.whl") if folder and not by_requirement else ()) as progress:
         listing = _listing(place, pin)
         planned = plan(listing, progress.advance)
-    evaluations = _evaluations(planned, facts, target)
-    for given, hardware in facts.items():
-        _check_names(printer, given, hardware, planned)
+    evaluations = _evaluations(printer, planned, facts, target)
     sdist = planned.output(output, time=source_date_epoch(os.environ) or 0)
     write(sdist, force=force)
     printer.keys = _to_dict(planned, sdist, evaluations)
@@ -167,16 +171,23 @@ def _folder(
 
 
 def _planner(
-    base_url: str | None, labels: Collection[str], hosts: Collection[str], *, by_requirement: bool
+    base_url: str | None,
+    labels: Collection[str],
+    hosts: Collection[str],
+    source: str | None,
+    *,
+    by_requirement: bool,
 ) -> Planner:
-    """Return the function that plans the sdist of a release."""
+    """Return the function that plans the sdist of a release; raises VariantError for an unusable source."""
     from ..dispatching.by_requirement import plan_by_requirement
     from ..dispatching.create import plan_stub
+    from ..dispatching.pinned_source import read_source
 
     if by_requirement:
         return lambda listing, _: plan_by_requirement(listing, only=labels)
+    pinned = None if source is None else read_source(source, base_url, hosts)
     return lambda listing, advance: plan_stub(
-        listing, base_url=base_url, only=labels, hosts=hosts, advance=advance
+        listing, base_url=base_url, only=labels, hosts=hosts, source=pinned, advance=advance
     )
 
 
@@ -192,7 +203,7 @@ def _check_needs_no_url() -> None:
     from ..project.user_variables import PLAIN
 
     context = click.get_current_context()
-    if options := given_options(context, {"base_url", "hosts"}):
+    if options := given_options(context, {"base_url", "hosts", "source"}):
         raise click.UsageError(f"--by-requirement lists no URLs; leave out {options[0]}")
     if PLAIN in context.params["labels"]:
         raise click.UsageError(f"--by-requirement lists variants only; leave out --label '{PLAIN}'")
@@ -216,15 +227,17 @@ def _hardware(given: MachineSpec) -> Hardware:
 
 
 def _evaluations(
-    planned: Stub, facts: Mapping[MachineSpec, Hardware], target: Target
+    printer: Printer, planned: Stub, facts: Mapping[MachineSpec, Hardware], target: Target
 ) -> dict[MachineSpec, Evaluation]:
-    """Return what each machine would get under the policy in force."""
+    """Return what each machine would get under the policy in force, after a check of its names."""
     from ..machine.support import Machine, Policy
     from ..selection.evaluate import evaluate
 
     config = configuration()
     if facts:
         say_policy([*config.settings("devices"), *config.effects()])
+    for given, hardware in facts.items():
+        _check_names(printer, given, hardware, planned)
     policy = Policy(rules=config.rules)
     return {
         given: evaluate(planned.release, Machine(hardware), policy, target)

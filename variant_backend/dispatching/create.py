@@ -46,6 +46,7 @@ from ..variants.requirements import Pin
 from ..variants.tag_coverage import Coverage
 from ..wheels import soundness
 from ..wheels.reading import Wheel, open_wheel
+from .pinned_source import PinnedSource
 
 _PROJECT = f"""\
 # Made by `variant-backend stub`. This sdist contains no code: its build backend selects the best wheel in
@@ -154,13 +155,14 @@ def plan_stub(
     base_url: str | None = None,
     only: Collection[str] = (),
     hosts: Collection[str] = (),
+    source: PinnedSource | None = None,
     advance: Advance = lambda _count: None,
 ) -> Stub:
     """Return the dispatching sdist of a release; wheels in a folder are read whole, others in ranges.
 
     *base_url* is the URL that users download the wheels from, by default their current one. Their server may
-    redirect to *hosts*. *only* has the labels to list, by default all labels and plain wheels. Raises
-    VariantError with all problems of the release.
+    redirect to *hosts*. *only* has the labels to list, by default all labels and plain wheels. *source* is
+    the source distribution that users may build. Raises VariantError with all problems of the release.
     """
     release, metadata = read_sound_release(only_labels(listing, only))
     read = _read_wheels(release, base_url, hosts, advance)
@@ -169,7 +171,9 @@ def plan_stub(
     reduced = pylock.reduced(metadata, [name for name in metadata.variants if name in labels])
     wheels = tuple(part.wheel for part in read)
     listed = Release(release.name, release.version, wheels, reduced)
-    return Stub(listed, _files(listed, [part.core_metadata for part in read], hosts))
+    described = [*(part.core_metadata for part in read), *([source.pkg_info] if source else [])]
+    locked = pylock.Locked(listed, hosts=tuple(sorted(set(hosts))), sdist=source.file if source else None)
+    return Stub(listed, _files(locked, described))
 
 
 def read_sound_release(listing: Listing) -> tuple[Release, VariantMetadata]:
@@ -368,9 +372,9 @@ def findings_in(index: VariantMetadata, read: Iterable[PinnedWheel]) -> Iterator
     yield from (Finding.of(name, problem) for name, problem in consistency.of_wheels(parts))
 
 
-def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> dict[str, bytes]:
+def _files(locked: pylock.Locked, described: list[bytes]) -> dict[str, bytes]:
     """Return the files of the sdist. Raises VariantError if its backend or an index would refuse them."""
-    locked = pylock.Locked(release, hosts=tuple(sorted(set(hosts))))
+    release = locked.release
     if problems := [*dispatching_sdist.texts_about_locked(locked)]:
         raise VariantError(*problems)
     pkg_info = core_metadata.for_sdist(

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of, shortened
-from ..formats import dispatching_sdist
+from ..formats import dispatching_sdist, pylock
 from ..formats.machine_spec import MachineSpec
-from ..formats.pylock import Locked
-from ..formats.release import Candidate, Release, shown_location
+from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel.ranges import Advance
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.urls import host_of, is_http
@@ -30,6 +29,7 @@ from ..machine.user_config import (
 )
 from ..project.config_settings import AUTO, ConfigSettings, asked_variants, check_settings, only_label
 from ..project.user_variables import (
+    BUILD_SOURCE,
     HARDWARE,
     INDEX_URL,
     LABEL,
@@ -37,6 +37,7 @@ from ..project.user_variables import (
     check_variables,
     given_machine,
     labels_of,
+    may_build_source,
     near_name,
 )
 from ..selection.download import download
@@ -100,29 +101,52 @@ class Dispatched(NamedTuple):
     summary: str
 
 
+class NothingFitsError(VariantError):
+    """No wheel fits this machine, Python and platform, whatever its label."""
+
+
+class SourceBuild(NamedTuple):
+    """The pinned source distribution of a release, the *hosts* that may send it, and a line for the user."""
+
+    release: Release
+    sdist: File
+    hosts: frozenset[str]
+    summary: str
+
+
 def select_wheel(
     config_settings: ConfigSettings | None,
     environ: Mapping[str, str],
     *,
     root: Path = Path(),
     report: Callable[..., object],
-) -> Dispatched:
+) -> Dispatched | SourceBuild:
     """Select one of the wheels that the sdist at *root* pins, for the running interpreter and this machine.
 
-    Config settings and environment have the user's settings. Raises VariantError if the sdist is invalid or
-    no wheel fits; in the latter case, *report* first gets a table with the reasons, line by line.
+    Config settings and environment have the user's settings. If no wheel fits, *report* gets a table with the
+    reasons, line by line. Then, return the source distribution if the sdist has one and the user allows it.
+    Raises VariantError if the sdist is invalid or no wheel fits.
     """
-    return select_pinned(dispatching_sdist.load_pinned(root), config_settings, environ, report=report)
+    locked = dispatching_sdist.load_pinned(root)
+    try:
+        return select_pinned(locked, config_settings, environ, report=report)
+    except NothingFitsError:
+        if locked.sdist is None or not may_build_source(environ, locked.release.name):
+            raise
+        return _source_build(locked, locked.sdist)
 
 
 def select_pinned(
-    locked: Locked,
+    locked: pylock.Locked,
     config_settings: ConfigSettings | None,
     environ: Mapping[str, str],
     *,
     report: Callable[..., object],
 ) -> Dispatched:
-    """Select one of the listed wheels of a release, as `select_wheel` does."""
+    """Select one of the listed wheels of a release, as `select_wheel` does.
+
+    Raises NothingFitsError if no wheel fits and no label is requested.
+    """
     release = locked.release
     wish = Wish.read(config_settings, environ, name=release.name)
     target = running_target()
@@ -132,16 +156,29 @@ def select_pinned(
         report(f"{release.name} {release.version} has different wheels for different machines; none fits:")
         for line in explained(evaluation, _REMEDIES):
             report(*line)
-        raise _nothing(release, wish, target)
+        raise _nothing(locked, wish, target)
     picked = picked_of(evaluation, pinned=wish.label is not None)
     summary = _summary(picked, wish, evaluation.support, build_policy_text(config, environ))
-    hosts = {host_of(wheel.file.url) for wheel in release.candidates if wheel.file.url}
-    hosts.update(host_of(f"https://{host}") for host in locked.hosts)
+    hosts = _hosts(locked)
     if wish.sources is not None:
         picked = on_mirror(picked, wish.sources)
         hosts.update(map(host_of, filter(is_http, wish.sources.index_urls)))
     check_local_file(picked)
     return Dispatched(picked, frozenset(hosts), summary)
+
+
+def _hosts(locked: pylock.Locked) -> set[str]:
+    """Return the hosts that may send the files that an sdist pins."""
+    files = [wheel.file for wheel in locked.release.candidates]
+    files += [locked.sdist] if locked.sdist else []
+    hosts = {host_of(file.url) for file in files if file.url}
+    return hosts | {host_of(f"https://{host}") for host in locked.hosts}
+
+
+def _source_build(locked: pylock.Locked, sdist: File) -> SourceBuild:
+    release = locked.release
+    text = f"{release.name} {release.version}: building the source {sdist.filename}, as {BUILD_SOURCE} allows"
+    return SourceBuild(release, sdist, frozenset(_hosts(locked)), text)
 
 
 def _evaluated(
@@ -213,8 +250,9 @@ def _setting(wish: Wish) -> str:
     return wish.source if wish.source == LABEL else f"config setting {wish.source!r}"
 
 
-def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
+def _nothing(locked: pylock.Locked, wish: Wish, target: Target) -> VariantError:
     """Return the error if no wheel fits."""
+    release = locked.release
     what = f"{release.name} {release.version}"
     able = [
         label
@@ -227,13 +265,18 @@ def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
             place=_setting(wish),
             hint=f"use one of these labels: {one_of(able)}" if able else _OTHER_PYTHON,
         )
+    source = ""
+    if locked.sdist:
+        source = f"; to build its source, which runs the code in it, set {BUILD_SOURCE}={release.name}"
     if not able:
-        return VariantError(f"no wheel of {what} fits this Python and platform", hint=_OTHER_PYTHON)
-    return VariantError(
+        return NothingFitsError(
+            f"no wheel of {what} fits this Python and platform", hint=_OTHER_PYTHON + source
+        )
+    return NothingFitsError(
         f"no wheel of {what} fits this machine",
         hint=f"to install one anyway, use -Cvariant=LABEL or set {LABEL}=LABEL (labels: {one_of(able)});"
         f" to describe the machine, set {HARDWARE} to facts such as cuda:12.8, a preset, or the path of a"
-        " machine file",
+        f" machine file{source}",
     )
 
 
