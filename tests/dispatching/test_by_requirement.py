@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -25,9 +26,15 @@ from packaging.metadata import Metadata
 from variant_backend import dispatch
 from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
+from variant_backend.errors import VariantError
+from variant_backend.formats.machine_spec import parse_machine
 from variant_backend.formats.toml_edit import from_dict
 from variant_backend.formats.toml_read import read_toml
+from variant_backend.graphs.delivered_wheels import check_required_distribution
+from variant_backend.machine.detect import hardware_of
+from variant_backend.machine.support import Machine, Policy
 from variant_backend.project import user_variables
+from variant_backend.selection.target import running_target
 
 EXTRAS = "Requires-Python: >=3.8\nProvides-Extra: plot\nRequires-Dist: six; extra == 'plot'\n"
 SETTINGS = (user_variables.LABEL, user_variables.HARDWARE, user_variables.INDEX_URL, user_variables.NO_POLICY)
@@ -283,3 +290,12 @@ def test_pip_and_uv_install_the_distribution(dist: Path) -> None:
     for site in ("pip", "uv"):
         assert Path(site, "demo_fast-1.0.dist-info", "variant.json").is_file()
         assert Path(site, "demo", "__init__.py").is_file()
+
+
+def test_a_mirror_needs_the_distribution_of_its_machine(dist: Path) -> None:
+    sdist = Path(stub(dist).stdout.strip())
+    machine = Machine(hardware_of(parse_machine("none"), os.environ))
+    where = (sdist, machine, Policy(), running_target())
+    check_required_distribution(*where, {"demo", "demo-fast"})
+    with pytest.raises(VariantError, match=r"requires demo-fast==1\.0, and the graph lacks that"):
+        check_required_distribution(*where, {"demo", "demo-null"})
