@@ -109,9 +109,11 @@ def test_existing_equal_sdists_are_kept_and_others_only_replaced_with_force(dist
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--package", "demo"), "--package is for one release"),
-        (("-l", "fast"), "--label is for one release"),
-        (("--machine", "none"), "--machine is for one release"),
+        (("--package", "demo"), "leave out --package"),
+        (("-l", "fast"), "leave out --label"),
+        (("--machine", "none"), "leave out --machine"),
+        (("--python", "3.12"), "--python and --platform need --machine"),
+        (("--source", "demo-1.0.tar.gz"), "leave out --source"),
     ],
 )
 def test_options_for_one_release_are_wrong_with_all(

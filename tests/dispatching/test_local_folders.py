@@ -106,7 +106,7 @@ def test_users_without_network_name_a_folder(
     [
         ("wheels", "expected a URL or an absolute path, got 'wheels'; write an absolute path"),
         ("ftp://me:pw@example.org/x", "expected an index or a folder, got 'ftp://example.org/x'"),
-        ("/no/such", "/no/such: folder '/no' not found"),
+        ("{empty}x", "net work/emptyx: folder not found"),
         ("{empty}", "net work/empty has no demo-1.0-py3-none-any-fast.whl; add the wheel to that folder"),
     ],
 )

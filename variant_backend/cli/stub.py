@@ -133,13 +133,12 @@ def stub_command(
 
     target = read_target(python, platform)
     folder = _folder(place, pin, base_url, whole=whole, by_requirement=by_requirement)
-    plan = _planner(base_url, labels, hosts, source, by_requirement=by_requirement)
-    if whole:
-        _refuse_with_all({"--package": pin, "--label": labels, "--machine": machines, "--source": source})
-        make_all_stubs(printer, place, output, plan, by_requirement=by_requirement, force=force)
-        return
     if (python or platform) and not machines:
         raise click.UsageError("--python and --platform need --machine SPEC")
+    plan = _planner(base_url, labels, hosts, source, by_requirement=by_requirement)
+    if whole:
+        make_all_stubs(printer, place, output, plan, by_requirement=by_requirement, force=force)
+        return
     facts = {given: _hardware(given) for given in machines}
     with Progress(folder.glob("*.whl") if folder and not by_requirement else ()) as progress:
         listing = _listing(place, pin)
@@ -160,6 +159,8 @@ def _folder(
     place: str, pin: Pin | None, base_url: str | None, *, whole: bool, by_requirement: bool
 ) -> Path | None:
     """Return the folder with the wheels, None for an index; raises UsageError if an option is missing."""
+    if whole:
+        _check_is_for_all()
     if by_requirement:
         _check_needs_no_url()
     folder = None if "://" in place else Path(place)
@@ -191,11 +192,10 @@ def _planner(
     )
 
 
-def _refuse_with_all(options: Mapping[str, object]) -> None:
-    """Raise UsageError if there is an option for one release."""
-    for option, value in options.items():
-        if value:
-            raise click.UsageError(f"--all makes the sdists of all releases, but {option} is for one release")
+def _check_is_for_all() -> None:
+    """Raise UsageError for options of one release, which have no effect with --all."""
+    if options := given_options(click.get_current_context(), {"pin", "labels", "machines", "source"}):
+        raise click.UsageError(f"--all makes the sdists of all releases; leave out {options[0]}")
 
 
 def _check_needs_no_url() -> None:
