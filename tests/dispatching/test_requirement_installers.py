@@ -133,6 +133,21 @@ def test_hashes_pin_the_variant(files: Path, tmp_path: Path) -> None:
         run(*words, **NO_CONFIG, **NONE)
 
 
+@pytest.mark.agreement
+def test_pip_removes_an_older_ordinary_wheel_after_the_upgrade(files: Path, tmp_path: Path) -> None:
+    older = make_wheel(tmp_path, "gate_demo", "0.9")
+    run("uv", "venv", "--quiet", "--python", sys.executable, tmp_path / "venv")
+    program = ("pip", "--no-cache-dir", "--python", tmp_path / "venv")
+    newer = ("install", "--no-index", "--find-links", files, "--upgrade", "gate-demo")
+    run(*program, "install", "--no-index", older, **NO_CONFIG)
+    (module,) = tmp_path.rglob("gate_demo/__init__.py")
+    run(*program, *newer, **NO_CONFIG, **CUDA)
+    assert not module.exists()
+    run(*program, "uninstall", "--yes", "gate-demo", "gate-demo-cuda12-8", **NO_CONFIG)
+    run(*program, *newer, **NO_CONFIG, **CUDA)
+    assert module.exists()
+
+
 def project(folder: Path, more: str) -> None:
     (folder / "pyproject.toml").write_text(f"""\
 [project]
