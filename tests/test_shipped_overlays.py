@@ -26,8 +26,11 @@ from helpers.made_indexes import (
     write_tree,
 )
 from helpers.offers import machine
+from helpers.programs import run_here
 from packaging.version import Version
 
+from variant_backend.cli.main import main
+from variant_backend.errors import VariantError
 from variant_backend.machine.support import Policy
 from variant_backend.project.overlay import entry_for
 from variant_backend.project.overlay_reading import read_overlay
@@ -224,3 +227,16 @@ def flat(properties: Mapping[str, Any]) -> set[tuple[str, str, str]]:
         for feature, values in features.items()
         for value in values
     }
+
+
+def test_a_server_may_answer_403_for_projects_that_only_other_indexes_have(
+    tree: str, pytorch: Upstream, tmp_path: Path
+) -> None:
+    assert shown(pytorch, "triton-rocm", COMPUTERS["no GPU"], "3.12") == {
+        "triton_rocm-3.6.0-cp312-cp312-linux_x86_64.whl"
+    }
+    sources = ("--index-url", f"{tree}pypi.org/simple", "--overlay", overlay_for("pytorch", tree, tmp_path))
+    explained = run_here(main, "explain", "triton-rocm", *sources, "--machine", "none")
+    assert explained.stderr == ""
+    with pytest.raises(VariantError, match="access denied: 403"):
+        pytorch.project("pytorch-triton-xpu")

@@ -228,13 +228,17 @@ def find_listings(
     read: list[SourceRead] = []
     files_of = (folders or Folders()).files
     looks = {str(folder): partial(files_of, folder, name) for folder in sources.find_links}
-    index_urls = sources.own_indexes(name) or sources.index_urls
-    looks |= {url: partial(files_on_index, url, name, problems) for url in index_urls}
+    own_indexes = sources.own_indexes(name)
+    looks |= {url: partial(files_on_index, url, name, problems) for url in own_indexes or sources.index_urls}
+    missing: list[Problem] = []
     for origin, look in looks.items():
         try:
             read.append(SourceRead(*look(), origin))
         except VariantError as error:
-            problems += error.problems
+            is_missing = isinstance(error, http.ForbiddenError) or error.problems[0].code == http.NOT_FOUND
+            (missing if origin in own_indexes and is_missing else problems).extend(error.problems)
+    if not read:  # the indexes of an overlay need not all have the project; some servers answer 403 then
+        problems += missing
     overlay = tuple(entries_of(sources.overlay, name))
     listings = listings_of(name, read, problems, overlay=overlay, with_sdists=with_sdists)
     having = tuple(listing for listing in listings if listing.wheels)
