@@ -23,6 +23,7 @@ from .installed_report import (
 from .machine_options import machines_option
 from .options import align_option
 from .output import Printer
+from .ownership_report import report_ownership
 from .selection_options import (
     platform_option,
     python_option,
@@ -77,7 +78,8 @@ _AGAIN = "install it again with `variant-backend run`, and --force-reinstall (pi
     "--check",
     is_flag=True,
     help="Exit with 1 if a variant is not supported, disagrees, or is not the one that"
-    " VARIANT_BACKEND_LABEL requests, or if a source has a variant of a plain package.",
+    " VARIANT_BACKEND_LABEL requests, if a source has a variant of a plain package, or if files of packages"
+    " are missing or belong to several of them.",
 )
 @click.pass_obj
 def installed_command(
@@ -119,6 +121,8 @@ def installed_command(
     elif requirements:
         print_requirements(printer, surveys, [machine.name for machine in machines])
     disagreements = _print_surveys(printer, surveys, align, check=check, silent=shows_requirements)
+    if check or not shows_requirements:
+        report_ownership(printer, [survey.environment for survey in surveys], check=check)
     if check:
         _fail(printer, surveys, disagreements)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import VariantError
 from ..formats import core_metadata
+from ..formats.record import Record
 from ..lowlevel.regular_files import read_regular
 
 if TYPE_CHECKING:
@@ -142,6 +143,24 @@ def read_name(distribution: Distribution) -> str | None:
     with suppress(VariantError, UnicodeDecodeError):
         return core_metadata.read_field(data, "Name")
     return None
+
+
+def read_record(distribution: Distribution) -> Record | None:
+    """Return RECORD of a distribution, None if it is missing.
+
+    Raises VariantError or UnicodeDecodeError if it cannot be read.
+    """
+    text = distribution.read_text("RECORD")
+    return None if text is None else Record.parse(text.encode())
+
+
+def read_installer(distribution: Distribution) -> str:
+    """Return the name of the tool that installed a distribution, empty if it is unknown.
+
+    Raises VariantError or UnicodeDecodeError if it cannot be read. Source: the specification of INSTALLER
+    ("Recording installed projects").
+    """
+    return (distribution.read_text("INSTALLER") or "").strip()
 
 
 def has_variant_json(distribution: Distribution) -> bool:
