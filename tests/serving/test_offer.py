@@ -15,7 +15,7 @@ from packaging.version import Version
 from variant_backend.formats.release import Candidate, File, Release
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.evaluate import evaluate, evaluate_label
-from variant_backend.selection.releases import Listed, Listing
+from variant_backend.selection.listing import Listed, Listing
 from variant_backend.selection.target import Target
 from variant_backend.serving.environments import (
     Environments,
@@ -315,7 +315,7 @@ def test_unlisted_environments_keep_the_wheels_of_their_best_label(agent: str) -
     plain = [(None, tags, "", None, None) for tags in (*others, "cp39-cp39-win_amd64", "py3-none-any")]
     release = made_release([("fast", "cp312-cp312-win_amd64", "", None, None), *wheels, *plain])
     page = offered(release, environments_of_agent(agent))
-    listed = {WheelFilename.parse(file.file.filename)[3:] for file in page.files}
+    listed = {WheelFilename.parse(file.file.filename)[3:5] for file in page.files}
     assert listed >= {("cp312-cp312-win_amd64", "fast"), *((tags, "safe") for tags in others)}
     assert ("cp39-cp39-win_amd64", None) in listed
     assert not {(tags, None) for tags in others} & listed

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from variant_backend.formats.release import Candidate, File, Release
 from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Listed, Listing
+from variant_backend.selection.listing import Listed, Listing
 from variant_backend.serving.environments import environments_named, unknown_environments
 from variant_backend.serving.offer import Choice, UpstreamProject, offer
 from variant_backend.serving.reasons import better_labels, choice_text, why_selected, would_fit

@@ -17,7 +17,7 @@ from .graph_options import check_effect, prefer_option, requests_options, resolv
 from .options import WRITTEN_PATH, force_option, output_option
 from .output import Printer, Progress
 from .policy_options import or_configured
-from .selection_options import SELECTION, selection_options, sources_options
+from .selection_options import SELECTION, overlaid_sources_options, selection_options
 
 if TYPE_CHECKING:
     from ..formats.release import File
@@ -45,7 +45,7 @@ _NO_REQUEST = "missing REQUIREMENT; name packages, or a file with --requirement 
     hints=dict.fromkeys(("-l", "--label"), "write PACKAGE#LABEL, such as six#fast"),
 )
 @requests_options
-@sources_options
+@overlaid_sources_options
 @output_option("The folder for the wheels.")
 @click.option("--with-dependencies", is_flag=True, help="Download all dependencies, too.")
 @prefer_option
@@ -159,7 +159,7 @@ def _joined(printer: Printer, requests: RequestLists, sources: Sources, target: 
         printer.say(
             f"{request}: skipped, as it does not apply to Python {target.python} on {target.platform}"
         )
-    warn_of_plain_http(printer, sources.index_urls)
+    warn_of_plain_http(printer, sources.every_index_url)
     return joined
 
 
@@ -187,7 +187,7 @@ def _lock_to_read(sources: Sources, output: Path | None, lock_file: Path | None)
         raise click.UsageError(_NO_REQUEST)
     if any(sources):
         raise click.UsageError(
-            "a lock file names the locations of its wheels; leave out --find-links and --index-url"
+            "a lock file names the locations of its wheels; leave out --find-links, --index-url and --overlay"
         )
     if output is None:
         raise click.UsageError(_NO_OUTPUT)

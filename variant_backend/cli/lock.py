@@ -17,7 +17,7 @@ from .machine_options import machines_option, specs_of
 from .options import force_option, output_option
 from .output import Printer, status_line
 from .policy_options import policy_file_option
-from .selection_options import platform_option, python_option, read_target, sources_options
+from .selection_options import overlaid_sources_options, platform_option, python_option, read_target
 from .served_machines import graph_sources, offer_of, served_machines
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _MACHINE = (
     page="docs/lock.md",
 )
 @graph_options
-@sources_options
+@overlaid_sources_options
 @machines_option(f"{_MACHINE}  [default: this machine, named `this`]")
 @python_option
 @platform_option

@@ -16,7 +16,7 @@ from .machine_options import machines_option, specs_of
 from .options import output_option
 from .output import Printer, Progress, status_line
 from .policy_options import policy_file_option
-from .selection_options import platform_option, read_target, sources_options
+from .selection_options import overlaid_sources_options, platform_option, read_target
 from .served_machines import graph_sources, offer_of, served_machines
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _RESERVED = "files"
     page="docs/mirror.md",
 )
 @graph_options
-@sources_options
+@overlaid_sources_options
 @machines_option(
     "A machine that gets an index: a preset, facts, or a file of `hardware`; may be repeated."
     "  [default: this machine, named `this`]"

@@ -213,6 +213,14 @@ index_url_option = click.option(
     metavar="URL",
     help="A package index: a URL, or its folder; may be repeated.",
 )
+overlay_option = click.option(
+    "--overlay",
+    "overlays",
+    multiple=True,
+    type=WRITTEN_PATH,
+    metavar="FILE",
+    help="A file that says which existing wheels are which variants; may be repeated.",
+)
 
 
 def read_supported(texts: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -75,11 +75,12 @@ def or_configured(sources: Sources) -> Sources:
     from ..selection.releases import Sources
 
     config = configuration()
-    if any(sources) or not (config.index_urls or config.find_links):
+    if not sources.are_missing or not (config.index_urls or config.find_links):
         return sources
     effects = config.settings("find-links", "index-url")
     say_policy(effects)
     try:
-        return Sources.of(config.find_links, config.index_urls)
+        configured = Sources.of(config.find_links, config.index_urls)
     except VariantError as error:
         raise error.within(effects[0].file) from None
+    return configured._replace(overlay=sources.overlay)

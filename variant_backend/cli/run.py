@@ -15,7 +15,7 @@ from ..lowlevel.terminal import print_detail
 from .command import Command, WrongUsage
 from .graph_options import assignment_option, wishes_options
 from .network_options import asking_keyring, keyring_provider_option
-from .options import find_links_option, index_url_option
+from .options import find_links_option, index_url_option, overlay_option
 from .output import Printer
 from .policy_options import configuration, or_configured
 from .run_report import print_outcome, print_planned
@@ -44,6 +44,7 @@ _SHORTEST_USE = 10.0
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND [ARGUMENT]...")
 @index_url_option
 @find_links_option
+@overlay_option
 @click.option(
     "--reinstall",
     is_flag=True,
@@ -67,6 +68,7 @@ def run_command(
     command: tuple[str, ...],
     index_url: tuple[str, ...],
     find_links: tuple[str, ...],
+    overlays: tuple[Path, ...],
     reinstall: bool,
     plans: bool,
     allow_insecure: bool,
@@ -94,9 +96,9 @@ def run_command(
     here = _with_assignment(AlignedMachine(machine, policy, wishes), assignment_file, tool)
     check_start(tool, Path.cwd(), os.environ)
     user = user_indexes(tool, os.environ, Path.cwd())
-    sources = _sources(printer, user, find_links, index_url)
+    sources = _sources(printer, user, find_links, index_url, overlays)
     if not allow_insecure:
-        check_is_safe(sources.index_urls, user.trusted_hosts)
+        check_is_safe(sources.every_index_url, user.trusted_hosts)
     with _offer(user, sources, here, keyring_provider) as offer:
         started = StartedTool.of(tool, user, os.environ, Path.cwd(), reinstall=reinstall)
         code = _in_offer(printer, started, offer, here, plans=plans)
@@ -133,7 +135,7 @@ def _offer(
 
     provider = keyring_provider or ("subprocess" if user.uses_keyring else configuration().keyring_provider)
     with (
-        asking_keyring(provider, sources.index_urls),
+        asking_keyring(provider, sources.every_index_url),
         network_of(user),
         running_offer(sources, here.machine, here.policy, shortest_use=_SHORTEST_USE) as offer,
     ):
@@ -206,7 +208,11 @@ def _plan(printer: Printer, started: StartedTool, offer: RunningOffer, aligned: 
 
 
 def _sources(
-    printer: Printer, user: UserIndexes, find_links: tuple[str, ...], index_url: tuple[str, ...]
+    printer: Printer,
+    user: UserIndexes,
+    find_links: tuple[str, ...],
+    index_url: tuple[str, ...],
+    overlays: tuple[Path, ...],
 ) -> Sources:
     """Return the sources that options name, or else the user's own."""
     from ..running.run_sources import run_sources
@@ -214,10 +220,10 @@ def _sources(
     from ..serving.sources import missing_folders
 
     try:
-        given = Sources.of(find_links, index_url)
+        given = Sources.of(find_links, index_url, overlays)
     except VariantError as error:
         raise WrongUsage(error.lines()) from None
-    if any(given):
+    if not given.are_missing:
         if missing := missing_folders(given):
             raise RequestError(*missing)
         return given
@@ -226,7 +232,7 @@ def _sources(
         printer.warn(problem)
     if len(known.sources.index_urls) > 1:
         print_detail("each project is taken from the first index that has it; indexes are not mixed")
-    return known.sources
+    return known.sources._replace(overlay=given.overlay)
 
 
 def _run(

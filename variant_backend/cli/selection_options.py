@@ -6,6 +6,7 @@ import functools
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -18,7 +19,14 @@ from .command import WrongUsage
 from .environment_options import environment_finder, interpreter_option, path_option
 from .machine_options import machine_option
 from .network_options import network_options
-from .options import align_option, find_links_option, index_url_option, read_supported, reading
+from .options import (
+    align_option,
+    find_links_option,
+    index_url_option,
+    overlay_option,
+    read_supported,
+    reading,
+)
 from .policy_options import configuration, no_policy_option, say_policy
 
 if TYPE_CHECKING:
@@ -162,17 +170,26 @@ _OPTIONS = (
 )
 
 
+def overlaid_sources_options(command: _Function) -> Callable[..., object]:
+    """Add the options of `sources_options`, and --overlay."""
+    return overlay_option(sources_options(command))
+
+
 def sources_options(command: _Function) -> Callable[..., object]:
     """Add --find-links, --index-url and --keyring-provider; the command gets ``sources``, a `Sources`."""
 
     @functools.wraps(command)
     def with_sources(
-        *args: Any, find_links: tuple[str, ...], index_url: tuple[str, ...], **kwargs: Any
+        *args: Any,
+        find_links: tuple[str, ...],
+        index_url: tuple[str, ...],
+        overlays: tuple[Path, ...] = (),
+        **kwargs: Any,
     ) -> object:
         from ..selection.releases import Sources
 
         try:
-            sources = Sources.of(find_links, index_url)
+            sources = Sources.of(find_links, index_url, overlays)
         except VariantError as error:
             raise WrongUsage(error.lines()) from None
         return command(*args, sources=sources, **kwargs)

@@ -20,7 +20,7 @@ from .machine_options import machines_option
 from .options import reading
 from .output import Printer
 from .policy_options import or_configured, policy_file_option
-from .selection_options import sources_options
+from .selection_options import overlaid_sources_options
 from .served_machines import check_upstream, served_machines
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _assignments(texts: Sequence[str]) -> Mapping[str, Path]:
     example="variant-backend serve -i URL --machine gpu=cuda:12.8",
     page="docs/offer.md",
 )
-@sources_options
+@overlaid_sources_options
 @machines_option(
     "A machine to serve at /NAME/simple/: a preset, facts, or a file of `hardware`; may be repeated."
     "  [default: this machine, named `this`]"

@@ -33,10 +33,10 @@ def check_upstream(sources: Sources, *, allow_insecure: bool) -> None:
     """Raise RequestError if a source is missing, is not a folder, or can be changed on its way."""
     from ..serving.sources import missing_folders
 
-    if not any(sources):
+    if sources.are_missing:
         raise RequestError("missing upstream", hint="add --index-url URL or --find-links DIR")
     problems = missing_folders(sources)
-    problems += [] if allow_insecure else insecure_indexes(sources.index_urls)
+    problems += [] if allow_insecure else insecure_indexes(sources.every_index_url)
     if problems:
         raise RequestError(*problems)
 
@@ -52,7 +52,7 @@ def graph_sources(
         raise click.UsageError("--platform requires --machine; add --machine NAME=SPEC")
     sources = or_configured(sources)
     check_upstream(sources, allow_insecure=True)
-    warn_of_plain_http(printer, sources.index_urls)
+    warn_of_plain_http(printer, sources.every_index_url)
     return sources
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..formats.release import File, Release
     from ..lowlevel.file_set import Output
     from ..selection.evaluate import Evaluation
-    from ..selection.releases import Listing
+    from ..selection.listing import Listing
     from ..selection.target import Target
     from ..variants.requirements import Pin
 

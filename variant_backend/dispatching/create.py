@@ -29,7 +29,8 @@ from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
 from ..lowlevel.urls import OtherHostError, check_base_url, is_safe_line, shown_url, without_user
 from ..project.user_variables import PLAIN
-from ..selection.releases import Listing, Sources, find_listings, projects, read_release
+from ..selection.listing import Listing
+from ..selection.releases import Sources, find_listings, projects, read_release
 from ..variants import consistency
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata

@@ -17,7 +17,8 @@ from ..formats.toml_read import read_toml
 from ..machine.installed import Installed, disagreements
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import Evaluation, evaluate
-from ..selection.releases import Listing, Sources, find_listings, read_release
+from ..selection.listing import Listing
+from ..selection.releases import Sources, find_listings, read_release
 from ..selection.resolve import Pick, SdistPick, check_locked_names, picked_of, picks_of, reasons_against
 from ..selection.select import Selection, select_listed
 from ..selection.source_files import Folders

@@ -10,6 +10,7 @@ from ..errors import VariantError
 from ..variants.abi_dependency import ABI_DEPENDENCY, REMARK
 from ..variants.filename import WheelFilename, escape
 from ..variants.properties import Variant
+from .name_globs import matches_globs
 
 if TYPE_CHECKING:
     from ..variants.requirements import Pin
@@ -157,24 +158,8 @@ class Recipe(NamedTuple):
         )
 
     def picks(self, filename: WheelFilename) -> bool:
-        """Return whether every glob of *match* matches a wheel's name; false without globs.
-
-        The project name is compared in normalized form, the version without its local part. One of several
-        tags joined by dots must match.
-        """
-        from fnmatch import fnmatchcase
-
-        version, _, local = filename.version.partition("+")
-        python, abi, platform = (tag.lower().split(".") for tag in filename.tags.split("-"))
-        parts = {"name": [escape(filename.distribution)], "version": [version], "local": [_local(local)]}
-        parts |= {"python": python, "abi": abi, "platform": platform}
-        return bool(self.match) and all(
-            any(
-                fnmatchcase(text, {"name": escape, "local": _local}.get(part, str.lower)(glob))
-                for text in parts[part]
-            )
-            for part, glob in self.match.items()
-        )
+        """Return whether every glob of *match* matches a wheel's name; false without globs."""
+        return matches_globs(self.match, filename)
 
 
 def label_for(recipes: Mapping[str, Recipe], filename: WheelFilename) -> str | None:
@@ -207,11 +192,6 @@ def _extended(former: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, 
         else:
             merged[key] = value
     return merged
-
-
-def _local(text: str) -> str:
-    """Return a local version in the form for comparison (PEP 440)."""
-    return text.lower().replace("_", ".")
 
 
 def _decided(requirement: str, variant: Variant) -> str | None:

@@ -11,6 +11,7 @@ from ..errors import VariantError, did_you_mean, one_of
 from ..variants.filename import check_project_name
 from ..variants.properties import NULL_LABEL
 from ..variants.validation import Document, join
+from .name_globs import read_globs
 from .recipe import Conditional, Recipe
 
 if TYPE_CHECKING:
@@ -36,16 +37,6 @@ _QUOTES = {"'", '"'}
 _AFTER_MARKER = 'write a table after a marker: { NAME = "..." }'
 
 _Entries = TypeVar("_Entries", bound=Mapping[str, Any])
-
-# The parts of a wheel's name that globs are compared with, and the characters allowed in each.
-_PARTS = {
-    "name": "A-Za-z0-9._-",
-    "version": "A-Za-z0-9._!",
-    "local": "A-Za-z0-9._",
-    "python": "A-Za-z0-9_",
-    "abi": "A-Za-z0-9_",
-    "platform": "A-Za-z0-9_",
-}
 
 
 def read_recipes(
@@ -94,7 +85,7 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
     settings, settings_by_marker = _by_marker(document, table, place, "config-settings", _settings)
     requires, variants, variants_by_marker = _build_requirements(document, table, place)
     return common._replace(
-        match=_match(document, table, place),
+        match=read_globs(document, table, place),
         auto_flags="flags" in table
         and document.choice(table["flags"], join(place, "flags"), _FLAGS) is not None,
         env=env,
@@ -202,34 +193,6 @@ def _name(document: Document, table: Mapping[str, object], place: str) -> str | 
     return (
         name if name is not None and document.passes(join(place, "name"), check_project_name, name) else None
     )
-
-
-def _match(document: Document, table: Mapping[str, object], place: str) -> dict[str, str]:
-    """Read the globs that select existing wheels."""
-    if "match" not in table:
-        return {}
-    at_match = join(place, "match")
-    parts = document.table(table["match"], at_match, tuple(_PARTS))
-    if table["match"] == {}:
-        document.note(at_match, f"expected at least one glob; known keys: {one_of(_PARTS)}")
-    globs = {}
-    for part, value in parts.items():
-        glob = document.string(value, join(at_match, part))
-        if glob is not None and document.passes(join(at_match, part), partial(_check_glob, part), glob):
-            globs[part] = glob
-    return globs
-
-
-def _check_glob(part: str, glob: str) -> None:
-    """Check that a glob can match a part of a name; raises VariantError."""
-    if not glob and part != "local":  # "" matches versions without a local part
-        raise VariantError("an empty glob matches nothing", hint="write '*' to match anything")
-    if re.search(r"\[[^\]]*$", glob):
-        raise VariantError(f"glob {glob!r}: '[' without ']'", hint="add the ']', as in '[23]'")
-    if stray := re.search(rf"[^*?{_PARTS[part]}]", re.sub(r"\[!?[^\]]+\]", "", glob)):
-        raise VariantError(
-            f"glob {glob!r}: no {part} contains the character {stray[0]!r}", hint="write '?' or '*' instead"
-        )
 
 
 def _by_marker(

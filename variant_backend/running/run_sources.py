@@ -35,7 +35,7 @@ def run_sources(user: UserIndexes, configured: Sources) -> RunSources:
             folders.append(text)
         except VariantError as error:
             problems += error.within(f"find-links of {user.owner}").problems
-    if user.is_empty and any(configured):
+    if user.is_empty and not configured.are_missing:
         return RunSources(_existing(configured))
     urls = user.index_urls or (() if user.no_index else configured.index_urls or (PYPI,))
     try:

@@ -7,7 +7,7 @@ simple repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
 from ..lowlevel.regular_files import LARGEST, read_regular
+from ..project.overlay import entries_of
 from ..variants.filename import (
     index_filename,
     normalize,
@@ -27,12 +28,13 @@ from ..variants.filename import (
     release_of_index,
     release_of_sdist,
 )
-from ..variants.label_pattern import is_wanted
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
 from ..variants.validation import Document, parse_json
 from ..wheels.reading import Wheel
+from .listing import Listed, Listing, SourceRead
+from .overlaid import with_overlay
 from .read_ahead import AT_ONCE
 from .source_files import (
     SDISTS,
@@ -48,6 +50,8 @@ from .source_files import (
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..project.overlay import OverlayEntry
+    from ..variants.filename import WheelFilename
     from ..variants.requirements import PackageRequest
 
 # The code of a reason that excludes the variants of a source with an invalid index file.
@@ -65,18 +69,37 @@ _BUILD = "use `fetch --with-dependencies`, or build a wheel, and name its folder
 class Sources(NamedTuple):
     """The sources of releases: folders, and package indexes by the URL of their root.
 
-    An index on disk has a ``file://`` URL.
+    An index on disk has a ``file://`` URL. An *overlay* says which wheels of some projects are variants.
     """
 
     find_links: tuple[Path, ...] = ()
     index_urls: tuple[str, ...] = ()
+    overlay: tuple[OverlayEntry, ...] = ()
+
+    @property
+    def are_missing(self) -> bool:
+        """Whether no folder and no index of all projects is named."""
+        return not (self.find_links or self.index_urls)
+
+    @property
+    def every_index_url(self) -> tuple[str, ...]:
+        """The indexes of all projects, and those of the projects of the overlay."""
+        own = (url for entry in self.overlay for url in entry.index_urls)
+        return tuple(dict.fromkeys((*self.index_urls, *own)))
+
+    def own_indexes(self, name: str) -> tuple[str, ...]:
+        """Return the indexes that the overlay names for a project; the name is normalized."""
+        own = (url for entry in entries_of(self.overlay, name) for url in entry.index_urls)
+        return tuple(dict.fromkeys(own))
 
     def __str__(self) -> str:
         return one_of([*map(str, self.find_links), *map(shown_source, self.index_urls)])
 
     @classmethod
-    def of(cls, find_links: Iterable[str], index_urls: Iterable[str]) -> Sources:
-        """Read the values of ``--find-links`` and ``--index-url``; raises VariantError."""
+    def of(
+        cls, find_links: Iterable[str], index_urls: Iterable[str], overlay_files: Iterable[Path] = ()
+    ) -> Sources:
+        """Read the values of ``--find-links``, ``--index-url`` and ``--overlay``; raises VariantError."""
         folders, urls = list[Path](), list[str]()
         problems: list[Problem] = []
         for text in find_links:
@@ -89,9 +112,15 @@ class Sources(NamedTuple):
                 urls.append(read_index_url(text))
             except VariantError as error:
                 problems += error.within("--index-url").problems
+        overlay: list[OverlayEntry] = []
+        for path in overlay_files:
+            try:
+                overlay += _read_overlay(path)
+            except VariantError as error:
+                problems += error.within("--overlay").problems
         if problems:
             raise VariantError(*problems)
-        return cls(tuple(folders), tuple(urls))
+        return cls(tuple(folders), tuple(urls), tuple(overlay))
 
     def projects(self) -> list[str]:
         """Return the normalized names of the projects in folders and on indexes on disk."""
@@ -102,53 +131,18 @@ class Sources(NamedTuple):
         return sorted(names)
 
 
-class Listed(NamedTuple):
-    """The files of a release in one folder or on one page; *place* names that source in messages.
+def _read_overlay(path: Path) -> list[OverlayEntry]:
+    """Read an overlay with the URLs of its indexes; folders are relative to its file. Raises VariantError."""
+    from ..project.overlay_reading import read_overlay
 
-    *spelled* are all index files in the order of the source, even if their names are not normalized. Only uv
-    uses those, and *sdists*, which are empty unless they were requested.
-    """
-
-    place: str
-    wheels: tuple[Candidate, ...]
-    index_files: tuple[File, ...]
-    spelled: tuple[File, ...] = ()
-    sdists: tuple[File, ...] = ()
-
-
-class Listing(NamedTuple):
-    """A release as its sources list it, before any file is read; *name* is normalized."""
-
-    name: str
-    version: Version
-    sources: tuple[Listed, ...]
-
-    @property
-    def wheels(self) -> tuple[Candidate, ...]:
-        """The wheels of all sources; of wheels with the same filename, only the first one."""
-        wheels: dict[str, Candidate] = {}
-        for source in self.sources:
-            for wheel in source.wheels:
-                wheels.setdefault(wheel.file.filename, wheel)
-        return tuple(wheels.values())
-
-    @property
-    def index_files(self) -> tuple[File, ...]:
-        """The index-level files of all sources."""
-        return tuple(file for source in self.sources for file in source.index_files)
-
-    @property
-    def sdists(self) -> tuple[File, ...]:
-        """The sdists of all sources."""
-        return tuple(file for source in self.sources for file in source.sdists)
-
-    def of_label(self, wanted: str) -> Listing:
-        """Return the release with only the wheels that a request wants: of a label, a pattern, or plain."""
-        sources = (
-            source._replace(wheels=tuple(wheel for wheel in source.wheels if is_wanted(wheel.label, wanted)))
-            for source in self.sources
-        )
-        return self._replace(sources=tuple(sources))
+    entries = []
+    for entry in read_overlay(path):
+        texts = (text if ":" in text else str(path.parent / text) for text in entry.index_urls)
+        try:
+            entries.append(entry._replace(index_urls=tuple(map(read_index_url, texts))))
+        except VariantError as error:
+            raise error.within(f"{entry.place}.index-urls") from None
+    return entries
 
 
 class IndexDocument(NamedTuple):
@@ -231,40 +225,51 @@ def find_listings(
     """
     name = normalize(name)
     problems: list[Problem] = []
-    read: list[tuple[str, list[File]]] = []
+    read: list[SourceRead] = []
     files_of = (folders or Folders()).files
-    local = [partial(files_of, folder, name) for folder in sources.find_links]
-    for look in [*local, *(partial(files_on_index, url, name, problems) for url in sources.index_urls)]:
+    looks = {str(folder): partial(files_of, folder, name) for folder in sources.find_links}
+    index_urls = sources.own_indexes(name) or sources.index_urls
+    looks |= {url: partial(files_on_index, url, name, problems) for url in index_urls}
+    for origin, look in looks.items():
         try:
-            read.append(look())
+            read.append(SourceRead(*look(), origin))
         except VariantError as error:
             problems += error.problems
-    listings = listings_of(name, read, problems, with_sdists=with_sdists)
+    overlay = tuple(entries_of(sources.overlay, name))
+    listings = listings_of(name, read, problems, overlay=overlay, with_sdists=with_sdists)
     having = tuple(listing for listing in listings if listing.wheels)
     sdist_only = tuple(listing for listing in listings if not listing.wheels and listing.sdists)
     # A package that an index does not have is an error too, whose remedy is in `nothing_listed`.
     unread = bool(problems) and not read and not sources.index_urls
-    has_sdists = any(_sdists(name, files) for _, files in read)
+    has_sdists = any(_sdists(name, source.files) for source in read)
     return Listings(sources, having, tuple(problems), unread, sdist_only, has_sdists)
 
 
 def listings_of(
-    name: str, read: Iterable[tuple[str, list[File]]], problems: list[Problem], *, with_sdists: bool = False
+    name: str,
+    read: Sequence[SourceRead],
+    problems: list[Problem],
+    *,
+    overlay: Sequence[OverlayEntry] = (),
+    with_sdists: bool = False,
 ) -> list[Listing]:
-    """Return the releases in the files of sources, newest first; each source has its place in messages.
+    """Return the releases in the files of sources, newest first.
 
-    The *name* is normalized. Misnamed index files are added to *problems*. Without *with_sdists*, releases
-    that have only sdists are left out, and other releases have none.
+    The *name* is normalized, and the *overlay* is about it. Misnamed index files are added to *problems*.
+    Without *with_sdists*, releases that have only sdists are left out, and other releases have none.
     """
     releases: dict[Version, list[Listed]] = {}
-    for place, files in read:
-        by_version = _by_version(name, place, files, problems)
-        for version, sdists in _sdists(name, files).items() if with_sdists else ():
-            listed = by_version.get(version, Listed(place, (), ()))
+    for source in read:
+        by_version = _by_version(name, source, problems)
+        for version, sdists in _sdists(name, source.files).items() if with_sdists else ():
+            listed = by_version.get(version, Listed(source.place, (), (), origin=source.origin))
             by_version[version] = listed._replace(sdists=(*sdists,))
         for version, listed in by_version.items():
             releases.setdefault(version, []).append(listed)
-    return [Listing(name, version, tuple(releases[version])) for version in sorted(releases, reverse=True)]
+    listings = [Listing(name, version, tuple(listed)) for version, listed in releases.items()]
+    if overlay:
+        listings = with_overlay(listings, overlay, problems)
+    return sorted(listings, key=lambda listing: listing.version, reverse=True)
 
 
 def projects(sources: Sources) -> list[str]:
@@ -302,8 +307,9 @@ def read_release(
     If the index file of a source is missing, invalid, or contradicts an earlier source, only the variants of
     this source are excluded. Yanked wheels are excluded unless the version is *pinned*.
     """
-    wheels: dict[str, Candidate] = {}
-    parts: dict[str, VariantMetadata] = {}
+    wheels: dict[WheelFilename, Candidate] = {}
+    overlay = listing.overlay
+    parts: dict[str, VariantMetadata] = {overlay.place: overlay.metadata} if overlay else {}
     problems: list[Problem] = []
     for source in listing.sources:
         reasons: tuple[Problem, ...] = ()
@@ -315,7 +321,7 @@ def read_release(
             problems += error.problems
             reasons = (against_variants(error.problems[0]),)
         for wheel in source.wheels:
-            name = wheel.file.filename
+            name = wheel.name
             if name not in wheels or wheels[name].problems:
                 wheels[name] = _read_wheel(wheel, () if wheel.label is None else reasons, pinned)
     metadata = merge(parts) if parts else None
@@ -364,7 +370,7 @@ def _read_wheel(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) ->
     if file.path is not None:
         try:
             with opened_file(file.path) as source:
-                opened = Wheel.glance(wheel.name, source)
+                opened = Wheel.glance(wheel.name.own, source)
             requires_python = find_field(opened.core_metadata, "Requires-Python")
             file = file._replace(requires_python=requires_python)
         except VariantError as error:
@@ -382,14 +388,12 @@ def against_variants(problem: Problem) -> Problem:
     return problem.within("index file")._replace(code=INDEX_FILE)
 
 
-def _by_version(
-    name: str, place: str, files: Iterable[File], problems: list[Problem]
-) -> dict[Version, Listed]:
+def _by_version(name: str, source: SourceRead, problems: list[Problem]) -> dict[Version, Listed]:
     """Return the files of each release in a source; misnamed index files are added to *problems*."""
     wheels: dict[Version, list[Candidate]] = {}
     indexes: dict[Version, list[File]] = {}
     spelled: dict[Version, list[File]] = {}
-    for file in files:
+    for file in source.files:
         try:
             if (wheel := Candidate.of(file)) and normalize(wheel.name.distribution) == name:
                 wheels.setdefault(wheel.name.release()[1], []).append(wheel)
@@ -399,13 +403,14 @@ def _by_version(
                 indexes.setdefault(release[1], []).append(file)
         except VariantError as error:
             if not file.filename.endswith(".whl"):
-                problems += error.within(place).problems
+                problems += error.within(source.place).problems
     return {
         version: Listed(
-            place,
+            source.place,
             tuple(wheels.get(version, ())),
             tuple(indexes.get(version, ())),
             tuple(spelled.get(version, ())),
+            origin=source.origin,
         )
         for version in {**wheels, **spelled}
     }

@@ -22,13 +22,12 @@ from ..variants.tag_order import Order, tag_order
 from ..variants.uv_behaviour import dropping_uv, uv_drops, uv_ignores, uv_never_supports
 from ..variants.uv_specifiers import python_below_bound, unreadable_python
 from .evaluate import Evaluation
+from .listing import Listed, Listing
 from .read_ahead import read_ahead
 from .releases import (
     INDEX_FILE,
     UNREADABLE,
     IndexDocument,
-    Listed,
-    Listing,
     Listings,
     Sources,
     against_variants,

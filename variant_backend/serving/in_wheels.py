@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..formats.release import Candidate, Location, shown_location
-from ..selection.releases import IndexDocument, Listed, Listing, against_variants
+from ..selection.listing import Listed, Listing
+from ..selection.releases import IndexDocument, against_variants
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 
@@ -28,8 +29,9 @@ class SourceVariants(NamedTuple):
 
 
 def lacks_index_file(source: Listed) -> bool:
-    """Return whether a source has labelled wheels, but no index file."""
-    return not source.index_files and any(wheel.label is not None for wheel in source.wheels)
+    """Return whether a source has wheels with labels in their names, but no index file."""
+    labelled = (wheel.label is not None and not wheel.name.by_overlay for wheel in source.wheels)
+    return not source.index_files and any(labelled)
 
 
 def deciding_wheels(listings: Iterable[Listing]) -> list[Candidate]:

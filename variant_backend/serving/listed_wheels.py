@@ -19,13 +19,19 @@ class Form(NamedTuple):
     """What decides whether an installer selects a wheel, but for its position in a release.
 
     *label* is the position of its label; the first is best. The yanked wheels of a release are selected if
-    nothing else fits.
+    nothing else fits. *version* is the position of its local version, which installers compare before tags.
     """
 
     label: int
     tags: str
     requires_python: str | None
     is_yanked: bool
+    version: int = 0
+
+    @property
+    def before_tags(self) -> tuple[bool, int]:
+        """What installers compare before tags; the least is best."""
+        return self.is_yanked, self.version
 
 
 class ListedForms(NamedTuple):
@@ -59,8 +65,8 @@ class _Option:
         """Return whether an installer may prefer this wheel to the best one of an environment."""
         if self is best or slot not in self.fits:
             return False
-        own = (self.form.is_yanked, self.fits[slot].earliest)
-        return own <= (best.form.is_yanked, best.fits[slot].place)
+        own = (self.form.before_tags, self.fits[slot].earliest)
+        return own <= (best.form.before_tags, best.fits[slot].place)
 
     def is_harmless(self, best: _Best) -> bool:
         """Return whether all environments get their best wheel if this wheel is listed too."""
@@ -94,7 +100,8 @@ def listed_forms(forms: tuple[Form, ...], environments: Environments) -> ListedF
 
 def _options(forms: Iterable[Form], slots: Sequence[Slot]) -> list[_Option]:
     fits: dict[tuple[str, str | None], dict[Slot, Fit]] = {}
-    for _, tags, requires_python, _ in forms:
+    for form in forms:
+        tags, requires_python = form.tags, form.requires_python
         if (tags, requires_python) not in fits:
             tried = ((slot, slot.fit(tags, requires_python)) for slot in slots)
             fits[tags, requires_python] = {slot: fit for slot, fit in tried if fit}
@@ -185,5 +192,5 @@ def _conflicts(listed: Collection[_Option], best: _Best) -> Iterable[tuple[int, 
 def _first(listed: Collection[_Option], slot: Slot) -> Sequence[_Option]:
     """Return the wheels of which an installer may select any in an environment."""
     fitting = [option for option in listed if slot in option.fits]
-    latest = min((option.form.is_yanked, option.fits[slot].place) for option in fitting)
-    return [option for option in fitting if (option.form.is_yanked, option.fits[slot].earliest) <= latest]
+    latest = min((option.form.before_tags, option.fits[slot].place) for option in fitting)
+    return [option for option in fitting if (option.form.before_tags, option.fits[slot].earliest) <= latest]

@@ -6,15 +6,15 @@ label, and no other wheel: an installer without variant support would compare th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, shortened
-from ..formats.release import Candidate, File, Release
+from ..formats.release import Candidate, File, Location, Release
 from ..machine.support import Machine, Policy
-from ..selection.evaluate import release_support, selectable_labels
-from ..selection.releases import Listing
+from ..selection.evaluate import is_accelerated, release_support, selectable_labels
+from ..selection.listing import Listing
 from ..variants.filename import WheelFilename, is_same_version, version_of
 from ..variants.label_pattern import PLAIN
 from ..variants.namespace_support import Support
@@ -71,7 +71,8 @@ class Choice(NamedTuple):
 
     *labels* is empty if no wheel fits. *supported_labels* are all labels that the machine supports, best
     first, also those without a wheel that fits. *conflicts* are about environments that may get another wheel
-    than their best one. *rules* are those of the policy.
+    than their best one. *rules* are those of the policy. *accelerated* is an older release whose best label
+    is for an accelerator, if that of this one is not; the policy may hide this release for it.
     """
 
     release: Release
@@ -81,11 +82,27 @@ class Choice(NamedTuple):
     problems: tuple[Problem, ...] = ()
     conflicts: tuple[Problem, ...] = ()
     rules: Rules = NO_RULES
+    accelerated: Choice | None = None
+
+    @property
+    def is_accelerated(self) -> bool:
+        """Whether the best label is for an accelerator."""
+        return bool(self.labels) and is_accelerated(self.release, self.labels[0])
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the policy prefers an older release."""
+        return self.accelerated is not None and self.rules.prefers_accelerated
 
     @property
     def version(self) -> Version:
         """The version of the release."""
         return self.release.version
+
+    def has_version(self, version: str) -> bool:
+        """Return whether the release, or one of its wheels by an overlay, has a version."""
+        local = {wheel.name.version for wheel in self.release.candidates if wheel.name.by_overlay}
+        return any(is_same_version(known, version) for known in (str(self.version), *local))
 
 
 class Offer(NamedTuple):
@@ -98,8 +115,7 @@ class Offer(NamedTuple):
 
     def choice_of(self, version: str) -> Choice | None:
         """Return what is offered of a release, None if it has no variants."""
-        choices = (choice for choice in self.choices if is_same_version(str(choice.version), version))
-        return next(choices, None)
+        return next((choice for choice in self.choices if choice.has_version(version)), None)
 
     def has_version(self, version: str) -> bool:
         """Return whether the project has a release that is offered or has variants."""
@@ -115,45 +131,79 @@ def offer(project: UpstreamProject, machine: Machine, policy: Policy, environmen
     Files of releases without variants are kept as they are, unless a label is wanted.
     """
     wanted = policy.labels.get(project.name, PLAIN)
-    kept: dict[str, Offered | None] = {}
+    kept: dict[Location, Offered | None] = {}
     choices: list[Choice] = []
-    for listing, release in project.releases:
-        choice, wheels = _chosen(release, machine, policy, environments)
+    chosen = [_chosen(release, machine, policy, environments) for _, release in project.releases]
+    for (listing, release), (choice, wheels) in zip(project.releases, _with_older(chosen), strict=True):
         choices.append(choice)
-        kept |= dict.fromkeys(_filenames(listing))
-        kept |= {wheel.file.filename: _offered_wheel(wheel, release, choice.support) for wheel in wheels}
+        kept |= dict.fromkeys(_locations(listing))
+        if choice.is_hidden:
+            continue
+        name_of = _naming(listing)
+        kept |= {
+            wheel.file.location: _offered_wheel(wheel, name_of(wheel), release, choice.support)
+            for wheel in wheels
+        }
         if wanted == PLAIN and not (environments.named and choice.labels):
-            kept |= {sdist.filename: Offered(sdist, sdist.filename) for sdist in listing.sdists}
+            kept |= {sdist.location: Offered(sdist, sdist.filename) for sdist in listing.sdists}
     listed = (
-        kept.get(file.filename, Offered(file, file.filename) if wanted == PLAIN else None)
-        for file in _first_of_name(project.files)
+        kept.get(file.location, Offered(file, file.filename) if wanted == PLAIN else None)
+        for file in project.files
     )
     problems = (*project.problems, *(problem for choice in choices for problem in choice.problems))
-    return Offer(project.name, tuple(filter(None, listed)), tuple(choices), problems)
+    return Offer(project.name, (*_first_of_name(filter(None, listed)),), tuple(choices), problems)
 
 
-def _first_of_name(files: Iterable[File]) -> Iterator[File]:
+def _with_older(
+    chosen: Sequence[tuple[Choice, list[Candidate]]],
+) -> Iterator[tuple[Choice, list[Candidate]]]:
+    """Yield what is offered of releases, newest first, with the older release that is for an accelerator."""
+    best = next((one for one, _ in chosen if one.is_accelerated and not one.version.is_prerelease), None)
+    for choice, wheels in chosen:
+        is_newer = best is not None and choice.version > best.version and not choice.is_accelerated
+        yield choice._replace(accelerated=best) if is_newer else choice, wheels
+
+
+def _first_of_name(files: Iterable[Offered]) -> Iterator[Offered]:
     """Yield the files, of those with the same name only the first one."""
     seen: set[str] = set()
-    for file in files:
-        if file.filename not in seen:
-            seen.add(file.filename)
-            yield file
+    for offered in files:
+        if offered.filename not in seen:
+            seen.add(offered.filename)
+            yield offered
 
 
-def _filenames(listing: Listing) -> Iterator[str]:
-    """Yield the names of all files of a release."""
+def _locations(listing: Listing) -> Iterator[Location]:
+    """Yield the locations of all files of a release."""
     for source in listing.sources:
         for file in (*source.index_files, *source.spelled, *source.sdists):
-            yield file.filename
-        yield from (wheel.file.filename for wheel in source.wheels)
+            yield file.location
+        yield from (wheel.file.location for wheel in source.wheels)
 
 
-def _offered_wheel(wheel: Candidate, release: Release, support: Support) -> Offered:
-    """Return a wheel of a release with variants, with its label in the build tag."""
+def _naming(listing: Listing) -> Callable[[Candidate], str]:
+    """Return a function that returns the name under which a wheel of a release is offered.
+
+    A label is moved into the build tag. Only a wheel with the label of an overlay keeps its name, unless
+    another wheel has it, too: installers keep files and their metadata by this name.
+    """
+    contents: dict[str, set[str]] = {}
+    for wheel in (wheel for source in listing.sources for wheel in source.wheels):
+        content = str(sorted(wheel.file.proofs.items()) or wheel.file.location)
+        contents.setdefault(wheel.file.filename, set()).add(content)
+
+    def name_of(wheel: Candidate) -> str:
+        is_unique = len(contents[wheel.file.filename]) == 1
+        return str(wheel.name if wheel.name.by_overlay and is_unique else tagged_name(wheel.name))
+
+    return name_of
+
+
+def _offered_wheel(wheel: Candidate, filename: str, release: Release, support: Support) -> Offered:
+    """Return a wheel of a release with variants under the name that is offered."""
     variants = release.metadata.variants if release.metadata else {}
     variant = variants.get(wheel.label or "")
-    return Offered(wheel.file, str(tagged_name(wheel.name)), OfferedWheel(wheel.name, variant, support))
+    return Offered(wheel.file, filename, OfferedWheel(wheel.name, variant, support))
 
 
 def files_offered_as(
@@ -164,10 +214,11 @@ def files_offered_as(
     varied: set[str] = set()
     for listing, release in project.releases:
         varied |= {wheel.file.filename for wheel in listing.wheels}
-        wheels = [wheel for wheel in listing.wheels if str(tagged_name(wheel.name)) == filename]
+        name_of = _naming(listing)
+        wheels = [wheel for wheel in listing.wheels if name_of(wheel) == filename]
         if wheels:
             support, _ = release_support(release, machine, policy)
-            matching += (_offered_wheel(wheel, release, support) for wheel in wheels)
+            matching += (_offered_wheel(wheel, filename, release, support) for wheel in wheels)
     plain = [file for file in project.files if file.filename == filename and filename not in varied]
     return matching + [Offered(file, filename) for file in plain]
 
@@ -181,7 +232,9 @@ def _chosen(
     supported = tuple(filter(None, labels))
     wheels = _in_order(release, labels)
     places = {label: place for place, label in enumerate(labels)}
-    listed = listed_forms(tuple(_form(wheel, places) for wheel in wheels), environments)
+    versions = _local_versions(wheels)
+    forms = tuple(_form(wheel, places, versions[wheel.name.version]) for wheel in wheels)
+    listed = listed_forms(forms, environments)
     offered_labels = tuple(labels[place] for place in listed.labels)
     conflicts = tuple(_conflict(wheels[place], names) for place, names in listed.conflicts)
     choice = Choice(release, support, offered_labels, supported, problems, conflicts, policy.rules)
@@ -209,9 +262,19 @@ def _name_order(wheel: Candidate) -> tuple[Order, str]:
 _unnamed_order = lru_cache(1000)(tag_order)
 
 
-def _form(wheel: Candidate, places: Mapping[str | None, int]) -> Form:
+def _local_versions(wheels: Iterable[Candidate]) -> Mapping[str, int]:
+    """Return the position of each spelled version; wheels by an overlay may have several, the newest is 0."""
+    spelled = {wheel.name.version for wheel in wheels}
+    if len(spelled) < 2:
+        return dict.fromkeys(spelled, 0)
+    versions = {text: WheelFilename("", text, "", "", None).release()[1] for text in spelled}
+    order = {version: place for place, version in enumerate(sorted({*versions.values()}, reverse=True))}
+    return {text: order[version] for text, version in versions.items()}
+
+
+def _form(wheel: Candidate, places: Mapping[str | None, int], version: int) -> Form:
     file = wheel.file
-    return Form(places[wheel.label], wheel.name.tags, file.requires_python, file.yanked is not None)
+    return Form(places[wheel.label], wheel.name.tags, file.requires_python, file.yanked is not None, version)
 
 
 def _conflict(wheel: Candidate, names: Sequence[str]) -> Problem:

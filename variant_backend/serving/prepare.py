@@ -27,9 +27,9 @@ def prepared_project(offer: Offer, upstream: Upstream, *, streams: bool = False)
     read = dict(zip(first, map_in_threads(prepare, first.values()), strict=True))
     rewritten = {key for key, result in read.items() if _is_rewritten(result)}
     slow = [offered for key, offered in keyed if key in rewritten and offered is not first[key]]
-    made = {first[key].file.filename: result for key, result in read.items()}
-    made |= zip((offered.file.filename for offered in slow), map_in_threads(prepare, slow), strict=True)
-    prepared = [made.get(offered.file.filename) or prepare(offered) for offered in offer.files]
+    made = {first[key].filename: result for key, result in read.items()}
+    made |= zip((offered.filename for offered in slow), map_in_threads(prepare, slow), strict=True)
+    prepared = [made.get(offered.filename) or prepare(offered) for offered in offer.files]
     ready = tuple(result for result in prepared if isinstance(result, Prepared))
     problems = problems_of(result for result in prepared if isinstance(result, VariantError))
     return PreparedProject(offer.name, ready, (*offer.problems, *problems))
@@ -42,7 +42,8 @@ def _is_rewritten(result: Prepared | VariantError) -> bool:
 def _content_key(offered: Offered) -> str:
     """Return what is read before a file is listed, empty if nothing is."""
     file = offered.file
-    if offered.wheel is None and not _needs_hash(file):
+    is_unchanged = offered.wheel is None or offered.wheel.name.by_overlay
+    if is_unchanged and not _needs_hash(file):
         return ""
     hashes = file._replace(hashes=file.core_metadata or {}).proofs
     return str(sorted(hashes.items())) if hashes else file.filename
@@ -82,6 +83,8 @@ def _prepared(offered: Offered, upstream: Upstream, delivery: Delivery) -> Prepa
         return _unchanged(offered, file, is_direct=not delivery.is_streamed(file))
     if offered.filename != offered.file.filename:
         file = file._replace(provenance=None)  # attestations name the file of the upstream
+    if offered.wheel.name.by_overlay:
+        return _unchanged(offered, file, is_direct=False)
     name, variant, support = offered.wheel
     metadata = upstream.core_metadata(offered.file, name)
     if not _has_markers(metadata):

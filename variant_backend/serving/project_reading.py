@@ -9,7 +9,9 @@ from typing import NamedTuple
 from ..errors import Problem, VariantError
 from ..formats.release import Candidate, File, Location, Release
 from ..lowlevel.threads import map_in_threads
-from ..selection.releases import IndexDocument, Listed, Listing, listings_of, read_release
+from ..project.overlay import OverlayEntry
+from ..selection.listing import Listed, Listing, SourceRead
+from ..selection.releases import IndexDocument, listings_of, read_release
 from ..variants.metadata import VariantMetadata
 from .contents import FAILURES, KnownIndexFile, UpstreamContents
 from .in_wheels import SourceVariants, deciding_wheels, lacks_index_file, variants_of_source
@@ -42,11 +44,15 @@ class Snapshot(NamedTuple):
 
 
 def read_snapshot(
-    name: str, sources: Sequence[SourceFiles], known: Snapshot | None, contents: UpstreamContents
+    name: str,
+    sources: Sequence[SourceFiles],
+    known: Snapshot | None,
+    contents: UpstreamContents,
+    overlay: Sequence[OverlayEntry] = (),
 ) -> Snapshot:
     """Return a project; the *known* one if its files and index files are the same.
 
-    Raises an error of FAILURES if the upstream fails.
+    The *overlay* is about the project. Raises an error of FAILURES if the upstream fails.
     """
     if known and [id(source.files) for source in sources] == [id(source.files) for source in known.sources]:
         listings = [listing for listing, _ in known.project.releases]
@@ -54,10 +60,9 @@ def read_snapshot(
         if all(index_files[place] is known.index_files[place] for place in index_files):
             return known._replace(sources=tuple(sources))
     problems = [problem for source in sources for problem in source.problems]
-    read = [(source.place, [*source.files]) for source in sources]
-    listings = [
-        listing for listing in listings_of(name, read, problems, with_sdists=True) if _has_variants(listing)
-    ]
+    read = [SourceRead(source.place, source.files, source.origin) for source in sources]
+    listed = listings_of(name, read, problems, overlay=overlay, with_sdists=True)
+    listings = [listing for listing in listed if _has_variants(listing)]
     index_files = _index_files(listings, known.index_files if known else {}, contents)
     releases, deciding = _releases(listings, index_files, contents, problems)
     files = tuple(file for source in sources for file in source.files)
@@ -66,7 +71,9 @@ def read_snapshot(
 
 
 def _has_variants(listing: Listing) -> bool:
-    return bool(listing.index_files) or any(wheel.label is not None for wheel in listing.wheels)
+    return bool(listing.index_files or listing.overlay) or any(
+        wheel.label is not None for wheel in listing.wheels
+    )
 
 
 def _index_files(

@@ -9,7 +9,9 @@ from pathlib import Path
 from ..errors import VariantError
 from ..formats.release import Candidate, File, shown_location
 from ..lowlevel.http import NOT_FOUND
+from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import is_http
+from ..project.overlay import entries_of
 from ..selection.download import download
 from ..selection.releases import Sources
 from ..variants.filename import WheelFilename, normalize
@@ -31,7 +33,8 @@ _MOST_FILES = 100_000
 class Upstream:
     """The sources of the offer. A project is taken from the first index that has it, and from all folders.
 
-    Indexes are never mixed: a project on a later index could have the name of one on an earlier index.
+    Indexes are never mixed: a project on a later index could have the name of one on an earlier index. Only
+    an overlay names several indexes for a project.
     Pages are kept in memory, and requested again only if they may have changed, but not within
     *shortest_use* seconds. Several threads may use it: those that need the same project at the same time wait
     for one of them.
@@ -39,7 +42,8 @@ class Upstream:
 
     def __init__(self, sources: Sources, cache: Path, *, shortest_use: float = 0.0) -> None:
         self._folders = [FolderSource(folder) for folder in sources.find_links]
-        self._indexes = [IndexSource(url, shortest_use) for url in sources.index_urls]
+        self._indexes = {url: IndexSource(url, shortest_use) for url in sources.every_index_url}
+        self._sources = sources
         self._contents = UpstreamContents(cache)
         self._wheels = KeptWheels(cache / "wheels")
         self._snapshots: RecentlyUsed[str, Snapshot] = RecentlyUsed(_MOST_FILES)
@@ -80,7 +84,7 @@ class Upstream:
 
     def _listed_projects(self) -> tuple[str, ...]:
         folders = [source.projects() for source in self._folders]
-        indexes = [source.projects() for source in self._indexes]
+        indexes = [self._indexes[url].projects() for url in self._sources.index_urls]
         lists = [*folders, *(names for names in indexes if names is not None)]
         if not lists:
             raise VariantError("the upstream has no list of projects", code=NOT_FOUND)
@@ -94,7 +98,8 @@ class Upstream:
         sources = self._read(name, {source.origin: source for source in known.sources} if known else {})
         if not sources:
             raise VariantError("unknown project", code=NOT_FOUND, place=name)
-        snapshot = read_snapshot(name, sources, known, self._contents)
+        overlay = tuple(entries_of(self._sources.overlay, name))
+        snapshot = read_snapshot(name, sources, known, self._contents, overlay)
         self._snapshots.put(name, snapshot, snapshot.weight)
         return snapshot
 
@@ -102,8 +107,11 @@ class Upstream:
         """Return the files of each source that has the project."""
         folders = [folder.read(name, known.get(folder.origin)) for folder in self._folders]
         read = [source for source in folders if source]
-        for index in self._indexes:
-            if source := index.read(name, known.get(index.origin)):
+        if own := [self._indexes[url] for url in self._sources.own_indexes(name)]:
+            pages = map_in_threads(lambda index: index.read(name, known.get(index.origin)), own)
+            return [*read, *(source for source in pages if source)]
+        for url in self._sources.index_urls:
+            if source := self._indexes[url].read(name, known.get(url)):
                 return [*read, source]
         return read
 

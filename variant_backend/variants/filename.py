@@ -40,6 +40,8 @@ _COPY = rf"(?P<front>Copy of )?(?P<stem>.+?)(?P<mark>{_MARK})?\.whl(?P<end>\.\d+
 class WheelFilename(NamedTuple):
     """The parts of a wheel's filename, spelled as in the filename; *build* may be empty.
 
+    If *by_overlay* is true, an overlay says the label of a wheel whose filename has none.
+
     >>> WheelFilename.parse("numpy-2.3.2-cp313-cp313t-musllinux_1_2_x86_64-x86_64_v3.whl").label
     'x86_64_v3'
     """
@@ -49,9 +51,11 @@ class WheelFilename(NamedTuple):
     build: str
     tags: str
     label: str | None
+    by_overlay: bool = False
 
     def __str__(self) -> str:
-        parts = (self.distribution, self.version, self.build, self.tags, self.label)
+        label = None if self.by_overlay else self.label
+        parts = (self.distribution, self.version, self.build, self.tags, label)
         return "-".join(part for part in parts if part) + ".whl"
 
     @classmethod
@@ -81,6 +85,11 @@ class WheelFilename(NamedTuple):
     def stem(self) -> str:
         """Name and version, as before ``.dist-info`` in the wheel."""
         return f"{self.distribution}-{self.version}"
+
+    @property
+    def own(self) -> WheelFilename:
+        """The name as the file has it, without the label of an overlay."""
+        return self._replace(label=None, by_overlay=False) if self.by_overlay else self
 
     def public(self) -> WheelFilename:
         """Return the name without the local version."""

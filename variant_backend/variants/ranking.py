@@ -174,7 +174,7 @@ def rank(
     verdicts = [
         _verdict(wheel, ranked, places.of(wheel.tags), barred.get(wheel, ()), name_order) for wheel in wheels
     ]
-    verdicts.sort(key=lambda verdict: (*verdict.filename[:-1], verdict.filename.label or ""))
+    verdicts.sort(key=lambda verdict: (*verdict.filename[:4], verdict.filename.label or ""))
     return [*_sorted(verdicts), *(verdict for verdict in verdicts if not verdict.key)]
 
 

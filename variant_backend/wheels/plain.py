@@ -22,7 +22,7 @@ from .writing import Rewriting, errors_named, write_copy
 
 def plain_name(filename: WheelFilename) -> WheelFilename:
     """Return a wheel's name without its label."""
-    return filename._replace(label=None)
+    return filename._replace(label=None, by_overlay=False)
 
 
 def tagged_name(filename: WheelFilename) -> WheelFilename:
@@ -33,7 +33,8 @@ def tagged_name(filename: WheelFilename) -> WheelFilename:
     """
     if filename.label is None:
         return filename
-    return filename._replace(build=f"{filename.build or 0}_{filename.label}", label=None)
+    build = f"{filename.build or 0}_{filename.label}"
+    return filename._replace(build=build, label=None, by_overlay=False)
 
 
 def without_tag(filename: WheelFilename, label: str) -> WheelFilename:

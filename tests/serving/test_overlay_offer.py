@@ -1,0 +1,38 @@
+"""What the offer shows of projects whose wheels get their labels from an overlay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from helpers.offers import machine
+from helpers.overlays import make_locals, write_overlay
+
+from variant_backend.machine.support import Policy
+from variant_backend.selection.releases import Sources
+from variant_backend.serving.environments import environments_named
+from variant_backend.serving.offer import offer
+from variant_backend.serving.upstream import Upstream
+
+ENVIRONMENT = environments_named("3.12-manylinux_2_28_x86_64")
+
+
+def shown(folder: Path, spec: str) -> list[str]:
+    """Return the names of the files that a machine sees of torch."""
+    sources = Sources((folder,), (), write_overlay(folder.parent / "overlay.toml"))
+    project = Upstream(sources, folder.parent / "cache").project("torch")
+    return [file.filename for file in offer(project, machine(spec), Policy(), ENVIRONMENT).files]
+
+
+def test_a_machine_sees_the_wheels_of_one_local_version(tmp_path: Path) -> None:
+    make_locals(tmp_path / "wheels", "torch", "2.10.0", ["cu126", "cu128", "cu130", "cpu"])
+    names = {spec: shown(tmp_path / "wheels", spec) for spec in ("cuda:12.8", "cuda:12.6", "none")}
+    assert names == {
+        "cuda:12.8": ["torch-2.10.0+cu128-py3-none-any.whl"],
+        "cuda:12.6": ["torch-2.10.0+cu126-py3-none-any.whl"],
+        "none": ["torch-2.10.0+cpu-py3-none-any.whl"],
+    }
+
+
+def test_a_local_version_without_a_label_is_hidden(tmp_path: Path) -> None:
+    make_locals(tmp_path / "wheels", "torch", "2.10.0", ["cu118", "xpu", "cpu"])
+    assert shown(tmp_path / "wheels", "cuda:13.0") == ["torch-2.10.0+cpu-py3-none-any.whl"]

@@ -1,0 +1,68 @@
+"""Apply overlays to releases: the wheels of all local versions of a version become one, with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import Problem, shortened
+from ..formats.release import Candidate
+from ..project.overlay import OverlayEntry, entry_for
+from .listing import Listed, Listing
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+
+def with_overlay(
+    listings: Iterable[Listing], overlay: Sequence[OverlayEntry], problems: list[Problem]
+) -> list[Listing]:
+    """Return the releases of a project with the labels of an overlay; local versions become one release.
+
+    A release with variants of its own keeps them; *problems* get a warning about such releases.
+    """
+    result: list[Listing] = []
+    merged: dict[Version, list[Listing]] = {}
+    for listing in listings:
+        if entry_for(overlay, listing.name, listing.version):
+            merged.setdefault(_public(listing.version), []).append(listing)
+        else:
+            result.append(listing)
+    kept: list[str] = []
+    for version, group in merged.items():
+        entry = entry_for(overlay, group[0].name, version)
+        if entry is None or any(map(_has_own_variants, group)):
+            result += group
+            kept.append(str(version))
+        else:
+            result.append(_labelled(version, group, entry))
+    if kept:
+        text = f"versions with variants of their own, so no overlay is used for them: {shortened(kept)}"
+        problems.append(Problem("warning", overlay[0].place, text))
+    return result
+
+
+def _public(version: Version) -> Version:
+    """Return a version without its local part."""
+    return type(version)(version.public)
+
+
+def _has_own_variants(listing: Listing) -> bool:
+    return bool(listing.index_files) or any(wheel.label is not None for wheel in listing.wheels)
+
+
+def _labelled(version: Version, group: Sequence[Listing], entry: OverlayEntry) -> Listing:
+    """Return one release with the wheels of several, each with its label."""
+    sources: dict[tuple[str, str], Listed] = {}
+    for source in (source for listing in group for source in listing.sources):
+        wheels = tuple(_candidate(wheel, entry, source.origin) for wheel in source.wheels)
+        known = sources.get((source.place, source.origin), source._replace(wheels=(), sdists=()))
+        sources[source.place, source.origin] = known._replace(
+            wheels=known.wheels + wheels, sdists=known.sdists + source.sdists
+        )
+    return Listing(group[0].name, version, tuple(sources.values()), entry)
+
+
+def _candidate(wheel: Candidate, entry: OverlayEntry, origin: str) -> Candidate:
+    name, problems = entry.labelled(wheel.name, origin)
+    return wheel._replace(name=name, problems=wheel.problems or problems)
