@@ -1623,7 +1623,7 @@ OWNERS = environment(one={"same.py": b"1", "one.py": b""}, two={"same.py": b"2"}
 EQUAL_OWNERS = environment(one={"same.py": b""}, two={"same.py": b""})
 KEEP_ONE = (
     "keep one of them: run `uv pip uninstall one two`,"
-    " then `uv pip install one==1.0` or `uv pip install two==1.0`"
+    " then run `uv pip install one==1.0` or run `uv pip install two==1.0`"
 )
 CHECK = "installed --check"
 ENVIRONMENTS = [

@@ -121,6 +121,24 @@ def test_a_folder_gets_no_command_for_another_environment() -> None:
     assert error["remedy"] == "keep one of them: install the packages into an empty folder"
 
 
+def test_a_project_from_a_folder_is_installed_from_there_again() -> None:
+    install_both()
+    url = Path("project").absolute().as_uri()
+    origin = {"url": url, "dir_info": {}}
+    (site() / "cv_gui-1.0.dist-info/direct_url.json").write_text(json.dumps(origin))
+    (error,) = keys("--check")["errors"]
+    ways = f"install cv_gui again from {url} or run `uv pip install cv_headless==1.0`"
+    assert error["remedy"].endswith(f", then {ways}")
+
+
+def test_problems_of_several_environments_name_theirs() -> None:
+    install("cv_gui", GUI, "--target", "site")
+    install("cv_headless", HEADLESS, "--target", "site")
+    install("demo", {}, "--target", "other")
+    (error,) = keys("--check", "--path", "site", "--path", "other")["errors"]
+    assert error["place"] == "site: cv_gui 1.0 and cv_headless 1.0"
+
+
 def test_a_missing_file_of_a_variant_is_installed_through_run() -> None:
     wheel = make_wheel(Path("dist"))
     run("make-variant", wheel, "--null", "-o", "dist")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -39,8 +38,3 @@ def options_for(tool: str, environment: Environment) -> list[str]:
     """Return the options that name an environment with an interpreter, none if the tool finds it itself."""
     by_itself = ("VIRTUAL_ENV", ".venv of the project") if tool == "uv" else ("VIRTUAL_ENV", "PATH")
     return [] if environment.found_by in by_itself else ["--python", environment.location]
-
-
-def shown_command(words: Sequence[str]) -> str:
-    """Return a command as the remedy of a problem shows it."""
-    return f"`{shlex.join(words)}`"

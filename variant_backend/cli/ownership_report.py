@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem
 from ..formats.record import first_of
-from .installer_commands import installation, options_for, reinstallation, removal, shown_command
+from ..lowlevel.processes import command_line
+from ..lowlevel.urls import shown_url
+from ..variants.filename import normalize
+from ..variants.namespace_support import Lazy
+from ..wheels.distributions import installed_from_source
+from .installer_commands import installation, options_for, reinstallation, removal
 from .output import Printer
 
 if TYPE_CHECKING:
@@ -28,64 +33,70 @@ def report_ownership(printer: Printer, environments: Sequence[Environment], *, c
     shared_keys, missing_keys = list[dict[str, object]](), list[dict[str, object]]()
     for environment in environments:
         owners = read_owners(environment.folders)
-        apart = set[str]()
-        for shared in shared_files(owners):
-            shared_keys.append(_shared_to_dict(environment, shared))
-            (printer.error if check and not shared.is_same else printer.warn)(_shared(environment, shared))
-            apart.update(() if shared.is_same else map(str, shared.owners))
-        for missing in missing_files(owners) if check else ():
-            missing_keys.append(_missing_to_dict(environment, missing))
-            if str(missing.owner) not in apart:  # the remedy for shared files installs these, too
-                printer.error(_missing(environment, missing))
+        shared, missing = [*shared_files(owners)], [*missing_files(owners)] if check else []
+        shared_keys += (_shared_to_dict(environment, one) for one in shared)
+        missing_keys += (_missing_to_dict(environment, one) for one in missing)
+        for problem, is_error in _ownership_problems(environment, shared, missing):
+            placed = problem.within(environment.location) if len(environments) > 1 else problem
+            (printer.error if check and is_error else printer.warn)(placed)
     printer.keys["shared_files"] = shared_keys
     if check:
         printer.keys["missing_files"] = missing_keys
 
 
-def _shared(environment: Environment, shared: SharedFiles) -> Problem:
-    *others, last = map(str, shared.owners)
-    text = f"each owns {first_of(shared.paths)}"
-    if shared.is_same:
-        text += ", with the same content"
-        remedy = "if you uninstall one, reinstall the others"
-    else:
-        remedy = _keep_one(environment, shared.owners)
-    return Problem("shared-files", f"{', '.join(others)} and {last}", text, remedy)
+def _ownership_problems(
+    environment: Environment, shared: Sequence[SharedFiles], missing: Sequence[MissingFiles]
+) -> Iterator[tuple[Problem, bool]]:
+    """Yield each problem, and whether it is an error.
+
+    The remedy for shared files restores missing files of the same distributions, too.
+    """
+    remedies = _Remedies(environment)
+    for one in shared:
+        *others, last = map(str, one.owners)
+        text, remedy = f"each owns {first_of(one.paths)}", "if you uninstall one, reinstall the others"
+        if one.is_same:
+            text += ", with the same content"
+        else:
+            remedy = f"keep one of them: {remedies.keep_one(one.owners)}"
+        yield Problem("shared-files", f"{', '.join(others)} and {last}", text, remedy), not one.is_same
+    apart = [owner for one in shared if not one.is_same for owner in one.owners]
+    for lost in missing:
+        if lost.owner not in apart:
+            text = f"RECORD lists {first_of(lost.paths)}, but no such file exists"
+            yield Problem("missing-files", str(lost.owner), text, remedies.restore(lost.owner)), True
 
 
-def _keep_one(environment: Environment, owners: Sequence[FileOwner]) -> str:
-    """Return the commands after which one distribution owns its files alone."""
-    if environment.interpreter is None:
-        return f"keep one of them: {_NEW_FOLDER}"
-    tool = _tool(owners)
-    chosen = options_for(tool, environment)
-    remove = shown_command(removal(tool, (owner.name for owner in owners), chosen))
-    install = (_command(installation, tool, owner, chosen) for owner in owners)
-    return f"keep one of them: run {remove}, then {' or '.join(install)}"
+class _Remedies:
+    """The remedies for distributions of an environment: commands of the tool that installed them."""
 
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._local: Mapping[str, str] = Lazy(lambda: installed_from_source(environment.folders))
 
-def _missing(environment: Environment, missing: MissingFiles) -> Problem:
-    owner = missing.owner
-    remedy = _NEW_FOLDER
-    if environment.interpreter is not None:
-        tool = _tool([owner])
-        command = _command(reinstallation, tool, owner, options_for(tool, environment))
-        remedy = f"run {command}"
-    text = f"RECORD lists {first_of(missing.paths)}, but no such file exists"
-    return Problem("missing-files", str(owner), text, remedy)
+    def keep_one(self, owners: Sequence[FileOwner]) -> str:
+        """Return the commands after which one distribution owns its files alone."""
+        if self._environment.interpreter is None:
+            return _NEW_FOLDER
+        tool = "uv" if all(owner.installer == "uv" for owner in owners) else "pip"
+        words = removal(tool, (owner.name for owner in owners), options_for(tool, self._environment))
+        ways = (self._again(installation, tool, owner) for owner in owners)
+        return f"run `{command_line(words)}`, then {' or '.join(ways)}"
 
+    def restore(self, owner: FileOwner) -> str:
+        """Return the command that restores the files of a distribution."""
+        if self._environment.interpreter is None:
+            return _NEW_FOLDER
+        return self._again(reinstallation, "uv" if owner.installer == "uv" else "pip", owner)
 
-def _tool(owners: Sequence[FileOwner]) -> str:
-    """Return the tool whose commands change these distributions."""
-    return "uv" if all(owner.installer == "uv" for owner in owners) else "pip"
-
-
-def _command(
-    words: Callable[[str, str, Sequence[str]], list[str]], tool: str, owner: FileOwner, chosen: Sequence[str]
-) -> str:
-    """Return the command that installs a distribution; `run` selects the variant."""
-    through = ["variant-backend", "run"] if owner.is_variant else []
-    return shown_command([*through, *words(tool, f"{owner.name}=={owner.version}", chosen)])
+    def _again(self, words: Callable[..., list[str]], tool: str, owner: FileOwner) -> str:
+        """Return how a distribution is installed again; `variant-backend run` selects its variant."""
+        if url := self._local.get(normalize(owner.name)):
+            return f"install {owner.name} again from {shown_url(url)}"
+        through = ["variant-backend", "run"] if owner.is_variant else []
+        requirement = f"{owner.name}=={owner.version}"
+        command = [*through, *words(tool, requirement, options_for(tool, self._environment))]
+        return f"run `{command_line(command)}`"
 
 
 def _shared_to_dict(environment: Environment, shared: SharedFiles) -> dict[str, object]:

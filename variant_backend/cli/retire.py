@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problem, one_of
+from ..lowlevel.processes import command_line
 from .command import Command
 from .installer_commands import COPIED_TOOLS, installation, reinstallation, removal
 from .options import PATH, dry_run_option, force_option, output_option
@@ -74,6 +74,6 @@ def _notes(successor: Successor, retired: Sequence[Retired]) -> Iterator[str]:
     olds = one_of(one.name for one in retired)
     yield f"for your release notes: users of {olds} upgrade with these commands:"
     for tool in COPIED_TOOLS:
-        yield from (f"  {shlex.join(words)}" for words in _upgrade(successor, retired, tool))
+        yield from (f"  {command_line(words)}" for words in _upgrade(successor, retired, tool))
     yield f"if pip upgraded without them, files of {successor.name} are missing; this command restores them:"
-    yield f"  {shlex.join(_repair(successor, 'pip'))}"
+    yield f"  {command_line(_repair(successor, 'pip'))}"

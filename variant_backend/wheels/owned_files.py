@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..errors import VariantError
 from ..formats import core_metadata
-from ..variants.filename import normalize
+from ..variants.filename import check_project_name, normalize
 from .distributions import (
     find_distributions,
     has_variant_json,
@@ -60,13 +60,14 @@ class MissingFiles(NamedTuple):
 def read_owners(folders: Sequence[Path]) -> list[FileOwner]:
     """Return the distributions in site-packages folders with their files, by name.
 
-    Those without a readable RECORD, and those hidden by an earlier folder, are left out.
+    Those without a valid name or a readable RECORD, and those hidden by an earlier folder, are left out.
     """
     owners: dict[str, FileOwner | None] = {}
     for distribution in find_distributions(folders):
         with suppress(VariantError, UnicodeDecodeError):
             name = read_name(distribution)
             if name is not None and (key := normalize(name)) not in owners:
+                check_project_name(name)  # a command shows it
                 owners[key] = None
                 owners[key] = _owner(name, distribution)
     return [owner for _, owner in sorted(owners.items()) if owner is not None]
