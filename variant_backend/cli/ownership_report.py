@@ -51,7 +51,7 @@ def _ownership_problems(
 
     The remedy for shared files restores missing files of the same distributions, too.
     """
-    remedies = _Remedies(environment)
+    remedies = _OwnershipRemedies(environment)
     for one in shared:
         *others, last = map(str, one.owners)
         text, remedy = f"each owns {first_of(one.paths)}", "if you uninstall one, reinstall the others"
@@ -67,7 +67,7 @@ def _ownership_problems(
             yield Problem("missing-files", str(lost.owner), text, remedies.restore(lost.owner)), True
 
 
-class _Remedies:
+class _OwnershipRemedies:
     """The remedies for distributions of an environment: commands of the tool that installed them."""
 
     def __init__(self, environment: Environment) -> None:
