@@ -121,7 +121,7 @@ def installed_command(
         print_requirements(printer, surveys, [machine.name for machine in machines])
     disagreements = _print_surveys(printer, surveys, align, check=check, silent=shows_requirements)
     if check or not shows_requirements:
-        report_ownership(printer, [survey.environment for survey in surveys], check=check)
+        report_ownership(printer, [survey.environment for survey in surveys], python, check=check)
     repairs = [] if shows_requirements else find_repairs(surveys, sources, python)
     printer.keys["repair"] = [repair.to_dict() for repair in repairs]
     if check:

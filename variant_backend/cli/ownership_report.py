@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem
 from ..formats.record import first_of
 from ..lowlevel.processes import command_line
-from ..lowlevel.urls import shown_url
 from ..variants.filename import normalize
 from ..variants.namespace_support import Lazy
-from ..wheels.distributions import installed_from_source
-from .installer_commands import installation, options_for, reinstallation, removal
 from .output import Printer
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
+    from ..running.tool_words import ToolWords
+    from ..wheels.distributions import InstallationRecord
     from ..wheels.owned_files import FileOwner, MissingFiles, SharedFiles
 
-# The remedy for a folder of --path, from which no installer removes distributions.
-_NEW_FOLDER = "install the packages into an empty folder"
 
-
-def report_ownership(printer: Printer, environments: Sequence[Environment], *, check: bool) -> None:
+def report_ownership(
+    printer: Printer, environments: Sequence[Environment], python: str | None, *, check: bool
+) -> None:
     """Report shared files, and with *check* also missing ones; set their keys of the JSON object.
 
-    With *check*, they are errors, except for shared files with the same content.
+    With *check*, they are errors, except for shared files with the same content. *python* is the version for
+    folders without an interpreter, None for the running one.
     """
     from ..wheels.owned_files import missing_files, read_owners, shared_files
 
@@ -36,7 +36,7 @@ def report_ownership(printer: Printer, environments: Sequence[Environment], *, c
         shared, missing = [*shared_files(owners)], [*missing_files(owners)] if check else []
         shared_keys += (_shared_to_dict(environment, one) for one in shared)
         missing_keys += (_missing_to_dict(environment, one) for one in missing)
-        for problem, is_error in _ownership_problems(environment, shared, missing):
+        for problem, is_error in _ownership_problems(environment, python, shared, missing):
             placed = problem.within(environment.location) if len(environments) > 1 else problem
             (printer.error if check and is_error else printer.warn)(placed)
     printer.keys["shared_files"] = shared_keys
@@ -45,13 +45,16 @@ def report_ownership(printer: Printer, environments: Sequence[Environment], *, c
 
 
 def _ownership_problems(
-    environment: Environment, shared: Sequence[SharedFiles], missing: Sequence[MissingFiles]
+    environment: Environment,
+    python: str | None,
+    shared: Sequence[SharedFiles],
+    missing: Sequence[MissingFiles],
 ) -> Iterator[tuple[Problem, bool]]:
     """Yield each problem, and whether it is an error.
 
     The remedy for shared files restores missing files of the same distributions, too.
     """
-    remedies = _OwnershipRemedies(environment)
+    remedies = _OwnershipRemedies(environment, python)
     for one in shared:
         *others, last = map(str, one.owners)
         text, remedy = f"each owns {first_of(one.paths)}", "if you uninstall one, reinstall the others"
@@ -70,33 +73,41 @@ def _ownership_problems(
 class _OwnershipRemedies:
     """The remedies for distributions of an environment: commands of the tool that installed them."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, python: str | None) -> None:
         self._environment = environment
-        self._local: Mapping[str, str] = Lazy(lambda: installed_from_source(environment.folders))
+        self._python = python
+        self._records = Lazy(lambda: _read_records(environment))
 
     def keep_one(self, owners: Sequence[FileOwner]) -> str:
         """Return the commands after which one distribution owns its files alone."""
-        if self._environment.interpreter is None:
-            return _NEW_FOLDER
-        tool = "uv" if all(owner.installer == "uv" for owner in owners) else "pip"
-        words = removal(tool, (owner.name for owner in owners), options_for(tool, self._environment))
-        ways = (self._again(installation, tool, owner) for owner in owners)
-        return f"run `{command_line(words)}`, then {' or '.join(ways)}"
+        words = self._words(owners)
+        removal = command_line(words.removal(owner.name for owner in owners))
+        ways = (self._way(owner, words.installation) for owner in owners)
+        return f"run `{removal}`, then {' or '.join(ways)}"
 
     def restore(self, owner: FileOwner) -> str:
         """Return the command that restores the files of a distribution."""
-        if self._environment.interpreter is None:
-            return _NEW_FOLDER
-        return self._again(reinstallation, "uv" if owner.installer == "uv" else "pip", owner)
+        return self._way(owner, self._words([owner]).reinstallation)
 
-    def _again(self, words: Callable[..., list[str]], tool: str, owner: FileOwner) -> str:
+    def _words(self, owners: Sequence[FileOwner]) -> ToolWords:
+        from ..running.tool_words import words_of
+
+        records = [self._records[normalize(owner.name)] for owner in owners]
+        has_pip = "pip" in self._records
+        return words_of(records, self._environment, os.environ, self._python, has_pip=has_pip)
+
+    def _way(self, owner: FileOwner, command: Callable[[str], list[str]]) -> str:
         """Return how a distribution is installed again; `variant-backend run` selects its variant."""
-        if url := self._local.get(normalize(owner.name)):
-            return f"install {owner.name} again from {shown_url(url)}"
+        if self._records[normalize(owner.name)].is_local:
+            return f"install {owner.name} from its folder or repository again"
         through = ["variant-backend", "run"] if owner.is_variant else []
-        requirement = f"{owner.name}=={owner.version}"
-        command = [*through, *words(tool, requirement, options_for(tool, self._environment))]
-        return f"run `{command_line(command)}`"
+        return f"run `{command_line([*through, *command(f'{owner.name}=={owner.version}')])}`"
+
+
+def _read_records(environment: Environment) -> Mapping[str, InstallationRecord]:
+    from ..wheels.distributions import installation_records
+
+    return installation_records(environment.folders)
 
 
 def _shared_to_dict(environment: Environment, shared: SharedFiles) -> dict[str, object]:

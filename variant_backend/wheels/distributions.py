@@ -185,15 +185,6 @@ def read_record(distribution: Distribution) -> Record | None:
     return None if text is None else Record.parse(text.encode())
 
 
-def read_installer(distribution: Distribution) -> str:
-    """Return the name of the tool that installed a distribution, empty if it is unknown.
-
-    Raises VariantError or UnicodeDecodeError if it cannot be read. Source: the specification of INSTALLER
-    ("Recording installed projects").
-    """
-    return (distribution.read_text("INSTALLER") or "").strip()
-
-
 def has_variant_json(distribution: Distribution) -> bool:
     """Return whether an installed distribution is a variant, also if its variant.json cannot be read."""
     try:

@@ -19,7 +19,6 @@ from .distributions import (
     find_distributions,
     has_variant_json,
     read_core_metadata,
-    read_installer,
     read_name,
     read_record,
 )
@@ -28,14 +27,13 @@ from .distributions import (
 class FileOwner(NamedTuple):
     """An installed distribution, and the hashes of its files by their paths below *folder*.
 
-    Compiled Python files and those of dist-info are left out. *installer* is the content of INSTALLER.
+    Compiled Python files and those of dist-info are left out.
     """
 
     name: str
     version: str
     folder: Path
     hashes: Mapping[str, str]
-    installer: str
     is_variant: bool
 
     def __str__(self) -> str:
@@ -87,7 +85,6 @@ def _owner(name: str, distribution: Distribution) -> FileOwner | None:
             for path, digest, _ in record.rows
             if path[-4:] != ".pyc" and ".dist-info/" not in path
         },
-        read_installer(distribution),
         has_variant_json(distribution),
     )
 

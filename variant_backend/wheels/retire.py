@@ -26,7 +26,7 @@ This release has no modules. It only requires {new} {version}.
 
 If an older release of {old} is installed, remove it before you install {new}:
 
-    pip uninstall -y {old}
+    pip uninstall --yes {old}
     pip install {new}
 """
 
