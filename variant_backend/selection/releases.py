@@ -245,16 +245,23 @@ def find_listings(
 
 
 def _files_in(sources: Sources, name: str, folders: Folders, problems: list[Problem]) -> list[SourceRead]:
-    """Return the files of a project in the sources that have it; the problems of others are added."""
+    """Return the files of a project in the sources that have it; the problems of others are added.
+
+    The indexes that an overlay names need not all have the project. Some servers answer 403 then.
+    """
     looks = {str(folder): partial(folders.files, folder, name) for folder in sources.find_links}
-    index_urls = sources.own_indexes(name) or sources.index_urls
-    looks |= {url: partial(files_on_index, url, name, problems) for url in index_urls}
+    own_indexes = sources.own_indexes(name)
+    looks |= {url: partial(files_on_index, url, name, problems) for url in own_indexes or sources.index_urls}
     read: list[SourceRead] = []
+    missing: list[Problem] = []
     for origin, look in looks.items():
         try:
             read.append(SourceRead(*look(), origin))
         except VariantError as error:
-            problems += error.problems
+            is_missing = isinstance(error, http.ForbiddenError) or error.problems[0].code == http.NOT_FOUND
+            (missing if origin in own_indexes and is_missing else problems).extend(error.problems)
+    if not read:
+        problems += missing
     return read
 
 

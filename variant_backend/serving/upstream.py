@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import VariantError
 from ..formats.release import Candidate, File, shown_location
-from ..lowlevel.http import NOT_FOUND
+from ..lowlevel.http import NOT_FOUND, ForbiddenError
 from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import is_http
 from ..project.overlay import entries_of, members_of
@@ -122,8 +122,7 @@ class Upstream:
         folders = [folder.read(name, known.get(folder.origin)) for folder in self._folders]
         read = [source for source in folders if source]
         if own := [self._indexes[url] for url in self._sources.own_indexes(name)]:
-            pages = map_in_threads(lambda index: index.read(name, known.get(index.origin)), own)
-            return [*read, *(source for source in pages if source)]
+            return [*read, *_pages_of(name, own, known)]
         for url in self._sources.index_urls:
             if source := self._indexes[url].read(name, known.get(url)):
                 return [*read, source]
@@ -180,6 +179,26 @@ class Upstream:
             core_metadata=hashes_of(metadata),
             provenance=None,
         )
+
+
+def _pages_of(name: str, indexes: Iterable[IndexSource], known: dict[str, SourceFiles]) -> list[SourceFiles]:
+    """Return the files of each index that has a project.
+
+    Some servers answer 403 if they have no such page. This is an error only if no index has the project.
+    """
+    refusals: list[ForbiddenError] = []
+
+    def read(index: IndexSource) -> SourceFiles | None:
+        try:
+            return index.read(name, known.get(index.origin))
+        except ForbiddenError as error:
+            refusals.append(error)
+            return None
+
+    pages = [page for page in map_in_threads(read, indexes) if page]
+    if refusals and not pages:
+        raise refusals[0]
+    return pages
 
 
 def _rewriting_key(file: File, metadata: bytes) -> str:
