@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from itertools import count
@@ -157,6 +158,19 @@ def test_run_warns_of_an_installed_member_before_it_starts(wheels: Path, environ
     assert output.splitlines()[0] == (
         "warning: cupy-cuda12x 13.6.0: it is installed, and has the same files as cupy-cuda13x;"
         " start `uv pip uninstall cupy-cuda12x` for this environment first"
+    )
+
+
+@pytest.mark.slow
+def test_run_warns_of_an_installed_member_beside_a_project_with_own_wheels(
+    wheels: Path, environment: Path, tmp_path: Path
+) -> None:
+    through_run(wheels, environment, "cuda:12.8", "cupy")
+    shutil.copytree(wheels.parent, tmp_path / "newer")
+    make_wheel(tmp_path / "newer" / "wheels", "cupy", "15.0")
+    output = through_run(tmp_path / "newer" / "wheels", environment, "cuda:12.8", "--upgrade", "cupy")
+    assert output.startswith(
+        "warning: cupy-cuda12x 13.6.0: it is installed, and has the same files as cupy; start"
     )
 
 

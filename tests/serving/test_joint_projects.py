@@ -6,10 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from helpers.made_wheels import METADATA, make_wheel
+from helpers.made_wheels import make_wheel
 from helpers.offers import machine, make_variants
 from helpers.overlays import JOINT_PROJECTS, make_members, write_overlay
+from helpers.programs import run_here
 
+from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel.http import NOT_FOUND
 from variant_backend.machine.support import Policy
@@ -126,10 +128,10 @@ def test_a_release_with_variants_of_its_own_keeps_them(tmp_path: Path) -> None:
 
 def test_no_generated_wheel_requires_a_retired_one(tmp_path: Path) -> None:
     make_members(tmp_path / "wheels")
-    retired = METADATA.replace("\n\n", "\nRequires-Dist: CuPy ==14.0\n\n", 1)
-    make_wheel(tmp_path / "wheels", "cupy_cuda12x", "14.0", metadata=retired)
+    new = make_wheel(tmp_path / "wheels", "cupy", "14.0")
+    run_here(main, "retire", "cupy-cuda12x", new)
     shown = seen(upstream(tmp_path / "wheels"), "cuda:12.8")
-    assert [file.filename for file in shown.files] == ["cupy-13.6.0-0_cuda12-py3-none-any.whl"]
+    assert [file.filename for file in shown.files] == [new.name, "cupy-13.6.0-0_cuda12-py3-none-any.whl"]
     assert [str(problem) for problem in shown.problems] == [
         "cupy-cuda12x 14.0: retired: it requires cupy, so it cannot be a variant of that"
     ]

@@ -99,7 +99,7 @@ def _named(tool: StartedTool) -> Iterator[str]:
 def _wanted(
     entry: OverlayEntry, names: Collection[str], offer: RunningOffer, environments: Environments
 ) -> Iterator[str]:
-    """Yield the members that some packages are, or require on this machine."""
+    """Yield the projects whose files some packages install: members, or a project with own wheels."""
     yield from (member for member in members_of([entry]) if member in names)
     for name in entry.names:
         if name in names:
@@ -107,5 +107,4 @@ def _wanted(
                 project = offer.site.project(offer.place.profile, name, environments).offer
                 fitting = (choice for choice in project.choices if choice.labels)
                 for choice in [*fitting][:1]:
-                    if member := choice.release.member_of(choice.labels[0]):
-                        yield member
+                    yield choice.release.member_of(choice.labels[0]) or name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..errors import VariantError
@@ -20,19 +21,23 @@ class JointMetadata(NamedTuple):
 
     def metadata(self, name: WheelFilename, requires_python: str | None) -> bytes:
         """Return METADATA of the wheel with a name, which requires the member at the same version."""
-        exact = f"=={name.version}"
         lines = [
             "Metadata-Version: 2.1",
             f"Name: {normalize(name.distribution)}",
             f"Version: {name.version}",
-            f"Summary: Requires {self.member}{exact}, which an overlay selects",
+            f"Summary: Requires {self.member}=={name.version}, which an overlay selects",
             *([f"Requires-Python: {requires_python}"] if _is_valid(requires_python) else []),
-            f"Requires-Dist: {self.member}{exact}",
+            *requiring_fields(self.member, name.version, self.extras),
         ]
-        for extra in self.extras:
-            lines.append(f"Provides-Extra: {extra}")
-            lines.append(f'Requires-Dist: {self.member}[{extra}]{exact} ; extra == "{extra}"')
         return "".join(f"{line}\n" for line in lines).encode()
+
+
+def requiring_fields(project: str, version: str, extras: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of METADATA that require a version of a project, and hand its extras on."""
+    yield f"Requires-Dist: {project}=={version}"
+    for extra in extras:
+        yield f"Provides-Extra: {extra}"
+        yield f'Requires-Dist: {project}[{extra}]=={version} ; extra == "{extra}"'
 
 
 def joint_metadata(data: bytes, member: str) -> JointMetadata:
