@@ -128,7 +128,7 @@ def resolved_graph(
     """Return the graph that a resolver makes for a machine.
 
     It has the extras of the user's requirements, and their hashes are those of its files. Raises VariantError
-    as `aligned_offer` does, and if two packages have the same files.
+    as `aligned_offer` does, and if two packages are labels of one project.
     """
     requested, wishes, resolver = request
     here, environments = AlignedMachine(machine, policy, wishes), environment_of_target(target)

@@ -83,7 +83,7 @@ def offer_aligned_for(
     """Return the offer in which what a command installs agrees.
 
     Raises FailedDryRunError with the words of the tool, NotStartedError, or VariantError if no values fit, or
-    if two packages have the same files.
+    if two packages are labels of one project.
     """
     machine = _with_installed(here, tool, warn)
     environments = environments_of(tool.before.environment)

@@ -1,7 +1,7 @@
-"""Projects that are labels of one project have the same files: `run` warns before a command installs several.
+"""Projects that are labels of one project: `run` warns before a command installs several of them.
 
-pip and uv install both without a word. The files of the later one replace those of the other, and removing
-one of them removes the files of both.
+They mostly have the same files. pip and uv install both without a word: the files of the later one replace
+those of the other, and removing one of them removes the files of both.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def installed_members(
         wanted = {*_wanted(entry, names, offer, environments)}
         for member in members_of([entry]):
             if wanted and member in staying and member not in wanted:
-                text = f"it is installed, and has the same files as {' and '.join(sorted(wanted))}"
+                text = f"it is installed, and may have the same files as {' and '.join(sorted(wanted))}"
                 pip = "uv pip" if tool.command.tool == "uv" else "pip"
                 remedy = f"start `{pip} uninstall {member}` for this environment first"
                 yield Problem("warning", str(tool.before.installed[member]), text, remedy)
