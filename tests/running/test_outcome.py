@@ -15,7 +15,17 @@ from typing import NamedTuple
 
 import pytest
 from helpers.behaviors import answer
-from helpers.offers import CUDA, MACHINES, label_in, make_torchy, make_variants, offered_site
+from helpers.made_wheels import make_wheel
+from helpers.offers import (
+    CUDA,
+    MACHINES,
+    label_in,
+    make_torchy,
+    make_variants,
+    offered_site,
+    offered_sources,
+)
+from helpers.overlays import LOCAL_VERSIONS, make_locals, write_overlay
 from helpers.programs import SCRIPTS, empty_cache, run, run_here
 from helpers.servers import served
 from helpers.upstreams import ranged
@@ -30,10 +40,29 @@ from variant_backend.running.named_packages import named_requirements
 from variant_backend.running.outcome import RunOutcome, outcome
 from variant_backend.running.site_packages import installed_before
 from variant_backend.running.stale_wheels import reinstalling, stale_wheels
+from variant_backend.selection.releases import Sources
 from variant_backend.serving.respond import ClientRequest
 from variant_backend.serving.site import Site
 
 TOOLS = ["pip", "uv"]
+
+# An overlay for wheels that have the same name on two indexes.
+SAME_NAMES = """\
+[[projects]]
+names = ["jaxy"]
+index-urls = ["cu126/simple", "cu130/simple"]
+
+[projects.variant.default-priorities]
+namespace = ["nvidia"]
+
+[projects.variant.variants]
+cu126.nvidia.cuda_version_lower_bound = ["12.6"]
+cu130.nvidia.cuda_version_lower_bound = ["13.0"]
+
+[projects.variants]
+cu126.match = { index = "*/cu126/*" }
+cu130.match = { index = "*/cu130/*" }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +212,54 @@ def test_a_changed_machine_is_noticed_and_its_remedy_follows_it(session: Session
     session.run(read_command([str(SCRIPTS / Path(program).name), *rest]), "new")
     assert session.label() == "cu128"
     assert session.installed() == {"torchy-1.0", "runtime-12.8"}
+
+
+@pytest.fixture
+def overlaid(tmp_path: Path) -> Iterator[Session]:
+    """Yield a session whose upstream has wheels with labels by an overlay."""
+    requires = {"cu126": ["runtime12"], "cu130": ["runtime13"]}
+    make_locals(tmp_path / "w", "torchy", "2.10.0", ["cu126", "cu130", "cpu"], requires=requires)
+    for name in ("runtime12", "runtime13"):
+        make_wheel(tmp_path / "w", name)
+    for label in ("cu126", "cu130"):
+        make_locals(tmp_path / label, "jaxy", "1.0", [""], requires={"": [f"runtime{label[2:4]}"]})
+        run_here(main, "index", "--simple", tmp_path / label)
+    write_overlay(
+        tmp_path / "overlay.toml", LOCAL_VERSIONS.replace("torchvision", "torchy") + "\n" + SAME_NAMES
+    )
+    sources = Sources.of([str(tmp_path / "w")], [], [tmp_path / "overlay.toml"])
+    venv.create(tmp_path / "env", symlinks=sys.platform != "win32")
+    with offered_sources(sources, {"new": "cuda:13.0", "old": "cuda:12.6", "cpu": "none"}) as (site, url):
+        yield Session(site, "", url, tmp_path / "env")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_changed_machine_is_noticed_by_the_local_version(overlaid: Session, tool: str) -> None:
+    command = overlaid.command(tool, "install", "torchy")
+    done = overlaid.run(command, "new")
+    assert [*done.lines] == ["torchy 2.10.0+cu130: cu130 (NVIDIA driver for CUDA 13.0 or newer)"]
+    assert [*done.warnings] == []
+    done = overlaid.run(overlaid.command(tool, "install", "--upgrade", "torchy"), "old")
+    assert [problem.place for problem in done.warnings] == ["torchy 2.10.0+cu130"]
+    (line,) = re.findall("start `(.*)` with the same options", str(done.warnings[0]))
+    program, *rest = shlex.split(line)
+    done = overlaid.run(read_command([str(SCRIPTS / Path(program).name), *rest]), "old")
+    assert [*done.lines] == ["torchy 2.10.0+cu126: cu126 (NVIDIA driver for CUDA 12.6 or newer)"]
+    assert [*done.warnings] == []
+    done = overlaid.run(overlaid.reinstalled(command, "cpu"), "cpu")
+    assert done.lines[0] == "torchy 2.10.0+cpu: null"
+    assert "torchy-2.10.0+cpu" in overlaid.installed()
+
+
+@pytest.mark.slow
+def test_wheels_of_one_name_are_known_by_what_was_downloaded(overlaid: Session) -> None:
+    command = overlaid.command("uv", "install", "jaxy")
+    assert [*overlaid.run(command, "new").lines] == ["jaxy 1.0: cu130 (NVIDIA driver for CUDA 13.0 or newer)"]
+    # The installed wheel does not show its label.
+    done = overlaid.run(overlaid.command("uv", "install", "--upgrade", "jaxy"), "old")
+    assert [*done.lines] == ["jaxy 1.0: the variant cu126 or cu130; installed wheels do not show which one"]
+    assert [*done.warnings] == []
 
 
 @pytest.mark.slow

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
-from ..serving.offer import Choice, Offer
+from ..serving.offer import Choice, Offer, Offered
 from ..serving.reasons import label_text
 from ..serving.site import Site
-from ..variants.filename import normalize
+from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
 from .destination import environments_of
 from .named_packages import named_requirements
@@ -28,20 +28,48 @@ _REPLACING = ("--upgrade", "--force-reinstall")
 
 
 class StaleWheel(NamedTuple):
-    """An installed wheel, and the *choice* of the offer for its version, which is another wheel."""
+    """An installed wheel, and the *choice* of the offer for its version, which is another wheel.
+
+    *labels* are the possible ones of the installed wheel.
+    """
 
     installed: InstalledWheel
     choice: Choice
+    labels: frozenset[str | None]
 
     def problem(self, command: ToolCommand) -> Problem:
         """Return the problem, with a command that replaces the wheel and its requirements."""
-        label = self.installed.label
-        has = "a plain wheel" if label is None else f"the variant {label or '(unreadable)'}"
+        has = installed_text(self.labels)
         if not self.choice.labels:
             text = f"{has} is installed, and no wheel of this version fits this machine"
             return Problem("warning", str(self.installed), text, "install another version")
         text = f"{has} is installed, and the offer has {label_text(self.choice, self.choice.labels[0])}"
-        return Problem("warning", str(self.installed), text, _remedy(_replacing(self.installed, command)))
+        pinned = f"{self.installed.name}=={self.choice.version}"
+        return Problem(
+            "warning", str(self.installed), text, _remedy(_replacing(self.installed.name, pinned, command))
+        )
+
+
+def installed_text(labels: Iterable[str | None]) -> str:
+    """Return what is installed, for the possible labels of a wheel."""
+    variants = sorted(label or "(unreadable)" for label in labels if label is not None)
+    texts = [f"the variant {' or '.join(variants)}"] if variants else []
+    return " or ".join([*texts, *(["a plain wheel"] if None in labels else [])])
+
+
+def possible_labels(
+    wheel: InstalledWheel, choice: Choice, requested: Mapping[str, Offered] = {}
+) -> frozenset[str | None]:
+    """Return the possible labels of an installed wheel; None is a plain wheel.
+
+    Only wheels by an overlay may have several; then those of the *requested* files count.
+    """
+    if wheel.label is not None:
+        return frozenset({wheel.label})
+    known = choice.labels_of(wheel.version) or frozenset({None})
+    offered = (one.wheel.name for one in [*requested.values()] if one.wheel)
+    downloaded = (name.label for name in offered if is_same_version(name.version, wheel.version))
+    return known.intersection(downloaded) or known
 
 
 def stale_wheels(
@@ -53,10 +81,10 @@ def stale_wheels(
 ) -> list[StaleWheel]:
     """Return the installed wheels for whose version the offer has another wheel.
 
-    Installed variants and *named* projects are compared, but none that was installed from a file or a URL.
-    Projects that the upstream lacks are skipped.
+    Installed variants, projects of the overlay and *named* projects are compared, but none that was installed
+    from a file or a URL. Projects that the upstream lacks are skipped.
     """
-    wanted = {*named}
+    wanted = {*named, *site.upstream.overlaid}
     wheels = [
         wheel
         for name, wheel in sorted(installed.items())
@@ -64,11 +92,15 @@ def stale_wheels(
     ]
     choose = partial(choice_for, site, machine, environments)
     pairs = zip(wheels, map_in_threads(choose, wheels), strict=True)
-    return [
-        StaleWheel(wheel, choice)
-        for wheel, choice in pairs
-        if choice is not None and wheel.label not in choice.labels[:1]
-    ]
+    asked = site.asked(machine)
+    stale = []
+    for wheel, choice in pairs:
+        if choice is not None:
+            requested = asked[wheel.name].requested if wheel.name in asked else {}
+            labels = possible_labels(wheel, choice, requested)
+            if labels.isdisjoint(choice.labels[:1]):
+                stale.append(StaleWheel(wheel, choice, labels))
+    return stale
 
 
 def choice_for(site: Site, machine: str, environments: Environments, wheel: InstalledWheel) -> Choice | None:
@@ -89,15 +121,14 @@ def _remedy(line: str) -> str:
     return f"start `{line}` with the same options of `variant-backend run`"
 
 
-def _replacing(wheel: InstalledWheel, command: ToolCommand) -> str:
-    """Return a command that replaces an installed wheel."""
+def _replacing(name: str, pinned: str, command: ToolCommand) -> str:
+    """Return a command that replaces an installed wheel by the *pinned* release."""
     if command.tool == "pdm":
         return "pdm sync --reinstall"
     where = _given(command, "-t", "--target", "--prefix")
     python = _given(command, "-p", "--python")
-    pinned = f"{wheel.name}=={wheel.version}"
     if command.tool == "uv":
-        parts = ["uv", "pip", "install", *where, *python, "--reinstall-package", wheel.name, pinned]
+        parts = ["uv", "pip", "install", *where, *python, "--reinstall-package", name, pinned]
     else:
         pip = command.arguments[: len(command.arguments) - len(command.options)]
         programs = {"pip": pip, "pipenv": ("pipenv", "run", "pip")}

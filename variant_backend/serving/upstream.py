@@ -65,6 +65,11 @@ class Upstream:
             return known.project
         return self._reading.result(name, partial(self._renewed, name)).project
 
+    @property
+    def overlaid(self) -> frozenset[str]:
+        """The normalized names of the projects that an overlay is about."""
+        return frozenset(name for entry in self._sources.overlay for name in entry.names)
+
     def forget(self, name: str) -> None:
         """Read a project again at the next request: its page does not show that a file has changed."""
         self._snapshots.remove(normalize(name))
