@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, VariantError
 from ..lowlevel.urls import shown_url
-from ..variants.filename import WheelFilename, original_of
+from ..variants.filename import WheelFilename, is_same_version, original_of
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import check_label
 
@@ -123,6 +123,11 @@ class Release(NamedTuple):
     candidates: tuple[Candidate, ...]
     metadata: VariantMetadata | None
     problems: tuple[Problem, ...] = ()
+
+    def has_version(self, version: str) -> bool:
+        """Return whether the release, or one of its wheels by an overlay, has a version."""
+        local = {wheel.name.version for wheel in self.candidates if wheel.name.by_overlay}
+        return any(is_same_version(known, version) for known in (str(self.version), *local))
 
     def of_label(self, label: str | None) -> Release:
         """Return the release with the wheels of one label only; None means plain wheels."""
