@@ -25,7 +25,7 @@ from helpers.offers import (
     offered_site,
     offered_sources,
 )
-from helpers.overlays import LOCAL_VERSIONS, make_locals, write_overlay
+from helpers.overlays import LOCAL_VERSIONS, SAME_NAMES, make_locals, make_same_names, write_overlay
 from helpers.programs import SCRIPTS, empty_cache, run, run_here
 from helpers.servers import served
 from helpers.upstreams import ranged
@@ -45,24 +45,6 @@ from variant_backend.serving.respond import ClientRequest
 from variant_backend.serving.site import Site
 
 TOOLS = ["pip", "uv"]
-
-# An overlay for wheels that have the same name on two indexes.
-SAME_NAMES = """\
-[[projects]]
-names = ["jaxy"]
-index-urls = ["cu126/simple", "cu130/simple"]
-
-[projects.variant.default-priorities]
-namespace = ["nvidia"]
-
-[projects.variant.variants]
-cu126.nvidia.cuda_version_lower_bound = ["12.6"]
-cu130.nvidia.cuda_version_lower_bound = ["13.0"]
-
-[projects.variants]
-cu126.match = { index = "*/cu126/*" }
-cu130.match = { index = "*/cu130/*" }
-"""
 
 
 @pytest.fixture(scope="module")
@@ -221,9 +203,7 @@ def overlaid(tmp_path: Path) -> Iterator[Session]:
     make_locals(tmp_path / "w", "torchy", "2.10.0", ["cu126", "cu130", "cpu"], requires=requires)
     for name in ("runtime12", "runtime13"):
         make_wheel(tmp_path / "w", name)
-    for label in ("cu126", "cu130"):
-        make_locals(tmp_path / label, "jaxy", "1.0", [""], requires={"": [f"runtime{label[2:4]}"]})
-        run_here(main, "index", "--simple", tmp_path / label)
+    make_same_names(tmp_path)
     write_overlay(
         tmp_path / "overlay.toml", LOCAL_VERSIONS.replace("torchvision", "torchy") + "\n" + SAME_NAMES
     )

@@ -116,7 +116,7 @@ def _lock_files(
     outputs = {}
     for name, known in graphs.items():
         machine = LockedMachine(name, specs.get(name, ""))
-        comments = lock_comments(machine, known.target)
+        comments = lock_comments(machine, known)
         outputs[name] = lock_output(folder, machine, [known], upstream_file, comments, force=force)
     return outputs
 

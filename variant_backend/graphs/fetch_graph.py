@@ -38,6 +38,8 @@ def _download(package: GraphPackage, release: Release) -> Pick | SdistPick:
     wheel = Candidate.of(offered.file)
     if wheel is None:
         return SdistPick(release, offered.file)
+    if offered.wheel:
+        wheel = wheel._replace(name=offered.wheel.name)  # an overlay may say its label
     support = offered.wheel.support if offered.wheel else Support({}, {})
     return Pick(release, wheel, support, _why(wheel.label, release))
 

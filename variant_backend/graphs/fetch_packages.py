@@ -172,8 +172,8 @@ class _RequestedProjects:
 
     def read(self, listing: Listing, *, pinned: bool = False) -> Release:
         """Return a release; its yanked wheels are excluded unless it is *pinned*."""
-        files = tuple(wheel.file.filename for wheel in listing.wheels)
-        key = (listing.name, listing.version, pinned, files)
+        wheels = tuple(wheel.name for wheel in listing.wheels)
+        key = (listing.name, listing.version, pinned, wheels)
         if key not in self._known:
             self._known[key] = read_release(listing, pinned=pinned)
         return self._known[key]

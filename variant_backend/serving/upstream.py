@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import VariantError
-from ..formats.release import Candidate, File, shown_location
+from ..formats.release import Candidate, File, Location, shown_location
 from ..lowlevel.http import NOT_FOUND
 from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import is_http
@@ -74,11 +74,12 @@ class Upstream:
         """Read a project again at the next request: its page does not show that a file has changed."""
         self._snapshots.remove(normalize(name))
 
-    def index_of(self, name: str) -> str | None:
-        """Return the URL of the server from which a project was read, None if it was read from folders."""
+    def index_of(self, name: str, location: Location) -> str | None:
+        """Return the URL of the server whose page has a file of a project, None if no server has it."""
         snapshot = self._snapshots.find(normalize(name))
-        origins = [source.origin for source in snapshot.sources] if snapshot else []
-        return next((origin for origin in origins if is_http(origin)), None)
+        sources = [source for source in snapshot.sources if is_http(source.origin)] if snapshot else []
+        having = (source for source in sources if any(file.location == location for file in source.files))
+        return next((source.origin for source in having), None)
 
     def projects(self) -> tuple[str, ...]:
         """Return the normalized names of all projects; the same object as before if nothing has changed.
