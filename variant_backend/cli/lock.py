@@ -131,6 +131,8 @@ def _report(printer: Printer, graphs: Mapping[str, Graph]) -> None:
             printer.warn(f"{name}: {NO_PACKAGES}")
         for text in graph.lines:
             printer.say(f"{name}: {text}")
+        for problem in graph.problems:
+            printer.warn(problem.within(name))
         if graph.alignment.assignment and (labels := graph.labels):
             printer.say(f"{name}: {labels_variable(labels)}")
         for package in filter(is_rewritten, graph.packages):

@@ -67,4 +67,4 @@ def graph_picks(
         check_wanted_labels(policy, offer.upstream)
         graph = resolved_graph(offer, here.machine, policy, target, request)
         check_aligned_names(here.wishes.align, [graph])
-        return AlignedPicks(tuple(downloads_of(graph)), (), graph.alignment)
+        return AlignedPicks(tuple(downloads_of(graph)), graph.problems, graph.alignment)
