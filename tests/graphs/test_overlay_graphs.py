@@ -54,7 +54,21 @@ def test_a_family_has_the_value_that_keeps_most_packages(
     assert graph.labels == {name: best if best in local else "null" for name, local in labels.items()}
 
 
-def test_without_alignment_each_package_has_its_best_label(tmp_path: Path) -> None:
-    sources = family(tmp_path, {"torch": ["cu130", "cu128"], "torchvision": ["cu128"], "torchaudio": ["cpu"]})
-    graph = graph_of(sources, "cuda:13.0", [])
-    assert graph.labels == {"torch": "cu130", "torchvision": "cu128", "torchaudio": "null"}
+@pytest.mark.parametrize(
+    ("spec", "align", "warned"),
+    [
+        ("cuda:13.0", [], ["torch 2.10.0+cu130 has 13.0; torchvision 2.10.0+cu128 has 12.8"]),
+        ("cuda:12.8", [], []),
+        ("cuda:12.6", [], ["torch 2.10.0+cu126 has 12.6; torchvision 2.10.0+cpu has none"]),
+        ("cuda:13.0", ALIGN, []),
+        ("none", [], []),
+    ],
+)
+def test_a_family_on_several_platforms_is_a_warning(
+    tmp_path: Path, spec: str, align: list[str], warned: list[str]
+) -> None:
+    torch, vision = ["cu126", "cu128", "cu130", "cpu"], ["cu128", "cpu"]
+    sources = family(tmp_path, {"torch": torch, "torchvision": vision, "torchaudio": ["cpu"]})
+    problems = graph_of(sources, spec, align).problems
+    assert [problem.text.partition(": ")[2] for problem in problems] == warned
+    assert all("--align nvidia::cuda_version_lower_bound" in str(problem) for problem in problems)

@@ -201,11 +201,13 @@ def overlaid(tmp_path: Path) -> Iterator[Session]:
     """Yield a session whose upstream has wheels with labels by an overlay."""
     requires = {"cu126": ["runtime12"], "cu130": ["runtime13"]}
     make_locals(tmp_path / "w", "torchy", "2.10.0", ["cu126", "cu130", "cpu"], requires=requires)
+    make_locals(tmp_path / "w", "visiony", "0.25.0", ["cu126", "cpu"])
     for name in ("runtime12", "runtime13"):
         make_wheel(tmp_path / "w", name)
     make_same_names(tmp_path)
     write_overlay(
-        tmp_path / "overlay.toml", LOCAL_VERSIONS.replace("torchvision", "torchy") + "\n" + SAME_NAMES
+        tmp_path / "overlay.toml",
+        LOCAL_VERSIONS.replace('"torch", "torchvision"', '"torchy", "visiony"') + "\n" + SAME_NAMES,
     )
     sources = Sources.of([str(tmp_path / "w")], [], [tmp_path / "overlay.toml"])
     venv.create(tmp_path / "env", symlinks=sys.platform != "win32")
@@ -230,6 +232,13 @@ def test_a_changed_machine_is_noticed_by_the_local_version(overlaid: Session, to
     done = overlaid.run(overlaid.reinstalled(command, "cpu"), "cpu")
     assert done.lines[0] == "torchy 2.10.0+cpu: null"
     assert "torchy-2.10.0+cpu" in overlaid.installed()
+
+
+@pytest.mark.slow
+def test_a_family_on_several_platforms_is_a_warning_after_run(overlaid: Session) -> None:
+    done = overlaid.run(overlaid.command("uv", "install", "torchy", "visiony"), "new")
+    (warning,) = done.warnings
+    assert "torchy 2.10.0+cu130 has 13.0; visiony 0.25.0+cu126 has 12.6" in warning.text
 
 
 @pytest.mark.slow

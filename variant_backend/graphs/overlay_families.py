@@ -9,6 +9,7 @@ from ..errors import Problem, VariantError
 from ..formats.release import Release
 from ..serving.upstream import Upstream
 from ..variants.alignment import Axis
+from ..variants.properties import Variant
 from .alignment_words import axis_words
 
 _NONE = "none"
@@ -26,12 +27,17 @@ class FamilyMember(NamedTuple):
     release: Release
     digest: str
 
+    @property
+    def variant(self) -> Variant | None:
+        """The variant of the label."""
+        return self.release.metadata.variants.get(self.label) if self.release.metadata else None
+
     def values(self) -> dict[Axis, frozenset[str]]:
         """Return the values of the wheel for each feature that any variant of the release has."""
         variants = self.release.metadata.variants if self.release.metadata else {}
         labels = {wheel.label for wheel in self.release.candidates if not wheel.problems}
         axes = {prop.key for label in labels & variants.keys() for prop in variants[label or ""].properties}
-        own = variants[self.label].properties if self.label in variants else ()
+        own = self.variant.properties if self.variant else ()
         return {axis: frozenset(prop.value for prop in own if prop.key == axis) for axis in sorted(axes)}
 
 

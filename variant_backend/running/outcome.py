@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem
-from ..graphs.overlay_families import FamilyMember, family_member, mixed_families
+from ..graphs.overlay_families import mixed_families
 from ..lowlevel.threads import map_in_threads
 from ..serving.asked_projects import AskedProject
 from ..serving.environments import Environments
@@ -27,7 +27,14 @@ from .site_packages import (
     environment_after,
     installed_wheels,
 )
-from .stale_wheels import choice_for, installed_text, offer_for, possible_labels, stale_wheels
+from .stale_wheels import (
+    choice_for,
+    installed_text,
+    offer_for,
+    overlaid_wheels,
+    possible_labels,
+    stale_wheels,
+)
 from .started_commands import started_commands, unwrapped
 
 # Messages call the machine so.
@@ -79,21 +86,8 @@ def outcome(
     problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
     problems += _from_elsewhere(site, machine, new, environments_of(place))
     if not site.upstream.overlaid.isdisjoint(new):
-        problems += mixed_families(_overlaid(site, machine, now, environments_of(place)))
+        problems += mixed_families(overlaid_wheels(site, machine, now, environments_of(place)))
     return RunOutcome(lines, problems)
-
-
-def _overlaid(
-    site: Site, machine: str, installed: Mapping[str, InstalledWheel], environments: Environments
-) -> Iterator[FamilyMember]:
-    """Yield the installed packages whose labels come from an overlay, as far as they are known."""
-    for name in sorted(site.upstream.overlaid & installed.keys()):
-        wheel = installed[name]
-        if choice := choice_for(site, machine, environments, wheel):
-            requested = asked.requested if (asked := site.asked(machine).get(name)) else {}
-            (label, *others) = possible_labels(wheel, choice, requested)
-            if not others and (member := family_member(site.upstream, name, wheel.version, label)):
-                yield member
 
 
 def _from_elsewhere(

@@ -6,12 +6,13 @@ No installer replaces an installed wheel if the version stays, so a changed mach
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
+from ..graphs.overlay_families import FamilyMember, family_member
 from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer, Offered
@@ -101,6 +102,19 @@ def stale_wheels(
             if labels.isdisjoint(choice.labels[:1]):
                 stale.append(StaleWheel(wheel, choice, labels))
     return stale
+
+
+def overlaid_wheels(
+    site: Site, machine: str, installed: Mapping[str, InstalledWheel], environments: Environments
+) -> Iterator[FamilyMember]:
+    """Yield the installed packages whose labels come from an overlay, as far as they are known."""
+    for name in sorted(site.upstream.overlaid & installed.keys()):
+        wheel = installed[name]
+        if choice := choice_for(site, machine, environments, wheel):
+            requested = asked.requested if (asked := site.asked(machine).get(name)) else {}
+            (label, *others) = possible_labels(wheel, choice, requested)
+            if not others and (member := family_member(site.upstream, name, wheel.version, label)):
+                yield member
 
 
 def choice_for(site: Site, machine: str, environments: Environments, wheel: InstalledWheel) -> Choice | None:
