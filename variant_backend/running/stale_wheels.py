@@ -22,6 +22,7 @@ from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
 from .destination import environments_of
 from .named_packages import named_requirements
+from .repair_commands import reinstalled_by_uv
 from .site_packages import InstalledBefore, InstalledWheel
 
 # The options of pip. Without --upgrade, it leaves files in a target folder as they are.
@@ -142,7 +143,7 @@ def _replacing(name: str, pinned: str, command: ToolCommand) -> str:
     where = _given(command, "-t", "--target", "--prefix")
     python = _given(command, "-p", "--python")
     if command.tool == "uv":
-        parts = ["uv", "pip", "install", *where, *python, "--reinstall-package", name, pinned]
+        parts = ["uv", "pip", "install", *where, *python, *reinstalled_by_uv([name]), pinned]
     else:
         pip = command.arguments[: len(command.arguments) - len(command.options)]
         programs = {"pip": pip, "pipenv": ("pipenv", "run", "pip")}
@@ -198,7 +199,7 @@ def reinstalling(command: ToolCommand, stale: Sequence[StaleWheel]) -> tuple[str
     if command.tool == "pip" and command.words[:1] == ("install",):
         options = [*_REPLACING] if stale else []
     elif command.tool == "uv" and command.words[:2] in (("pip", "install"), ("pip", "sync")):
-        options = [part for one in stale for part in ("--reinstall-package", one.installed.name)]
+        options = reinstalled_by_uv(one.installed.name for one in stale)
     else:
         text = f"expected pip install, uv pip install or uv pip sync, got {shlex.join(command.arguments)}"
         hint = "omit --reinstall; if the tool has such an option, use that, as in `pdm sync --reinstall`"
