@@ -228,9 +228,21 @@ def test_a_changed_machine_is_noticed_by_the_local_version(overlaid: Session, to
     program, *rest = shlex.split(line)
     done = overlaid.run(read_command([str(SCRIPTS / Path(program).name), *rest]), "old")
     assert [*done.lines] == ["torchy 2.10.0+cu126: cu126 (NVIDIA driver for CUDA 12.6 or newer)"]
-    assert [*done.warnings] == []
+    (warning,) = done.warnings
+    assert warning.text == "it replaced 2.10.0+cu130, whose requirements remain: runtime13"
+    (line,) = re.findall("start `(.*)`", str(warning))
+    program, *rest = shlex.split(line)
+    run(Path(program).name, *rest)
+    assert overlaid.installed() == {"torchy-2.10.0+cu126", "runtime12-1.0"}
+
+
+@pytest.mark.slow
+def test_a_machine_without_a_gpu_gets_the_null_variant_with_its_reasons(overlaid: Session) -> None:
+    command = overlaid.command("uv", "install", "torchy")
+    overlaid.run(command, "new")
     done = overlaid.run(overlaid.reinstalled(command, "cpu"), "cpu")
     assert done.lines[0] == "torchy 2.10.0+cpu: null"
+    assert "cu130: " in done.lines[1]
     assert "torchy-2.10.0+cpu" in overlaid.installed()
 
 
@@ -275,7 +287,9 @@ def test_the_last_lines_name_the_variant_and_then_the_reinstalled_wheel(session:
     done = session.run(session.reinstalled(command, "cpu"), "cpu")
     assert session.label() is None
     assert done.lines[0] == "torchy 1.0: the plain wheel"
-    assert [*done.warnings] == []
+    assert [one.text for one in done.warnings] == [
+        "it replaced 1.0 cu128, whose requirements remain: runtime"
+    ]
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from ..variants.filename import normalize
 from ..variants.properties import NULL_LABEL
 from .command import ToolCommand
 from .destination import environments_of, installs
+from .leftovers import leftovers
 from .named_packages import requirements_in_words
 from .site_packages import (
     InstalledBefore,
@@ -85,6 +86,7 @@ def outcome(
     unasked = {name: one for name, one in new.items() if name not in answered and not one.is_direct}
     problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
     problems += _from_elsewhere(site, machine, new, environments_of(place))
+    problems += leftovers(site, machine, command, before.installed, now, place)
     if not site.upstream.overlaid.isdisjoint(new):
         problems += mixed_families(overlaid_wheels(site, machine, now, environments_of(place)))
     return RunOutcome(lines, problems)

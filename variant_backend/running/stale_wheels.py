@@ -140,13 +140,12 @@ def _replacing(name: str, pinned: str, command: ToolCommand) -> str:
     """Return a command that replaces an installed wheel by the *pinned* release."""
     if command.tool == "pdm":
         return "pdm sync --reinstall"
-    where = _given(command, "-t", "--target", "--prefix")
-    python = _given(command, "-p", "--python")
+    where = given_options_of(command, "-t", "--target", "--prefix")
+    python = given_options_of(command, "-p", "--python")
     if command.tool == "uv":
         parts = ["uv", "pip", "install", *where, *python, *reinstalled_by_uv([name]), pinned]
     else:
-        pip = command.arguments[: len(command.arguments) - len(command.options)]
-        programs = {"pip": pip, "pipenv": ("pipenv", "run", "pip")}
+        programs = {"pip": pip_of(command), "pipenv": ("pipenv", "run", "pip")}
         parts = [
             *programs.get(command.tool, ("pip",)),
             *python,
@@ -158,7 +157,12 @@ def _replacing(name: str, pinned: str, command: ToolCommand) -> str:
     return shlex.join(parts)
 
 
-def _given(command: ToolCommand, *names: str) -> list[str]:
+def pip_of(command: ToolCommand) -> tuple[str, ...]:
+    """Return the start of a command of pip, before its options."""
+    return command.arguments[: len(command.arguments) - len(command.options)]
+
+
+def given_options_of(command: ToolCommand, *names: str) -> list[str]:
     """Return options of a command with their values."""
     return [text for name, value in command.given if name in names for text in (name, value)]
 

@@ -175,6 +175,15 @@ def read_name(distribution: Distribution) -> str | None:
     return None
 
 
+def is_requested(distribution: Distribution) -> bool:
+    """Return whether the user has named a distribution, as far as the installer shows it; uv does not.
+
+    Source: PEP 376 (REQUESTED), which uv writes for all distributions. Raises as reading does.
+    """
+    is_marked = distribution.read_text("REQUESTED") is not None
+    return is_marked and (distribution.read_text("INSTALLER") or "").strip() != "uv"
+
+
 def has_variant_json(distribution: Distribution) -> bool:
     """Return whether an installed distribution is a variant, also if its variant.json cannot be read."""
     try:
