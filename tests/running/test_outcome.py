@@ -247,6 +247,14 @@ def test_a_machine_without_a_gpu_gets_the_null_variant_with_its_reasons(overlaid
 
 
 @pytest.mark.slow
+def test_a_local_version_that_the_user_names_is_not_stale(overlaid: Session) -> None:
+    for requirement, warned in (("torchy==2.10.0+cu126", []), ("torchy", ["torchy 2.10.0+cu126"])):
+        command = overlaid.command("uv", "install", requirement)
+        overlaid.run(command, "old")
+        assert [problem.place for problem in overlaid.run(command, "new").warnings] == warned
+
+
+@pytest.mark.slow
 def test_a_family_on_several_platforms_is_a_warning_after_run(overlaid: Session) -> None:
     done = overlaid.run(overlaid.command("uv", "install", "torchy", "visiony"), "new")
     (warning,) = done.warnings

@@ -20,7 +20,7 @@ from ..variants.properties import NULL_LABEL
 from .command import ToolCommand
 from .destination import environments_of, installs
 from .leftovers import leftovers
-from .named_packages import requirements_in_words
+from .named_packages import named_locals, requirements_in_words
 from .site_packages import (
     InstalledBefore,
     InstalledWheel,
@@ -180,12 +180,12 @@ def _warnings(
     """
     asked = (name for name, one in site.asked(machine).items() if one.offer and one.offer.choices)
     # Files with requirements may name hundreds of projects, of which the tool asked for none.
-    named = (
-        normalize(requirement.name)
-        for one in started_commands(command)
-        for requirement in requirements_in_words(one)
-    )
+    requirements = [words for one in started_commands(command) for words in requirements_in_words(one)]
+    named = (normalize(requirement.name) for requirement in requirements)
     stale = stale_wheels(site, machine, installed, environments, {*asked, *named, *unasked})
+    # The user has named this local version, and the installer has got it.
+    local = named_locals(requirements)
+    stale = [one for one in stale if one.installed.name not in local]
     yield from (one.problem(command) for one in stale)
     known = {one.installed.name for one in stale}
     for name, wheel in unasked.items():

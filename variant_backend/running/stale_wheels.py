@@ -21,7 +21,7 @@ from ..serving.site import Site
 from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
 from .destination import environments_of
-from .named_packages import named_requirements
+from .named_packages import named_locals, named_requirements
 from .repair_commands import reinstalled_by_uv
 from .site_packages import InstalledBefore, InstalledWheel
 
@@ -184,10 +184,12 @@ def with_reinstall(
     """
     if not before.installed:
         return reinstalling(command, ())
-    named = {normalize(requirement.name) for requirement in named_requirements(command, environ, folder)}
+    requirements = named_requirements(command, environ, folder)
+    named = {normalize(requirement.name) for requirement in requirements}
     named.update(graph)
     stale = stale_wheels(site, machine, before.installed, environments_of(before.environment), named)
-    return reinstalling(command, stale)
+    local = named_locals(requirements)
+    return reinstalling(command, [one for one in stale if one.installed.name not in local])
 
 
 def replacing_all(command: ToolCommand) -> tuple[str, ...]:
