@@ -28,6 +28,7 @@ class Explanation(NamedTuple):
     """The explained release of a project, and the *newer* releases without a compatible wheel.
 
     *evaluation* is None if no release was found. *differs* are the reasons why *uv* selects another wheel.
+    *member* is the project that the selected wheel requires, if an overlay says so.
     *accelerated* is an older release whose best wheel is for an accelerator, if that of this one is not.
     *overlay* is the entry of the overlay that labels the wheels, as messages name it; empty if none does.
     """
@@ -38,6 +39,7 @@ class Explanation(NamedTuple):
     problems: tuple[Problem, ...]
     uv: UvSelection | None = None
     differs: tuple[str, ...] = ()
+    member: str | None = None
     accelerated: Evaluation | None = None
     overlay: str = ""
 
@@ -69,8 +71,12 @@ def explain(
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
     accelerated = older_accelerated(selection, machine, policy, target)
-    explanation = Explanation(request, evaluation, newer, tuple(problems), accelerated=accelerated)
-    explanation = explanation._replace(overlay=_overlay_of(evaluation, listings))
+    explanation = Explanation(
+        *(request, evaluation, newer, tuple(problems)),
+        member=_member(selection),
+        accelerated=accelerated,
+        overlay=_overlay_of(evaluation, listings),
+    )
     if not for_uv:
         return explanation
     from .uv_differences import why_uv_differs
@@ -96,6 +102,14 @@ def _overlay_of(evaluation: Evaluation | None, listings: Listings) -> str:
     """Return the entry of the overlay that labels the wheels of a release, as messages name it."""
     listed = listings.of_version(evaluation.release.version) if evaluation else ()
     return "".join(listing.overlay.place for listing in listed if listing.overlay)
+
+
+def _member(selection: Selection) -> str | None:
+    """Return the project that the selected wheel requires, None if no overlay says so."""
+    if selection.evaluation is None or selection.evaluation.selected is None:
+        return None
+    (listing,) = selection.listings.of_version(selection.evaluation.release.version)
+    return listing.member_of(selection.evaluation.selected.filename.label)
 
 
 def _without_policy(selection: Selection, free: Selection, machine: Machine, policy: Policy) -> list[str]:
