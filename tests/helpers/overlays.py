@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from helpers.made_wheels import METADATA, make_wheel
+from helpers.programs import run_here
+from variant_backend.cli.main import main
 from variant_backend.project.overlay import OverlayEntry
 from variant_backend.selection.releases import Sources
 
@@ -28,6 +30,32 @@ cu128.match = { local = "cu128" }
 cu130.match = { local = "cu130" }
 null.match = { local = "cpu" }
 """
+
+# An overlay for a project whose wheels have the same name on two indexes.
+SAME_NAMES = """\
+[[projects]]
+names = ["jaxy"]
+index-urls = ["cu126/simple", "cu130/simple"]
+
+[projects.variant.default-priorities]
+namespace = ["nvidia"]
+
+[projects.variant.variants]
+cu126.nvidia.cuda_version_lower_bound = ["12.6"]
+cu130.nvidia.cuda_version_lower_bound = ["13.0"]
+
+[projects.variants]
+cu126.match = { index = "*/cu126/*" }
+cu130.match = { index = "*/cu130/*" }
+"""
+
+
+def make_same_names(folder: Path) -> None:
+    """Write two indexes in a folder, which have different wheels of one name, for `SAME_NAMES`."""
+    for label in ("cu126", "cu130"):
+        content = {"jaxy/__init__.py": f"label = {label!r}\n".encode()}
+        make_wheel(folder / label, "jaxy", files=content)
+        run_here(main, "index", "--simple", folder / label)
 
 
 def write_overlay(path: Path, text: str = LOCAL_VERSIONS) -> tuple[OverlayEntry, ...]:

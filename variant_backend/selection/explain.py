@@ -11,7 +11,7 @@ from ..variants.namespace_support import Lazy
 from ..variants.policy import NO_RULES
 from ..variants.ranking import Verdict, why_better
 from .evaluate import Evaluation
-from .releases import Sources, find_listings
+from .releases import Listings, Sources, find_listings
 from .report import of_label, shown_label
 from .select import Selection, check_names, older_accelerated, select_listed
 
@@ -29,6 +29,7 @@ class Explanation(NamedTuple):
 
     *evaluation* is None if no release was found. *differs* are the reasons why *uv* selects another wheel.
     *accelerated* is an older release whose best wheel is for an accelerator, if that of this one is not.
+    *overlay* is the entry of the overlay that labels the wheels, as messages name it; empty if none does.
     """
 
     request: PackageRequest
@@ -38,6 +39,7 @@ class Explanation(NamedTuple):
     uv: UvSelection | None = None
     differs: tuple[str, ...] = ()
     accelerated: Evaluation | None = None
+    overlay: str = ""
 
     @property
     def selected(self) -> Verdict | None:
@@ -74,7 +76,11 @@ def explain(
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
     accelerated = older_accelerated(selection, machine, policy, target)
-    explanation = Explanation(request, evaluation, newer, tuple(problems), accelerated=accelerated)
+    explanation = Explanation(
+        *(request, evaluation, newer, tuple(problems)),
+        accelerated=accelerated,
+        overlay=_overlay_of(evaluation, listings),
+    )
     if not for_uv:
         return explanation
     from .uv_differences import why_uv_differs
@@ -94,6 +100,12 @@ def explain(
         free = select_listed(request, listings, facts, policy._replace(rules=NO_RULES), target)
         differs = [*_without_policy(selection, free, machine, policy), *differs]
     return explanation._replace(problems=tuple(problems), uv=uv, differs=tuple(differs))
+
+
+def _overlay_of(evaluation: Evaluation | None, listings: Listings) -> str:
+    """Return the entry of the overlay that labels the wheels of a release, as messages name it."""
+    listed = listings.of_version(evaluation.release.version) if evaluation else ()
+    return "".join(listing.overlay.place for listing in listed if listing.overlay)
 
 
 def _without_policy(selection: Selection, free: Selection, machine: Machine, policy: Policy) -> list[str]:

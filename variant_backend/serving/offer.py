@@ -101,8 +101,16 @@ class Choice(NamedTuple):
 
     def has_version(self, version: str) -> bool:
         """Return whether the release, or one of its wheels by an overlay, has a version."""
-        local = {wheel.name.version for wheel in self.release.candidates if wheel.name.by_overlay}
-        return any(is_same_version(known, version) for known in (str(self.version), *local))
+        return self.release.has_version(version)
+
+    def labels_of(self, version: str) -> frozenset[str | None]:
+        """Return the labels of the wheels by an overlay that have a version, with None for a plain wheel.
+
+        Their files do not show a label, so an installed wheel may be any of them.
+        """
+        wheels = (wheel.name for wheel in self.release.candidates if not wheel.problems)
+        names = [name for name in wheels if name.by_overlay or name.label is None]
+        return frozenset(name.label for name in names if is_same_version(name.version, version))
 
 
 class Offer(NamedTuple):

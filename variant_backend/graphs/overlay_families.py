@@ -1,0 +1,76 @@
+"""Packages that belong together by an overlay, such as torch and torchvision, on different platforms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from ..errors import Problem, VariantError
+from ..formats.release import Release
+from ..serving.upstream import Upstream
+from ..variants.alignment import Axis
+from ..variants.properties import Variant
+from .alignment_words import axis_words
+
+_NONE = "none"
+
+
+class FamilyMember(NamedTuple):
+    """A package whose wheels an overlay labels: its *version*, the *label* of its wheel, and its *release*.
+
+    Packages with the same *digest* have their labels from the same file.
+    """
+
+    name: str
+    version: str
+    label: str
+    release: Release
+    digest: str
+
+    @property
+    def variant(self) -> Variant | None:
+        """The variant of the label."""
+        return self.release.metadata.variants.get(self.label) if self.release.metadata else None
+
+    def values(self) -> dict[Axis, frozenset[str]]:
+        """Return the values of the wheel for each feature that any variant of the release has."""
+        variants = self.release.metadata.variants if self.release.metadata else {}
+        labels = {wheel.label for wheel in self.release.candidates if not wheel.problems}
+        axes = {prop.key for label in labels & variants.keys() for prop in variants[label or ""].properties}
+        own = self.variant.properties if self.variant else ()
+        return {axis: frozenset(prop.value for prop in own if prop.key == axis) for axis in sorted(axes)}
+
+
+def family_member(upstream: Upstream, name: str, version: str, label: str | None) -> FamilyMember | None:
+    """Return a package, None if no overlay labels it or if its project is unknown."""
+    if name not in upstream.overlaid or label is None:
+        return None
+    try:
+        releases = upstream.project(name).releases
+    except VariantError:
+        return None
+    for listing, release in releases:
+        if listing.overlay and release.has_version(version):
+            return FamilyMember(name, version, label, release, listing.overlay.digest)
+    return None
+
+
+def mixed_families(members: Iterable[FamilyMember]) -> Iterator[Problem]:
+    """Yield a warning for the first feature in which packages of one overlay have no value in common."""
+    features: dict[tuple[str, Axis], dict[str, frozenset[str]]] = {}
+    for member in members:
+        for axis, own in member.values().items():
+            features.setdefault((member.digest, axis), {})[f"{member.name} {member.version}"] = own
+    warned: set[str] = set()
+    for (digest, axis), values in sorted(features.items(), key=lambda item: item[0]):
+        is_mixed = len({*values.values()}) > 1 and not frozenset.intersection(*values.values())
+        if is_mixed and digest not in warned:
+            warned.add(digest)
+            yield _mixture(axis, values)
+
+
+def _mixture(axis: Axis, values: Mapping[str, frozenset[str]]) -> Problem:
+    texts = (f"{name} has {' or '.join(sorted(own)) or _NONE}" for name, own in sorted(values.items()))
+    text = f"packages of one overlay have no value in common: {'; '.join(texts)}"
+    remedy = f"add --align {'::'.join(axis)}, or require versions that have wheels for one value"
+    return Problem("warning", axis_words(axis), text, remedy)
