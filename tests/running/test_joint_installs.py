@@ -159,6 +159,11 @@ def test_run_warns_of_an_installed_member_before_it_starts(wheels: Path, environ
         "warning: cupy-cuda12x 13.6.0: it is installed, and may have the same files as cupy-cuda13x;"
         " start `uv pip uninstall cupy-cuda12x` for this environment first"
     )
+    assert "; start `uv pip uninstall cupy-cuda12x` for this environment, and then start `uv pip" in output
+    run("uv", "pip", "uninstall", "--python", python_of(environment), "cupy-cuda12x")
+    through_run(wheels, environment, "cuda:13.0", "--reinstall-package", "cupy", "cupy==13.6.0")
+    assert installed(environment) == {"cupy-13.6.0", "cupy_cuda13x-13.6.0"}
+    assert "cuda13x" in (site_packages(environment) / "cupy" / "__init__.py").read_text()
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from ..variants.filename import normalize
 from ..variants.properties import NULL_LABEL
 from .command import ToolCommand
 from .destination import environments_of, installs
+from .joint_members import stale_problem
 from .leftovers import leftovers
 from .named_packages import named_locals, requirements_in_words
 from .site_packages import (
@@ -186,7 +187,7 @@ def _warnings(
     # The user has named this local version, and the installer has got it.
     local = named_locals(requirements)
     stale = [one for one in stale if one.installed.name not in local]
-    yield from (one.problem(command) for one in stale)
+    yield from (stale_problem(one, command) for one in stale)
     known = {one.installed.name for one in stale}
     for name, wheel in unasked.items():
         if wheel.label is None or name in known:
