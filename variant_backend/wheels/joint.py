@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import VariantError
@@ -26,7 +27,7 @@ class JointMetadata(NamedTuple):
             f"Name: {normalize(name.distribution)}",
             f"Version: {name.version}",
             f"Summary: Requires {self.member}=={name.version}, which an overlay selects",
-            *([f"Requires-Python: {requires_python}"] if _is_valid(requires_python) else []),
+            *(f"Requires-Python: {text}" for text in _specifiers(requires_python)),
             *requiring_fields(self.member, name.version, self.extras),
         ]
         return "".join(f"{line}\n" for line in lines).encode()
@@ -68,11 +69,11 @@ def _is_extra(text: str) -> bool:
     return True
 
 
-def _is_valid(requires_python: str | None) -> bool:
-    """Return whether all readers understand a value of Requires-Python."""
+def _specifiers(requires_python: str | None) -> Iterator[str]:
+    """Yield a value of Requires-Python on one line, if all readers understand it."""
     from packaging.specifiers import SpecifierSet
 
-    try:
-        return bool(requires_python and SpecifierSet(requires_python))
-    except ValueError:  # InvalidSpecifier, or more digits than Python converts
-        return False
+    text = " ".join((requires_python or "").split())
+    with suppress(ValueError):  # InvalidSpecifier, or more digits than Python converts
+        if SpecifierSet(text):
+            yield text
