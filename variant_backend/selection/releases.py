@@ -97,9 +97,14 @@ class Sources(NamedTuple):
 
     @classmethod
     def of(
-        cls, find_links: Iterable[str], index_urls: Iterable[str], overlay_files: Iterable[Path] = ()
+        cls,
+        find_links: Iterable[str],
+        index_urls: Iterable[str],
+        overlay_files: Iterable[Path] = (),
+        *,
+        allows_local: bool = False,
     ) -> Sources:
-        """Read the values of ``--find-links``, ``--index-url`` and ``--overlay``; raises VariantError."""
+        """Read the values of options for sources; raises VariantError."""
         folders, urls = list[Path](), list[str]()
         problems: list[Problem] = []
         for text in find_links:
@@ -120,7 +125,8 @@ class Sources(NamedTuple):
                 problems += error.within("--overlay").problems
         if problems:
             raise VariantError(*problems)
-        return cls(tuple(folders), tuple(urls), tuple(overlay))
+        entries = tuple(entry._replace(allows_local=allows_local) for entry in overlay)
+        return cls(tuple(folders), tuple(urls), entries)
 
     def projects(self) -> list[str]:
         """Return the normalized names of the projects in folders and on indexes on disk."""

@@ -29,6 +29,9 @@ from .listed_wheels import Form, listed_forms
 if TYPE_CHECKING:
     from packaging.version import Version
 
+# Why a wheel is yanked that only requirements on its exact version shall get.
+_NAMED_ONLY = "for another machine; --allow-local shows it"
+
 
 class UpstreamProject(NamedTuple):
     """A project as the upstream has it: its normalized name, and all its *files* in their order.
@@ -126,10 +129,14 @@ def offer(project: UpstreamProject, machine: Machine, policy: Policy, environmen
         choices.append(choice)
         kept |= dict.fromkeys(_locations(listing))
         name_of = _naming(listing)
-        kept |= {
+        selected = {
             wheel.file.location: _offered_wheel(wheel, name_of(wheel), release, choice.support)
             for wheel in wheels
         }
+        names = {offered.filename for offered in selected.values()}
+        others = ((wheel, name_of(wheel)) for wheel in _local_wheels(listing))
+        kept |= {wheel.file.location: _named_only(wheel, name) for wheel, name in others if name not in names}
+        kept |= selected
         if wanted == PLAIN and not (environments.named and choice.labels):
             kept |= {sdist.location: Offered(sdist, sdist.filename) for sdist in listing.sdists}
     listed = (
@@ -173,6 +180,18 @@ def _naming(listing: Listing) -> Callable[[Candidate], str]:
         return str(wheel.name if wheel.name.by_overlay and is_unique else tagged_name(wheel.name))
 
     return name_of
+
+
+def _local_wheels(listing: Listing) -> Iterator[Candidate]:
+    """Yield the wheels of a release that requirements on an exact local version may name."""
+    if listing.overlay and listing.overlay.allows_local:
+        yield from (wheel for wheel in listing.wheels if "+" in wheel.name.version)
+
+
+def _named_only(wheel: Candidate, filename: str) -> Offered:
+    """Return a wheel as if it were yanked: installers take it only if a requirement names its version."""
+    file = wheel.file
+    return Offered(file._replace(yanked=_NAMED_ONLY if file.yanked is None else file.yanked), filename)
 
 
 def _offered_wheel(wheel: Candidate, filename: str, release: Release, support: Support) -> Offered:
