@@ -147,7 +147,11 @@ def _head(explanation: Explanation) -> Iterator[Line]:
         yield from ([f"  {words}"] for words in _selected_in_words(evaluation))
     for newer in explanation.newer:
         pin = f"{newer.release.name}=={newer.release.version}"
-        yield [f"newer release without a compatible wheel: {newer.release.version} (see explain {pin})"]
+        what = "a wheel for an accelerator" if newer.selected else "a compatible wheel"
+        yield [f"newer release without {what}: {newer.release.version} (see explain {pin})"]
+    if older := explanation.accelerated:
+        pin = f"{older.release.name}=={older.release.version}"
+        yield [f"older release with a wheel for an accelerator: {older.release.version} (see explain {pin})"]
     yield []
 
 
@@ -184,6 +188,7 @@ def _to_dict(explanation: Explanation, label: str | None, why_not: Sequence[str]
         },
         "selected": str(selected.filename) if selected else None,
         "newer": [str(newer.release.version) for newer in explanation.newer],
+        "accelerated": str(explanation.accelerated.release.version) if explanation.accelerated else None,
         "support": _support_to_dict(evaluation.support) if evaluation else {},
         "wheels": [_verdict_to_dict(verdict) for verdict in verdicts],
         **({"why-not": list(why_not)} if why_not else {}),

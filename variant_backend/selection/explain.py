@@ -13,7 +13,7 @@ from ..variants.ranking import Verdict, why_better
 from .evaluate import Evaluation
 from .releases import Sources, find_listings
 from .report import of_label, shown_label
-from .select import Selection, check_names, select_listed
+from .select import Selection, check_names, older_accelerated, select_listed
 
 if TYPE_CHECKING:
     from ..variants.requirements import PackageRequest
@@ -28,6 +28,7 @@ class Explanation(NamedTuple):
     """The explained release of a project, and the *newer* releases without a compatible wheel.
 
     *evaluation* is None if no release was found. *differs* are the reasons why *uv* selects another wheel.
+    *accelerated* is an older release whose best wheel is for an accelerator, if that of this one is not.
     """
 
     request: PackageRequest
@@ -36,6 +37,7 @@ class Explanation(NamedTuple):
     problems: tuple[Problem, ...]
     uv: UvSelection | None = None
     differs: tuple[str, ...] = ()
+    accelerated: Evaluation | None = None
 
     @property
     def selected(self) -> Verdict | None:
@@ -64,8 +66,10 @@ def explain(
     problems = [*selection.problems, *ignored, *_nothing(selection)]
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
+    accelerated = older_accelerated(selection, machine, policy, target)
+    explanation = Explanation(request, evaluation, newer, tuple(problems), accelerated=accelerated)
     if not for_uv:
-        return Explanation(request, evaluation, newer, tuple(problems))
+        return explanation
     from .uv_differences import why_uv_differs
     from .uv_selection import uv_listings, uv_select
 
@@ -82,7 +86,7 @@ def explain(
     if differs and (policy.rules != NO_RULES or machine.without_policy):
         free = select_listed(request, listings, facts, policy._replace(rules=NO_RULES), target)
         differs = [*_without_policy(selection, free, machine, policy), *differs]
-    return Explanation(request, evaluation, newer, tuple(problems), uv, tuple(differs))
+    return explanation._replace(problems=tuple(problems), uv=uv, differs=tuple(differs))
 
 
 def _without_policy(selection: Selection, free: Selection, machine: Machine, policy: Policy) -> list[str]:
