@@ -1,4 +1,4 @@
-"""Installers as people use them: each installs the roots of the made ecosystem, in a folder of its own."""
+"""Installers as people use them: each installs the roots of a made ecosystem, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Job(NamedTuple):
     """One installation: an empty *folder*, the *python* to install for, its *version*, and the *index_url*.
 
     *through* is put before the first words of each command: `variant-backend run ... --`. *tools* has the
-    environments of the tools. *roots* are the projects that pip and uv install.
+    environments of the tools. *roots* are the projects to install.
     """
 
     folder: Path
@@ -132,16 +132,15 @@ def install_with_uv(job: Job) -> Installed:
 
 
 def _tox(job: Job) -> Installed:
-    deps = "".join(f"\n    {name}" for name in ROOTS)
+    deps = "".join(f"\n    {name}" for name in job.roots)
     job.write(tox__ini=f"[tox]\nno_package = true\n[testenv:all]\nbase_python = {job.python}\ndeps ={deps}\n")
     job.start(job.tool("tox"), "run", "-e", "all", "--notest", PIP_INDEX_URL=job.index_url)
     return job.installed(".tox/all")
 
 
 def _nox(job: Job) -> Installed:
-    session = (
-        f"@nox.session(python={str(job.python)!r})\ndef every(session):\n    session.install(*{ROOTS})\n"
-    )
+    head = f"@nox.session(python={str(job.python)!r})\ndef every(session):\n"
+    session = f"{head}    session.install(*{[*job.roots]})\n"
     job.write(noxfile__py=f"import nox\n\n{session}")
     job.start(job.tool("nox"), "--session", "every", PIP_INDEX_URL=job.index_url)
     return job.installed(".nox/*")
@@ -149,14 +148,14 @@ def _nox(job: Job) -> Installed:
 
 def _hatch(job: Job) -> Installed:
     table = f"skip-install = true\npath = 'made'\npython = {json.dumps(str(job.python))}\n"
-    environment = f"[tool.hatch.envs.default]\n{table}dependencies = {json.dumps(ROOTS)}\n"
+    environment = f"[tool.hatch.envs.default]\n{table}dependencies = {json.dumps([*job.roots])}\n"
     job.write(pyproject__toml=_project() + environment)
     job.start(job.tool("hatch"), "env", "create", PIP_INDEX_URL=job.index_url)
     return job.installed("made")
 
 
 def _pdm_frozen(job: Job) -> Installed:
-    job.write(pyproject__toml=_project(ROOTS))
+    job.write(pyproject__toml=_project(job.roots))
     installed = job.make_environment()
     job.start(job.tool("pdm"), "install", "--frozen-lockfile", "--no-self", PDM_PYPI_URL=job.index_url)
     return installed
@@ -170,13 +169,13 @@ def _pipenv_unlocked(job: Job) -> Installed:
 
 
 def _uv_sync(job: Job) -> Installed:
-    job.write(pyproject__toml=_project(ROOTS) + _uv_index(job))
+    job.write(pyproject__toml=_project(job.roots) + _uv_index(job))
     job.start(SCRIPTS / "uv", "sync", "--python", job.python)
     return job.installed(".venv", "uv.lock")
 
 
 def _uv_lock(job: Job) -> Installed:
-    job.write(pyproject__toml=_project(ROOTS) + _uv_index(job))
+    job.write(pyproject__toml=_project(job.roots) + _uv_index(job))
     job.start(SCRIPTS / "uv", "lock", "--python", job.python)
     job.start(SCRIPTS / "uv", "sync", "--locked", "--no-cache", "--python", job.python)
     return job.installed(".venv", "uv.lock")
@@ -184,7 +183,7 @@ def _uv_lock(job: Job) -> Installed:
 
 def _poetry(job: Job) -> Installed:
     source = f"[[tool.poetry.source]]\nname = 'offer'\nurl = '{job.index_url}'\npriority = 'primary'\n"
-    job.write(pyproject__toml=f"{_project(ROOTS)}[tool.poetry]\npackage-mode = false\n{source}")
+    job.write(pyproject__toml=f"{_project(job.roots)}[tool.poetry]\npackage-mode = false\n{source}")
     installed = job.make_environment()
     variables = {"POETRY_VIRTUALENVS_IN_PROJECT": "true", "POETRY_NO_INTERACTION": "1"}
     for command in ("lock", "sync"):
@@ -194,7 +193,7 @@ def _poetry(job: Job) -> Installed:
 
 def _pdm_lock(job: Job) -> Installed:
     source = f"[[tool.pdm.source]]\nname = 'pypi'\nurl = '{job.index_url}'\n"
-    job.write(pyproject__toml=_project(ROOTS) + source)
+    job.write(pyproject__toml=_project(job.roots) + source)
     installed = job.make_environment()
     job.start(job.tool("pdm"), "lock")
     job.start(job.tool("pdm"), "sync", "--no-self")
@@ -213,7 +212,7 @@ _PIPENV = {"PIPENV_VENV_IN_PROJECT": "1", "PIPENV_YES": "1", "PIPENV_NOSPIN": "1
 
 
 def _pipenv_project(job: Job, index: str) -> Installed:
-    packages = "".join(f'{name} = "*"\n' for name in ROOTS)
+    packages = "".join(f'{name} = "*"\n' for name in job.roots)
     source = f'[[source]]\nname = "pypi"\nurl = "{index}"\nverify_ssl = true\n'
     job.write(Pipfile=f'{source}[packages]\n{packages}[requires]\npython_version = "{job.version}"\n')
     return job.make_environment()
@@ -221,7 +220,7 @@ def _pipenv_project(job: Job, index: str) -> Installed:
 
 def _project(dependencies: Sequence[str] = ()) -> str:
     """Return the table `project` of a file pyproject.toml."""
-    required = f"requires-python = '>=3.11,<3.13'\ndependencies = {json.dumps(dependencies)}\n"
+    required = f"requires-python = '>=3.11,<3.13'\ndependencies = {json.dumps([*dependencies])}\n"
     return f"[project]\nname = 'consumer'\nversion = '1.0'\n{required}"
 
 
