@@ -104,7 +104,8 @@ allow_root_option = click.option("--allow-root", is_flag=True, help="Run plugins
 # The parameters of the options for sources, the machine, the policy and the target environment.
 SELECTION = frozenset(
     (
-        *("find_links", "index_url", "given", "machine", "enabled", "disabled", "trusted", "align"),
+        *("find_links", "index_url", "overlays", "allows_local", "given", "machine", "enabled"),
+        *("disabled", "trusted", "align"),
         *("paths", "interpreter", "pinned", "python", "platform", "keyring_provider"),
         *("allow_root", "refresh", "no_policy"),
     )

@@ -198,7 +198,12 @@ class Listings(NamedTuple):
 
         Pre-releases come last, unless the request names one.
         """
-        admitted = [one for one in self.releases if request is None or request.admits(one.version)]
+        public = request.public if request else None
+        admitted = [
+            one
+            for one in self.releases
+            if request is None or (public if public and one.overlay else request).admits(one.version)
+        ]
         if request is None or not request.wants_early:
             admitted.sort(key=lambda listing: listing.version.is_prerelease)
         yield from admitted

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 # Why a wheel is yanked that only requirements on its exact version shall get.
-_NAMED_ONLY = "for another machine; --allow-local shows it"
+_NAMED_ONLY = "shown by --allow-local, for requirements of your own on exactly this version"
 
 
 class UpstreamProject(NamedTuple):
