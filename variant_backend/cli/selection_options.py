@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import VariantError, problems_of
+from ..lowlevel.credentials import keyring_urls, use_keyring
 from ..lowlevel.terminal import print_message
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
@@ -191,6 +192,8 @@ def sources_options(command: _Function) -> Callable[..., object]:
         **kwargs: Any,
     ) -> object:
         sources = read_sources(find_links, index_url, overlays, allows_local=allows_local)
+        if (named := keyring_urls()) is not None:
+            use_keyring([*named, *sources.every_index_url])
         return command(*args, sources=sources, **kwargs)
 
     return find_links_option(index_url_option(network_options(with_sources)))

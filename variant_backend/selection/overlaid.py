@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Problem, shortened
 from ..formats.release import Candidate
+from ..lowlevel.urls import is_http, without_user
 from ..project.overlay import OverlayEntry, entry_for
 from .listing import Listed, Listing
 
@@ -64,5 +65,6 @@ def _labelled(version: Version, group: Sequence[Listing], entry: OverlayEntry) -
 
 
 def _candidate(wheel: Candidate, entry: OverlayEntry, origin: str) -> Candidate:
-    name, problems = entry.labelled(wheel.name, origin)
+    # A user and a password in the URL of an index are not parts of globs.
+    name, problems = entry.labelled(wheel.name, without_user(origin) if is_http(origin) else origin)
     return wheel._replace(name=name, problems=wheel.problems or problems)
