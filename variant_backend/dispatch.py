@@ -2,7 +2,8 @@
 
 These sdists are for installers without variant support (PEP 517). Their lock file lists the wheels of one
 release. The backend downloads the best one, verifies its hash, and gives it a name that every installer
-accepts. It runs no code from the sdist, and no plugins.
+accepts. If the sdist has ``variants.toml`` instead, the backend downloads nothing: it writes an empty wheel
+that requires the distribution of the best variant. It runs no code from the sdist, and no plugins.
 
 The user can override the selection: ``-Cvariant=LABEL`` or VARIANT_BACKEND_LABEL request a label, and
 ``(plain)`` requests the plain wheel. The variable may have several entries, separated by commas; an entry
@@ -23,6 +24,7 @@ from .lowlevel.terminal import is_terminal, print_message, print_status
 
 if TYPE_CHECKING:
     from .dispatching.deliver import Dispatched
+    from .dispatching.require import RequiringWheel
 
 _ConfigSettings = Mapping[str, Any]
 
@@ -50,7 +52,10 @@ def build_wheel(
 ) -> str:
     """Download the selected wheel (PEP 517); its label is in the build tag of the returned name."""
     from .dispatching import deliver
+    from .formats import dispatching_sdist
 
+    if dispatching_sdist.is_by_requirement():
+        return _required(config_settings).build(wheel_directory, metadata_directory)
     dispatched = _selected(config_settings)
     with _progress(dispatched.pick.wheel.file.size or 0) as advance:
         return deliver.build(dispatched, wheel_directory, metadata_directory, advance=advance)
@@ -62,7 +67,10 @@ def prepare_metadata_for_build_wheel(
 ) -> str:
     """Write the metadata of the selected wheel (PEP 517); download nothing else if the server allows it."""
     from .dispatching import deliver
+    from .formats import dispatching_sdist
 
+    if dispatching_sdist.is_by_requirement():
+        return _required(config_settings).prepare(metadata_directory)
     dispatched = _selected(config_settings)
     with _progress(dispatched.pick.wheel.file.size or 0) as advance:
         return deliver.prepare_metadata(dispatched, metadata_directory, advance=advance)
@@ -101,6 +109,15 @@ def _selected(config_settings: _ConfigSettings | None) -> Dispatched:
     dispatched = deliver.select_wheel(config_settings, os.environ, report=say)
     say(dispatched.summary)
     return dispatched
+
+
+def _required(config_settings: _ConfigSettings | None) -> RequiringWheel:
+    """Select a distribution and print which. Raises VariantError as `_selected` does."""
+    from .dispatching.require import select_requirement
+
+    wheel = select_requirement(config_settings, os.environ, report=say)
+    say(wheel.summary)
+    return wheel
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problem
-from .command import Command
+from .command import Command, given_options
 from .network_options import network_options
 from .options import PATH, output_option, reading
 from .output import Printer, Progress
@@ -48,6 +48,11 @@ def _base_url(value: str | None) -> str | None:
     is_flag=True,
     help="Read whole files, also those that have not changed since they were hashed.",
 )
+@click.option(
+    "--as-distributions",
+    is_flag=True,
+    help="Instead, write for each variant wheel a plain wheel of a project of its own, NAME-LABEL.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is missing or differs.")
 @output_option("The output folder.  [default: beside the wheels; for URLs: .]")
 @network_options
@@ -59,6 +64,7 @@ def index_command(
     simple: bool,
     base_url: str | None,
     verify: bool,
+    as_distributions: bool,
     check: bool,
     output: Path | None,
 ) -> None:
@@ -70,6 +76,10 @@ def index_command(
     """
     urls = tuple(place for place in places if "://" in place)
     folders = tuple(Path(place) for place in places if "://" not in place)
+    if as_distributions:
+        _check_alone(urls)
+        _write_distributions(printer, folders, output)
+        return
     if simple and urls:
         raise click.UsageError("--simple needs the whole wheels; name folders, not URLs")
     if simple and len(folders) > 1 and output is None:
@@ -84,6 +94,40 @@ def index_command(
     printer.keys = {"files": _files(planned, differences, check=check)}
     _report(printer, planned, differences, check=check)
     printer.failed = check and bool(differences)
+
+
+def _check_alone(urls: Collection[str]) -> None:
+    """Raise UsageError for anything that has no effect with --as-distributions."""
+    others = {"merged", "simple", "base_url", "verify", "check"}
+    if options := given_options(click.get_current_context(), others):
+        raise click.UsageError(f"--as-distributions writes no index; leave out {options[0]}")
+    if urls:
+        raise click.UsageError("--as-distributions needs the whole wheels; name folders, not URLs")
+
+
+def _write_distributions(printer: Printer, folders: Sequence[Path], output: Path | None) -> None:
+    """Write the own distribution of each variant wheel, and print their paths."""
+    from ..publishing.own_distributions import plan_distributions, write_distributions
+
+    planned = plan_distributions(folders, output)
+    with Progress(item.wheel.path for item in planned) as progress:
+        written = write_distributions(planned, progress.advance)
+    files = []
+    for item, is_new, warnings in written:
+        for warning in warnings:
+            printer.warn(Problem("warning", item.wheel.path.name, warning))
+        printer.line(str(item.path))
+        files.append(
+            {
+                "path": str(item.path),
+                "name": item.name,
+                "version": item.wheel.name.version,
+                "labels": [item.wheel.name.label],
+                "difference": "missing" if is_new else None,
+                "written": is_new,
+            }
+        )
+    printer.keys = {"files": files}
 
 
 def _report(printer: Printer, planned: Index, differences: Mapping[Path, str], *, check: bool) -> None:

@@ -23,6 +23,7 @@ from .installed_report import (
 from .machine_options import machines_option
 from .options import align_option
 from .output import Printer
+from .repair_report import EnvironmentRepair, find_repairs, print_repairs, print_wrong, say_sources_are_needed
 from .selection_options import (
     platform_option,
     python_option,
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
 
 # The name of the machine without --machine.
 _HERE = "this machine"
-_PLAIN = "a plain wheel is installed, and a source has a supported variant of this version"
-_AGAIN = "install it again with `variant-backend run`, and --force-reinstall (pip) or --reinstall (uv)"
 
 
 @click.command(
@@ -99,8 +98,8 @@ def installed_command(
     For each namespace, the first source of supported values is used: the variant's own static-properties,
     --supported, --machine or this machine. If there is none, the result is unknown. No plugin runs.
 
-    With --index-url or --find-links, the command also shows better wheels of the installed versions, and the
-    plain packages for which there is a supported variant.
+    With --index-url or --find-links, the command also shows better wheels of the installed versions, the
+    plain packages for which there is a supported variant, and the commands that install these wheels.
     """
     from ..machine.support import Policy
 
@@ -119,8 +118,12 @@ def installed_command(
     elif requirements:
         print_requirements(printer, surveys, [machine.name for machine in machines])
     disagreements = _print_surveys(printer, surveys, align, check=check, silent=shows_requirements)
+    repairs = [] if shows_requirements else find_repairs(surveys, sources, python)
+    printer.keys["repair"] = [repair.to_dict() for repair in repairs]
     if check:
-        _fail(printer, surveys, disagreements)
+        _fail(printer, surveys, disagreements, repairs)
+        say_sources_are_needed(printer, surveys, sources)
+    print_repairs(printer, repairs)
 
 
 def _check_options(
@@ -229,24 +232,22 @@ def _print_problems(printer: Printer, survey: Survey) -> None:
         printer.error(problem)
 
 
-def _fail(printer: Printer, surveys: Sequence[Survey], disagreements: Iterable[Problem | str]) -> None:
+def _fail(
+    printer: Printer,
+    surveys: Sequence[Survey],
+    disagreements: Iterable[Problem | str],
+    repairs: Sequence[EnvironmentRepair],
+) -> None:
     """Print as errors why variants are not supported, not as requested, or missing, or disagree."""
     from ..machine.installed import not_as_requested
     from ..project.user_variables import labels_of
 
-    for variant in (variant for survey in surveys for variant in survey.variants):
-        inspection = variant.installed.inspection
-        name = f"{inspection.name} {inspection.version} in {variant.installed.path}"
-        for machine, fitness in variant.fitness.items():
-            for reason in fitness.reasons:
-                printer.error(reason.within(f"{machine}: {name}" if len(variant.fitness) > 1 else name))
     for survey in surveys:
+        print_wrong(printer, survey, repairs)
         installed = [variant.installed for variant in survey.variants]
         for problem in (
             () if survey.errors else not_as_requested(installed, labels_of(os.environ), survey.versions)
         ):
             printer.error(problem)
-        for plain in survey.plain:
-            printer.error(Problem("error", f"{plain.name} {plain.version}", _PLAIN, _AGAIN))
     for text in disagreements:
         printer.error(text)

@@ -78,6 +78,12 @@ def _package(value: str | None) -> Pin | None:
     metavar="URL",
     help="The URL of the folder with the wheels.  [default: their URLs on the index]",
 )
+@click.option(
+    "--by-requirement",
+    is_flag=True,
+    help="Build an empty wheel that requires NAME-LABEL==VERSION, the own distribution of the variant"
+    " (`index --as-distributions`).",
+)
 @label_option(
     "List the wheels of this label; may be repeated.  [default: all]", multiple=True, check=lambda _: None
 )
@@ -102,6 +108,7 @@ def stub_command(
     place: str,
     pin: Pin | None,
     base_url: str | None,
+    by_requirement: bool,
     labels: tuple[str, ...],
     hosts: tuple[str, ...],
     output: Path,
@@ -117,17 +124,22 @@ def stub_command(
     variant_backend.dispatch selects one of the wheels that it lists with their hashes. The command prints
     the path of the sdist, and which wheel each machine would get.
     """
+    from ..dispatching.by_requirement import plan_by_requirement
     from ..dispatching.create import plan_stub, write
     from ..lowlevel.source_date import source_date_epoch
 
     target = read_target(python, platform)
-    folder = _folder(place, pin, base_url)
+    folder = _folder(place, pin, base_url, by_requirement=by_requirement)
     if (python or platform) and not machines:
         raise click.UsageError("--python and --platform need --machine SPEC")
     facts = {given: _hardware(given) for given in machines}
-    with Progress(folder.glob("*.whl") if folder else ()) as progress:
+    with Progress(folder.glob("*.whl") if folder and not by_requirement else ()) as progress:
         listing = _listing(place, pin)
-        planned = plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
+        planned = (
+            plan_by_requirement(listing, only=labels)
+            if by_requirement
+            else plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
+        )
     evaluations = _evaluations(planned, facts, target)
     for given, hardware in facts.items():
         _check_names(printer, given, hardware, planned)
@@ -135,21 +147,34 @@ def stub_command(
     write(sdist, force=force)
     printer.keys = _to_dict(planned, sdist, evaluations)
     _print_plan(printer, planned, evaluations, place)
-    _warn_of_gaps(printer, planned, listing)
+    _warn_of_gaps(printer, planned, listing, by_requirement=by_requirement)
     printer.line(str(sdist.path))
     if evaluations:
         printer.line()
         printer.table([*_rows(evaluations)])
 
 
-def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
+def _folder(place: str, pin: Pin | None, base_url: str | None, *, by_requirement: bool) -> Path | None:
     """Return the folder with the wheels, None for an index; raises UsageError if an option is missing."""
+    if by_requirement:
+        _check_needs_no_url()
     folder = None if "://" in place else Path(place)
     if folder is None and pin is None:
         raise click.UsageError("an index needs --package NAME")
-    if folder is not None and base_url is None:
+    if folder is not None and base_url is None and not by_requirement:
         raise click.UsageError("a folder needs --base-url URL, the future location of its wheels")
     return folder
+
+
+def _check_needs_no_url() -> None:
+    """Raise UsageError for options that have no effect with --by-requirement."""
+    from ..project.user_variables import PLAIN
+
+    context = click.get_current_context()
+    if options := given_options(context, {"base_url", "hosts"}):
+        raise click.UsageError(f"--by-requirement lists no URLs; leave out {options[0]}")
+    if PLAIN in context.params["labels"]:
+        raise click.UsageError(f"--by-requirement lists variants only; leave out --label '{PLAIN}'")
 
 
 def _listing(place: str, request: Pin | None) -> Listing:
@@ -219,18 +244,36 @@ def _wheels_with(labels: Collection[str]) -> str:
     return f"wheels with the label{'s' if len(labels) > 1 else ''} {shortened([*labels])}"
 
 
-def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
+def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing, *, by_requirement: bool) -> None:
     """Warn if machines get no wheel from the sdist or prefer plain ones, and if METADATA is not checked."""
+    from ..dispatching.by_requirement import without_null_variant
     from ..dispatching.create import preferred, without_fallback
     from ..lowlevel.newer_dependencies import FIELDS
 
     if problem := FIELDS.problem():
         printer.warn(problem)
 
-    if problem := without_fallback(planned.release, listing):
-        printer.warn(problem)
+    gap = (
+        without_null_variant(planned.release)
+        if by_requirement
+        else without_fallback(planned.release, listing)
+    )
+    if gap:
+        printer.warn(gap)
     if plain := preferred(listing):
         printer.warn(f"{_PREFERRED}: {shortened(plain)}")
+    if by_requirement:
+        _say_distributions(printer, planned)
+
+
+def _say_distributions(printer: Printer, planned: Stub) -> None:
+    """Print which distributions the built wheels require."""
+    from ..variants.own_distribution import distribution_name
+
+    release = planned.release
+    labels = dict.fromkeys(wheel.label for wheel in release.candidates if wheel.label is not None)
+    names = [f"{distribution_name(release.name, label)}=={release.version}" for label in labels]
+    printer.say(f"its wheels require {shortened(names)}; publish these before the sdist")
 
 
 def _no_wheel(given: MachineSpec, place: str, release: Release) -> Problem:
@@ -279,7 +322,7 @@ def _to_dict(
 def _file_to_dict(file: File) -> dict[str, object]:
     return {
         "filename": file.filename,
-        "url": file.url,
+        "url": file.url or None,
         "size": file.size,
         "hashes": dict(file.hashes),
     }

@@ -91,7 +91,7 @@ def _is_ours(content: bytes) -> bool:
     return is_dispatching(io.BytesIO(content))
 
 
-class _PinnedWheel(NamedTuple):
+class PinnedWheel(NamedTuple):
     """A wheel as the sdist lists it, its METADATA, and its variant.json if it has one."""
 
     wheel: Candidate
@@ -146,9 +146,9 @@ def plan_stub(
     redirect to *hosts*. *only* has the labels to list, by default all labels and plain wheels. Raises
     VariantError with all problems of the release.
     """
-    release, metadata = _read_sound(_only(listing, only))
+    release, metadata = read_sound_release(only_labels(listing, only))
     read = _read_wheels(release, base_url, hosts, advance)
-    _refuse(_findings(metadata, read))
+    refuse_errors(findings_in(metadata, read))
     labels = {wheel.label for wheel in release.candidates}
     reduced = pylock.reduced(metadata, [name for name in metadata.variants if name in labels])
     wheels = tuple(part.wheel for part in read)
@@ -156,13 +156,13 @@ def plan_stub(
     return Stub(listed, _files(listed, [part.core_metadata for part in read], hosts))
 
 
-def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
+def read_sound_release(listing: Listing) -> tuple[Release, VariantMetadata]:
     """Read a release and its index file. Raises VariantError with all their problems."""
     files = [*(wheel.file for wheel in listing.wheels), *listing.index_files]
     check_lines(file.url for file in files if file.url)
     findings = run.find_problems(file.path for file in files if file.path)
     # The sdist heeds Requires-Python when it selects a wheel; uv does not.
-    _refuse(finding for finding in findings if finding.problem.code != "python-differs")
+    refuse_errors(finding for finding in findings if finding.problem.code != "python-differs")
     release = read_release(listing)
     problems = [*release.problems]
     for wheel in release.candidates:
@@ -180,7 +180,7 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
     return release, release.metadata
 
 
-def _only(listing: Listing, labels: Collection[str]) -> Listing:
+def only_labels(listing: Listing, labels: Collection[str]) -> Listing:
     """Return a release with only the wheels of some *labels*, sorted by filename.
 
     Raises UnknownNameError if no wheel has a label.
@@ -212,7 +212,7 @@ def preferred(listing: Listing) -> list[str]:
     return [str(name) for name in plain if is_preferred[name.tags]]
 
 
-def _refuse(findings: Iterable[Finding]) -> None:
+def refuse_errors(findings: Iterable[Finding]) -> None:
     """Raise VariantError with all findings that are errors; each problem of several files is raised once."""
     files: dict[Problem, dict[str, None]] = {}
     for file, problem in (finding for finding in findings if finding.severity == ERROR):
@@ -227,11 +227,11 @@ def _refuse(findings: Iterable[Finding]) -> None:
 
 def _read_wheels(
     release: Release, base_url: str | None, hosts: Collection[str], advance: Advance
-) -> list[_PinnedWheel]:
+) -> list[PinnedWheel]:
     """Read the wheels. Raises VariantError with every wheel that cannot be read or listed."""
     from ..lowlevel.threads import map_in_threads
 
-    def read(wheel: Candidate) -> _PinnedWheel | VariantError:
+    def read(wheel: Candidate) -> PinnedWheel | VariantError:
         try:
             url = _pinned_url(wheel.file, base_url)
             if isinstance(wheel.file.location, Path):
@@ -243,17 +243,17 @@ def _read_wheels(
     results = map_in_threads(read, release.candidates)
     if problems := problems_of(result for result in results if isinstance(result, VariantError)):
         raise VariantError(*dict.fromkeys(problems))
-    return [result for result in results if isinstance(result, _PinnedWheel)]
+    return [result for result in results if isinstance(result, PinnedWheel)]
 
 
-def _read_local(wheel: Candidate, path: Path, url: str, advance: Advance) -> _PinnedWheel:
+def _read_local(wheel: Candidate, path: Path, url: str, advance: Advance) -> PinnedWheel:
     """Read a local wheel that users will download from *url*."""
     with open_wheel(path) as opened:
         hashes = {"sha256": file_digest(path, advance=advance)}
         return _described(wheel, opened, url, hashes, path.stat().st_size)
 
 
-def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str] | bool) -> _PinnedWheel:
+def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str] | bool) -> PinnedWheel:
     """Read a wheel from its server as users of the sdist will: only redirects to *hosts* are followed."""
     from ..wheels.remote import on_server, read_wheel
 
@@ -271,7 +271,7 @@ def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str]
 
 def _described(
     wheel: Candidate, opened: Wheel, url: str, hashes: Mapping[str, str], size: int
-) -> _PinnedWheel:
+) -> PinnedWheel:
     """Return an open wheel as the sdist pins it, at *url*."""
     has_label = opened.is_variant() or wheel.label is not None
     metadata = opened.variant_metadata() if has_label else None
@@ -281,7 +281,7 @@ def _described(
     requires_python = core_metadata.find_field(data, "Requires-Python")
     metadata_hashes = {"sha256": hashlib.sha256(data).hexdigest()}
     file = File(wheel.file.filename, url, hashes, size, requires_python, metadata_hashes, wheel.file.yanked)
-    return _PinnedWheel(Candidate(wheel.name, file), data, metadata)
+    return PinnedWheel(Candidate(wheel.name, file), data, metadata)
 
 
 def _pinned_url(file: File, base_url: str | None) -> str:
@@ -315,7 +315,7 @@ def checked_base_url(url: str) -> str:
     return url
 
 
-def _findings(index: VariantMetadata, read: Iterable[_PinnedWheel]) -> Iterator[Finding]:
+def findings_in(index: VariantMetadata, read: Iterable[PinnedWheel]) -> Iterator[Finding]:
     """Yield findings in the parts of wheels and their index file that were read."""
     parts: dict[str, VariantMetadata] = {}
     names: list[WheelFilename] = []
@@ -340,26 +340,32 @@ def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> 
     locked = pylock.Locked(release, hosts=tuple(sorted(set(hosts))))
     if problems := [*dispatching_sdist.texts_about_locked(locked)]:
         raise VariantError(*problems)
-    pkg_info = core_metadata.for_sdist(described, _spelled(described, release.name), str(release.version))
-    _check_pkg_info(pkg_info)
+    pkg_info = core_metadata.for_sdist(
+        described, common_spelling(described, release.name), str(release.version)
+    )
+    check_pkg_info(pkg_info)
     files = {
         PROJECT: _PROJECT.encode(),
         PKG_INFO: pkg_info,
         LOCK_FILE: toml_edit.from_dict(pylock.to_dict([locked])).encode(),
     }
-    if readme := core_metadata.description(pkg_info):
-        kind = core_metadata.find_field(pkg_info, "Description-Content-Type") or ""
-        files[_READMES.get(kind.partition(";")[0].strip().lower(), "README")] = readme
-    return files
+    return {**files, **readme_of(pkg_info)}
 
 
-def _spelled(described: Iterable[bytes], name: str) -> str:
+def readme_of(pkg_info: bytes) -> dict[str, bytes]:
+    """Return the file with the description in PKG-INFO, by its name; empty without a description."""
+    readme = core_metadata.description(pkg_info)
+    kind = core_metadata.find_field(pkg_info, "Description-Content-Type") or ""
+    return {_READMES.get(kind.partition(";")[0].strip().lower(), "README"): readme} if readme else {}
+
+
+def common_spelling(described: Iterable[bytes], name: str) -> str:
     """Return a project's name as all its wheels spell it, or *name* if the spelling differs."""
     spelled = {core_metadata.read_field(data, "Name") for data in described}
     return spelled.pop() if len(spelled) == 1 else name
 
 
-def _check_pkg_info(data: bytes) -> None:
+def check_pkg_info(data: bytes) -> None:
     """Check METADATA as package indexes do. Raises VariantError if it is invalid."""
     if FIELDS.problem():
         return  # the command warns

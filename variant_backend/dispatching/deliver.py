@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..errors import VariantError, did_you_mean, one_of, shortened
 from ..formats import dispatching_sdist
 from ..formats.machine_spec import MachineSpec
+from ..formats.pylock import Locked
 from ..formats.release import Candidate, Release, shown_location
 from ..lowlevel.ranges import Advance
 from ..lowlevel.regular_files import read_regular
@@ -112,7 +113,17 @@ def select_wheel(
     Config settings and environment have the user's settings. Raises VariantError if the sdist is invalid or
     no wheel fits; in the latter case, *report* first gets a table with the reasons, line by line.
     """
-    locked = dispatching_sdist.load_pinned(root)
+    return select_pinned(dispatching_sdist.load_pinned(root), config_settings, environ, report=report)
+
+
+def select_pinned(
+    locked: Locked,
+    config_settings: ConfigSettings | None,
+    environ: Mapping[str, str],
+    *,
+    report: Callable[..., object],
+) -> Dispatched:
+    """Select one of the listed wheels of a release, as `select_wheel` does."""
     release = locked.release
     wish = Wish.read(config_settings, environ, name=release.name)
     target = running_target()
@@ -284,14 +295,14 @@ def build(
                 pass
             wheel = result.path
             if metadata_directory is not None:
-                _check_is_prepared(wheel, Path(metadata_directory) / "METADATA")
+                check_is_prepared(wheel, Path(metadata_directory) / "METADATA")
             wheel.replace(folder / wheel.name)
     except OSError as error:
-        raise _failed(error, folder) from None
+        raise unwritable(error, folder) from None
     return wheel.name
 
 
-def _check_is_prepared(wheel: Path, prepared: Path) -> None:
+def check_is_prepared(wheel: Path, prepared: Path) -> None:
     """Raise VariantError unless a wheel has the METADATA that was prepared."""
     with open_wheel(wheel, whole=False) as opened:
         content = opened.core_metadata
@@ -325,7 +336,7 @@ def prepare_metadata(
             for filename in files:
                 (scratch / filename).replace(folder / name / filename)
     except OSError as error:
-        raise _failed(error, folder) from None
+        raise unwritable(error, folder) from None
     return name
 
 
@@ -373,6 +384,6 @@ def _announced_files(wheel: Wheel, pick: Pick) -> dict[str, bytes]:
     }
 
 
-def _failed(error: OSError, folder: Path) -> VariantError:
+def unwritable(error: OSError, folder: Path) -> VariantError:
     """Return the error for a file that cannot be written."""
     return VariantError(f"{error.filename2 or error.filename or folder}: {error.strerror}")

@@ -193,6 +193,21 @@ def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:
     return b"".join([*parts, *((added, rest) if end else (rest, added)), data[len(headers) :]])
 
 
+def without_fields(data: bytes, fields: Iterable[str]) -> bytes:
+    """Return the metadata without all values of some fields."""
+    headers = _headers(data)
+    kept = re.sub(rb"(?mi)^(?:" + "|".join(fields).encode() + rb")" + _VALUE, b"", headers)
+    return kept + data[len(headers) :]
+
+
+def with_fields(data: bytes, fields: Iterable[tuple[str, str]]) -> bytes:
+    """Return the metadata with more fields after the others: pairs of a name and a value."""
+    headers = _headers(data)
+    ending = b"\r\n" if b"\r\n" in headers else b"\n"
+    lines = b"".join(f"{field}: {value}".encode() + ending for field, value in fields)
+    return _ended(headers, ending) + lines + data[len(headers) :]
+
+
 def _knows_dynamic(data: bytes) -> bool:
     return _metadata_version(data) >= (2, 2)
 

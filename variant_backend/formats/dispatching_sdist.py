@@ -21,6 +21,7 @@ from ..variants.filename import escape, normalize
 from . import core_metadata, pylock
 from .release import Candidate, Release, shown_location
 from .toml_read import read_toml
+from .variant_requirements import VARIANTS_FILE, RequirableRelease, read_requirable
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -30,7 +31,7 @@ PROJECT = "pyproject.toml"
 LOCK_FILE = "pylock.toml"
 PKG_INFO = "PKG-INFO"
 # All files that such an sdist may have.
-_FILES = (PROJECT, PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
+_FILES = (PROJECT, PKG_INFO, LOCK_FILE, VARIANTS_FILE, "README", "README.md", "README.rst")
 
 
 def is_dispatching(sdist: BinaryIO) -> bool:
@@ -51,15 +52,34 @@ def load_pinned(root: Path = Path()) -> pylock.Locked:
         raise VariantError(f"expected one package, got {len(packages)}", place=path)
     (locked,) = packages
     release = locked.release
-    problems = [*release.problems]
-    name, version = _identity(root / PKG_INFO)
-    if (normalize(release.name), release.version) != (name, version):
-        text = f"expected {name} {version} as in {PKG_INFO}, got {release.name} {release.version}"
-        problems.append(Problem("error", str(path), text))
+    problems = [*release.problems, *_other_identity(release, root, path)]
     problems += (Problem("error", str(path), text) for text in texts_about_locked(locked))
     if problems:
         raise VariantError(*problems, hint="do not use this sdist")
     return locked
+
+
+def is_by_requirement(root: Path = Path()) -> bool:
+    """Return whether an unpacked sdist builds wheels that require distributions, and downloads none."""
+    return (root / VARIANTS_FILE).is_file()
+
+
+def load_requirable(root: Path = Path()) -> RequirableRelease:
+    """Return the release of an sdist by requirement; raises VariantError with all its problems."""
+    path = root / VARIANTS_FILE
+    requirable = read_requirable(path)
+    if problems := _other_identity(requirable.release, root, path):
+        raise VariantError(*problems, hint="do not use this sdist")
+    return requirable
+
+
+def _other_identity(release: Release, root: Path, path: Path) -> list[Problem]:
+    """Return a problem if the release of the file at a path is not that of PKG-INFO."""
+    name, version = _identity(root / PKG_INFO)
+    if (normalize(release.name), release.version) == (name, version):
+        return []
+    text = f"expected {name} {version} as in {PKG_INFO}, got {release.name} {release.version}"
+    return [Problem("error", str(path), text)]
 
 
 def texts_about_locked(locked: pylock.Locked) -> Iterator[str]:
@@ -122,13 +142,15 @@ def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path 
     """
     from ..lowlevel.tarball import pack
 
-    release = load_pinned(root).release
+    by_requirement = is_by_requirement(root)
+    release = load_requirable(root).release if by_requirement else load_pinned(root).release
     top = f"{escape(release.name)}-{release.version}"
     folder = Path(sdist_directory)
     try:
         files = {path.name: read_regular(path) for name in _FILES if (path := root / name).is_file()}
         time = source_date_epoch(environ)
-        time = int((root / LOCK_FILE).stat().st_mtime) if time is None else time
+        listed = root / (VARIANTS_FILE if by_requirement else LOCK_FILE)
+        time = int(listed.stat().st_mtime) if time is None else time
         with workspace(folder) as scratch:
             part = scratch / f"{top}.tar.gz"
             part.write_bytes(pack(top, files, time=time))

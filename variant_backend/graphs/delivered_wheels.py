@@ -6,15 +6,23 @@ sdist does, but for the machine of the mirror.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ..errors import VariantError, one_of
-from ..formats.dispatching_sdist import LOCK_FILE, PKG_INFO, PROJECT, is_dispatching, load_pinned
+from ..formats.dispatching_sdist import (
+    LOCK_FILE,
+    PKG_INFO,
+    PROJECT,
+    is_dispatching,
+    load_pinned,
+    load_requirable,
+)
 from ..formats.release import Release
+from ..formats.variant_requirements import VARIANTS_FILE
 from ..lowlevel.processes import temporary_folder
 from ..lowlevel.regular_files import open_regular
-from ..lowlevel.tarball import read_member
+from ..lowlevel.tarball import has_member, read_member
 from ..machine.support import Machine, Policy
 from ..selection.evaluate import evaluate
 from ..selection.resolve import picked_of
@@ -35,11 +43,12 @@ def delivered_wheel(
 ) -> Prepared | None:
     """Return the wheel that an sdist delivers to a machine; None unless it is a dispatching sdist.
 
-    Raises VariantError if no wheel fits, or if it cannot be read.
+    None for a dispatching sdist by requirement, too: its build needs no network. Raises VariantError if no
+    wheel fits, or if it cannot be read.
     """
     try:
         with open_regular(sdist) as opened:
-            if not is_dispatching(opened):
+            if not is_dispatching(opened) or has_member(opened, VARIANTS_FILE):
                 return None
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=sdist) from None
@@ -51,13 +60,40 @@ def delivered_wheel(
     return prepared_file(offered, upstream)
 
 
+def check_required_distribution(
+    sdist: Path, machine: Machine, policy: Policy, target: Target, names: Collection[str]
+) -> None:
+    """Check that a graph has the distribution that an sdist by requirement selects for a machine.
+
+    *names* are those of the packages in the graph. Nothing is checked for other sdists. Raises VariantError
+    if the distribution is missing, or no wheel fits.
+    """
+    with open_regular(sdist) as opened:
+        if not is_dispatching(opened) or not has_member(opened, VARIANTS_FILE):
+            return
+    with temporary_folder() as folder:
+        _unpack(sdist, (PROJECT, PKG_INFO, VARIANTS_FILE), folder)
+        requirable = load_requirable(folder)
+    picked = picked_of(evaluate(requirable.release, machine, policy, target))
+    distribution = requirable.selected(picked.wheel).distribution
+    if normalize(distribution) not in names:
+        pin = f"{distribution}=={requirable.release.version}"
+        text = f"its wheel for this machine requires {pin}, and the graph lacks that"
+        raise VariantError(text, place=sdist.name, hint=f"add {pin} to the requirements")
+
+
 def _pinned(sdist: Path) -> Release:
     """Return the release that a dispatching sdist pins; raises VariantError."""
     with temporary_folder() as folder:
-        for name in (PROJECT, PKG_INFO, LOCK_FILE):
-            with open_regular(sdist) as opened:
-                (folder / name).write_bytes(read_member(opened, name))
+        _unpack(sdist, (PROJECT, PKG_INFO, LOCK_FILE), folder)
         return load_pinned(folder).release
+
+
+def _unpack(sdist: Path, names: Iterable[str], folder: Path) -> None:
+    """Write files of an sdist into a folder; raises VariantError if one is missing."""
+    for name in names:
+        with open_regular(sdist) as opened:
+            (folder / name).write_bytes(read_member(opened, name))
 
 
 def with_delivered_wheel(

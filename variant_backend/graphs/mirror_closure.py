@@ -12,7 +12,7 @@ from ..serving.environments import Fit, Slot, name_of_target
 from ..serving.page import Prepared
 from ..serving.running_offer import RunningOffer
 from .build_requirements import build_versions, static_requirements
-from .delivered_wheels import delivered_wheel, with_delivered_wheel
+from .delivered_wheels import check_required_distribution, delivered_wheel, with_delivered_wheel
 from .lock_file import TargetGraph, lock_name
 from .mirror_files import MirrorFolder
 from .resolution import Graph, GraphPackage, graph_packages
@@ -141,6 +141,8 @@ def _with_delivered(
             path = folder.root / folder.of(package.ready).path
             if ready := delivered_wheel(path, served.machine, served.policy, target, upstream):
                 package = with_delivered_wheel(package, ready, names, target, upstream)
+            else:
+                check_required_distribution(path, served.machine, served.policy, target, names)
         delivered.append(package)
     return tuple(delivered)
 

@@ -84,7 +84,9 @@ class Ended(NamedTuple):
 
 
 def command_line(command: Sequence[str]) -> str:
-    """Return a command as a shell would take it."""
+    """Return a command as a shell takes it: a shell of POSIX, or on Windows cmd."""
+    if sys.platform == "win32":
+        return subprocess.list2cmdline(command)
     import shlex
 
     return shlex.join(command)

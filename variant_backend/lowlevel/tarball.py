@@ -71,6 +71,19 @@ _EXTENDED = (
 )
 
 
+def has_member(sdist: BinaryIO, name: str) -> bool:
+    """Return whether a file is at the root of an sdist; the whole sdist is read if it is missing.
+
+    Raises VariantError if the sdist cannot be read.
+    """
+    sdist.seek(0)
+    try:
+        read_member(sdist, name)
+    except MissingMemberError:
+        return False
+    return True
+
+
 def read_member(sdist: BinaryIO, name: str, *, to_end: bool = False) -> bytes:
     """Return the content of a file at the root of an sdist.
 

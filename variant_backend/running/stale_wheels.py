@@ -21,6 +21,7 @@ from ..variants.filename import normalize
 from .command import ToolCommand
 from .destination import environments_of
 from .named_packages import named_requirements
+from .repair_commands import reinstalled_by_uv
 from .site_packages import InstalledBefore, InstalledWheel
 
 # The options of pip. Without --upgrade, it leaves files in a target folder as they are.
@@ -97,7 +98,7 @@ def _replacing(wheel: InstalledWheel, command: ToolCommand) -> str:
     python = _given(command, "-p", "--python")
     pinned = f"{wheel.name}=={wheel.version}"
     if command.tool == "uv":
-        parts = ["uv", "pip", "install", *where, *python, "--reinstall-package", wheel.name, pinned]
+        parts = ["uv", "pip", "install", *where, *python, *reinstalled_by_uv([wheel.name]), pinned]
     else:
         pip = command.arguments[: len(command.arguments) - len(command.options)]
         programs = {"pip": pip, "pipenv": ("pipenv", "run", "pip")}
@@ -153,7 +154,7 @@ def reinstalling(command: ToolCommand, stale: Sequence[StaleWheel]) -> tuple[str
     if command.tool == "pip" and command.words[:1] == ("install",):
         options = [*_REPLACING] if stale else []
     elif command.tool == "uv" and command.words[:2] in (("pip", "install"), ("pip", "sync")):
-        options = [part for one in stale for part in ("--reinstall-package", one.installed.name)]
+        options = reinstalled_by_uv(one.installed.name for one in stale)
     else:
         text = f"expected pip install, uv pip install or uv pip sync, got {shlex.join(command.arguments)}"
         hint = "omit --reinstall; if the tool has such an option, use that, as in `pdm sync --reinstall`"

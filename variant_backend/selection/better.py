@@ -11,6 +11,7 @@ from ..lowlevel.http import NOT_FOUND
 from ..machine.fitness import Fitness, joint_fitness
 from ..machine.support import Machine, Policy
 from ..variants.filename import WheelFilename, check_project_name
+from ..variants.words import properties_in_words
 from .evaluate import Evaluation, evaluate
 from .read_ahead import AT_ONCE, read_ahead
 from .releases import Sources, find_listings, missing_index_files, read_release
@@ -35,16 +36,29 @@ class InstalledDistribution(NamedTuple):
 class Better(NamedTuple):
     """Better wheels of the installed version: the best one *by_machine*, and the best one *for_all* machines.
 
-    None stands for a machine for which no wheel is better.
+    None stands for a machine for which no wheel is better. *meanings* are those of the labels of the release,
+    in words, as far as they are known.
     """
 
     by_machine: Mapping[str, WheelFilename | None] = {}
     for_all: WheelFilename | None = None
     problems: tuple[Problem, ...] = ()
+    meanings: Mapping[str, str] = {}
 
     def __bool__(self) -> bool:
         """Whether there is a better wheel."""
         return self.for_all is not None or any(self.by_machine.values())
+
+    def label_texts(self) -> list[str]:
+        """Return the label of each better wheel with its meaning."""
+        labels = dict.fromkeys(wheel.label for wheel in self.by_machine.values() if wheel)
+        return [self._label_text(label) for label in labels]
+
+    def _label_text(self, label: str | None) -> str:
+        if label is None:
+            return "the plain wheel"
+        words = self.meanings.get(label)
+        return f"{label} ({words})" if words else label
 
 
 def find_better(
@@ -66,7 +80,8 @@ def find_better(
         if release is None:
             return Better(problems=problems)
         evaluations = {name: evaluate(release, machine, policy, target) for name, machine in machines.items()}
-        return _compared(distribution, evaluations, problems)
+        better = _compared(distribution, evaluations, problems)
+        return better._replace(meanings=_meanings(release)) if better else better
 
     is_remote = any(url.startswith("http") for url in sources.index_urls)
     for _, result in read_ahead(look, installed, AT_ONCE if is_remote else 1):
@@ -92,6 +107,12 @@ def _find_release(
         return None, problems
     release = read_release(listing, pinned=True)
     return release, (*problems, *release.problems, *missing_index_files(listing, release.metadata))
+
+
+def _meanings(release: Release) -> dict[str, str]:
+    """Return the meaning of each label of a release, empty if it is unknown."""
+    variants = release.metadata.variants if release.metadata else {}
+    return {label: "; ".join(properties_in_words(variant.properties)) for label, variant in variants.items()}
 
 
 def _compared(

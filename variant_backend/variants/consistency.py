@@ -11,6 +11,7 @@ from .filename import WheelFilename
 from .known_providers import KNOWN_PROVIDERS, requires_known_plugin
 from .merging import combine, conflicts_with_index
 from .metadata import DRAFT_SCHEMAS, VariantMetadata
+from .own_distribution import is_own_distribution
 from .platform_tags import hardware_of_tags
 from .properties import default_label
 from .providers import BuildProvider, never_supported
@@ -78,7 +79,9 @@ def of_variant_json(metadata: VariantMetadata, filename: WheelFilename) -> Itera
     """Compare a wheel's variant.json with its filename."""
     if problem := label_problem(metadata.variants, filename.label):
         yield problem
-    if filename.label is None:
+    if filename.label is None and not any(
+        is_own_distribution(filename.distribution, label) for label in metadata.variants
+    ):
         text = f"variant.json has label {one_of(map(repr, metadata.variants))}, but the filename has no label"
         yield Problem("unlabelled-variant", "variants", text)
 

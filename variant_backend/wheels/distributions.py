@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import Distribution, DistributionFinder, PathDistribution
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
 from ..formats import core_metadata
@@ -16,6 +16,17 @@ from ..lowlevel.regular_files import read_regular
 
 if TYPE_CHECKING:
     from packaging.version import Version
+
+
+class InstallationRecord(NamedTuple):
+    """How a distribution was installed: the text of INSTALLER, empty if unknown, and the *folder*.
+
+    *is_local*: it was installed from a folder or a repository.
+    """
+
+    installer: str
+    folder: Path
+    is_local: bool
 
 
 class _ReadSafely(PathDistribution):
@@ -83,6 +94,26 @@ def installed_from_source(folders: Sequence[Path]) -> dict[str, str]:
             if name and isinstance(origin, dict) and origin.keys() & {"dir_info", "vcs_info"}:
                 urls.setdefault(canonicalize_name(name), str(origin.get("url")))
     return urls
+
+
+def installation_records(folders: Sequence[Path]) -> dict[str, InstallationRecord]:
+    """Return how each distribution was installed, by normalized name; the first folder wins.
+
+    Sources: PEP 376 (INSTALLER) and PEP 610 (direct_url.json).
+    """
+    from packaging.utils import canonicalize_name
+
+    local = installed_from_source(folders)
+    records: dict[str, InstallationRecord] = {}
+    for distribution in find_distributions(folders):
+        with suppress(VariantError, UnicodeDecodeError):
+            if (name := read_name(distribution)) is None or canonicalize_name(name) in records:
+                continue
+            installer = (distribution.read_text("INSTALLER") or "").strip()
+            folder = Path(str(distribution.locate_file("")))
+            name = canonicalize_name(name)
+            records[name] = InstallationRecord(installer, folder, name in local)
+    return records
 
 
 def find_plain(folders: Sequence[Path]) -> Iterator[tuple[str, str, Distribution]]:
