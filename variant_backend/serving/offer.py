@@ -25,12 +25,10 @@ from ..variants.tag_order import Order, tag_order
 from ..wheels.plain import tagged_name
 from .environments import Environments
 from .listed_wheels import Form, listed_forms
+from .named_only import named_only
 
 if TYPE_CHECKING:
     from packaging.version import Version
-
-# Why a wheel is yanked that only requirements on its exact version shall get.
-_NAMED_ONLY = "shown by --allow-local, for requirements of your own on exactly this version"
 
 
 class UpstreamProject(NamedTuple):
@@ -148,8 +146,10 @@ def offer(project: UpstreamProject, machine: Machine, policy: Policy, environmen
             for wheel in wheels
         }
         names = {offered.filename for offered in selected.values()}
-        others = ((wheel, name_of(wheel)) for wheel in _local_wheels(listing))
-        kept |= {wheel.file.location: _named_only(wheel, name) for wheel, name in others if name not in names}
+        others = ((wheel, name_of(wheel)) for wheel in named_only(listing, wheels, environments))
+        kept |= {
+            wheel.file.location: Offered(wheel.file, name) for wheel, name in others if name not in names
+        }
         kept |= selected
         if wanted == PLAIN and not (environments.named and choice.labels):
             kept |= {sdist.location: Offered(sdist, sdist.filename) for sdist in listing.sdists}
@@ -204,18 +204,6 @@ def _naming(listing: Listing) -> Callable[[Candidate], str]:
         return str(wheel.name if wheel.name.by_overlay and is_unique else tagged_name(wheel.name))
 
     return name_of
-
-
-def _local_wheels(listing: Listing) -> Iterator[Candidate]:
-    """Yield the wheels of a release that requirements on an exact local version may name."""
-    if listing.overlay and listing.overlay.allows_local:
-        yield from (wheel for wheel in listing.wheels if "+" in wheel.name.version)
-
-
-def _named_only(wheel: Candidate, filename: str) -> Offered:
-    """Return a wheel as if it were yanked: installers take it only if a requirement names its version."""
-    file = wheel.file
-    return Offered(file._replace(yanked=_NAMED_ONLY if file.yanked is None else file.yanked), filename)
 
 
 def _offered_wheel(wheel: Candidate, filename: str, release: Release, support: Support) -> Offered:
