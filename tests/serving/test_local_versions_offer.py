@@ -80,7 +80,7 @@ RELEASES = WHEELS.map(made_release)
 
 
 def offered(release: Release, environments: Environments, *, allows_local: bool = False) -> Offer:
-    entry = OverlayEntry(("demo",), METADATA, {}, {}, None, (), "overlay", "", allows_local)
+    entry = OverlayEntry(("demo",), METADATA, {}, {}, None, (), "overlay", "", (), allows_local)
     source = Listed("https://host.test/", release.candidates, ())
     listing = Listing("demo", Version("1.0"), (source,), entry)
     files = tuple(wheel.file for wheel in release.candidates)
