@@ -207,6 +207,8 @@ def _no_page(folder: Path, name: str) -> VariantError:
         entries = {entry.name for entry in folder.iterdir()}
     except OSError as error:
         return _unreadable(folder, error)
+    except ValueError as error:  # a null character
+        return VariantError(str(error), place=folder)
     hint = None
     if (folder / "simple" / name / _PAGE).is_file():
         hint = f"use {folder / 'simple'}"
