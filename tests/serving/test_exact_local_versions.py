@@ -147,6 +147,7 @@ NOT_HERE = "this machine gets torch 2.10.0+cu128 (NVIDIA driver for CUDA 12.8 or
     [
         ("torch==2.10.0+cu126", f"{NOT_HERE}; write torch==2.10.0, or add --allow-local"),
         ("torch===2.10.0", f"'===' compares texts, and {NOT_HERE}; write torch==2.10.0"),
+        ("torch==2.10.0+CU126", f"{NOT_HERE}; write torch==2.10.0, or add --allow-local"),
         (
             "torch==2.10.0+cu140",
             "unknown local version (did you mean '2.10.0+cu130'?); versions: 2.10.0+cpu,",
@@ -202,3 +203,17 @@ def test_a_dry_run_obeys_allow_local(folder: Path, allowed: bool) -> None:
 def test_allow_local_without_an_overlay_is_refused(folder: Path) -> None:
     done = run_here(main, "explain", "torch", "--find-links", folder / "wheels", "--allow-local", ok=False)
     assert (done.exit_code, "add --overlay FILE" in done.stderr) == (2, True)
+
+
+def test_explain_shows_what_uv_selects_without_the_overlay(folder: Path) -> None:
+    sources = ("--find-links", folder / "wheels", "--overlay", folder / "overlay.toml")
+    options = ("--machine", "cuda:12.8", "--installer", "uv", "--json")
+    answer = json.loads(run_here(main, "explain", "torch", *sources, *options).stdout)["installer"]
+    assert answer == {
+        "name": "uv",
+        "selected": "torch-2.10.0+xpu-py3-none-any.whl",
+        "reasons": ["uv reads no overlay, and prefers the highest local version"],
+    }
+    target = ("--target", folder / "plain", "--find-links", folder / "wheels", "torch")
+    run("uv", "pip", "install", "--no-config", "--no-cache", "--no-index", *target)
+    assert (folder / "plain" / "torch-2.10.0+xpu.dist-info").is_dir()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +18,7 @@ from helpers.made_wheels import METADATA, make_wheel
 from helpers.offers import machine
 from helpers.overlays import write_overlay
 from helpers.programs import empty_cache, run, run_here
-from helpers.servers import publish, served
+from helpers.servers import answering, publish, served
 
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
@@ -24,7 +26,7 @@ from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.environments import environments_named
 from variant_backend.serving.loopback import loopback_server
-from variant_backend.serving.offer import offer
+from variant_backend.serving.offer import files_offered_as, offer
 from variant_backend.serving.site import Served, Site
 from variant_backend.serving.upstream import Upstream
 
@@ -63,6 +65,22 @@ def make_indexes(folder: Path, platforms: Mapping[str, str]) -> None:
     for runtime in {*platforms.values()}:
         made = [make_wheel(folder / "made", runtime.partition("=")[0])]
         publish(made, folder / "whl" / "main" / made[0].name.partition("-")[0])
+
+
+class _Redirecting(http.server.SimpleHTTPRequestHandler):
+    """Redirects an index to another place of the server."""
+
+    def do_GET(self) -> None:
+        moved = self.path.replace("/whl/cu124/", "/moved/")
+        if moved == self.path:
+            super().do_GET()
+            return
+        self.send_response(302)
+        self.send_header("Location", moved)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
 
 
 class Layout(NamedTuple):
@@ -149,6 +167,22 @@ def test_caches_stay_right_when_the_machine_changes(made: Layout, tool: str, tmp
             run(*command, *cache, "--target", target, *options)
             assert RUNTIMES[platform] in (target / "llama_cpp" / "__init__.py").read_text()
             assert (target / f"{RUNTIMES[platform]}-1.0.dist-info").is_dir()
+
+
+def test_a_file_is_known_without_a_page(made: Layout) -> None:
+    project = Upstream(made.sources, made.folder / "cache").project("llama-cpp")
+    for spec, platform in MACHINES.items():
+        (name,) = made.shown(spec)
+        (known,) = files_offered_as(name, project, machine(spec), Policy())
+        assert f"/whl/{platform}/" in str(known.file.location)
+
+
+def test_redirected_pages_are_those_of_their_indexes(made: Layout) -> None:
+    (made.folder / "whl" / "cu124").rename(made.folder / "moved")
+    handler = partial(_Redirecting, directory=str(made.folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, answering(server):
+        redirected = layout_at(made.folder, f"http://127.0.0.1:{server.server_port}/")
+        assert redirected.shown("cuda:12.8") == [f"llama_cpp-0.3.4-0_cu124-{TAGS}.whl"]
 
 
 def test_the_page_has_the_hash_of_each_file(made: Layout) -> None:

@@ -6,6 +6,7 @@ A release with an overlay has wheels of several local versions. A machine gets t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, did_you_mean, one_of
@@ -94,10 +95,19 @@ def refused_local(request: PackageRequest, release: Release, labels: Sequence[st
         text = f"'===' compares texts, and {text}"
         return Problem(LOCAL_VERSION, request.in_short, text, f"write {public}")
     known = _local_versions(release.candidates)
-    if wanted.version not in known:
+    if _normalized(wanted.version) not in known:
         unknown = f"unknown local version{did_you_mean(wanted.version, known)}; versions: {one_of(known)}"
         return Problem(LOCAL_VERSION, request.in_short, f"{unknown}; {text}", f"write {public}")
     return Problem(LOCAL_VERSION, request.in_short, text, f"write {public}, or add --allow-local")
+
+
+def _normalized(version: str) -> str:
+    """Return a version in its normalized form; '===' admits any text."""
+    from packaging.version import Version
+
+    with suppress(ValueError):  # InvalidVersion
+        return str(Version(version))
+    return version
 
 
 def local_text(release: Release, labels: Sequence[str | None]) -> str:
@@ -114,7 +124,7 @@ def _wheels_of(release: Release, labels: Sequence[str | None]) -> list[Candidate
 
 
 def _local_versions(wheels: Iterable[Candidate]) -> list[str]:
-    return sorted({wheel.name.version for wheel in wheels if "+" in wheel.name.version})
+    return sorted({str(wheel.name.release()[1]) for wheel in wheels if "+" in wheel.name.version})
 
 
 def _admitted(request: PackageRequest, wheels: Iterable[Candidate]) -> set[str]:
