@@ -33,8 +33,10 @@ def with_overlay(
     labelled: dict[str, tuple[OverlayEntry, list[Listing]]] = {}
     for version, group in merged.items():
         entry = entry_for(overlay, group[0].name, version)
-        if entry is None or any(map(_has_own_variants, group)):
+        if not any(listing.wheels for listing in group):
             result += group
+        elif entry is None or any(map(_has_own_variants, group)):
+            result += map(_without_members, group)
             kept.append(str(version))
         else:
             labelled.setdefault(entry.place, (entry, []))[1].append(_labelled(version, group, entry))
@@ -71,7 +73,14 @@ def _public(version: Version) -> Version:
 
 
 def _has_own_variants(listing: Listing) -> bool:
-    return bool(listing.index_files) or any(wheel.label is not None for wheel in listing.wheels)
+    own = (wheel.name for wheel in listing.wheels if not wheel.name.by_overlay)
+    return bool(listing.index_files) or any(name.label is not None for name in own)
+
+
+def _without_members(listing: Listing) -> Listing:
+    """Return a release without the wheels that stand for those of other projects."""
+    own = (source for source in listing.sources if not any(wheel.name.by_overlay for wheel in source.wheels))
+    return listing._replace(sources=tuple(own))
 
 
 def _labelled(version: Version, group: Sequence[Listing], entry: OverlayEntry) -> Listing:
@@ -87,6 +96,8 @@ def _labelled(version: Version, group: Sequence[Listing], entry: OverlayEntry) -
 
 
 def _candidate(wheel: Candidate, entry: OverlayEntry, origin: str) -> Candidate:
+    if wheel.name.by_overlay:
+        return wheel
     # A user and a password in the URL of an index are not parts of globs.
     name, problems = entry.labelled(wheel.name, without_user(origin) if is_http(origin) else origin)
     return wheel._replace(name=name, problems=wheel.problems or problems)
