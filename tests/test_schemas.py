@@ -18,6 +18,7 @@ from jsonschema import Draft7Validator
 
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Hardware
+from variant_backend.formats.toml_read import read_toml
 from variant_backend.machine.user_config import read_config
 from variant_backend.project.overlay_reading import overlay_in
 from variant_backend.project.pyproject import Project
@@ -222,6 +223,10 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
                 ("labels have properties", "unknown label", {}),
             )
         },
+        "an entry says something": (
+            "expected at least one label, or index-urls",
+            {"projects": [{**ENTRY, "variant": DECLARED, "variants": {}}]},
+        ),
         "each label has wheels": (
             "missing",
             {"projects": [{**ENTRY, "variants": {"null": {"match": {"abi": "*"}}}}]},
@@ -599,3 +604,11 @@ def test_sdist_and_wheel_contain_schemas_rules_and_entry_point(tmp_path: Path) -
         assert rules == (ROOT / "docs" / "rules.md").read_bytes()
         (points,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
         assert "[validate_pyproject.tool_schema]\nvariant-backend = " in wheel.read(points).decode()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples" / "overlays").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_the_schema_accepts_the_shipped_overlays(path: Path) -> None:
+    table = read_toml(path)
+    assert (errors_of_schema("overlay", table), errors_of_reader("overlay", table)) == ([], [])

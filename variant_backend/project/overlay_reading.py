@@ -72,6 +72,9 @@ def _entry(document: Document, value: object, place: str, path: Path, digest: st
     metadata = _metadata(document, table["variant"], f"{place}.variant")
     matches, projects = _labels(document, table["variants"], place, names, metadata)
     urls = document.strings(table.get("index-urls", []), f"{place}.index-urls", _check_not_empty, least=0)
+    if table["variants"] == {} and "index-urls" not in table:
+        text, remedy = "expected at least one label, or index-urls", "write LABEL.match = { KEY = GLOB }"
+        document.note(f"{place}.variants", text, remedy=remedy)
     versions = _versions(document, table, place)
     shown = f"{path}: {place}"
     if metadata is None:
@@ -114,8 +117,6 @@ def _labels(
     projects: dict[str, str] = {}
     known = [*metadata.variants] if metadata else None
     tables = document.table(value, at_variants)
-    if value == {}:
-        document.note(at_variants, "expected at least one label", remedy="write LABEL.match = { KEY = GLOB }")
     for label, content in tables.items():
         at_label = join(at_variants, label)
         if known is not None and label not in known:
