@@ -167,6 +167,7 @@ def test_an_unusable_answer_is_none(code: str, server: Server, log: Path) -> Non
         "fetch demo -i URL -o out",
         "stub URL --package demo -o out",
         "build -i URL -l fast -o out",
+        "explain demo --overlay overlay.toml",
     ],
 )
 def test_commands_ask_keyring_only_when_told(
@@ -174,6 +175,10 @@ def test_commands_ask_keyring_only_when_told(
 ) -> None:
     monkeypatch.chdir(log.parent)
     Path("pyproject.toml").write_text(PROJECT)
+    Path("overlay.toml").write_text(
+        f'[[projects]]\nnames = ["demo"]\nindex-urls = ["{server.url}simple/"]\n'
+        'variant.default-priorities.namespace = ["nvidia"]\nvariants.null.match.name = "*"\n'
+    )
     monkeypatch.setenv("PIP_KEYRING_PROVIDER", "subprocess")
     monkeypatch.setenv("UV_KEYRING_PROVIDER", "subprocess")
     guarded(server)
