@@ -187,7 +187,7 @@ def test_commands_ask_keyring_only_when_told(
     assert asked(log) == []
     result = CliRunner().invoke(main, [*words, "--keyring-provider", "subprocess", "-v"])
     assert "access denied" not in result.stderr
-    assert len(asked(log)) == 1
+    assert asked(log) == [f"get {server.url}simple/ --mode creds"]
     assert "hunter2" not in result.output
     assert "for credentials of " in result.stderr
     assert credentials._keyring is None
