@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from .building.hook_shell import ends_in_clear_lines, say
 from .lowlevel.terminal import is_terminal, print_message, print_status
+from .project.user_variables import BUILD_SOURCE
 
 if TYPE_CHECKING:
     from .dispatching.deliver import Dispatched, SourceBuild
@@ -35,8 +36,6 @@ _ConfigSettings = Mapping[str, Any]
 @ends_in_clear_lines
 def get_requires_for_build_wheel(config_settings: _ConfigSettings | None = None) -> list[str]:
     """Require nothing, or the build requirements of the source that the user lets it build (PEP 517)."""
-    from .project.user_variables import BUILD_SOURCE
-
     if not os.environ.get(BUILD_SOURCE):
         return []
     from .dispatching import deliver
