@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from helpers.made_wheels import METADATA, make_wheel
+from helpers.offers import machine
 from helpers.programs import run_here
 from variant_backend.cli.main import main
+from variant_backend.machine.support import Policy
 from variant_backend.project.overlay import OverlayEntry
 from variant_backend.selection.releases import Sources
+from variant_backend.serving.loopback import loopback_server
+from variant_backend.serving.site import Served, Site
+from variant_backend.serving.upstream import Upstream
 
 # An overlay for torch and vision, whose wheels have local versions.
 LOCAL_VERSIONS = """\
@@ -93,6 +101,22 @@ def make_locals(
 
 def _requirements(requires: Mapping[str, Sequence[str]], local: str) -> str:
     return "".join(f"\nRequires-Dist: {text}" for text in requires.get(local, ()))
+
+
+def make_dependent(folder: Path, name: str, requirement: str) -> Path:
+    """Write a wheel with one requirement."""
+    metadata = METADATA.replace("\n\n", f"\nRequires-Dist: {requirement}\n\n", 1)
+    return make_wheel(folder, name, files={f"{name}/__init__.py": b""}, metadata=metadata)
+
+
+@contextmanager
+def overlaid_site(sources: Sources, machines: Mapping[str, str]) -> Iterator[str]:
+    """Offer sources with an overlay to machines; yield the URL of the site."""
+    served = {name: Served(name, machine(spec), Policy()) for name, spec in machines.items()}
+    with tempfile.TemporaryDirectory() as cache:
+        site = Site(Upstream(sources, Path(cache)), served)
+        with loopback_server(site.respond, count(0)) as port:
+            yield f"http://127.0.0.1:{port}/"
 
 
 # An overlay for CuPy, whose wheels are on one project for each version of CUDA.

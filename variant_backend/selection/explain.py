@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem
 from ..formats.hardware_file import Hardware
 from ..machine.support import Machine, Policy
+from ..project.overlay import entries_of
 from ..variants.namespace_support import Lazy
 from ..variants.policy import NO_RULES
 from ..variants.ranking import Verdict, why_better
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .uv_selection import UvSelection
 
 
+_NO_OVERLAY = "uv reads no overlay, and prefers the highest local version"
 _DETECT = "use --no-policy, or --machine SPEC"
 
 
@@ -82,7 +84,8 @@ def explain(
     from .uv_differences import why_uv_differs
     from .uv_selection import uv_listings, uv_select
 
-    if len(sources.index_urls) > 1:
+    is_overlaid = any(entries_of(sources.overlay, request.name))
+    if len(sources.index_urls) > 1 or is_overlaid:
         listings = uv_listings(request.name, sources)
     facts = machine.without_policy or machine
     hardware = facts.hardware or Hardware({})
@@ -92,6 +95,8 @@ def explain(
     if facts.undetected:
         problems.append(Problem("warning", "uv", f"unknown supported values: {facts.undetected}", _DETECT))
     differs = why_uv_differs(selection.evaluation, selection.passed, uv)
+    if differs and is_overlaid:
+        return Explanation(request, evaluation, newer, tuple(problems), uv, (_NO_OVERLAY,))
     if differs and (policy.rules != NO_RULES or machine.without_policy):
         free = select_listed(request, listings, facts, policy._replace(rules=NO_RULES), target)
         differs = [*_without_policy(selection, free, machine, policy), *differs]

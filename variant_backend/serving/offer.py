@@ -25,6 +25,7 @@ from ..variants.tag_order import Order, tag_order
 from ..wheels.plain import tagged_name
 from .environments import Environments
 from .listed_wheels import Form, listed_forms
+from .named_only import named_only
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -148,10 +149,16 @@ def offer(project: UpstreamProject, machine: Machine, policy: Policy, environmen
         if choice.is_hidden:
             continue
         name_of = _naming(listing)
-        kept |= {
+        selected = {
             wheel.file.location: _offered_wheel(wheel, name_of(wheel), release, choice.support)
             for wheel in wheels
         }
+        names = {offered.filename for offered in selected.values()}
+        others = ((wheel, name_of(wheel)) for wheel in named_only(listing, wheels, environments))
+        kept |= {
+            wheel.file.location: Offered(wheel.file, name) for wheel, name in others if name not in names
+        }
+        kept |= selected
         if wanted == PLAIN and not (environments.named and choice.labels):
             kept |= {sdist.location: Offered(sdist, sdist.filename) for sdist in listing.sdists}
     listed = (
