@@ -49,11 +49,8 @@ def test_explain_names_the_overlay_and_the_wheel_of_each_label(folder: Path) -> 
     }
 
 
-@pytest.mark.parametrize(
-    "arguments", [("explain", "torch", "--installer", "uv"), ("fetch", "torch", "--pylock", "pylock.toml")]
-)
-def test_options_that_know_no_overlay_are_wrong_usage(folder: Path, arguments: tuple[str, ...]) -> None:
-    done = command(folder, *arguments, ok=False)
+def test_a_lock_file_of_releases_is_wrong_usage(folder: Path) -> None:
+    done = command(folder, "fetch", "torch", "--pylock", "pylock.toml", ok=False)
     assert (done.exit_code, done.stdout) == (2, "")
     assert "overlay" in done.stderr
 
@@ -95,3 +92,17 @@ def test_a_lock_file_has_the_index_of_each_wheel_and_pip_installs_it(folder: Pat
         run(*pip, *target, cwd=tmp_path)
     for name, label in (("jaxy", "cu130"), ("torch", "cu128")):
         assert f"{label!r}" in (tmp_path / "site" / name / "__init__.py").read_text()
+
+
+@pytest.mark.parametrize("options", [(), ("--with-dependencies", "--machine", "cuda:12.8")])
+def test_a_frozen_environment_is_fetched_again_with_its_local_versions(
+    folder: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    wheel = folder / "w" / "torch-2.10.0+cu128-py3-none-any.whl"
+    run("uv", "pip", "install", "--no-index", "--target", tmp_path / "site", wheel)
+    (tmp_path / "site" / "torch-2.10.0+cu128.dist-info" / "direct_url.json").unlink()
+    frozen = run_here(main, "installed", "--path", tmp_path / "site", "--freeze").stdout
+    assert frozen == "torch==2.10.0+cu128#(plain)\n"
+    (tmp_path / "frozen.txt").write_text(frozen)
+    command(folder, "fetch", *options, "-r", tmp_path / "frozen.txt", "-o", tmp_path / "again")
+    assert (tmp_path / "again" / wheel.name).read_bytes() == wheel.read_bytes()

@@ -25,7 +25,15 @@ from helpers.offers import (
     offered_site,
     offered_sources,
 )
-from helpers.overlays import LOCAL_VERSIONS, SAME_NAMES, make_locals, make_same_names, write_overlay
+from helpers.overlays import (
+    JOINT_PROJECTS,
+    LOCAL_VERSIONS,
+    SAME_NAMES,
+    make_locals,
+    make_members,
+    make_same_names,
+    write_overlay,
+)
 from helpers.programs import SCRIPTS, empty_cache, run, run_here
 from helpers.servers import served
 from helpers.upstreams import ranged
@@ -206,10 +214,9 @@ def overlaid(tmp_path: Path) -> Iterator[Session]:
     for name in ("runtime12", "runtime13"):
         make_wheel(tmp_path / "w", name)
     make_same_names(tmp_path)
-    write_overlay(
-        tmp_path / "overlay.toml",
-        LOCAL_VERSIONS.replace('"torch", "torchvision"', '"torchy", "visiony"') + "\n" + SAME_NAMES,
-    )
+    make_members(tmp_path / "w")
+    text = LOCAL_VERSIONS.replace('"torch", "torchvision"', '"torchy", "visiony"')
+    write_overlay(tmp_path / "overlay.toml", "\n".join([text, SAME_NAMES, JOINT_PROJECTS]))
     sources = Sources.of([str(tmp_path / "w")], [], [tmp_path / "overlay.toml"])
     venv.create(tmp_path / "env", symlinks=sys.platform != "win32")
     with offered_sources(sources, {"new": "cuda:13.0", "old": "cuda:12.6", "cpu": "none"}) as (site, url):
@@ -253,6 +260,18 @@ def test_a_local_version_that_the_user_names_is_not_stale(overlaid: Session) -> 
         command = overlaid.command("uv", "install", requirement)
         overlaid.run(command, "old")
         assert [problem.place for problem in overlaid.run(command, "new").warnings] == warned
+
+
+@pytest.mark.slow
+def test_the_commands_after_an_exchanged_member_leave_its_files_to_one_project(overlaid: Session) -> None:
+    command = overlaid.command("uv", "install", "cupy")
+    overlaid.run(command, "old")
+    (warning,) = overlaid.run(overlaid.reinstalled(command, "new"), "new").warnings
+    assert warning.text == "it replaced 13.6.0 cuda12, whose requirements remain: cupy-cuda12x"
+    for line in re.findall("`(uv .*?)`", str(warning)):
+        overlaid.run(read_command([str(SCRIPTS / "uv"), *shlex.split(line)[1:]]), "new")
+    assert overlaid.installed() == {"cupy-13.6.0", "cupy_cuda13x-13.6.0"}
+    assert [*overlaid.prefix.glob("[lL]ib/**/cupy/__init__.py")]
 
 
 @pytest.mark.slow

@@ -81,9 +81,6 @@ def explain_command(
     """
     from ..selection import explain as operation
 
-    if sources.overlay and installer:
-        text = "uv knows no overlays; leave out --installer or --overlay"
-        raise click.UsageError(text)
     sources = or_configured(sources)
     request = _request(package, sources)
     _check_labels(request, label, why_not)

@@ -58,7 +58,10 @@ def graph_picks(
     resolver: Resolver,
 ) -> AlignedPicks:
     """Return the files of the whole graph of some requests; raises VariantError if there is none."""
-    policy = here.policy._replace(labels=joined.labels(), align=())
+    named = {request.name for request in joined.requests if request.names_plain_file}
+    named &= {name for entry in sources.overlay for name in entry.names}  # their wheels have labels
+    labels = {name: label for name, label in joined.labels().items() if name not in named}
+    policy = here.policy._replace(labels=labels, align=())
     roots = Requested.of(request.requirement for request in joined.requests).roots
     constraints = Requested.of(constraint.requirement for constraint in joined.constraints).roots
     requested = Requested((*roots, *(one._replace(is_constraint=True) for one in constraints)))

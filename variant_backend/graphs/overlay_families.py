@@ -56,21 +56,27 @@ def family_member(upstream: Upstream, name: str, version: str, label: str | None
 
 
 def mixed_families(members: Iterable[FamilyMember]) -> Iterator[Problem]:
-    """Yield a warning for the first feature in which packages of one overlay have no value in common."""
-    features: dict[tuple[str, Axis], dict[str, frozenset[str]]] = {}
+    """Yield a warning for each overlay of which packages have no value of a feature in common."""
+    families: dict[str, dict[Axis, dict[str, frozenset[str]]]] = {}
     for member in members:
         for axis, own in member.values().items():
-            features.setdefault((member.digest, axis), {})[f"{member.name} {member.version}"] = own
-    warned: set[str] = set()
-    for (digest, axis), values in sorted(features.items(), key=lambda item: item[0]):
-        is_mixed = len({*values.values()}) > 1 and not frozenset.intersection(*values.values())
-        if is_mixed and digest not in warned:
-            warned.add(digest)
-            yield _mixture(axis, values)
+            features = families.setdefault(member.digest, {})
+            features.setdefault(axis, {})[f"{member.name} {member.version}"] = own
+    for features in families.values():
+        if mixed := {axis: values for axis, values in sorted(features.items()) if _is_mixed(values)}:
+            yield _mixture(mixed)
 
 
-def _mixture(axis: Axis, values: Mapping[str, frozenset[str]]) -> Problem:
+def _is_mixed(values: Mapping[str, frozenset[str]]) -> bool:
+    return len({*values.values()}) > 1 and not frozenset.intersection(*values.values())
+
+
+def _mixture(mixed: Mapping[Axis, Mapping[str, frozenset[str]]]) -> Problem:
+    """Return the warning about some features; lists of values, such as architectures, are not aligned."""
+    single = {axis: values for axis, values in mixed.items() if all(len(own) < 2 for own in values.values())}
+    axis, values = next(iter((single or mixed).items()))
     texts = (f"{name} has {' or '.join(sorted(own)) or _NONE}" for name, own in sorted(values.items()))
     text = f"packages of one overlay have no value in common: {'; '.join(texts)}"
-    remedy = f"add --align {'::'.join(axis)}, or require versions that have wheels for one value"
+    options = " ".join(f"--align {'::'.join(one)}" for one in single or mixed)
+    remedy = f"add {options}, or require versions that have wheels for one value"
     return Problem("warning", axis_words(axis), text, remedy)

@@ -15,7 +15,7 @@ from ..wheels.distributions import find_distributions, is_requested, read_core_m
 from .command import ToolCommand
 from .destination import environments_of
 from .site_packages import InstalledWheel
-from .stale_wheels import choice_for, given_options_of, pip_of
+from .stale_wheels import choice_for, given_options_of, pip_of, replacing_command
 
 
 def leftovers(
@@ -43,7 +43,21 @@ def leftovers(
         if names and needed and (left := sorted(_unneeded(names & needed.keys(), needed))):
             text = f"it replaced {_words(wheel)}, whose requirements remain: {', '.join(left)}"
             remedy = f"if nothing else uses them, start `{shlex.join([*start, *left])}`"
+            if again := _same_files(site, now, wheel.name, left):
+                line = replacing_command(again.name, again.pinned, command)
+                remedy += f", and then `{line}` with the same options of `variant-backend run`"
             yield Problem("warning", str(now[wheel.name]), text, remedy)
+
+
+def _same_files(
+    site: Site, now: Mapping[str, InstalledWheel], name: str, left: Iterable[str]
+) -> InstalledWheel | None:
+    """Return the package that loses files with some packages: another label of the same project is one."""
+    releases = site.upstream.project(name).releases
+    overlays = [listing.overlay for listing, release in releases if release.has_version(now[name].version)]
+    members = {member for overlay in overlays if overlay for member in overlay.projects.values()}
+    staying = members & now.keys() - {*left}
+    return now[min(staying)] if staying and members & {*left} else None
 
 
 def _is_other(new: InstalledWheel, old: InstalledWheel) -> bool:
@@ -73,7 +87,7 @@ def _required(site: Site, machine: str, place: Environment, wheel: InstalledWhee
         candidate
         for candidate in (choice.release.candidates if choice else ())
         if is_same_version(candidate.name.version, wheel.version)
-        and (candidate.label if not candidate.name.by_overlay else None) == wheel.label
+        and (candidate.label == wheel.label or (candidate.name.by_overlay and wheel.label is None))
     ]
     if len({candidate.label for candidate in candidates}) == 1:
         with suppress(VariantError):

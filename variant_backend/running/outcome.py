@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import Problem
+from ..errors import Problem, VariantError
 from ..graphs.overlay_families import mixed_families
 from ..lowlevel.threads import map_in_threads
 from ..serving.asked_projects import AskedProject
@@ -21,7 +22,7 @@ from .command import ToolCommand
 from .destination import environments_of, installs
 from .joint_members import stale_problem
 from .leftovers import leftovers
-from .named_packages import named_locals, requirements_in_words
+from .named_packages import named_locals, named_requirements, requirements_in_words
 from .site_packages import (
     InstalledBefore,
     InstalledWheel,
@@ -85,12 +86,22 @@ def outcome(
         return RunOutcome(lines, problems)
     answered = {name for name, project in asked.items() if project.offer}
     unasked = {name: one for name, one in new.items() if name not in answered and not one.is_direct}
-    problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
+    wanted = _wanted_locals(command, environ, folder) if site.upstream.overlaid else ()
+    problems += _warnings(site, machine, command, installed, unasked, wanted, environments_of(place))
     problems += _from_elsewhere(site, machine, new, environments_of(place))
     problems += leftovers(site, machine, command, before.installed, now, place)
     if not site.upstream.overlaid.isdisjoint(new):
         problems += mixed_families(overlaid_wheels(site, machine, now, environments_of(place)))
     return RunOutcome(lines, problems)
+
+
+def _wanted_locals(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> set[str]:
+    """Return the packages of which a command, or its files, name a local version."""
+    wanted: set[str] = set()
+    for one in started_commands(command):
+        with suppress(VariantError):  # the tool has reported a missing file
+            wanted |= named_locals(named_requirements(one, environ, folder))
+    return wanted
 
 
 def _from_elsewhere(
@@ -173,20 +184,23 @@ def _warnings(
     command: ToolCommand,
     installed: Mapping[str, InstalledWheel],
     unasked: Mapping[str, InstalledWheel],
+    wanted: Container[str],
     environments: Environments,
 ) -> Iterator[Problem]:
     """Yield a problem for each installed wheel that is another one than the offer has.
 
+    The user has *wanted* the local versions of some packages.
     *unasked* were installed without the offer, so all variants among them are reported.
     """
     asked = (name for name, one in site.asked(machine).items() if one.offer and one.offer.choices)
     # Files with requirements may name hundreds of projects, of which the tool asked for none.
-    requirements = [words for one in started_commands(command) for words in requirements_in_words(one)]
-    named = (normalize(requirement.name) for requirement in requirements)
+    named = (
+        normalize(requirement.name)
+        for one in started_commands(command)
+        for requirement in requirements_in_words(one)
+    )
     stale = stale_wheels(site, machine, installed, environments, {*asked, *named, *unasked})
-    # The user has named this local version, and the installer has got it.
-    local = named_locals(requirements)
-    stale = [one for one in stale if one.installed.name not in local]
+    stale = [one for one in stale if one.installed.name not in wanted]
     yield from (stale_problem(one, command) for one in stale)
     known = {one.installed.name for one in stale}
     for name, wheel in unasked.items():

@@ -48,7 +48,10 @@ class StaleWheel(NamedTuple):
         text = f"{has} is installed, and the offer has {label_text(self.choice, self.choice.labels[0])}"
         pinned = f"{self.installed.name}=={self.choice.version}"
         return Problem(
-            "warning", str(self.installed), text, _remedy(_replacing(self.installed.name, pinned, command))
+            "warning",
+            str(self.installed),
+            text,
+            _remedy(replacing_command(self.installed.name, pinned, command)),
         )
 
 
@@ -136,7 +139,7 @@ def _remedy(line: str) -> str:
     return f"start `{line}` with the same options of `variant-backend run`"
 
 
-def _replacing(name: str, pinned: str, command: ToolCommand) -> str:
+def replacing_command(name: str, pinned: str, command: ToolCommand) -> str:
     """Return a command that replaces an installed wheel by the *pinned* release."""
     if command.tool == "pdm":
         return "pdm sync --reinstall"

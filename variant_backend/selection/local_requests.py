@@ -31,11 +31,13 @@ def as_requested(
     """Return the evaluation of a release with an overlay, in which a request excludes local versions.
 
     As in the offer, a machine gets wheels of its best label only. If the *overlay* allows local versions, a
-    request for one gets its wheels, whatever the machine supports.
+    request for one gets its wheels, whatever the machine supports. So does a request for a plain wheel, which
+    these are in truth.
     """
     release = evaluation.release
     admitted = _admitted(request, release.candidates)
-    if overlay.allows_local and request.names_local and admitted:
+    is_named = request.names_plain_file or (overlay.allows_local and request.names_local)
+    if is_named and admitted:
         return _of_versions(release, admitted, target)
     selected = evaluation.selected
     if selected is None or all(wheel.name.version in admitted for wheel in release.candidates):

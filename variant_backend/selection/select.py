@@ -84,12 +84,11 @@ def select_listed(
     prefer an older release with a wheel for an accelerator.
     """
     tried = listings.matching(request)
-    if (wanted := request.label) is not None:
-        tried = (labelled for listing in tried if (labelled := listing.of_label(wanted)).wheels)
-    is_of_label = wanted is not None and not is_pattern(wanted)
+    tried = (labelled for listing in tried if (labelled := _of_label(listing, request)).wheels)
+    is_of_label = request.label is not None and not is_pattern(request.label)
 
     def evaluated(listing: Listing, release: Release) -> Evaluation:
-        if is_of_label:
+        if is_of_label and not _is_named_plain(listing, request):
             evaluation = _evaluate_label(release, request.exact_label, target)
         else:
             evaluation = evaluate(release, machine, policy, target)
@@ -100,6 +99,18 @@ def select_listed(
     is_wanted = _for_accelerator if policy.rules.prefers_accelerated else _fits
     selection = _first_that_fits(request, listings, tried, read, evaluated, is_wanted)
     return selection._replace(problems=(*selection.problems, *_missing_index_files(selection)))
+
+
+def _of_label(listing: Listing, request: PackageRequest) -> Listing:
+    """Return the release with only the wheels that a request wants by its label."""
+    if request.label is None or _is_named_plain(listing, request):
+        return listing
+    return listing.of_label(request.label)
+
+
+def _is_named_plain(listing: Listing, request: PackageRequest) -> bool:
+    """Return whether a request names a plain wheel to which an overlay gives a label."""
+    return listing.overlay is not None and request.names_plain_file
 
 
 def _fits(evaluation: Evaluation) -> bool:

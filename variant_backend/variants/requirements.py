@@ -127,6 +127,11 @@ class PackageRequest(NamedTuple):
         return any(part.operator in _EQUALS and "+" in part.version for part in self.specifiers)
 
     @property
+    def names_plain_file(self) -> bool:
+        """Whether it names a plain wheel by its local version, as `installed --freeze` does."""
+        return self.label == PLAIN and self.names_local
+
+    @property
     def public(self) -> PackageRequest:
         """The request for releases of which local versions are parts.
 
