@@ -199,6 +199,10 @@ def retired_wheel() -> None:
     make_wheel(Path("dist"), "demo_cuda12", metadata=metadata)
 
 
+def local_wheel() -> None:
+    make_wheel(Path("dist"), version="1.0+local")
+
+
 def yank() -> None:
     """Withdraw all wheels of an index."""
     page = Path("dist", "simple", "demo", "index.html")
@@ -765,6 +769,15 @@ variant.variants.cuda13.nvidia.cuda_version_lower_bound = ["13.0"]
 variants.cuda12.project = "demo-cuda12"
 variants.cuda13.project = "demo-cuda13"
 """
+LABELS = """\
+[[projects]]
+names = ["demo"]
+variant.default-priorities.namespace = ["nvidia"]
+variant.variants.cuda12.nvidia.cuda_version_lower_bound = ["12.0"]
+variant.variants.cuda13.nvidia.cuda_version_lower_bound = ["13.0"]
+variants.cuda12.match.python = "{cuda12}"
+variants.cuda13.match.python = "{cuda13}"
+"""
 # Reasons against wheels, most of which have no remedy.
 SELECTION = [
     Scenario(
@@ -819,6 +832,20 @@ SELECTION = [
         nothing,
         release(ran("index --simple dist"), yank),
         "explain demo -i dist/simple",
+    ),
+    Scenario(
+        "no-label",
+        "change the globs so that only one label matches",
+        lambda _: files({"o.toml": LABELS.format(cuda12="py2", cuda13="py3")})(),
+        both(files({"o.toml": LABELS.format(cuda12="*", cuda13="*")}), local_wheel),
+        "explain demo -f dist --overlay o.toml --machine cuda:12.8",
+    ),
+    Scenario(
+        "no-label",
+        "add a label for it, if machines shall get it",
+        lambda _: files({"o.toml": LABELS.format(cuda12="py3", cuda13="py2")})(),
+        both(files({"o.toml": LABELS.format(cuda12="py4", cuda13="py2")}), local_wheel),
+        "explain demo -f dist --overlay o.toml --machine cuda:12.8",
     ),
     Scenario(
         "retired",
