@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -26,7 +28,7 @@ from helpers.made_indexes import (
     write_tree,
 )
 from helpers.offers import machine
-from helpers.programs import run, run_here
+from helpers.programs import check_options, run, run_here
 from packaging.version import Version
 
 from variant_backend.cli.main import main
@@ -295,6 +297,29 @@ def test_the_plugin_of_jax_is_that_of_the_gpu(tree: str, tmp_path: Path, spec: s
     upstream = upstream_with("jax", tree, tmp_path)
     names = offered_names(upstream, "jax-cuda-plugin", spec)
     assert names == [f"jax_cuda_plugin-{version}-0_{label}" for version in ("0.7.2", "0.8.1")]
+
+
+@pytest.mark.parametrize("name", ["cupy", "jax", "llama-cpp-python", "pytorch"])
+def test_the_commands_at_the_top_of_an_overlay_work(tree: str, tmp_path: Path, name: str) -> None:
+    text = overlay_for(name, tree, tmp_path).read_text(encoding="utf-8")
+    explain, install, serve = re.findall(r"^#     (variant-backend .*)", text, re.MULTILINE)
+    arguments = [*shlex.split(explain)[1:], "--machine", "h100", "--platform", LINUX, "--python", "3.12"]
+    assert " is selected\n" in run_here(main, *arguments, cwd=tmp_path).stdout
+    for command in (install, serve):
+        check_options(command)
+    assert serve.endswith(f" --index-url {tree}pypi.org/simple")  # for all other projects
+
+
+def test_without_a_source_an_overlay_must_name_the_indexes_of_each_project(tmp_path: Path) -> None:
+    overlay = ("--overlay", OVERLAYS / "jax.toml")
+    for arguments in (
+        ("explain", "six", *overlay),
+        ("fetch", "jax-cuda-plugin", "six", "-o", "out", *overlay),
+        ("fetch", "jax-cuda-plugin", "--with-dependencies", "-o", "out", *overlay),
+    ):
+        result = run_here(main, *arguments, cwd=tmp_path, ok=False)
+        assert result.exit_code == 2
+        assert "missing source; add --find-links DIR or --index-url URL" in result.stderr
 
 
 def test_nobody_can_publish_the_plugin_of_jax_under_its_new_name(tree: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from .command import Command, WrongValue
 from .options import label_option
 from .output import Printer
 from .policy_options import or_configured
-from .selection_options import overlaid_sources_options, selection_options
+from .selection_options import check_sources, overlaid_sources_options, selection_options
 
 if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
@@ -117,13 +117,14 @@ def _request(package: str | None, sources: Sources) -> PackageRequest:
     from ..selection.releases import projects
     from ..variants.requirements import PackageRequest
 
-    if not any(sources):
-        raise click.UsageError("missing source; add --find-links DIR or --index-url URL")
     if package is not None:
         try:
-            return PackageRequest.parse(package)
+            request = PackageRequest.parse(package)
         except VariantError as error:
             raise WrongValue(error.lines(), "PACKAGE") from None
+        check_sources(sources, [request.name])
+        return request
+    check_sources(sources)
     if not sources.find_links:
         raise click.UsageError("missing PACKAGE; name a package, which --index-url requires")
     names = projects(sources)

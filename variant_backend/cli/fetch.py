@@ -17,7 +17,7 @@ from .graph_options import check_effect, prefer_option, requests_options, resolv
 from .options import WRITTEN_PATH, force_option, output_option
 from .output import Printer, Progress
 from .policy_options import or_configured
-from .selection_options import SELECTION, overlaid_sources_options, selection_options
+from .selection_options import SELECTION, check_sources, overlaid_sources_options, selection_options
 
 if TYPE_CHECKING:
     from ..formats.release import File
@@ -96,6 +96,8 @@ def fetch_command(
         selected = aligned_locked(_lock_to_read(sources, output, lock_file), here, target)
     else:
         sources = _overlaid_sources(sources, lock_file)
+        names = () if with_dependencies else [request.name for request in requests.requests]
+        check_sources(sources, names)
         joined = _joined(printer, requests, sources, target)
         skipped = [*map(str, joined.skipped)]
         selected = _selected_files(joined, sources, here, target, resolver if with_dependencies else None)
@@ -160,8 +162,6 @@ def _joined(printer: Printer, requests: RequestLists, sources: Sources, target: 
     """Return the requests that apply to the target; raises VariantError or UsageError."""
     from ..variants.joined_requests import join_requests
 
-    if not any(sources):
-        raise click.UsageError("missing source; add --find-links DIR or --index-url URL")
     joined = join_requests(requests.requests, requests.constraints, target.markers)
     for request in joined.skipped:
         printer.say(

@@ -213,6 +213,12 @@ def read_sources(
         raise WrongUsage(error.lines()) from None
 
 
+def check_sources(sources: Sources, names: Sequence[str] = ()) -> None:
+    """Raise UsageError without a source, unless the overlay names indexes of all *names* of projects."""
+    if sources.are_missing and not (names and all(map(sources.own_indexes, names))):
+        raise click.UsageError("missing source; add --find-links DIR or --index-url URL")
+
+
 def selection_options(command: _Function, *, aligns_packages: bool = False) -> Callable[..., object]:
     """Add the options of a selection; the command gets ``machine``, ``policy`` and ``target``.
 

@@ -97,6 +97,10 @@ class Sources(NamedTuple):
         having = (entry for entry in self.overlay if name in (*entry.names, *entry.projects.values()))
         return tuple(dict.fromkeys(url for entry in having for url in entry.index_urls))
 
+    def of_project(self, name: str) -> Sources:
+        """Return the folders, and the indexes that have a project; its name is normalized."""
+        return self._replace(index_urls=self.own_indexes(name) or self.index_urls)
+
     def __str__(self) -> str:
         return one_of([*map(str, self.find_links), *map(shown_source, self.index_urls)])
 
@@ -218,13 +222,14 @@ class Listings(NamedTuple):
         if self.releases:
             versions = one_of(str(listing.version) for listing in self.releases)
             return f"no wheels of this version; existing versions: {versions}"
+        sources = self.sources.of_project(name)
         if self.has_sdists:
-            return f"no wheels in {self.sources}, only sdists; {_BUILD}"
-        known = self.sources.projects()
+            return f"no wheels in {sources}, only sdists; {_BUILD}"
+        known = sources.projects()
         existing = f"; existing packages: {shortened(known)}" if known else f"; {_LOOK_ELSEWHERE}"
-        if not known and any(_is_unusual(url) for url in self.sources.index_urls):
+        if not known and any(_is_unusual(url) for url in sources.index_urls):
             existing += "; the URL of a package index often ends in /simple"
-        return f"no wheels in {self.sources}{did_you_mean(name, known)}{existing}"
+        return f"no wheels in {sources}{did_you_mean(name, known)}{existing}"
 
 
 def _is_unusual(index_url: str) -> bool:
