@@ -26,10 +26,10 @@ TEXTS = sorted([*ROOT.glob("*.md"), *PAGES, *ROOT.glob("examples/**/*.md")])
 OURS = {"variant-backend": main, "make-variant": make_variant_command}
 # Their blocks of text are not the messages of the commands before.
 OTHER_MACHINES = {"hardware", "state", "command-line"}
-# Pages of terms, of explanations, of measured tables, and of commands that need PyTorch's own index.
+# Pages of terms, explanations, settings and measured tables, and of commands that need PyTorch's own index.
 WITHOUT_COMMANDS = {
     *("glossary", "any-installer", "aligned-graphs", "alignment-explained"),
-    *("overlays-pytorch", "ways-explained"),
+    *("overlays-pytorch", "stub-users", "ways-explained"),
 }
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`((?:variant-backend|make-variant) [^`\n]*)`")
