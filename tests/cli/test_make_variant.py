@@ -150,6 +150,11 @@ def test_several_values_of_a_feature_become_one_list() -> None:
     assert "b, a" in result.stderr
 
 
+def test_a_known_namespace_without_a_provider_is_not_its_own_suggestion() -> None:
+    result = make("--no-known-providers", "-p", "nvidia::sm_arch::90_real", "-l", "x", make_wheel(Path()))
+    assert "because namespace nvidia has no provider; add [variant.providers.nvidia]" in result.stderr
+
+
 @pytest.mark.parametrize("text", ["8.0;9.0+PTX", "8.0 9.0+PTX", "8.0;;8.0; 9.0+PTX;"])
 def test_a_list_of_architectures_becomes_several_values(text: str) -> None:
     wheel = make_wheel(Path())
