@@ -119,6 +119,6 @@ def did_you_mean(name: str, known: Iterable[str], *, similarity: float = 0.6) ->
     known = list(known)
     # Comparisons are slow, and a hostile document can cause millions of them.
     comparable = len(name) <= _LONGEST_COMPARED and len(known) <= _MOST_COMPARED
-    by_lower = {text.lower(): text for text in reversed(known) if text != name} if comparable else {}
+    by_lower = {text.lower(): text for text in reversed(known)} if comparable else {}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=similarity)
     return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""

@@ -86,7 +86,8 @@ def unknown_feature(namespace: str, feature: str) -> Problem | None:
 
 def suggested_namespace(name: str, declared: Iterable[str] = ()) -> str:
     """Return `` (did you mean 'x86_64'?)`` for the nearest known or declared namespace, or an empty text."""
-    return did_you_mean(name, dict.fromkeys([*declared, *KNOWN_PROVIDERS]))
+    known = dict.fromkeys([*declared, *KNOWN_PROVIDERS])
+    return "" if name in known else did_you_mean(name, known)
 
 
 def forcing_variables(supported: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, str]:
