@@ -21,6 +21,7 @@ from variant_backend.formats.machine_spec import parse_machine
 from variant_backend.formats.release import File
 from variant_backend.machine.detect import hardware_of
 from variant_backend.machine.support import Machine, Policy
+from variant_backend.selection.listing import SourceRead
 from variant_backend.selection.releases import Sources, listings_of, read_release
 from variant_backend.serving.environments import unknown_environments
 from variant_backend.serving.offer import UpstreamProject, offer
@@ -60,7 +61,7 @@ class OfferedRepository(RepositoryContainer):
 
     def _ready(self, page: model.ProjectDetail) -> PreparedProject:
         files = tuple(map(_file, page.files))
-        listings = listings_of(page.name, [("", [*files])], [], with_sdists=True)
+        listings = listings_of(page.name, [SourceRead("", files, "")], [], with_sdists=True)
         varied = [one for one in listings if one.index_files or any(wheel.label for wheel in one.wheels)]
         releases = tuple((listing, read_release(listing, pinned=True)) for listing in varied)
         project = UpstreamProject(page.name, files, releases)
