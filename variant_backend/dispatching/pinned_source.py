@@ -1,4 +1,4 @@
-"""Read the source distribution that a dispatching sdist pins as a last resort."""
+"""From source: read the source distribution that a dispatching sdist pins as last resort."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import RequestError, VariantError
-from ..formats.dispatching_sdist import PKG_INFO, is_dispatching
+from ..formats import core_metadata
+from ..formats.dispatching_sdist import PKG_INFO, is_dispatching, release_in
 from ..formats.release import File
 from ..lowlevel.ranges import file_digest
 from ..lowlevel.regular_files import open_regular
@@ -57,6 +58,16 @@ def _check_name(name: str) -> None:
         raise error.within(name) from None
 
 
+def _check_release(pkg_info: bytes, filename: str) -> None:
+    """Raise VariantError if PKG-INFO is invalid, or not that of the sdist with this name."""
+    try:
+        if release_in(pkg_info) != release_of_sdist(filename):
+            raise VariantError("not the name and version in the filename")
+        core_metadata.undecided_fields(pkg_info)
+    except VariantError as error:
+        raise error.within(PKG_INFO) from None
+
+
 def _described(path: Path, url: str) -> PinnedSource:
     """Return a local source distribution as the sdist pins it, at *url*."""
     try:
@@ -64,7 +75,8 @@ def _described(path: Path, url: str) -> PinnedSource:
             if is_dispatching(file):
                 raise VariantError("this is a dispatching sdist", hint="name the project's own sdist")
         with open_regular(path) as file:
-            pkg_info = read_member(file, PKG_INFO)
+            pkg_info = read_member(file, PKG_INFO, to_end=True)
+        _check_release(pkg_info, path.name)
         file_hash = file_digest(path)
         return PinnedSource(File(path.name, url, {"sha256": file_hash}, path.stat().st_size), pkg_info)
     except VariantError as error:
