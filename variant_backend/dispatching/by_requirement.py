@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..errors import Problem
-from ..formats import core_metadata
 from ..formats.release import Candidate, Release
+from ..formats.required_project import RequiredProject
 from ..formats.variant_requirements import VARIANTS_FILE, Requirable, RequirableRelease, unlocated_file
 from ..selection.listing import Listing
 from ..variants.own_distribution import distribution_names
@@ -65,10 +65,9 @@ def _read(wheel: Candidate) -> WheelParts | None:
 
 def _described(wheel: Candidate, opened: Wheel) -> WheelParts:
     data = opened.core_metadata
-    file = unlocated_file(wheel.file.filename, core_metadata.find_field(data, "Requires-Python"))
+    file = unlocated_file(wheel.file.filename, RequiredProject.of_metadata(data).requires_python)
     return WheelParts(Candidate(wheel.name, file), data, opened.variant_metadata())
 
 
 def _requirable(part: WheelParts, distribution: str) -> Requirable:
-    extras = core_metadata.all_values(part.core_metadata, "Provides-Extra")
-    return Requirable(part.wheel, distribution, tuple(extras))
+    return Requirable(part.wheel, distribution, RequiredProject.of_metadata(part.core_metadata).extras)
