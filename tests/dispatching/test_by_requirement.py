@@ -17,7 +17,7 @@ from zipfile import ZipFile
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_sdists import metadata_of
-from helpers.programs import run
+from helpers.programs import run, run_here
 from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
 from helpers.servers import answering, publish
@@ -293,7 +293,32 @@ def test_labels_that_become_one_project_are_an_error(dist: Path) -> None:
         write_wheel(dist / f"demo-1.0-py3-none-any-{label}.whl", only(document, label))
     result = distributions(dist)
     assert result.exit_code == 1
-    assert "labels 'fa.st', 'fa_st' all become the project 'demo-fa-st'" in result.stderr
+    assert (
+        "demo-fa-st: expected one project of this name, got demo#fa.st, demo#fa_st; rename" in result.stderr
+    )
+
+
+def test_a_label_without_letters_has_no_project_of_its_own(dist: Path) -> None:
+    document = patched(DOCUMENT, {"variants": {"_": DOCUMENT["variants"]["fast"]}})
+    (dist / "demo-1.0-py3-none-any-fast.whl").unlink()
+    write_wheel(dist / "demo-1.0-py3-none-any-_.whl", only(document, "_"))
+    run_here(main, "index", dist)
+    for result in (distributions(dist), stub(dist)):
+        assert result.exit_code == 1
+        assert "demo: expected one project of this name, got demo, demo#_; rename" in result.stderr
+
+
+def test_variants_of_two_projects_that_become_one_are_an_error(dist: Path) -> None:
+    document = {**DOCUMENT, "variants": {"fast.er": DOCUMENT["variants"]["fast"]}}
+    write_wheel(dist / "demo-2.0-py3-none-any-fast.er.whl", document)
+    document = {**DOCUMENT, "variants": {"er": DOCUMENT["variants"]["fast"]}}
+    write_wheel(dist / "demo_fast-1.0-py3-none-any-er.whl", document)
+    result = distributions(dist)
+    assert result.exit_code == 1
+    assert (
+        "demo-fast-er: expected one project of this name, got demo#fast.er, demo-fast#er; rename"
+        in result.stderr
+    )
 
 
 def test_variant_markers_of_distributions_are_decided(dist: Path) -> None:

@@ -150,7 +150,7 @@ def checked_base_url(url: str) -> str:
 
 def _checked_folder_url(text: str) -> str:
     """Return the URL of a local folder; raises VariantError if it names a server."""
-    url = (text if "://" in text else Path(text).as_uri()).rstrip("/")
+    url = (text if text.lower().startswith("file:") else Path(text).as_uri()).rstrip("/")
     if not is_local_file(url) or urlsplit(url).query or urlsplit(url).fragment:
         raise VariantError(
             f"expected a local folder such as file:///net/wheels, got {shown_url(url)!r}",

@@ -32,8 +32,8 @@ def plan_by_requirement(listing: Listing, *, only: Collection[str] = ()) -> Stub
     sdist. Raises VariantError with all problems of the release.
     """
     release, parts = read_parts(listing, only, _read)
-    names = distribution_names(release.name, {wheel.label or "": None for wheel in release.candidates})
-    items = [_requirable(part, names[part.wheel.label or ""]) for part in parts]
+    names = distribution_names((release.name, wheel.label or "") for wheel in release.candidates)
+    items = [_requirable(part, names[release.name, part.wheel.label or ""]) for part in parts]
     built = [
         item.metadata(part.core_metadata, release.version) for item, part in zip(items, parts, strict=True)
     ]
