@@ -276,6 +276,7 @@ def _dispatching(server: Server) -> Path:
         (_dispatching, "this is a dispatching sdist; name the project's own sdist"),
         (lambda server: f"{server.url}demo-1.0.tar.gz", "not found"),
         (lambda server: f"{server.url}demo-1.0.tar.gz?a=b", "has a query"),
+        (lambda _: "http://192.0.2.1/demo-1.0.tar.gz", "expected an https URL, got 'http://192.0.2.1/demo"),
     ],
 )
 def test_unusable_sources_are_refused(

@@ -18,6 +18,7 @@ from ..lowlevel.tarball import read_member
 from ..lowlevel.urls import is_http, shown_url, without_user
 from ..selection.download import download
 from ..variants.filename import release_of_sdist
+from .sound_release import check_lines
 
 
 class PinnedSource(NamedTuple):
@@ -30,8 +31,8 @@ class PinnedSource(NamedTuple):
 def read_source(text: str, base_url: str | None, hosts: Collection[str] = ()) -> PinnedSource:
     """Read the source distribution at a path or a URL; a path gets its URL from *base_url*.
 
-    Raises RequestError for a path without *base_url*, or VariantError if it cannot be read, or is itself a
-    dispatching sdist.
+    Raises RequestError for a path without *base_url*, or VariantError if it cannot be read, the line to its
+    server is not safe, or it is itself a dispatching sdist.
     """
     if not is_http(text):
         path = Path(text)
@@ -40,6 +41,7 @@ def read_source(text: str, base_url: str | None, hosts: Collection[str] = ()) ->
             raise RequestError("expected a URL, got a path", place=path, hint=hint)
         _check_name(path.name)
         return _described(path, f"{base_url}/{quote(path.name)}")
+    check_lines([text])
     if urlsplit(text).query:
         raise VariantError("the URL has a query, which may be secret and may expire", place=shown_url(text))
     name = unquote(urlsplit(text).path.rpartition("/")[2])
