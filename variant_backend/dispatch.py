@@ -27,8 +27,7 @@ from .lowlevel.terminal import is_terminal, print_message, print_status
 from .project.user_variables import BUILD_SOURCE
 
 if TYPE_CHECKING:
-    from .dispatching.deliver import Dispatched, SourceBuild
-    from .dispatching.require import RequiringWheel
+    from .dispatching.ways import Way
 
 _ConfigSettings = Mapping[str, Any]
 
@@ -38,17 +37,9 @@ def get_requires_for_build_wheel(config_settings: _ConfigSettings | None = None)
     """Require nothing, or the build requirements of the source that the user lets it build (PEP 517)."""
     if not os.environ.get(BUILD_SOURCE):
         return []
-    from .dispatching import deliver
-    from .formats import dispatching_sdist
+    from .dispatching.ways import build_requirements_here
 
-    if dispatching_sdist.is_by_requirement():
-        return []
-    selected = deliver.select_wheel(config_settings, os.environ, report=lambda *_: None)
-    if isinstance(selected, deliver.Dispatched):
-        return []
-    from .dispatching.source_build import requirements_of_source
-
-    return requirements_of_source(selected)
+    return build_requirements_here(config_settings, os.environ)
 
 
 def get_requires_for_build_sdist(config_settings: _ConfigSettings | None = None) -> list[str]:  # noqa: ARG001  # PEP 517
@@ -67,21 +58,10 @@ def build_wheel(
     config_settings: _ConfigSettings | None = None,
     metadata_directory: str | None = None,
 ) -> str:
-    """Download the selected wheel (PEP 517); its label is in the build tag of the returned name."""
-    from .dispatching import deliver
-    from .formats import dispatching_sdist
-
-    if dispatching_sdist.is_by_requirement():
-        return _required(config_settings).build(wheel_directory, metadata_directory)
-    dispatched = _selected(config_settings)
-    with _progress(_size(dispatched)) as advance:
-        if isinstance(dispatched, deliver.SourceBuild):
-            from .dispatching.source_build import build_source
-
-            return build_source(
-                dispatched, wheel_directory, config_settings, metadata_directory, advance=advance
-            )
-        return deliver.build(dispatched, wheel_directory, metadata_directory, advance=advance)
+    """Deliver the selected wheel (PEP 517); its label is in the build tag of the returned name."""
+    way = _selected(config_settings)
+    with _progress(way.size) as advance:
+        return way.build(wheel_directory, metadata_directory, advance)
 
 
 @ends_in_clear_lines
@@ -89,18 +69,9 @@ def prepare_metadata_for_build_wheel(
     metadata_directory: str, config_settings: _ConfigSettings | None = None
 ) -> str:
     """Write the metadata of the selected wheel (PEP 517); download nothing else if the server allows it."""
-    from .dispatching import deliver
-    from .formats import dispatching_sdist
-
-    if dispatching_sdist.is_by_requirement():
-        return _required(config_settings).prepare(metadata_directory)
-    dispatched = _selected(config_settings)
-    with _progress(_size(dispatched)) as advance:
-        if isinstance(dispatched, deliver.SourceBuild):
-            from .dispatching.source_build import prepare_source_metadata
-
-            return prepare_source_metadata(dispatched, metadata_directory, config_settings, advance=advance)
-        return deliver.prepare_metadata(dispatched, metadata_directory, advance=advance)
+    way = _selected(config_settings)
+    with _progress(way.size) as advance:
+        return way.prepare(metadata_directory, advance)
 
 
 @ends_in_clear_lines
@@ -129,33 +100,16 @@ def build_editable(
     )
 
 
-def _selected(config_settings: _ConfigSettings | None) -> Dispatched | SourceBuild:
+def _selected(config_settings: _ConfigSettings | None) -> Way:
     """Select a wheel, or the source distribution, and print which.
 
     If no wheel fits, print the reasons; then raise VariantError unless the source may be built.
     """
-    from .dispatching import deliver
+    from .dispatching.ways import select_way
 
-    dispatched = deliver.select_wheel(config_settings, os.environ, report=say)
-    say(dispatched.summary)
-    return dispatched
-
-
-def _required(config_settings: _ConfigSettings | None) -> RequiringWheel:
-    """Select a distribution and print which. Raises VariantError as `_selected` does."""
-    from .dispatching.require import select_requirement
-
-    wheel = select_requirement(config_settings, os.environ, report=say)
-    say(wheel.summary)
-    return wheel
-
-
-def _size(selected: Dispatched | SourceBuild) -> int:
-    """Return the size of the selected file."""
-    from .dispatching import deliver
-
-    file = selected.sdist if isinstance(selected, deliver.SourceBuild) else selected.pick.wheel.file
-    return file.size or 0
+    way = select_way(config_settings, os.environ, report=say)
+    say(way.summary)
+    return way
 
 
 @contextmanager

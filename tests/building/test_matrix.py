@@ -21,7 +21,7 @@ from helpers.programs import SCRIPTS, read_terminal, run, start
 from helpers.sample_projects import new_project
 from helpers.strict_reader import walk
 
-from variant_backend.building._build_one import check_members, unpack
+from variant_backend.building._build_one import UnpackError, check_members, unpack
 from variant_backend.building.matrix import Matrix
 from variant_backend.errors import VariantError
 from variant_backend.project.user_variables import LABEL
@@ -641,6 +641,14 @@ def test_an_sdist_with_unsafe_members_is_refused(tmp_path: Path, hostile: str) -
     with tarfile.open(sdist) as archive, pytest.raises(tarfile.TarError, match="evil"):
         check_members(archive, folder)  # for versions of Python without this check
     assert not list(tmp_path.rglob("evil"))
+
+
+def test_a_damaged_sdist_is_refused(tmp_path: Path) -> None:
+    content = pack(tmp_path / SDIST, member("demo-1.0/x")).read_bytes()
+    for number, damaged in enumerate((content[:60], content[:30] + b"x" + content[31:])):
+        (tmp_path / SDIST).write_bytes(damaged)
+        with pytest.raises(UnpackError):
+            unpack(tmp_path / SDIST, tmp_path / str(number))
 
 
 def test_an_sdist_without_a_single_top_level_folder_is_refused(tmp_path: Path) -> None:

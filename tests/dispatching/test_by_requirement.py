@@ -17,19 +17,22 @@ from zipfile import ZipFile
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_sdists import metadata_of
-from helpers.programs import run
+from helpers.programs import run, run_here
 from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
 from helpers.servers import answering, publish
 from packaging.metadata import Metadata
+from packaging.version import Version
 
 from variant_backend import dispatch
 from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.machine_spec import parse_machine
+from variant_backend.formats.release import Candidate
 from variant_backend.formats.toml_edit import from_dict
 from variant_backend.formats.toml_read import read_toml
+from variant_backend.formats.variant_requirements import Requirable, unlocated_file
 from variant_backend.graphs.delivered_wheels import check_required_distribution
 from variant_backend.machine.detect import hardware_of
 from variant_backend.machine.support import Machine, Policy
@@ -109,6 +112,13 @@ def test_extras_are_handed_on_with_their_markers() -> None:
     assert fields(build("null")).get_all("Provides-Extra") is None
 
 
+def test_extras_that_nobody_can_request_are_left_out(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    extras = "Provides-Extra: a b\nProvides-Extra: C_d\n"
+    write_wheel(dist / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), extras)
+    monkeypatch.chdir(unpacked(dist))
+    assert fields(build()).get_all("Provides-Extra") == ["C_d"]
+
+
 def test_the_requirements_are_dynamic_and_common_fields_are_static(sdist: Path) -> None:
     metadata = Metadata.from_email((sdist / "PKG-INFO").read_bytes())
     assert metadata.dynamic == ["provides-extra", "requires-dist", "requires-python"]
@@ -116,6 +126,24 @@ def test_the_requirements_are_dynamic_and_common_fields_are_static(sdist: Path) 
     assert fields(build())["Requires-Python"] == ">=3.8"
     for label in DOCUMENT["variants"]:
         Metadata.from_email(metadata_of(build(label)))
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.2", "2.3", "2.4", "2.5"])
+def test_all_metadata_versions_become_metadata_of_empty_wheels(version: str) -> None:
+    files = "License-File: LICENSE\nLicense-Expression: MIT\n" if version >= "2.4" else ""
+    modules = "Import-Name: demo\n" if version >= "2.5" else ""
+    common = (
+        f"Metadata-Version: {version}\nName: demo\nVersion: 1\nRequires-Dist: six\n{files}{modules}\ntext"
+    )
+    wheel = Candidate.of(unlocated_file("demo-1-py3-none-any-fast.whl", ">=3.8"))
+    assert wheel is not None
+    built = Requirable(wheel, "demo-fast", ("plot",)).metadata(common.encode(), Version("1"))
+    metadata = Metadata.from_email(built)
+    assert [str(requirement) for requirement in metadata.requires_dist or ()] == [
+        "demo-fast==1",
+        'demo-fast[plot]==1; extra == "plot"',
+    ]
+    assert (metadata.license_files, metadata.import_names, metadata.description) == (None, None, "text")
 
 
 def test_the_sdist_has_neither_urls_nor_hashes(sdist: Path) -> None:
@@ -265,7 +293,32 @@ def test_labels_that_become_one_project_are_an_error(dist: Path) -> None:
         write_wheel(dist / f"demo-1.0-py3-none-any-{label}.whl", only(document, label))
     result = distributions(dist)
     assert result.exit_code == 1
-    assert "labels 'fa.st', 'fa_st' all become the project 'demo-fa-st'" in result.stderr
+    assert (
+        "demo-fa-st: expected one project of this name, got demo#fa.st, demo#fa_st; rename" in result.stderr
+    )
+
+
+def test_a_label_without_letters_has_no_project_of_its_own(dist: Path) -> None:
+    document = patched(DOCUMENT, {"variants": {"_": DOCUMENT["variants"]["fast"]}})
+    (dist / "demo-1.0-py3-none-any-fast.whl").unlink()
+    write_wheel(dist / "demo-1.0-py3-none-any-_.whl", only(document, "_"))
+    run_here(main, "index", dist)
+    for result in (distributions(dist), stub(dist)):
+        assert result.exit_code == 1
+        assert "demo: expected one project of this name, got demo, demo#_; rename" in result.stderr
+
+
+def test_variants_of_two_projects_that_become_one_are_an_error(dist: Path) -> None:
+    document = {**DOCUMENT, "variants": {"fast.er": DOCUMENT["variants"]["fast"]}}
+    write_wheel(dist / "demo-2.0-py3-none-any-fast.er.whl", document)
+    document = {**DOCUMENT, "variants": {"er": DOCUMENT["variants"]["fast"]}}
+    write_wheel(dist / "demo_fast-1.0-py3-none-any-er.whl", document)
+    result = distributions(dist)
+    assert result.exit_code == 1
+    assert (
+        "demo-fast-er: expected one project of this name, got demo#fast.er, demo-fast#er; rename"
+        in result.stderr
+    )
 
 
 def test_variant_markers_of_distributions_are_decided(dist: Path) -> None:

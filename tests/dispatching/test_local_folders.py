@@ -45,11 +45,12 @@ def enter_sdist(wheels: Path, base_url: object, monkeypatch: pytest.MonkeyPatch)
     return built
 
 
-@pytest.mark.parametrize("as_url", [False, True])
+@pytest.mark.parametrize("start", ["", "file://", "file:"])
 def test_wheels_of_a_local_folder_are_delivered(
-    wheels: Path, monkeypatch: pytest.MonkeyPatch, as_url: bool
+    wheels: Path, monkeypatch: pytest.MonkeyPatch, start: str
 ) -> None:
-    built = enter_sdist(wheels, wheels.as_uri() if as_url else wheels, monkeypatch)
+    base_url = f"{start}{wheels.as_uri().removeprefix('file://')}" if start else wheels
+    built = enter_sdist(wheels, base_url, monkeypatch)
     dispatch.prepare_metadata_for_build_wheel(str(built))
     prepared = built / "demo-1.0.dist-info"
     assert dispatch.build_wheel(str(built), None, str(prepared)) == DELIVERED
@@ -127,7 +128,9 @@ def test_an_unusable_source_of_the_user_is_an_error(
     assert problem in output
 
 
-@pytest.mark.parametrize("url", ["file://server/share", "file:////server/share", "file:///a?b", "relative"])
+@pytest.mark.parametrize(
+    "url", ["file://server/share", "file:////server/share", "file:///a?b", "relative", "file:a"]
+)
 def test_shares_of_servers_are_refused_as_base_url(wheels: Path, url: str) -> None:
     assert stub(wheels, url).exit_code == 2
 

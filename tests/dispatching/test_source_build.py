@@ -15,6 +15,7 @@ from helpers.made_wheels import METADATA
 from helpers.programs import run
 from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, encoded, only, write_wheel
+from packaging.metadata import Metadata
 
 from variant_backend import dispatch
 from variant_backend.cli.main import main
@@ -38,7 +39,7 @@ def build_wheel(folder, settings=None, metadata=None):
     return name
 """
 IN_TREE = """[build-system]
-requires = ["some-tool>=1"]
+requires = ["{requires}"]
 build-backend = "tree_backend_{number}"
 backend-path = ["."]
 """
@@ -57,11 +58,18 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             del sys.modules[name]
 
 
-def write_source(server: Server, name: str = BUILT, extra: str = "", number: int = 0) -> Path:
+def write_source(
+    server: Server,
+    name: str = BUILT,
+    extra: str = "",
+    number: int = 0,
+    requires: str = "some-tool>=1",
+    pkg_info: str = PKG_INFO,
+) -> Path:
     """Write the source distribution into the folder of the server."""
     files = {
-        "PKG-INFO": PKG_INFO.encode(),
-        "pyproject.toml": IN_TREE.format(number=number).encode(),
+        "PKG-INFO": pkg_info.encode(),
+        "pyproject.toml": IN_TREE.format(number=number, requires=requires).encode(),
         f"tree_backend_{number}.py": (BACKEND.format(name=name, metadata=PKG_INFO) + extra).encode(),
     }
     path = server.folder / "demo-1.0.tar.gz"
@@ -125,6 +133,7 @@ def test_permission_for_another_project_or_a_requested_label_build_nothing(
     for variables in ({BUILD_SOURCE: "other"}, {BUILD_SOURCE: "1", LABEL: "fast"}):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
+        assert dispatch.get_requires_for_build_wheel() == []  # the next hook prints the reasons
         with pytest.raises(SystemExit):
             dispatch.build_wheel(str(built))
     assert server.requests == []
@@ -170,7 +179,16 @@ EXTRA = "def get_requires_for_build_wheel(settings=None):\n    return ['no-such-
             {"extra": EXTRA},
             "its backend also requires no-such-tool; build it without this sdist: pip install",
         ),
+        (
+            {"extra": EXTRA.replace("no-such", "no such")},
+            "demo-1.0.tar.gz: invalid requirement 'no such-tool'",
+        ),
         ({"extra": "raise OSError('broken')"}, "importing 'tree_backend_0' failed: OSError: broken"),
+        ({"extra": "import no_such"}, "missing build requirement some-tool>=1; install it, or build with"),
+        (
+            {"requires": "-f x"},
+            "demo-1.0.tar.gz: pyproject.toml: build-system.requires: invalid requirement '-f x'",
+        ),
     ],
 )
 def test_a_source_whose_backend_fails_is_an_error(
@@ -205,8 +223,40 @@ def test_the_source_at_a_url_is_pinned(server: Server) -> None:
     assert f'url = "{server.url}demo-1.0.tar.gz"\nsize = {path.stat().st_size}\n' in lock
 
 
+@pytest.mark.parametrize(
+    ("version", "dynamic"),
+    [
+        ("2.1", ["provides-extra", "requires-dist", "requires-python"]),
+        ("2.2", []),
+        ("2.2\nDynamic: Requires-Dist", ["requires-dist"]),
+    ],
+)
+def test_fields_that_the_source_does_not_decide_are_dynamic(
+    server: Server, version: str, dynamic: list[str]
+) -> None:
+    pkg_info = PKG_INFO.replace("Metadata-Version: 2.1", f"Metadata-Version: {version}")
+    assert stub(server, write_source(server, pkg_info=pkg_info)).exit_code == 0
+    content = read_member(io.BytesIO(Path("out/demo-1.0.tar.gz").read_bytes()), "PKG-INFO")
+    assert (Metadata.from_email(content).dynamic or []) == dynamic
+
+
 def _other_release(server: Server) -> Path:
-    return write_source(server).rename(server.folder / "demo-1.1.tar.gz")
+    pkg_info = METADATA.format(name="demo", version="1.1")
+    return write_source(server, pkg_info=pkg_info).rename(server.folder / "demo-1.1.tar.gz")
+
+
+def _unreadable(server: Server) -> Path:
+    return write_source(server, pkg_info="Name: demo\nVersion: 1.0\n")
+
+
+def _misnamed(server: Server) -> Path:
+    return write_source(server, pkg_info=PKG_INFO.replace("demo", "other"))
+
+
+def _damaged(server: Server) -> Path:
+    path = write_source(server)
+    path.write_bytes(path.read_bytes()[:-4])
+    return path
 
 
 def _dispatching(server: Server) -> Path:
@@ -219,10 +269,14 @@ def _dispatching(server: Server) -> Path:
     [
         (lambda _: "no/demo-1.0.tar.gz", "No such file"),
         (lambda _: "demo.tar.gz", "demo.tar.gz: invalid name of an sdist"),
+        (_unreadable, "/demo-1.0.tar.gz: PKG-INFO: field Metadata-Version is missing"),
+        (_misnamed, "/demo-1.0.tar.gz: PKG-INFO: not the name and version in the filename"),
+        (_damaged, "damaged: Compressed file ended before the end-of-stream marker"),
         (_other_release, "'demo-1.1.tar.gz': an sdist of another release"),
         (_dispatching, "this is a dispatching sdist; name the project's own sdist"),
         (lambda server: f"{server.url}demo-1.0.tar.gz", "not found"),
         (lambda server: f"{server.url}demo-1.0.tar.gz?a=b", "has a query"),
+        (lambda _: "http://192.0.2.1/demo-1.0.tar.gz", "expected an https URL, got 'http://192.0.2.1/demo"),
     ],
 )
 def test_unusable_sources_are_refused(

@@ -10,6 +10,7 @@ from helpers.servers import publish, serving
 from helpers.upstreams import ranged
 
 from variant_backend.cli.main import main
+from variant_backend.selection.generated_wheels import with_generated_wheels
 from variant_backend.selection.releases import Sources, find_listings, read_release
 
 TAGS = ["cp312-cp312-manylinux_2_28_x86_64", "cp312-cp312-win_amd64"]
@@ -85,6 +86,17 @@ def test_a_member_that_cannot_be_read_is_excluded(tmp_path: Path) -> None:
         for wheel in read_release(listing).candidates
     }
     assert codes == {"cuda12": ["unreadable"], "cuda13": []}
+
+
+def test_metadata_of_another_project_excludes_a_member(tmp_path: Path) -> None:
+    make_members(tmp_path / "wheels")
+    overlay = write_overlay(tmp_path / "overlay.toml", JOINT_PROJECTS)
+    (listing,) = find_listings("cupy", Sources((tmp_path / "wheels",), (), overlay)).releases
+    data = b"Metadata-Version: 2.1\nName: CuPy.cuda12x\nVersion: 13.6.0\n"
+    made = with_generated_wheels(listing, lambda _: data, lambda: tmp_path / "own")
+    texts = {wheel.label: [problem.text for problem in wheel.problems] for wheel in made.wheels}
+    wrong = "expected METADATA of cupy-cuda13x, got that of 'CuPy.cuda12x'"
+    assert texts == {"cuda12": [], "cuda13": [wrong]}
 
 
 def test_indexes_of_an_overlay_have_the_members_too(tmp_path: Path) -> None:

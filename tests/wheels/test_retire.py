@@ -58,13 +58,13 @@ def test_the_wheel_requires_the_new_project_and_hands_on_its_extras() -> None:
         "Version: 14.0",
         "Summary: Replaced by cupy: install cupy instead",
         "Classifier: Development Status :: 7 - Inactive",
+        "Description-Content-Type: text/plain",
         "Requires-Python: >=3.8",
         "Requires-Dist: cupy==14.0",
         "Provides-Extra: all",
         'Requires-Dist: cupy[all]==14.0 ; extra == "all"',
-        "Provides-Extra: test-tools",
-        'Requires-Dist: cupy[test-tools]==14.0 ; extra == "test-tools"',
-        "Description-Content-Type: text/plain",
+        "Provides-Extra: Test_Tools",
+        'Requires-Dist: cupy[Test_Tools]==14.0 ; extra == "Test_Tools"',
     ]
 
 

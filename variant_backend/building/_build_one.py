@@ -138,7 +138,7 @@ def unpack(sdist: Path, folder: Path) -> Path:
             else:  # Python 3.10 before 3.10.12, and 3.11 before 3.11.4
                 check_members(archive, folder)
                 archive.extractall(folder)
-    except (tarfile.TarError, OSError) as error:
+    except Exception as error:  # tarfile, gzip and zlib have no common error for damaged files
         raise UnpackError(f"{sdist.name}: {error}") from None
     entries = [*folder.iterdir()]
     if len(entries) != 1 or not entries[0].is_dir():

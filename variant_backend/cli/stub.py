@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def _base_url(value: str | None) -> str | None:
-    from ..dispatching.create import checked_base_url
+    from ..dispatching.by_file import checked_base_url
 
     return None if value is None else checked_base_url(value)
 
@@ -180,14 +180,14 @@ def _planner(
     by_requirement: bool,
 ) -> Planner:
     """Return the function that plans the sdist of a release; raises VariantError for an unusable source."""
+    from ..dispatching.by_file import plan_by_file
     from ..dispatching.by_requirement import plan_by_requirement
-    from ..dispatching.create import plan_stub
     from ..dispatching.pinned_source import read_source
 
     if by_requirement:
         return lambda listing, _: plan_by_requirement(listing, only=labels)
     pinned = None if source is None else read_source(source, base_url, hosts)
-    return lambda listing, advance: plan_stub(
+    return lambda listing, advance: plan_by_file(
         listing, base_url=base_url, only=labels, hosts=hosts, source=pinned, advance=advance
     )
 
@@ -211,7 +211,7 @@ def _check_needs_no_url() -> None:
 
 def _listing(place: str, request: Pin | None) -> Listing:
     """Return the requested release, or the only one; raises UsageError if there are several."""
-    from ..dispatching.create import SeveralReleasesError, find_listing
+    from ..dispatching.sound_release import SeveralReleasesError, find_listing
 
     try:
         return find_listing(place, request)

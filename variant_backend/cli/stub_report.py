@@ -21,8 +21,9 @@ _PREFERRED = (
 
 def warn_of_gaps(printer: Printer, planned: Stub, listing: Listing, *, by_requirement: bool) -> None:
     """Warn if machines get no wheel from the sdist or prefer plain ones, and if METADATA is not checked."""
+    from ..dispatching.by_file import local_folders, without_fallback
     from ..dispatching.by_requirement import without_null_variant
-    from ..dispatching.create import local_folders, preferred, without_fallback
+    from ..dispatching.create import preferred
     from ..lowlevel.newer_dependencies import FIELDS
     from ..project.user_variables import INDEX_URL
 

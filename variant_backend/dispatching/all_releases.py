@@ -18,7 +18,8 @@ from ..selection.read_ahead import AT_ONCE, read_ahead
 from ..selection.releases import find_listings, projects
 from ..selection.source_files import Folders, names_on_page, page_on_server
 from ..variants.filename import normalize
-from .create import Planner, Stub, sources_at
+from .create import Planner, Stub
+from .sound_release import sources_at
 
 _NAME_THEM = "use --package NAME==VERSION, once for each release"
 

@@ -1,367 +1,100 @@
-"""Deliver the wheel of a dispatching sdist: select one of the pinned wheels, then download and verify it.
+"""By file: deliver the wheel of a dispatching sdist; download the selected one, and verify it.
 
-The machine and the user's settings decide. Only the servers that the sdist or the user names are contacted.
+Only the servers that the sdist or the user names are contacted.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError, did_you_mean, one_of, shortened
-from ..formats import dispatching_sdist, pylock
-from ..formats.machine_spec import MachineSpec
-from ..formats.release import Candidate, File, Release, shown_location
+from ..errors import VariantError
+from ..formats import pylock
+from ..formats.release import Candidate, shown_location
 from ..lowlevel.ranges import Advance
-from ..lowlevel.regular_files import read_regular
 from ..lowlevel.urls import host_of, is_http
-from ..lowlevel.workspace import workspace
-from ..machine.detect import hardware_of
-from ..machine.support import Machine, Policy
-from ..machine.user_config import (
-    UserConfig,
-    build_policy_text,
-    configured,
-    machine_in_build,
-    unknown_in_build,
-)
-from ..project.config_settings import AUTO, ConfigSettings, asked_variants, check_settings, only_label
-from ..project.user_variables import (
-    BUILD_SOURCE,
-    HARDWARE,
-    INDEX_URL,
-    LABEL,
-    PLAIN,
-    check_variables,
-    given_machine,
-    labels_of,
-    may_build_source,
-    near_name,
-)
+from ..project.config_settings import ConfigSettings
 from ..selection.download import download
-from ..selection.evaluate import Evaluation, evaluate, evaluate_label
 from ..selection.fetch import announced_metadata, fetched
-from ..selection.releases import Sources
-from ..selection.report import Remedies, explained
-from ..selection.resolve import Pick, picked_of
-from ..selection.target import Target, running_target
-from ..variants.known_providers import KNOWN_PROVIDERS
-from ..variants.metadata import VariantMetadata
-from ..variants.namespace_support import UNKNOWN, Support
-from ..variants.ranking import Supported
+from ..selection.resolve import Pick
 from ..wheels.plain import decided_metadata, tagged_name
 from ..wheels.reading import Wheel, open_wheel
-from .other_source import check_local_file, on_mirror, user_sources
-
-_OTHER_PYTHON = "use a Python version and platform that the list above names"
-_REMEDIES = Remedies(unknown=f"set {HARDWARE}=FILE")
-
-
-class Wish(NamedTuple):
-    """The user's settings: a *label* and the name of its setting, a machine, another source of the wheels.
-
-    The machine in the variable is above that in the configuration.
-    """
-
-    label: str | None = None
-    source: str = ""
-    hardware: MachineSpec | None = None
-    sources: Sources | None = None
-
-    @classmethod
-    def read(cls, config_settings: ConfigSettings | None, environ: Mapping[str, str], *, name: str) -> Wish:
-        """Return the settings for a project; an empty variable is the same as an unset one.
-
-        A label in the config settings overrides the label in the environment. Raises VariantError if one is
-        invalid.
-        """
-        check_settings(config_settings, None)
-        check_variables(environ)
-        asked = asked_variants(config_settings)
-        label = only_label(asked)
-        source = asked[label] if label is not None else ""
-        if label is None:
-            labels = labels_of(environ)
-            label = labels.get(name) or labels.get("")
-            source = LABEL if label is not None else ""
-        if label == AUTO and source != "variant-label":  # as without a request
-            label, source = None, ""
-        hardware = given_machine(environ)
-        redirected = environ.get(INDEX_URL)
-        return cls(label, source, hardware, user_sources(redirected, name) if redirected else None)
+from .hook_results import place_dist_info, place_wheel
+from .listed_wheel import select_listed_wheel
+from .other_source import check_local_file, on_mirror
 
 
-class Dispatched(NamedTuple):
+class DeliveredWheel(NamedTuple):
     """The selected wheel, the *hosts* that may send it, and a line with reason and alternatives."""
 
     pick: Pick
     hosts: frozenset[str]
     summary: str
 
+    @property
+    def size(self) -> int:
+        """The size of the wheel in bytes."""
+        return self.pick.wheel.file.size or 0
 
-class NothingFitsError(VariantError):
-    """No wheel fits this machine, Python and platform, whatever its label."""
+    def build(self, wheel_directory: str, metadata_directory: str | None, advance: Advance) -> str:
+        """Download the wheel and return its name.
+
+        If *metadata_directory* is given, the METADATA of the wheel must be the same. Raises VariantError if
+        the wheel cannot be delivered, and then leaves no files behind.
+        """
+
+        def make(scratch: Path) -> Path:
+            with fetched([self.pick], scratch, plain=tagged_name, advance=advance, hosts=self.hosts) as (
+                result,
+            ):
+                pass
+            return result.path
+
+        return place_wheel(make, wheel_directory, metadata_directory)
+
+    def prepare(self, metadata_directory: str, advance: Advance) -> str:
+        """Write the dist-info folder of the wheel, without RECORD, and return its name.
+
+        Only these files are downloaded, in ranges. If the server sends no ranges or the hash of METADATA is
+        not pinned, the whole wheel is downloaded. In ranges, METADATA is verified against its hash, and
+        variant.json against the pinned properties. WHEEL is not verified, but installers read it from the
+        wheel. Raises VariantError if the metadata cannot be delivered, and then leaves no files behind.
+        """
+        return place_dist_info(
+            lambda scratch: _dist_info(self.pick, self.hosts, scratch, advance),
+            metadata_directory,
+            f"{self.pick.wheel.name.stem}.dist-info",
+        )
 
 
-class SourceBuild(NamedTuple):
-    """The pinned source distribution of a release, the *hosts* that may send it, and a line for the user."""
-
-    release: Release
-    sdist: File
-    hosts: frozenset[str]
-    summary: str
-
-
-def select_wheel(
-    config_settings: ConfigSettings | None,
-    environ: Mapping[str, str],
-    *,
-    root: Path = Path(),
-    report: Callable[..., object],
-) -> Dispatched | SourceBuild:
-    """Select one of the wheels that the sdist at *root* pins, for the running interpreter and this machine.
-
-    Config settings and environment have the user's settings. If no wheel fits, *report* gets a table with the
-    reasons, line by line. Then, return the source distribution if the sdist has one and the user allows it.
-    Raises VariantError if the sdist is invalid or no wheel fits.
-    """
-    locked = dispatching_sdist.load_pinned(root)
-    try:
-        return select_pinned(locked, config_settings, environ, report=report)
-    except NothingFitsError:
-        if locked.sdist is None or not may_build_source(environ, locked.release.name):
-            raise
-        return _source_build(locked, locked.sdist)
-
-
-def select_pinned(
+def select_delivery(
     locked: pylock.Locked,
     config_settings: ConfigSettings | None,
     environ: Mapping[str, str],
     *,
     report: Callable[..., object],
-) -> Dispatched:
-    """Select one of the listed wheels of a release, as `select_wheel` does.
+) -> DeliveredWheel:
+    """Select one of the wheels that an sdist pins; raises VariantError as `select_listed_wheel` does.
 
-    Raises NothingFitsError if no wheel fits and no label is requested.
+    It is taken from the source that the user names, or else from the pinned URL.
     """
-    release = locked.release
-    wish = Wish.read(config_settings, environ, name=release.name)
-    target = running_target()
-    config = configured(environ) if wish.label is None else UserConfig()
-    evaluation = _evaluated(release, wish, config, environ, target)
-    if not evaluation.selected:
-        report(f"{release.name} {release.version} has different wheels for different machines; none fits:")
-        for line in explained(evaluation, _REMEDIES):
-            report(*line)
-        raise _nothing(locked, wish, target)
-    picked = picked_of(evaluation, pinned=wish.label is not None)
-    summary = _summary(picked, wish, evaluation.support, build_policy_text(config, environ))
-    hosts = _hosts(locked)
-    if wish.sources is not None:
-        picked = on_mirror(picked, wish.sources)
-        hosts.update(map(host_of, filter(is_http, wish.sources.index_urls)))
+    picked, sources, summary = select_listed_wheel(locked, config_settings, environ, report=report)
+    hosts = sending_hosts(locked)
+    if sources is not None:
+        picked = on_mirror(picked, sources)
+        hosts |= {*map(host_of, filter(is_http, sources.index_urls))}
     check_local_file(picked)
-    return Dispatched(picked, frozenset(hosts), summary)
+    return DeliveredWheel(picked, hosts, summary)
 
 
-def _hosts(locked: pylock.Locked) -> set[str]:
+def sending_hosts(locked: pylock.Locked) -> frozenset[str]:
     """Return the hosts that may send the files that an sdist pins."""
     files = [wheel.file for wheel in locked.release.candidates]
     files += [locked.sdist] if locked.sdist else []
-    hosts = {host_of(file.url) for file in files if file.url}
-    return hosts | {host_of(f"https://{host}") for host in locked.hosts}
-
-
-def _source_build(locked: pylock.Locked, sdist: File) -> SourceBuild:
-    release = locked.release
-    text = f"{release.name} {release.version}: building the source {sdist.filename}, as {BUILD_SOURCE} allows"
-    return SourceBuild(release, sdist, frozenset(_hosts(locked)), text)
-
-
-def _evaluated(
-    release: Release, wish: Wish, config: UserConfig, environ: Mapping[str, str], target: Target
-) -> Evaluation:
-    if wish.label is None:
-        machine, place = machine_in_build(environ, config)
-        try:
-            hardware = hardware_of(machine, environ, config.detected, least=config.least)
-            if machine is not None and release.metadata is not None:
-                _check_names(hardware.supported, release.metadata, machine.text)
-        except VariantError as error:
-            raise error.within(place) from None
-        evaluation = evaluate(release, Machine(hardware), Policy(rules=config.rules), target)
-        return _without_plugins(evaluation, environ, config)
-    labels = _labels(release)
-    if wish.label not in labels:
-        raise VariantError(
-            f"unknown label {wish.label!r}{did_you_mean(wish.label, labels)};"
-            f" labels of {release.name} {release.version}: {one_of(labels)}",
-            place=_setting(wish),
-            hint="to set a label for one project only, write NAME#LABEL" if wish.source == LABEL else None,
-        )
-    return evaluate_label(release, None if wish.label == PLAIN else wish.label, target)
-
-
-def _check_names(supported: Supported, metadata: VariantMetadata, place: str) -> None:
-    """Raise VariantError if a machine file has a misspelt namespace or feature of a release.
-
-    Other unknown names are for other projects: the file may describe the machine for all of them.
-    """
-    features: dict[str, set[str]] = {}
-    for variant in metadata.variants.values():
-        for item in variant.properties:
-            features.setdefault(item.namespace, set()).add(item.feature)
-    _check_near("namespace {}", supported, features, {*KNOWN_PROVIDERS}, place)
-    for namespace in features.keys() & supported.keys() - KNOWN_PROVIDERS.keys():
-        _check_near(f"feature {{}} of {namespace}", supported[namespace], features[namespace], set(), place)
-
-
-def _check_near(
-    what: str, names: Collection[str], wanted: Collection[str], others: Collection[str], place: str
-) -> None:
-    """Raise VariantError if an unknown name is a misspelling of a missing *wanted* name."""
-    missing = [name for name in wanted if name not in names]
-    for name in names:
-        if name not in wanted and name not in others and (near := near_name(name, missing)):
-            text = f"unknown {what.format(repr(name))} (did you mean {near!r}?)"
-            raise VariantError(text, place=place, hint="rename it, or remove it")
-
-
-def _without_plugins(evaluation: Evaluation, environ: Mapping[str, str], config: UserConfig) -> Evaluation:
-    """Return an evaluation without the advice to trust a plugin: dispatch never runs plugins."""
-    supported, origins = evaluation.support
-    unasked = {
-        name: UNKNOWN._replace(text=f"unknown ({unknown_in_build(name, environ, config)})")
-        for name, origin in origins.items()
-        if origin.kind == UNKNOWN.kind
-    }
-    return evaluation._replace(support=Support(supported, {**origins, **unasked}))
-
-
-def _labels(release: Release) -> list[str]:
-    """Return the labels of a release that a user can request."""
-    return sorted({wheel.label or PLAIN for wheel in release.candidates})
-
-
-def _setting(wish: Wish) -> str:
-    return wish.source if wish.source == LABEL else f"config setting {wish.source!r}"
-
-
-def _nothing(locked: pylock.Locked, wish: Wish, target: Target) -> VariantError:
-    """Return the error if no wheel fits."""
-    release = locked.release
-    what = f"{release.name} {release.version}"
-    able = [
-        label
-        for label in _labels(release)
-        if evaluate_label(release, None if label == PLAIN else label, target).selected
-    ]
-    if wish.label is not None:
-        return VariantError(
-            f"no wheel of {what} with label {wish.label!r} fits this Python and platform",
-            place=_setting(wish),
-            hint=f"use one of these labels: {one_of(able)}" if able else _OTHER_PYTHON,
-        )
-    source = ""
-    if locked.sdist:
-        source = f"; to build its source, which runs the code in it, set {BUILD_SOURCE}={release.name}"
-    if not able:
-        return NothingFitsError(
-            f"no wheel of {what} fits this Python and platform", hint=_OTHER_PYTHON + source
-        )
-    return NothingFitsError(
-        f"no wheel of {what} fits this machine",
-        hint=f"to install one anyway, use -Cvariant=LABEL or set {LABEL}=LABEL (labels: {one_of(able)});"
-        f" to describe the machine, set {HARDWARE} to facts such as cuda:12.8, a preset, or the path of a"
-        f" machine file{source}",
-    )
-
-
-def _summary(picked: Pick, wish: Wish, support: Support, policy: str) -> str:
-    """Return one line: the selected wheel, the reason, and how to select another."""
-    release, (supported, origins) = picked.release, support
-    parts = [f"{release.name} {release.version}: selected {picked.wheel.file.filename}, {picked.why}"]
-    if wish.hardware is not None and wish.label is None:
-        parts.append(f"{HARDWARE} describes the machine")
-    parts += (f"{name}: {origin}" for name, origin in origins.items() if not supported.get(name))
-    if wish.label is None and policy:
-        parts.append(policy)
-    if wish.sources is not None:
-        parts.append(f"{INDEX_URL} is its source")
-    if wish.label is not None:
-        parts.append(f"{_setting(wish)} requests it; unset it to select a wheel for this machine")
-    else:
-        labels = shortened(_labels(release))
-        parts.append(f"to select another, use -Cvariant=LABEL or set {LABEL}=LABEL (labels: {labels})")
-    return "; ".join(parts)
-
-
-def build(
-    dispatched: Dispatched,
-    wheel_directory: str,
-    metadata_directory: str | None,
-    *,
-    advance: Advance = lambda _: None,
-) -> str:
-    """Download the wheel and return its name.
-
-    If *metadata_directory* is given, the METADATA of the wheel must be the same. Raises VariantError if the
-    wheel cannot be delivered, and then leaves no files behind.
-    """
-    pick, hosts, _ = dispatched
-    folder = Path(wheel_directory)
-    try:
-        with workspace(folder) as scratch:
-            with fetched([pick], scratch, plain=tagged_name, advance=advance, hosts=hosts) as (result,):
-                pass
-            wheel = result.path
-            if metadata_directory is not None:
-                check_is_prepared(wheel, Path(metadata_directory) / "METADATA")
-            wheel.replace(folder / wheel.name)
-    except OSError as error:
-        raise unwritable(error, folder) from None
-    return wheel.name
-
-
-def check_is_prepared(wheel: Path, prepared: Path) -> None:
-    """Raise VariantError unless a wheel has the METADATA that was prepared."""
-    with open_wheel(wheel, whole=False) as opened:
-        content = opened.core_metadata
-    if not prepared.is_file() or read_regular(prepared) != content:
-        raise VariantError(
-            "METADATA differs from the prepared METADATA",
-            place=wheel.name,
-            hint="use the same config settings and environment for both hooks",
-        )
-
-
-def prepare_metadata(
-    dispatched: Dispatched, metadata_directory: str, *, advance: Advance = lambda _: None
-) -> str:
-    """Write the dist-info folder of the wheel, without RECORD, and return its name.
-
-    Only these files are downloaded, in ranges. If the server sends no ranges or the hash of METADATA is not
-    pinned, the whole wheel is downloaded. In ranges, METADATA is verified against its hash, and variant.json
-    against the pinned properties. WHEEL is not verified, but installers read it from the wheel. Raises
-    VariantError if the metadata cannot be delivered, and then leaves no files behind.
-    """
-    pick, hosts, _ = dispatched
-    folder = Path(metadata_directory)
-    name = f"{pick.wheel.name.stem}.dist-info"
-    try:
-        with workspace(folder) as scratch:
-            files = _dist_info(pick, hosts, scratch, advance)
-            for filename, content in files.items():
-                (scratch / filename).write_bytes(content)
-            (folder / name).mkdir(exist_ok=True)
-            for filename in files:
-                (scratch / filename).replace(folder / name / filename)
-    except OSError as error:
-        raise unwritable(error, folder) from None
-    return name
+    urls = [*(file.url for file in files if file.url), *(f"https://{host}" for host in locked.hosts)]
+    return frozenset(map(host_of, urls))
 
 
 def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advance) -> dict[str, bytes]:
@@ -414,8 +147,3 @@ def _announced_files(wheel: Wheel, pick: Pick) -> dict[str, bytes]:
         "METADATA": decided_metadata(wheel, pick.supported),
         **{name: wheel.read_file(name) for name in names},
     }
-
-
-def unwritable(error: OSError, folder: Path) -> VariantError:
-    """Return the error for a file that cannot be written."""
-    return VariantError(f"{error.filename2 or error.filename or folder}: {error.strerror}")

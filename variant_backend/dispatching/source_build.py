@@ -1,30 +1,36 @@
-"""Build the source distribution of a dispatching sdist, where no wheel fits and the user allows it.
+"""From source: build the source distribution that a dispatching sdist pins, as last resort.
 
-Its own build backend runs, with the requirements that its ``pyproject.toml`` declares: the frontend installs
-them because `requirements_of_source` returns them (PEP 517). Source: PEP 517 and PEP 518.
+The user must allow it, and no wheel fits. Its own build backend runs, with the requirements that its
+``pyproject.toml`` declares: the frontend installs them because the hook returns them. Source: PEP 517 and
+PEP 518.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from packaging.requirements import InvalidRequirement, Requirement
+
 from ..building._build_one import UnpackError, unpack
 from ..building.wrapped_backend import imported_backend
-from ..errors import VariantError, one_of
+from ..errors import Problem, VariantError, one_of
 from ..formats.dispatching_sdist import BACKEND, PROJECT
-from ..formats.release import shown_location
+from ..formats.pylock import Locked
+from ..formats.release import File, Release, shown_location
 from ..formats.toml_read import read_toml, value_at
 from ..lowlevel.processes import temporary_folder
 from ..lowlevel.ranges import Advance
 from ..project.config_settings import ConfigSettings, backend_settings
+from ..project.user_variables import BUILD_SOURCE
 from ..selection.download import download
 from ..variants.filename import normalize
 from ..wheels.reading import WheelFile, open_wheel
-from .deliver import SourceBuild
+from .deliver import sending_hosts
+from .hook_results import place_dist_info
 
 # What frontends use if `build-system` is missing (PEP 517 and 518).
 _DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
@@ -38,97 +44,122 @@ class _BuildSystem(NamedTuple):
     backend: str
     backend_path: tuple[str, ...]
 
-
-def requirements_of_source(source: SourceBuild) -> list[str]:
-    """Download the source distribution, and return its build requirements; raises VariantError."""
-    with _unpacked(source) as root:
-        return [*read_build_system(root).requires]
-
-
-def build_source(
-    source: SourceBuild,
-    wheel_directory: str,
-    config_settings: ConfigSettings | None,
-    metadata_directory: str | None = None,
-    *,
-    advance: Advance = lambda _: None,
-) -> str:
-    """Build the wheel with the source's own backend, and return its name.
-
-    Raises VariantError if a requirement is missing, or the wheel is of another release.
-    """
-    folder = Path(wheel_directory).absolute()
-    prepared = str(Path(metadata_directory).absolute()) if metadata_directory else None
-    with _unpacked(source, advance) as root, _entered(root):
-        settings = backend_settings(config_settings)
-        build = _hook(root, "build_wheel")
-        _check_further_requirements(root, settings, source)
-        name: str = build(str(folder), settings, prepared)
-    try:
-        built = WheelFile.of(folder / name).name.release()
-        if built != (normalize(source.release.name), source.release.version):
-            raise VariantError("a wheel of another release")
-    except VariantError as error:
-        raise error.within(f"{source.sdist.filename}: its backend built {name!a}") from None
-    return name
-
-
-def prepare_source_metadata(
-    source: SourceBuild,
-    metadata_directory: str,
-    config_settings: ConfigSettings | None,
-    *,
-    advance: Advance = lambda _: None,
-) -> str:
-    """Write the dist-info folder of the wheel, and return its name; without such a hook, build the wheel.
-
-    Raises VariantError.
-    """
-    folder = Path(metadata_directory).absolute()
-    with _unpacked(source, advance) as root, _entered(root):
-        settings = backend_settings(config_settings)
-        _check_further_requirements(root, settings, source)
-        prepare = _optional_hook(root, "prepare_metadata_for_build_wheel")
-        if prepare is not None:
-            return str(prepare(str(folder), settings))
-        with temporary_folder() as scratch:
-            name: str = _hook(root, "build_wheel")(str(scratch), settings, None)
-            return _dist_info_of(scratch / name, folder)
-
-
-def _dist_info_of(wheel: Path, folder: Path) -> str:
-    """Write METADATA and WHEEL of a wheel into a dist-info folder in *folder*, and return its name."""
-    with open_wheel(wheel) as opened:
-        name = opened.path("METADATA").partition("/")[0]
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for filename in ("METADATA", "WHEEL"):
-            (folder / name / filename).write_bytes(opened.read_file(filename))
-    return name
-
-
-@contextmanager
-def _unpacked(source: SourceBuild, advance: Advance = lambda _: None) -> Iterator[Path]:
-    """Download and verify the source distribution; yield its unpacked folder. Raises VariantError."""
-    with temporary_folder() as scratch:
-        path = scratch / source.sdist.filename
-        download(source.sdist, path, advance=advance, hosts=source.hosts)
-        inside = scratch / "unpacked"
-        inside.mkdir()
+    def hooks(self, *hook: str) -> Any:
+        """Return the backend, or one of its hooks; raises VariantError if it cannot be imported."""
         try:
-            yield unpack(path, inside)
-        except UnpackError as error:
-            raise VariantError(str(error), place=shown_location(source.sdist)) from None
+            place = f"{PROJECT}: build-system.build-backend"
+            return imported_backend(self.backend, self.backend_path, place, *hook)
+        except VariantError as error:
+            missing = _missing(self.requires)  # without build isolation
+            remedy = "install it, or build with build isolation"
+            problems = [Problem("error", "", f"missing build requirement {text}", remedy) for text in missing]
+            raise VariantError(*error.problems, *problems) from None
 
 
-@contextmanager
-def _entered(root: Path) -> Iterator[None]:
-    """Change into the folder of the source, as backends expect."""
-    former = Path.cwd()
-    os.chdir(root)
-    try:
-        yield
-    finally:
-        os.chdir(former)
+class SourceBuild(NamedTuple):
+    """The pinned source distribution of a release, and the *hosts* that may send it.
+
+    *settings* are the config settings for its backend.
+    """
+
+    release: Release
+    sdist: File
+    hosts: frozenset[str]
+    settings: Mapping[str, Any] | None
+
+    @property
+    def size(self) -> int:
+        """The size of the source distribution in bytes."""
+        return self.sdist.size or 0
+
+    @property
+    def summary(self) -> str:
+        """A line that says what is built, and why."""
+        what = f"{self.release.name} {self.release.version}"
+        return f"{what}: building the source {self.sdist.filename}, as {BUILD_SOURCE} allows"
+
+    def requirements(self) -> list[str]:
+        """Download the source distribution, and return its build requirements; raises VariantError."""
+        with self._unpacked(lambda _: None) as root:
+            return [*read_build_system(root).requires]
+
+    def build(self, wheel_directory: str, metadata_directory: str | None, advance: Advance) -> str:
+        """Build the wheel with the source's own backend, and return its name.
+
+        Raises VariantError if a requirement is missing, or the wheel is of another release.
+        """
+        folder = Path(wheel_directory).absolute()
+        prepared = str(Path(metadata_directory).absolute()) if metadata_directory else None
+        with self._entered(advance) as system:
+            name: str = system.hooks("build_wheel")(str(folder), self.settings, prepared)
+            try:
+                built = WheelFile.of(folder / name).name.release()
+                if built != (normalize(self.release.name), self.release.version):
+                    raise VariantError("a wheel of another release")
+            except VariantError as error:
+                raise error.within(f"its backend built {name!a}") from None
+        return name
+
+    def prepare(self, metadata_directory: str, advance: Advance) -> str:
+        """Write the dist-info folder of the wheel, and return its name; without such a hook, build the wheel.
+
+        Raises VariantError.
+        """
+        folder = str(Path(metadata_directory).absolute())
+        with self._entered(advance) as system, temporary_folder() as scratch:
+            prepare = getattr(system.hooks(), "prepare_metadata_for_build_wheel", None)
+            if prepare is not None:
+                return str(prepare(folder, self.settings))
+            name: str = system.hooks("build_wheel")(str(scratch), self.settings, None)
+            with open_wheel(scratch / name) as wheel:
+                files = {filename: wheel.read_file(filename) for filename in ("METADATA", "WHEEL")}
+                dist_info = wheel.path("METADATA").partition("/")[0]
+            return place_dist_info(lambda _: files, folder, dist_info)
+
+    @contextmanager
+    def _unpacked(self, advance: Advance) -> Iterator[Path]:
+        """Download and verify the source distribution; yield its unpacked folder. Raises VariantError."""
+        with temporary_folder() as scratch:
+            path = scratch / self.sdist.filename
+            download(self.sdist, path, advance=advance, hosts=self.hosts)
+            inside = scratch / "unpacked"
+            inside.mkdir()
+            try:
+                yield unpack(path, inside)
+            except UnpackError as error:
+                raise VariantError(str(error)) from None
+            except VariantError as error:
+                raise error.within(self.sdist.filename) from None
+
+    @contextmanager
+    def _entered(self, advance: Advance) -> Iterator[_BuildSystem]:
+        """Yield the build system, in the folder of the source, as backends expect; raises VariantError."""
+        with self._unpacked(advance) as root:
+            former = Path.cwd()
+            os.chdir(root)
+            try:
+                system = read_build_system(root)
+                self._check_further_requirements(system)
+                yield system
+            finally:
+                os.chdir(former)
+
+    def _check_further_requirements(self, system: _BuildSystem) -> None:
+        """Raise VariantError if the backend requires packages that its ``pyproject.toml`` does not declare.
+
+        A frontend asks for requirements only once, before it has installed the backend that knows them.
+        """
+        hook = getattr(system.hooks(), "get_requires_for_build_wheel", None)
+        if missing := _missing(hook(self.settings) if hook else ()):
+            raise VariantError(
+                f"its backend also requires {one_of(missing)}",
+                hint=f"build it without this sdist: pip install {shown_location(self.sdist)}",
+            )
+
+
+def source_of(locked: Locked, sdist: File, config_settings: ConfigSettings | None) -> SourceBuild:
+    """Return the source distribution of an sdist as a way to a wheel."""
+    return SourceBuild(locked.release, sdist, sending_hosts(locked), backend_settings(config_settings))
 
 
 def read_build_system(root: Path) -> _BuildSystem:
@@ -148,46 +179,29 @@ def read_build_system(root: Path) -> _BuildSystem:
     if not isinstance(backend, str) or backend == BACKEND:
         text = f"build-system.build-backend: expected the backend of a source distribution, got {backend!r}"
         raise VariantError(text, place=PROJECT)
-    return _BuildSystem(strings("requires", _DEFAULT_REQUIRES), backend, strings("backend-path", ()))
+    requires = strings("requires", _DEFAULT_REQUIRES)
+    try:
+        [*map(_requirement, requires)]
+    except VariantError as error:
+        raise error.within(f"{PROJECT}: build-system.requires") from None
+    return _BuildSystem(requires, backend, strings("backend-path", ()))
 
 
-def _hook(root: Path, name: str) -> Callable[..., Any]:
-    """Return a hook of the source's backend; raises VariantError if it cannot be imported."""
-    system = read_build_system(root)
-    place = f"{PROJECT}: build-system.build-backend"
-    hook: Callable[..., Any] = imported_backend(system.backend, system.backend_path, place, name)
-    return hook
+def _requirement(text: str) -> Requirement:
+    """Return a build requirement; raises VariantError if it is invalid, such as an option of pip."""
+    try:
+        return Requirement(text)
+    except InvalidRequirement:
+        raise VariantError(f"invalid requirement {text!a}") from None
 
 
-def _optional_hook(root: Path, name: str) -> Callable[..., Any] | None:
-    system = read_build_system(root)
-    backend = imported_backend(system.backend, system.backend_path, f"{PROJECT}: build-system.build-backend")
-    return getattr(backend, name, None)
-
-
-def _check_further_requirements(root: Path, settings: Mapping[str, Any] | None, source: SourceBuild) -> None:
-    """Raise VariantError if the backend requires packages that its ``pyproject.toml`` does not declare.
-
-    A frontend asks for requirements only once, before it has installed the backend that knows them.
-    """
-    hook = _optional_hook(root, "get_requires_for_build_wheel")
-    missing = _missing(hook(settings) if hook else ())
-    if missing:
-        raise VariantError(
-            f"{source.sdist.filename}: its backend also requires {one_of(missing)}",
-            hint=f"build it without this sdist: pip install {shown_location(source.sdist)}",
-        )
-
-
-def _missing(requirements: Sequence[str]) -> list[str]:
-    """Return the requirements that the running environment does not have."""
+def _missing(requirements: Iterable[str]) -> list[str]:
+    """Return the requirements that the running environment does not have; raises VariantError."""
     from importlib.metadata import PackageNotFoundError, version
 
-    from packaging.requirements import Requirement
-
     missing = []
-    for requirement in map(Requirement, requirements):
-        if requirement.marker is not None and not requirement.marker.evaluate():
+    for requirement in map(_requirement, requirements):
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
             if not requirement.specifier.contains(version(requirement.name), prereleases=True):

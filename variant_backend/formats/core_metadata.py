@@ -217,27 +217,41 @@ def _metadata_version(data: bytes) -> tuple[int, int]:
     return (int(version[1]), int(version[2])) if version else (0, 0)
 
 
-def for_sdist(parts: Sequence[bytes], name: str, version: str) -> bytes:
+def undecided_fields(pkg_info: bytes) -> list[str]:
+    """Return the fields in which wheels may differ from PKG-INFO of their sdist (PEP 643).
+
+    Before version 2.2 of the core metadata, these are all of them; only those that resolvers read count.
+    """
+    if _knows_dynamic(pkg_info):
+        return all_values(pkg_info, "Dynamic")
+    return ["Provides-Extra", "Requires-Dist", "Requires-Python"]
+
+
+def for_sdist(parts: Sequence[bytes], name: str, version: str, dynamic: Iterable[str] = ()) -> bytes:
     """Return PKG-INFO of an sdist from which wheels with these METADATA are built (PEP 643).
 
-    Fields that are equal in all of them are copied; all other fields are Dynamic. So is License-File, because
-    an sdist must have the files that it names. Raises VariantError if a Metadata-Version cannot be read.
+    Fields that are equal in all of them are copied; all other fields are Dynamic. So are those in *dynamic*,
+    and License-File, because an sdist must have the files that it names. Raises VariantError if a
+    Metadata-Version cannot be read.
     """
     read = [_fields(data) for data in parts]
     newest = max((2, 2), *map(_metadata_version, parts))
     head = {b"metadata-version", b"name", b"version", b"dynamic"}
     spelled = {key: fields[key][0].partition(b":")[0] for fields in read for key in fields if key not in head}
+    undecided = {field.lower().encode(): field.encode() for field in dynamic}
+    spelled = undecided | spelled
     agreed = {
         key: lines
         for key, lines in read[0].items()
-        if key in spelled and key != b"license-file" and all(fields.get(key) == lines for fields in read)
+        if key in spelled.keys() - undecided and key != b"license-file"
+        if all(fields.get(key) == lines for fields in read)
     }
-    dynamic = {spelling for key, spelling in spelled.items() if key not in agreed}
+    named = {spelling for key, spelling in spelled.items() if key not in agreed}
     bodies = {description(data) for data in parts}
-    dynamic |= {b"Description"} if len(bodies) > 1 else set()
+    named |= {b"Description"} if len(bodies) > 1 else set()
     start = f"Metadata-Version: {newest[0]}.{newest[1]}\nName: {name}\nVersion: {version}".encode()
     rest = [line for lines in agreed.values() for line in lines]
-    lines = [start, *(b"Dynamic: " + spelling for spelling in sorted(dynamic)), *rest]
+    lines = [start, *(b"Dynamic: " + spelling for spelling in sorted(named)), *rest]
     return b"\n".join([*lines, b"", bodies.pop() if len(bodies) == 1 else b""])
 
 

@@ -117,19 +117,25 @@ def texts_about_locked(locked: pylock.Locked) -> Iterator[str]:
 
 def _identity(path: Path) -> tuple[str, Version]:
     """Return normalized name and version of an sdist; raises VariantError if PKG-INFO cannot be read."""
-    from packaging.version import Version
-
     try:
         content = read_regular(path)
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=path) from None
     try:
-        name, version = (core_metadata.read_field(content, field) for field in ("Name", "Version"))
-        return normalize(name), Version(version)
+        return release_in(content)
     except VariantError as error:
         raise error.within(path) from None
-    except ValueError as error:
-        raise VariantError(str(error), place=path) from None
+
+
+def release_in(pkg_info: bytes) -> tuple[str, Version]:
+    """Return normalized name and version in PKG-INFO; raises VariantError."""
+    from packaging.version import Version
+
+    name, version = (core_metadata.read_field(pkg_info, field) for field in ("Name", "Version"))
+    try:
+        return normalize(name), Version(version)
+    except ValueError as error:  # InvalidVersion, or more digits than Python converts
+        raise VariantError(str(error)) from None
 
 
 def _texts_about(wheel: Candidate, release: Release) -> Iterator[str]:

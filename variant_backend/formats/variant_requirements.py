@@ -19,6 +19,7 @@ from ..variants.metadata_reading import usable_metadata
 from ..variants.validation import Document
 from . import core_metadata
 from .release import Candidate, File, Release
+from .required_project import RequiredProject
 from .toml_read import read_toml
 
 VARIANTS_FILE = "variants.toml"
@@ -36,16 +37,9 @@ class Requirable(NamedTuple):
 
     def metadata(self, common: bytes, version: Version) -> bytes:
         """Return METADATA of the empty wheel; *common* has the fields of all wheels of the release."""
-        exact = f"=={version}"
-        required = [f"{self.distribution}{exact}"]
-        required += (f'{self.distribution}[{extra}]{exact} ; extra == "{extra}"' for extra in self.extras)
-        python = self.wheel.file.requires_python
-        fields = [
-            *([("Requires-Python", python)] if python else []),
-            *(("Provides-Extra", extra) for extra in self.extras),
-            *(("Requires-Dist", requirement) for requirement in required),
-        ]
-        return core_metadata.with_fields(core_metadata.without_fields(common, _OWN_FIELDS), fields)
+        project = RequiredProject(self.distribution, self.extras, self.wheel.file.requires_python)
+        other = core_metadata.without_fields(common, _OWN_FIELDS)
+        return core_metadata.with_fields(other, project.fields(str(version)))
 
 
 # The empty wheel has other values of these fields than the variant wheels, or none.

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import Problem, VariantError, problems_of
+from ..errors import VariantError, problems_of
 from ..lowlevel.ranges import Advance
 from ..lowlevel.workspace import move, workspace
 from ..project.recipe import Recipe
@@ -55,7 +55,7 @@ def plan_distributions(folders: Sequence[Path], out_dir: Path | None) -> list[Ow
     Raises VariantError with every problem, such as labels that would become one project.
     """
     wheels = _variant_wheels(folders)
-    names = _names(wheels)
+    names = distribution_names(map(_identity, wheels))
     planned = [
         OwnDistribution(wheel, names[_identity(wheel)], out_dir or wheel.path.parent) for wheel in wheels
     ]
@@ -81,27 +81,6 @@ def _variant_wheels(folders: Sequence[Path]) -> list[WheelFile]:
 def _identity(wheel: WheelFile) -> tuple[str, str]:
     """Return the normalized project and the label of a variant wheel."""
     return normalize(wheel.name.distribution), wheel.name.label or ""
-
-
-def _names(wheels: Iterable[WheelFile]) -> dict[tuple[str, str], str]:
-    """Return the name of each distribution by project and label.
-
-    Raises VariantError if two labels would get one name.
-    """
-    labels: dict[str, dict[str, None]] = {}
-    for project, label in map(_identity, wheels):
-        labels.setdefault(project, {})[label] = None
-    names: dict[tuple[str, str], str] = {}
-    problems: list[Problem] = []
-    for project, known in labels.items():
-        try:
-            by_label = distribution_names(project, known)
-            names |= {(project, label): name for label, name in by_label.items()}
-        except VariantError as error:
-            problems += error.problems
-    if problems:
-        raise VariantError(*problems)
-    return names
 
 
 def write_distributions(planned: Iterable[OwnDistribution], advance: Advance) -> list[WrittenDistribution]:

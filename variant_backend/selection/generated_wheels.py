@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..formats.release import Candidate, File
+from ..formats.required_project import RequiredProject, required_names
 from ..lowlevel.workspace import NotWritableError, workspace
 from ..project.overlay import OverlayEntry
 from ..variants.filename import WheelFilename, normalize
 from ..wheels.empty import empty_wheel
-from ..wheels.joint import JointMetadata, joint_metadata
 from .listing import Listing
 from .member_wheels import is_standing_in
 
@@ -76,20 +76,22 @@ def _replaced(wheel: Candidate, written: Mapping[WheelFilename, _Written]) -> Ca
 
 def _joint(
     entry: OverlayEntry, label: str, wheel: Candidate, metadata_of: MemberMetadata
-) -> JointMetadata | Problem:
-    """Return what the wheels of a label say, or the reason that excludes them."""
+) -> RequiredProject | Problem:
+    """Return what METADATA of the wheels of a label says, or the reason that excludes them."""
     data = metadata_of(wheel)
     if isinstance(data, VariantError):
         return data.problems[0]._replace(code=_UNREADABLE)
     member = entry.projects[label]
     try:
-        joint = joint_metadata(data, member)
+        joint = RequiredProject.of_metadata(data)
+        if normalize(joint.name) != member:
+            raise VariantError(f"expected METADATA of {member}, got that of {joint.name!r}")
     except VariantError as error:
         return error.within(wheel.file.filename).problems[0]._replace(code=_UNREADABLE)
-    if required := joint.required & {normalize(name) for name in entry.names}:
+    if required := required_names(data, always=True) & {normalize(name) for name in entry.names}:
         text = f"retired: it requires {min(required)}, so it cannot be a variant of that"
         return Problem(RETIRED, f"{member} {wheel.name.version}", text)
-    return joint
+    return joint._replace(name=member)
 
 
 def _document(entry: OverlayEntry, label: str) -> bytes:
@@ -98,20 +100,22 @@ def _document(entry: OverlayEntry, label: str) -> bytes:
     return metadata._replace(variants={label: metadata.variants[label]}).to_json()
 
 
-def _generated(wheel: Candidate, joint: JointMetadata | Problem, document: bytes, root: Path) -> _Written:
+def _generated(wheel: Candidate, joint: RequiredProject | Problem, document: bytes, root: Path) -> _Written:
     """Return the generated wheel, without a content if it is excluded; *document* is its variant.json."""
     if isinstance(joint, Problem):
         return _Written(wheel._replace(problems=(*wheel.problems, joint)), b"")
     file, name = wheel.file, wheel.name.own
-    python = file.requires_python or joint.requires_python
-    content = empty_wheel(name, {"METADATA": joint.metadata(name, python), "variant.json": document})
+    joint = joint._replace(requires_python=file.requires_python or joint.requires_python)
+    summary = f"Requires {joint.name}=={name.version}, which an overlay selects"
+    metadata = joint.metadata(normalize(name.distribution), name.version, summary)
+    content = empty_wheel(name, {"METADATA": metadata, "variant.json": document})
     digest = hashlib.sha256(content).hexdigest()
     own = file._replace(
         filename=str(name),
         location=root / digest[:32] / str(name),
         hashes={"sha256": digest},
         size=len(content),
-        requires_python=python,
+        requires_python=joint.requires_python,
         core_metadata=None,
         provenance=None,
     )

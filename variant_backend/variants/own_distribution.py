@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..errors import Problem, VariantError
+from ..errors import Problem, VariantError, one_of
 from .filename import normalize
 
 
@@ -17,16 +17,23 @@ def distribution_name(project: str, label: str) -> str:
     return normalize(f"{project}-{label}").rstrip("-")
 
 
-def distribution_names(project: str, labels: Iterable[str]) -> dict[str, str]:
-    """Return the name of each label's distribution; raises VariantError if two labels get one name."""
-    names = {label: distribution_name(project, label) for label in labels}
-    labels_of: dict[str, list[str]] = {}
-    for label, name in names.items():
-        labels_of.setdefault(name, []).append(label)
+def distribution_names(variants: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the name of the distribution of each variant, by normalized project and label.
+
+    Raises VariantError if two variants get one name, or a variant gets that of a project with variants.
+
+    >>> distribution_names([("torch", "cuda12.8")])
+    {('torch', 'cuda12.8'): 'torch-cuda12-8'}
+    """
+    names = {(project, label): distribution_name(project, label) for project, label in variants}
+    projects = {project for project, _ in names}
+    users: dict[str, list[str]] = {}
+    for (project, label), name in names.items():
+        users.setdefault(name, [name] if name in projects else []).append(f"{project}#{label}")
     problems = [
-        Problem("error", project, f"labels {', '.join(map(repr, same))} all become the project {name!r}")
-        for name, same in labels_of.items()
-        if len(same) > 1
+        Problem("error", name, f"expected one project of this name, got {one_of(several)}")
+        for name, several in users.items()
+        if len(several) > 1
     ]
     if problems:
         raise VariantError(*problems, hint="rename a label, and make its wheels again")

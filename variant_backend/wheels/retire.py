@@ -5,18 +5,17 @@ Such a wheel has no modules. It requires the new project at the same version, an
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import RequestError, VariantError
 from ..formats import core_metadata
+from ..formats.required_project import RequiredProject, required_names
 from ..lowlevel.file_set import Output, write_all_files
 from ..lowlevel.zip_records import REBUILD
 from ..variants.filename import WheelFilename, check_project_name, escape, normalize
 from .empty import empty_wheel
-from .joint import requiring_fields
 from .reading import WheelFile
 from .writing import check_is_free
 
@@ -33,59 +32,43 @@ If an older release of {old} is installed, remove it before you install {new}:
 
 
 class Successor(NamedTuple):
-    """The release that replaces old projects: what its METADATA says.
+    """The release that replaces old projects, and the normalized names of projects that it requires.
 
     *version* is without *local*, the local version, which public indexes refuse.
     """
 
-    name: str
+    project: RequiredProject
     version: str
     local: str | None
-    extras: tuple[str, ...]
-    requires_python: str | None
-    required: frozenset[str]
+    required: Collection[str]
+
+    @property
+    def name(self) -> str:
+        """The name of the new project."""
+        return self.project.name
 
     @classmethod
     def of_metadata(cls, data: bytes) -> Successor:
-        """Read METADATA of a wheel; raises VariantError if its version or an extra is invalid."""
+        """Read METADATA of a wheel; raises VariantError if its name or version is invalid."""
         from packaging.version import Version
 
         try:
             version = Version(core_metadata.read_field(data, "Version"))
         except ValueError as error:  # InvalidVersion, or more digits than Python converts
             raise VariantError(str(error), place="Version", hint=REBUILD) from None
-        extras = core_metadata.all_values(data, "Provides-Extra")
-        for extra in extras:
-            try:
-                check_project_name(extra)
-            except VariantError:
-                raise VariantError(f"invalid extra {extra!r}", place="Provides-Extra", hint=REBUILD) from None
-        required = re.findall(r"(?m)^[A-Za-z0-9._-]+", "\n".join(core_metadata.requirements(data)))
-        return cls(
-            core_metadata.read_field(data, "Name"),
-            version.public,
-            version.local,
-            tuple(dict.fromkeys(map(normalize, extras))),
-            core_metadata.find_field(data, "Requires-Python"),
-            frozenset(map(normalize, required)),
-        )
+        project = RequiredProject.of_metadata(data)
+        return cls(project, version.public, version.local, required_names(data))
 
     def metadata(self, old: str) -> bytes:
         """Return METADATA of the wheel of an *old* project."""
-        python = [f"Requires-Python: {self.requires_python}"] if self.requires_python else []
-        lines = [
-            "Metadata-Version: 2.1",
-            f"Name: {old}",
-            f"Version: {self.version}",
-            f"Summary: Replaced by {self.name}: install {self.name} instead",
-            "Classifier: Development Status :: 7 - Inactive",
-            *python,
-            *requiring_fields(self.name, self.version, self.extras),
-            "Description-Content-Type: text/plain",
-            "",
-            _TEXT.format(old=old, new=self.name, version=self.version),
-        ]
-        return "\n".join(lines).encode()
+        fields = self.project.metadata(
+            old,
+            self.version,
+            f"Replaced by {self.name}: install {self.name} instead",
+            ("Classifier", "Development Status :: 7 - Inactive"),
+            ("Description-Content-Type", "text/plain"),
+        )
+        return fields + b"\n" + _TEXT.format(old=old, new=self.name, version=self.version).encode()
 
 
 class Retired(NamedTuple):
