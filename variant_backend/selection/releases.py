@@ -432,6 +432,15 @@ def yanked_problem(file: File) -> Problem:
     return Problem("yanked", "yanked" if file.yanked else "", file.yanked or "yanked")
 
 
+def without_yanked(release: Release) -> Release:
+    """Return a release whose yanked wheels are excluded."""
+    wheels = (
+        wheel if wheel.file.yanked is None else wheel._replace(problems=(yanked_problem(wheel.file),))
+        for wheel in release.candidates
+    )
+    return release._replace(candidates=tuple(wheels))
+
+
 def against_variants(problem: Problem) -> Problem:
     """Return a problem of an index file as the reason that excludes the variants of its source."""
     return problem.within("index file")._replace(code=INDEX_FILE)
