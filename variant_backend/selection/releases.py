@@ -243,7 +243,7 @@ def find_listings(
     name = normalize(name)
     overlay = tuple(entries_of(sources.overlay, name))
     names = (name, *members_of(overlay))
-    find = partial(_found, sources=sources, folders=folders or Folders(), is_joint=len(names) > 1)
+    find = partial(_project_files, sources=sources, folders=folders or Folders(), is_joint=len(names) > 1)
     first, *others = map_in_threads(find, names)
     read, problems = first.read, [problem for one in (first, *others) for problem in one.problems]
     if not any(one.has_page for one in (first, *others)):
@@ -258,7 +258,7 @@ def find_listings(
     return Listings(sources, having, tuple(problems), unread, sdist_only, has_sdists)
 
 
-class _Found(NamedTuple):
+class _ProjectFiles(NamedTuple):
     """The files of a project in the sources that have it, and the problems of other sources.
 
     *missing* are problems only if no index *has_page* of the project or of one of its members.
@@ -270,7 +270,7 @@ class _Found(NamedTuple):
     has_page: bool
 
 
-def _found(name: str, sources: Sources, folders: Folders, *, is_joint: bool) -> _Found:
+def _project_files(name: str, sources: Sources, folders: Folders, *, is_joint: bool) -> _ProjectFiles:
     """Return the files of a project; *is_joint* is true if it has members, or is a member.
 
     The indexes that an overlay names need not all have the project. Some servers answer 403 then.
@@ -278,16 +278,18 @@ def _found(name: str, sources: Sources, folders: Folders, *, is_joint: bool) -> 
     own_indexes = sources.own_indexes(name)
     local = [_read_or_error(partial(folders.files, folder, name), folder) for folder in sources.find_links]
     pages = map_in_threads(partial(_page_or_error, name=name), own_indexes or sources.index_urls)
-    found = _Found([], [], [], any(isinstance(page, SourceRead) for page in pages))
+    project = _ProjectFiles([], [], [], any(isinstance(page, SourceRead) for page in pages))
     for result in (*local, *pages):
         if isinstance(result, SourceRead):
-            found.read.append(result)
-            found.problems.extend(result.problems)
+            project.read.append(result)
+            project.problems.extend(result.problems)
             continue
         is_refused = bool(own_indexes) and isinstance(result, http.ForbiddenError)
         is_absent = is_refused or result.problems[0].code == http.NOT_FOUND
-        (found.missing if is_absent and (own_indexes or is_joint) else found.problems).extend(result.problems)
-    return found
+        (project.missing if is_absent and (own_indexes or is_joint) else project.problems).extend(
+            result.problems
+        )
+    return project
 
 
 def _page_or_error(url: str, name: str) -> SourceRead | VariantError:
