@@ -131,7 +131,12 @@ def _pick(selection: Selection, explain: Sequence[str]) -> Pick:
     pick = picked_of(selection.evaluation, pinned=unchecked)
     if selection.passed:
         versions = one_of(str(newer.release.version) for newer in selection.passed)
-        pick = pick._replace(why=f"{pick.why}; newer, without a compatible wheel: {versions}")
+        what = (
+            "a wheel for an accelerator"
+            if all(one.selected for one in selection.passed)
+            else "a compatible wheel"
+        )
+        pick = pick._replace(why=f"{pick.why}; newer, without {what}: {versions}")
     return pick
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from ..errors import Problem, UnknownNameError
 from ..formats.release import Candidate, Release
 from ..machine.support import Machine, Policy
+from ..variants.known_providers import ACCELERATORS
 from ..variants.label_pattern import is_pattern
 from ..variants.metadata import VariantMetadata
 from .evaluate import Evaluation, evaluate, evaluate_label, has_accelerated, is_accelerated
@@ -156,11 +157,13 @@ def older_accelerated(
 ) -> Evaluation | None:
     """Return the newest older release whose best wheel is for an accelerator, if that of the selected is not.
 
-    Only releases that the request admits count, only some of them are read, and only if the selected release
-    has wheels for accelerators.
+    Only releases that the request admits count, only some of them are read, and only if the machine has an
+    accelerator and the selected release wheels for some.
     """
     selected = selection.evaluation
     if selected is None or _for_accelerator(selected) or not has_accelerated(selected.release):
+        return None
+    if ACCELERATORS.isdisjoint(name for name, values in selected.support.supported.items() if values):
         return None
     older = (
         one

@@ -44,7 +44,7 @@ def offered_local(offer: Offer) -> str | None:
 
 
 def _is_for_machine(offer: Offer, offered: Offered) -> bool:
-    """Return whether a file is for the machine; pages also list wheels that only other platforms can install."""
+    """Return whether a file is for the machine; pages also list wheels that only other platforms install."""
     name = offered.wheel and offered.wheel.name
     choice = name and offer.choice_of(name.version)
     return not (name and choice) or name.label in choice.labels
