@@ -436,6 +436,7 @@ WHEEL = "Torch_Audio-2.10.0+cu128-1-cp312.cp313-none-manylinux_2_28_x86_64.manyl
         ({"name": "torch"}, False),
         ({"version": "2.10.*"}, True),
         ({"version": "2.10.0+cu128"}, False),
+        ({"version": "2.10.0"}, True),
         ({"python": "cp313"}, True),
         ({"python": "cp311"}, False),
         ({"abi": "none"}, True),
@@ -454,6 +455,12 @@ def test_local_versions_are_compared_by_pep_440() -> None:
     recipe = Recipe(match={"local": "Ubuntu_1"})
     assert recipe.picks(WheelFilename.parse("a-1+ubuntu.1-py3-none-any.whl"))
     assert recipe.picks(WheelFilename.parse("a-1+ubuntu_1-py3-none-any.whl"))
+
+
+def test_the_case_of_a_version_is_ignored() -> None:
+    recipe = Recipe(match={"version": "2.11.0RC*"})
+    assert recipe.picks(WheelFilename.parse("a-2.11.0RC1-py3-none-any.whl"))
+    assert recipe.picks(WheelFilename.parse("a-2.11.0rc1-py3-none-any.whl"))
 
 
 def test_an_empty_glob_matches_no_local_version() -> None:

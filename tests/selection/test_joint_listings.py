@@ -55,6 +55,15 @@ def test_wheels_are_downloaded_if_the_server_has_no_ranges(tmp_path: Path) -> No
         assert generated(overlaid(tmp_path, url)) == EXPECTED
 
 
+def test_wheels_are_read_if_the_metadata_files_beside_them_are_missing(tmp_path: Path) -> None:
+    make_members(tmp_path / "wheels", tags=TAGS, fields=EXTRA)
+    run_here(main, "index", "--simple", tmp_path / "wheels")
+    for path in tmp_path.rglob("*.metadata"):
+        path.unlink()
+    with serving(tmp_path / "wheels", as_json=False) as (url, _):
+        assert generated(overlaid(tmp_path, f"{url}simple/")) == EXPECTED
+
+
 def test_the_metadata_file_beside_a_wheel_is_read(tmp_path: Path) -> None:
     make_members(tmp_path / "wheels", ["13.5.0", "13.6.0"], tags=TAGS, fields=EXTRA)
     run_here(main, "index", "--simple", tmp_path / "wheels")
@@ -93,3 +102,16 @@ def test_indexes_of_an_overlay_have_the_members_too(tmp_path: Path) -> None:
     overlay = write_overlay(tmp_path / "overlay.toml", text)
     assert generated(Sources((), (), overlay)) == EXPECTED
     assert Sources((), (), overlay).own_indexes("cupy-cuda12x") == (index.as_uri(),)
+
+
+def test_a_page_of_a_member_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
+    index = pages(tmp_path)
+    page = index / "cupy-cuda13x" / "index.html"
+    page.write_text('<meta name="pypi:repository-version" content="2.0">' + page.read_text())
+    overlay = write_overlay(tmp_path / "overlay.toml", JOINT_PROJECTS)
+    for sources in (
+        Sources((), (index.as_uri(),), overlay),
+        Sources((tmp_path,), (index.as_uri(),), overlay),
+    ):
+        (problem,) = find_listings("cupy", sources).problems
+        assert "cupy-cuda13x" in problem.place

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.offers import CUDA, make_variants
 from helpers.offers import machine as made_machine
+from helpers.servers import publish
 
 from variant_backend.cli.main import main
 from variant_backend.machine.support import Machine, Policy
@@ -29,19 +30,23 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder whose newest release needs a newer driver, beside the file of a policy."""
+    monkeypatch.chdir(tmp_path)
+    return make_releases(tmp_path)
+
+
+def make_releases(folder: Path, older: str = "2.0") -> Path:
+    """Write a folder whose newest release needs a newer driver, beside the file of a policy."""
     old, new = ([CUDA.format(version)] for version in ("12.6", "13.0"))
     releases: dict[str, dict[str | None, list[str]]] = {
         "3.0": {"new": new, "null": []},
-        "2.0": {"old": old, "new": new, "null": []},
+        older: {"old": old, "new": new, "null": []},
         "1.0": {"null": []},
     }
     for version, labels in releases.items():
-        make_variants(tmp_path / "dist", "demo", labels, version=version)
-    run("index", tmp_path / "dist")
-    (tmp_path / "accelerated.toml").write_text('[policy]\nreleases = "accelerated"\n')
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "dist"
+        make_variants(folder / "dist", "demo", labels, version=version)
+    run("index", folder / "dist")
+    (folder / "accelerated.toml").write_text('[policy]\nreleases = "accelerated"\n')
+    return folder / "dist"
 
 
 def choices(wheels: Path, machine: Machine, policy: Policy) -> tuple[list[str], tuple[Choice, ...]]:
@@ -80,6 +85,25 @@ def test_a_policy_hides_newer_releases_without_an_accelerator(wheels: Path) -> N
     names, (newest, *_) = choices(wheels, made_machine(OLD_DRIVER), policy)
     assert names == ["demo-1.0-0_null-py3-none-any.whl", "demo-2.0-0_old-py3-none-any.whl"]
     assert would_fit(newest)[0].startswith("hidden by policy: releases accelerated (")
+
+
+def test_no_release_is_hidden_for_a_yanked_one(wheels: Path) -> None:
+    policy = policy_of(wheels.parent / "accelerated.toml")
+    index = wheels.parent / "index"
+    publish(wheels.iterdir(), index / "demo")
+    page = index / "demo" / "index.html"
+    page.write_text(page.read_text().replace('href="demo-2.0-', 'data-yanked="" href="demo-2.0-'))
+    project = Upstream(Sources((), (index.as_uri(),)), index.parent / "cache").project("demo")
+    shown = offer(project, made_machine(OLD_DRIVER), policy, unknown_environments())
+    assert "demo-3.0-0_null-py3-none-any.whl" in [file.filename for file in shown.files]
+
+
+@pytest.mark.parametrize("releases", ["newest", "accelerated"])
+def test_no_pre_release_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, releases: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_releases(tmp_path, "2.0rc1")
+    document = explained(monkeypatch, OLD_DRIVER, config=f'[policy]\nreleases = "{releases}"\n')
+    assert (document["selected"], document["accelerated"]) == ("demo-3.0-py3-none-any-null.whl", None)
 
 
 @pytest.mark.parametrize("spec", ["none", "x86_64:v3", "cuda:13.0"])

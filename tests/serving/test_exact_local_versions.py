@@ -217,8 +217,9 @@ def test_allow_local_without_an_overlay_is_refused(folder: Path) -> None:
 def test_explain_shows_what_uv_selects_without_the_overlay(folder: Path) -> None:
     sources = ("--find-links", folder / "wheels", "--overlay", folder / "overlay.toml")
     options = ("--machine", "cuda:12.8", "--installer", "uv", "--json")
-    answer = json.loads(run_here(main, "explain", "torch", *sources, *options).stdout)["installer"]
-    assert answer == {
+    answer = json.loads(run_here(main, "explain", "torch", *sources, *options).stdout)
+    assert answer["overlay"].startswith(str(folder / "overlay.toml"))
+    assert answer["installer"] == {
         "name": "uv",
         "selected": "torch-2.10.0+xpu-py3-none-any.whl",
         "reasons": ["uv reads no overlay, and prefers the highest local version"],

@@ -14,6 +14,8 @@ from variant_backend.machine.support import Machine, Policy
 from variant_backend.project.overlay import OverlayEntry
 from variant_backend.selection.evaluate import evaluate
 from variant_backend.selection.listing import Listed, Listing
+from variant_backend.selection.releases import Listings, Sources
+from variant_backend.selection.select import select_listed
 from variant_backend.selection.target import Target
 from variant_backend.serving.environments import (
     Environments,
@@ -27,6 +29,7 @@ from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import StaticProvider
 from variant_backend.variants.ranking import rank
+from variant_backend.variants.requirements import PackageRequest
 
 # The machine supports all but the last one; the first one is best, but has not the highest local version.
 LOCAL = {"fast": ("1.0+b", "1.0+b.1"), "safe": ("1.0+c",), "null": ("1.0+a", "1.0"), "other": ("1.0+d",)}
@@ -79,10 +82,14 @@ def made_release(wheels: Iterable[tuple[str, str, str | None]]) -> Release:
 RELEASES = WHEELS.map(made_release)
 
 
-def offered(release: Release, environments: Environments, *, allows_local: bool = False) -> Offer:
+def listed(release: Release, *, allows_local: bool = False) -> Listing:
     entry = OverlayEntry(("demo",), METADATA, {}, {}, None, (), "overlay", "", (), allows_local)
     source = Listed("https://host.test/", release.candidates, ())
-    listing = Listing("demo", Version("1.0"), (source,), entry)
+    return Listing("demo", Version("1.0"), (source,), entry)
+
+
+def offered(release: Release, environments: Environments, *, allows_local: bool = False) -> Offer:
+    listing = listed(release, allows_local=allows_local)
     files = tuple(wheel.file for wheel in release.candidates)
     project = UpstreamProject("demo", files, ((listing, release),))
     return offer(project, Machine(), Policy(), environments)
@@ -97,11 +104,13 @@ def best_label(release: Release, target: Target) -> str | None:
     return None
 
 
-def installed(page: Offer, target: Target) -> str | None:
-    """Return the label of the wheel that an installer takes for ``demo==1.0``: no yanked one, the highest
+def installed(page: Offer, target: Target, request: str = "demo==1.0") -> str | None:
+    """Return the label of the wheel that an installer takes for a pinned version: no yanked one, the highest
     version, then the best tag."""
     names = {WheelFilename.parse(one.filename): one.file for one in page.files}
-    fitting = [verdict.filename for verdict in rank(names, None, {}, target.tags) if verdict.key]
+    admits = PackageRequest.parse(request).admits
+    admitted = {name: file for name, file in names.items() if admits(name.release()[1])}
+    fitting = [verdict.filename for verdict in rank(admitted, None, {}, target.tags) if verdict.key]
     usable = [name for name in fitting if names[name].yanked is None] or fitting
     newest = max((Version(name.version) for name in usable), default=None)
     return next((LABEL_OF[name.version] for name in usable if Version(name.version) == newest), None)
@@ -115,6 +124,21 @@ ALLOWED = pytest.mark.parametrize("allowed", [False, True])
 def test_a_named_environment_gets_its_best_label(allowed: bool, release: Release, target: Target) -> None:
     page = offered(release, environment_of_target(target), allows_local=allowed)
     assert installed(page, target) == best_label(release, target)
+
+
+@given(
+    release=RELEASES,
+    target=st.sampled_from(TARGETS),
+    request=st.sampled_from(
+        ["demo==1.0", "demo==1+B.1", "demo==1.0+b", "demo==1.0,!=1.0+b", "demo===1.0", "demo===1.0+c"]
+    ),
+)
+def test_selected_is_what_an_installer_gets(release: Release, target: Target, request: str) -> None:
+    found = Listings(Sources(), (listed(release),) if release.candidates else (), ())
+    selection = select_listed(PackageRequest.parse(request), found, Machine(), Policy(), target)
+    selected = selection.evaluation.selected if selection.evaluation else None
+    page = offered(release, environment_of_target(target))
+    assert installed(page, target, request) == (selected.filename.label if selected else None)
 
 
 @ALLOWED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ def test_a_machine_sees_the_wheels_of_one_local_version(tmp_path: Path) -> None:
         "cuda:12.6": ["torch-2.10.0+cu126-py3-none-any.whl"],
         "none": ["torch-2.10.0+cpu-py3-none-any.whl"],
     }
+
+
+def test_a_copy_of_a_wheel_changes_nothing(tmp_path: Path) -> None:
+    first, *_ = make_locals(tmp_path / "wheels", "torch", "2.10.0", ["cu126", "cpu"])
+    shutil.copy(first, first.with_name(f"{first.stem} - Copy.whl"))
+    assert shown(tmp_path / "wheels", "none") == ["torch-2.10.0+cpu-py3-none-any.whl"]
 
 
 def test_a_local_version_without_a_label_is_hidden(tmp_path: Path) -> None:

@@ -117,3 +117,17 @@ def test_another_request_is_refused(text: str, message: str) -> None:
     with pytest.raises(VariantError) as caught:
         PackageRequest.parse(text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("demo>=1,!=2", "demo!=2,>=1"),
+        ("demo==1!2.0+cpu,!=2.0+gpu", "demo==1!2.0"),
+        ("demo===v1.0+CPU", "demo==v1.0"),
+        ("demo===any.text", "demo===any.text"),
+        ("demo===any+text", "demo===any+text"),
+    ],
+)
+def test_a_request_for_releases_names_no_local_version(text: str, shown: str) -> None:
+    assert str(PackageRequest.parse(text).public) == shown

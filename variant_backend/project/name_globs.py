@@ -33,7 +33,7 @@ def matches_globs(globs: Mapping[str, str], filename: WheelFilename, index_url: 
 
     version, _, local = filename.version.partition("+")
     python, abi, platform = (tag.lower().split(".") for tag in filename.tags.split("-"))
-    parts = {"name": [escape(filename.distribution)], "version": [version], "local": [_local(local)]}
+    parts = {"name": [escape(filename.distribution)], "version": [version.lower()], "local": [_local(local)]}
     parts |= {"python": python, "abi": abi, "platform": platform, INDEX: [index_url.rstrip("/")]}
     return bool(globs) and all(
         any(

@@ -100,8 +100,8 @@ def explain(
         problems.append(Problem("warning", "uv", f"unknown supported values: {facts.undetected}", _DETECT))
     differs = why_uv_differs(selection.evaluation, selection.passed, uv)
     if differs and is_overlaid:
-        return Explanation(request, evaluation, newer, tuple(problems), uv, (_NO_OVERLAY,))
-    if differs and (policy.rules != NO_RULES or machine.without_policy):
+        differs = [_NO_OVERLAY]
+    elif differs and (policy.rules != NO_RULES or machine.without_policy):
         free = select_listed(request, listings, facts, policy._replace(rules=NO_RULES), target)
         differs = [*_without_policy(selection, free, machine, policy), *differs]
     return explanation._replace(problems=tuple(problems), uv=uv, differs=tuple(differs))

@@ -73,8 +73,8 @@ def _public(version: Version) -> Version:
 
 
 def _has_own_variants(listing: Listing) -> bool:
-    own = (wheel.name for wheel in listing.wheels if not wheel.name.by_overlay)
-    return bool(listing.index_files) or any(name.label is not None for name in own)
+    labels = {wheel.name.own.label for wheel in listing.wheels if not wheel.problems}
+    return bool(listing.index_files or labels - {None})
 
 
 def _without_members(listing: Listing) -> Listing:
@@ -96,8 +96,8 @@ def _labelled(version: Version, group: Sequence[Listing], entry: OverlayEntry) -
 
 
 def _candidate(wheel: Candidate, entry: OverlayEntry, origin: str) -> Candidate:
-    if wheel.name.by_overlay:
+    if wheel.name.by_overlay or wheel.problems:
         return wheel
     # A user and a password in the URL of an index are not parts of globs.
     name, problems = entry.labelled(wheel.name, without_user(origin) if is_http(origin) else origin)
-    return wheel._replace(name=name, problems=wheel.problems or problems)
+    return wheel._replace(name=name, problems=problems)

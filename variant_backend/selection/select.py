@@ -28,6 +28,7 @@ from .releases import (
     missing_index_files,
     read_index_file,
     read_release,
+    without_yanked,
 )
 from .unknown_names import ignored_values, unknown_names
 
@@ -93,6 +94,9 @@ def select_listed(
             evaluation = _evaluate_label(release, request.exact_label, target)
         else:
             evaluation = evaluate(release, machine, policy, target)
+            if listing.overlay:  # as in the offer, no yanked wheel if another one fits
+                usable = evaluate(without_yanked(release), machine, policy, target)
+                evaluation = usable._replace(release=release) if usable.selected else evaluation
         return as_requested(evaluation, listing.overlay, request, target) if listing.overlay else evaluation
 
     if is_of_label:
@@ -138,6 +142,9 @@ def _first_that_fits(
     selected = None
     pinned = partial(read, pinned=request.is_pinned)
     for listing, release in read_ahead(pinned, tried, listings.most_at_once):
+        is_early = listing.version.is_prerelease and not request.wants_early
+        if is_early and any(map(_fits, passed)):
+            break  # no pre-release, even for an accelerator
         evaluation = evaluated(listing, release())
         if is_wanted(evaluation):
             selected = evaluation
@@ -169,6 +176,7 @@ def older_accelerated(
         one
         for one in selection.listings.matching(selection.request)
         if one.version < selected.release.version
+        and (selection.request.wants_early or not one.version.is_prerelease)
     )
     for _, release in read_ahead(read_release, islice(older, _MOST_READ), selection.listings.most_at_once):
         evaluation = evaluate(release(), machine, policy, target)

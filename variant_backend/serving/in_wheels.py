@@ -30,8 +30,7 @@ class SourceVariants(NamedTuple):
 
 def lacks_index_file(source: Listed) -> bool:
     """Return whether a source has wheels with labels in their names, but no index file."""
-    labelled = (wheel.label is not None and not wheel.name.by_overlay for wheel in source.wheels)
-    return not source.index_files and any(labelled)
+    return not source.index_files and any(wheel.name.own.label is not None for wheel in source.wheels)
 
 
 def deciding_wheels(listings: Iterable[Listing]) -> list[Candidate]:
@@ -75,8 +74,9 @@ def _by_label(source: Listed) -> dict[str, list[Candidate]]:
     """Return the labelled wheels that are not excluded, of each label the smallest first."""
     labels: dict[str, list[Candidate]] = {}
     for wheel in sorted(source.wheels, key=_size):
-        if wheel.label is not None and not wheel.problems:
-            labels.setdefault(wheel.label, []).append(wheel)
+        label = wheel.name.own.label
+        if label is not None and not wheel.problems:
+            labels.setdefault(label, []).append(wheel)
     order = dict.fromkeys(wheel.label for wheel in source.wheels)
     return {label: labels[label] for label in order if label in labels}
 

@@ -173,10 +173,16 @@ def _with_older(
     chosen: Sequence[tuple[Choice, list[Candidate]]],
 ) -> Iterator[tuple[Choice, list[Candidate]]]:
     """Yield what is offered of releases, newest first, with the older release that is for an accelerator."""
-    best = next((one for one, _ in chosen if one.is_accelerated and not one.version.is_prerelease), None)
+    best = next((one for one, wheels in chosen if _is_preferable(one, wheels)), None)
     for choice, wheels in chosen:
         is_newer = best is not None and choice.version > best.version and not choice.is_accelerated
         yield choice._replace(accelerated=best) if is_newer else choice, wheels
+
+
+def _is_preferable(choice: Choice, wheels: Iterable[Candidate]) -> bool:
+    """Return whether a release is for an accelerator, and installers take it without being asked to."""
+    usable = {wheel.label for wheel in wheels if wheel.file.yanked is None}
+    return choice.is_accelerated and choice.labels[0] in usable and not choice.version.is_prerelease
 
 
 def _first_of_name(files: Iterable[Offered]) -> Iterator[Offered]:

@@ -13,6 +13,7 @@ from ..lowlevel.http import NOT_FOUND, ForbiddenError
 from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import is_http
 from ..project.overlay import OverlayEntry, entries_of, members_of
+from ..selection.dist_info import DistInfo
 from ..selection.download import download
 from ..selection.generated_wheels import is_generated
 from ..selection.releases import Sources
@@ -20,7 +21,7 @@ from ..variants.filename import WheelFilename, normalize
 from ..variants.merging import conflicts_with_index
 from ..wheels.plain import replace_metadata
 from ..wheels.reading import WheelFile
-from .contents import DistInfo, UpstreamContents
+from .contents import UpstreamContents
 from .disk_cache import KeptWheel, KeptWheels
 from .offer import UpstreamProject
 from .page import hashes_of
@@ -105,11 +106,10 @@ class Upstream:
     def _renewed(self, name: str) -> Snapshot:
         known = self._snapshots.find(name)
         overlay = tuple(entries_of(self._sources.overlay, name))
-        sources = self._read(name, known.sources if known else ())
-        members = {
-            member: self._read(member, known.members.get(member, ()) if known else ())
-            for member in members_of(overlay)
-        }
+        before = {**known.members, name: known.sources} if known else {}
+        names = (name, *members_of(overlay))
+        sources, *others = map_in_threads(lambda one: self._read(one, before.get(one, ())), names)
+        members = dict(zip(names[1:], others, strict=True))
         if not (sources or any(members.values())):
             raise VariantError("unknown project", code=NOT_FOUND, place=name)
         snapshot = read_snapshot(name, sources, known, self._contents, overlay, members)

@@ -143,7 +143,7 @@ class PackageRequest(NamedTuple):
         if not any(part.operator == "===" or "+" in part.version for part in self.specifiers):
             return self
         parts = (
-            f"=={part.version.partition('+')[0]}" if part.operator in _EQUALS else str(part)
+            _public(part.version) if part.operator in _EQUALS else str(part)
             for part in self.specifiers
             if part.operator in _EQUALS or "+" not in part.version
         )
@@ -174,6 +174,18 @@ class PackageRequest(NamedTuple):
         """Return a request for what this one and another one of the same package and label ask for."""
         extras = tuple(sorted({*self.extras, *other.extras}))
         return self._replace(specifiers=self.specifiers & other.specifiers, extras=extras)
+
+
+def _public(version: str) -> str:
+    """Return the specifier for a version without its local part; ``===`` also admits texts of other forms."""
+    from packaging.specifiers import SpecifierSet
+
+    specifier = f"=={version.partition('+')[0]}"
+    try:
+        SpecifierSet(specifier)
+    except ValueError:  # InvalidSpecifier, or more digits than Python converts
+        return f"==={version}"
+    return specifier
 
 
 class LocalPin(NamedTuple):
