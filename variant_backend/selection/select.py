@@ -101,7 +101,7 @@ def select_listed(
 
     if is_of_label:
         return _first_that_fits(request, listings, tried, read, evaluated)
-    is_wanted = _for_accelerator if policy.rules.prefers_accelerated else _fits
+    is_wanted = _is_preferred if policy.rules.prefers_accelerated else _fits
     selection = _first_that_fits(request, listings, tried, read, evaluated, is_wanted)
     return selection._replace(problems=(*selection.problems, *_missing_index_files(selection)))
 
@@ -121,6 +121,13 @@ def _is_named_plain(listing: Listing, request: PackageRequest) -> bool:
 def _fits(evaluation: Evaluation) -> bool:
     """Return whether a release has a compatible wheel."""
     return evaluation.selected is not None
+
+
+def _is_preferred(evaluation: Evaluation) -> bool:
+    """Return whether a release is for an accelerator, or has no variants: as in the offer, none hides it."""
+    release = evaluation.release
+    is_plain = not release.metadata and all(wheel.label is None for wheel in release.candidates)
+    return _fits(evaluation) and (is_plain or _for_accelerator(evaluation))
 
 
 def _for_accelerator(evaluation: Evaluation) -> bool:
