@@ -272,3 +272,4 @@ def test_shells_complete_commands_and_labels(tmp_path: Path) -> None:
     assert completed("variant-backend ex", 1) == ["explain"]
     assert completed("variant-backend build -l f", 3) == ["fast"]
     assert completed("variant-backend make-variant --label ", 3) == ["fast"]
+    assert completed("variant-backend retire old dist/n", 3) == ["dist/n"]

@@ -12,8 +12,9 @@ import pytest
 from helpers.made_wheels import METADATA, make_wheel
 from helpers.offers import label_in, machine
 from helpers.overlays import JOINT_PROJECTS, make_members, write_overlay
-from helpers.programs import empty_cache, run
+from helpers.programs import empty_cache, run, run_here
 
+from variant_backend.cli.main import main
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.loopback import loopback_server
@@ -151,6 +152,13 @@ def test_run_warns_before_it_installs_the_same_files_twice(wheels: Path, environ
     assert "cupy 13.6.0: cuda12 (cupy-cuda12x; NVIDIA driver for CUDA 12.0 or newer)" in output
 
 
+def test_a_dry_run_warns_of_the_same_files(wheels: Path) -> None:
+    sources = ("-f", wheels, "--overlay", wheels.parent / "overlay.toml", "--machine", "cuda:12.8")
+    command = ("uv", "pip", "install", "cupy", "cupy-cuda13x")
+    done = run_here(main, "run", *sources, "--dry-run", *command)
+    assert "warning: the command requests several projects: cupy-cuda12x and cupy-cuda13x are" in done.stderr
+
+
 @pytest.mark.slow
 def test_run_warns_of_an_installed_member_before_it_starts(wheels: Path, environment: Path) -> None:
     through_run(wheels, environment, "cuda:12.8", "cupy")
@@ -159,6 +167,7 @@ def test_run_warns_of_an_installed_member_before_it_starts(wheels: Path, environ
         "warning: cupy-cuda12x 13.6.0: it is installed, and may have the same files as cupy-cuda13x;"
         " start `uv pip uninstall cupy-cuda12x` for this environment first"
     )
+    assert "the command requests several projects" not in output
     assert "; start `uv pip uninstall cupy-cuda12x` for this environment, and then start `uv pip" in output
     run("uv", "pip", "uninstall", "--python", python_of(environment), "cupy-cuda12x")
     through_run(wheels, environment, "cuda:13.0", "--reinstall-package", "cupy", "cupy==13.6.0")

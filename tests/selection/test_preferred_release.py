@@ -135,3 +135,34 @@ def test_explain_obeys_the_policy_and_names_what_is_lost(
 ) -> None:
     document = explained(monkeypatch, spec, config=config)
     assert (document["selected"], document["accelerated"]) == (selected, accelerated), wheels
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("fetch", "demo", "-o", "out"),
+        ("fetch", "demo", "--with-dependencies", "-o", "out"),
+        ("lock", "demo", "-o", "out"),
+        ("mirror", "demo", "-o", "out"),
+        ("run", "--dry-run", "pip", "install", "demo"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(("spec", "is_lost"), [(OLD_DRIVER, True), ("x86_64:v3", False)])
+def test_other_commands_say_what_is_lost(
+    wheels: Path, command: tuple[str, ...], spec: str, is_lost: bool
+) -> None:
+    name, *arguments = command
+    machine = f"this={spec}" if name in ("lock", "mirror") else spec
+    done = run(name, "-f", wheels, "--machine", machine, *arguments)
+    assert done.exit_code == 0
+    assert ("the older 2.0 has old" in done.output) == is_lost
+    assert ('releases = "accelerated" in a policy prefers it' in done.output) == is_lost
+
+
+def test_fetch_names_newer_releases_without_an_accelerator(
+    wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explained(monkeypatch, OLD_DRIVER, config='[policy]\nreleases = "accelerated"\n')
+    done = run("fetch", "demo", "-f", wheels, "--machine", OLD_DRIVER, "-o", "out")
+    assert "newer, without a wheel for an accelerator: 3.0" in done.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_locals(wheels, "torch", "2.9.1", ["cu126", "cpu"])
     make_dependent(wheels, "needsexact", "torch==2.10.0+cu126")
     make_dependent(wheels, "needsany", "torch>=2.9,<3")
+    here, other = sysconfig.get_platform(), "macosx_11_0_arm64" if sys.platform == "win32" else "win_amd64"
+    for local, platform in (("cu128", re.sub(r"\W", "_", here)), ("", other)):
+        make_locals(wheels, "torchvision", "0.25.0", [local], tags=[f"py3-none-{platform}"])
     return made
 
 
@@ -177,6 +181,11 @@ def test_lock_says_which_local_version_a_machine_gets(
         (
             "torch==2.10.0+cu126",
             f"torch==2.10.0+cu126: {NOT_HERE}; write torch==2.10.0, or add --allow-local",
+        ),
+        (
+            "torchvision===0.25.0",  # also has a wheel of this version, for another platform
+            "torchvision===0.25.0: '===' compares texts, and this machine gets torchvision 0.25.0+cu128"
+            " (NVIDIA driver for CUDA 12.8 or newer); write torchvision==0.25.0",
         ),
         ("needsexact", f"torch: {NOT_HERE}; if a package requires another local version, add --allow-local"),
     ],

@@ -10,11 +10,13 @@ from helpers.made_wheels import make_wheel
 from helpers.offers import machine, make_variants
 from helpers.overlays import JOINT_PROJECTS, make_members, write_overlay
 from helpers.programs import run_here
+from packaging.version import Version
 
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel.http import NOT_FOUND
 from variant_backend.machine.support import Policy
+from variant_backend.machine.user_config import configuration_in
 from variant_backend.selection import generated_wheels
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.environments import environments_named
@@ -143,9 +145,31 @@ def test_no_generated_wheel_requires_a_retired_one(tmp_path: Path) -> None:
     run_here(main, "retire", "cupy-cuda12x", new)
     shown = seen(upstream(tmp_path / "wheels"), "cuda:12.8")
     assert [file.filename for file in shown.files] == [new.name, "cupy-13.6.0-0_cuda12-py3-none-any.whl"]
-    assert [str(problem) for problem in shown.problems] == [
+    assert (shown.choices[0].version, shown.problems) == (Version("13.6.0"), ())
+    make_members(tmp_path / "wheels", ["14.0"], ["cupy_cuda13x"])
+    assert [str(problem) for problem in seen(upstream(tmp_path / "wheels"), "cuda:12.8").problems] == [
         "cupy-cuda12x 14.0: retired: it requires cupy, so it cannot be a variant of that"
     ]
+
+
+def test_no_policy_prefers_older_releases_to_the_one_that_replaces_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_members(tmp_path / "wheels")
+    new = make_wheel(tmp_path / "wheels", "cupy", "14.0")
+    run_here(main, "retire", "cupy-cuda12x", "cupy-cuda13x", new)
+    source = upstream(tmp_path / "wheels")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    config = tmp_path / "variant-backend" / "config.toml"
+    config.parent.mkdir()
+    config.write_text('[policy]\nreleases = "accelerated"\n')
+    rules = configuration_in(config).rules
+    files = offer(source.project("cupy"), machine("cuda:12.8"), Policy(rules=rules), ENVIRONMENT).files
+    assert files[0].filename == new.name
+    options = ("-f", tmp_path / "wheels", "--overlay", tmp_path / "overlay.toml", "--machine", "cuda:12.8")
+    done = run_here(main, "explain", "cupy", *options)
+    assert done.stdout.splitlines()[:2] == [f"cupy 14.0: {new.name} is selected", ""]
+    assert "warning" not in done.stderr
 
 
 def test_a_member_that_requires_the_project_for_an_extra_is_not_retired(tmp_path: Path) -> None:

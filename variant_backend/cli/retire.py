@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from ..errors import Problem, one_of
 from ..lowlevel.processes import command_line
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
     from ..wheels.retire import Retired, Successor
 
 
+def _paths(*words: object) -> list[CompletionItem]:
+    """Complete paths, because shells cannot know which argument is the last one, WHEEL."""
+    return [CompletionItem(words[-1], type="file")]
+
+
 @click.command(
     "retire",
     cls=Command,
     example="variant-backend retire old dist/new-1.0-py3-none-any.whl",
     page="docs/retire.md",
 )
-@click.argument("old", nargs=-1, required=True, metavar="OLD...")
+@click.argument("old", nargs=-1, required=True, metavar="OLD...", shell_complete=_paths)
 @click.argument("wheel", type=PATH, metavar="WHEEL")
 @output_option("The output folder.  [default: beside the wheel]")
 @force_option

@@ -194,10 +194,13 @@ def _plan(printer: Printer, started: StartedTool, offer: RunningOffer, aligned: 
 
     from ..running.destination import environments_of
     from ..running.dry_run import planned_packages
+    from ..running.joint_members import named_members
     from ..running.named_packages import named_requirements
     from ..running.started_commands import started_commands
 
     printer.say("dry run: the command is not started")
+    for problem in named_members(started, offer):
+        printer.warn(problem)
     if aligned:
         offer = aligned.offer
         requirements = [Requirement(f"{name}=={version}") for name, version in aligned.versions.items()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problem, UnknownNameError, VariantError, shortened
+from ..lowlevel.processes import command_line
 from ..lowlevel.terminal import heading
 from .all_stubs import make_all_stubs
 from .command import Command, WrongUsage, given_options
@@ -286,7 +286,7 @@ def _no_wheel(given: MachineSpec, place: str, release: Release) -> Problem:
     target = given_options(click.get_current_context(), {"python", "platform"})
     pin = f"{release.name}=={release.version}"
     command = ["variant-backend", "explain", pin, *source, "--machine", given.text, *target]
-    remedy = f"run `{shlex.join(command)}` for the reasons"
+    remedy = f"run `{command_line(command)}` for the reasons"
     return Problem("error", given.name, "would get no wheel, as none is compatible", remedy)
 
 

@@ -41,7 +41,8 @@ def _download(package: GraphPackage, release: Release) -> Pick | SdistPick:
     if offered.wheel:
         wheel = wheel._replace(name=offered.wheel.name)  # an overlay may say its label
     support = offered.wheel.support if offered.wheel else Support({}, {})
-    return Pick(release, wheel, support, _why(wheel.label, release))
+    why = _why(wheel.label, release)
+    return Pick(release, wheel, support, f"{why}; {package.older}" if package.older else why)
 
 
 def _why(label: str | None, release: Release) -> str:

@@ -19,11 +19,13 @@ from ..selection.evaluate import Evaluation, evaluate
 from ..selection.listing import Listing
 from ..selection.releases import Sources, find_listings, read_release
 from ..selection.resolve import Pick, SdistPick, check_locked_names, picked_of, picks_of, reasons_against
-from ..selection.select import Selection, select_listed
+from ..selection.select import Selection, older_accelerated, select_listed
 from ..selection.source_files import Folders
 from ..serving.environments import environment_of_target
 from ..serving.offer import UpstreamProject
+from ..variants.label_pattern import PLAIN
 from ..variants.namespace_support import abi_dependencies
+from ..variants.policy import preferring_older
 from .assignment import GraphAlignment
 from .installed_values import staying
 from .resolution import AlignedMachine
@@ -80,8 +82,18 @@ def aligned_picks(
     here = AlignedMachine(machine, policy._replace(labels=labels, align=()), here.wishes)
     alignment = _settled(select, policy, here.chooser(projects, environment_of_target(target)))
     picks, problems = picks_of(selections, machine, policy, explain=explain)
+    older = (older_accelerated(selection, machine, policy, target) for selection in selections)
+    picks = [_with_older(pick, one) for pick, one in zip(picks, older, strict=True)]
     _check_agreement(picks, machine, policy)
     return AlignedPicks(picks, problems, alignment)
+
+
+def _with_older(pick: Pick, older: Evaluation | None) -> Pick:
+    """Return a selected wheel that says which older release is for an accelerator."""
+    if older is None or older.selected is None:
+        return pick
+    text = preferring_older(older.release.version, older.selected.filename.label or PLAIN)
+    return pick._replace(why=f"{pick.why}; {text}")
 
 
 def aligned_locked(path: Path, here: AlignedMachine, target: Target) -> AlignedPicks:

@@ -53,7 +53,7 @@ class MirroredMachine(NamedTuple):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What the aligned values of its graphs cost, for people."""
+        """The lines of its graphs, for people."""
         lines = (line for target in self.targets for line in target.resolved.graph.lines)
         return tuple(dict.fromkeys(lines))
 

@@ -14,6 +14,7 @@ from ..selection.target import Target
 from ..serving.environments import Environments, environment_of_target
 from ..serving.offer_place import OfferPlace
 from ..serving.page import Prepared
+from ..serving.reasons import older_text
 from ..serving.running_offer import RunningOffer
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName
@@ -69,7 +70,8 @@ class AlignedMachine(NamedTuple):
 class GraphPackage(NamedTuple):
     """A package of a graph, with the file that an installer gets: a wheel, or an sdist if no wheel fits.
 
-    *requires* are the names of the packages in the graph that it requires.
+    *requires* are the names of the packages in the graph that it requires. *older* says which older release
+    is for an accelerator, empty if none is.
     """
 
     name: str
@@ -77,6 +79,7 @@ class GraphPackage(NamedTuple):
     ready: Prepared
     requires: tuple[str, ...] = ()
     requires_python: str | None = None
+    older: str = ""
 
     @property
     def label(self) -> str | None:
@@ -106,8 +109,11 @@ class Graph(NamedTuple):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The aligned values and what they cost, for people."""
-        return alignment_lines(self.alignment)
+        """The aligned values and what they cost, and older releases for an accelerator, for people."""
+        older = (
+            f"{package.name} {package.words}: {package.older}" for package in self.packages if package.older
+        )
+        return (*alignment_lines(self.alignment), *older)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -222,4 +228,6 @@ def _with_metadata(
     if ready is None:
         raise VariantError(f"no file of this version fits {slot.name}", place=f"{name} {version}")
     metadata = metadata_of_file(ready, offer.upstream)
-    return GraphPackage(name, version, ready, requires_python=python_in(metadata)), metadata
+    choice = project.offer.choice_of(str(version))
+    older = older_text(choice) if choice else ""
+    return GraphPackage(name, version, ready, requires_python=python_in(metadata), older=older), metadata

@@ -15,6 +15,7 @@ from ..serving.offer import Choice, Offer
 from ..serving.reasons import label_meaning, would_fit
 from ..serving.site import Site
 from ..variants.filename import normalize, release_of_sdist
+from ..variants.properties import NULL_LABEL
 from ..variants.requirements import PackageRequest
 
 if TYPE_CHECKING:
@@ -80,9 +81,9 @@ def _planned(
     if choice is None:
         return PlannedPackage(name, version, None, "the release has no variants")
     label = choice.labels[0] if choice.labels else None
-    if label is None:
-        return PlannedPackage(name, version, None, f"the plain wheel{_first_reason(choice)}")
-    return PlannedPackage(name, version, label, label_meaning(choice, label) or "the best variant that fits")
+    words = (label_meaning(choice, label) or "the best variant that fits") if label else "the plain wheel"
+    is_less = label in (None, NULL_LABEL) or choice.accelerated
+    return PlannedPackage(name, version, label, f"{words}{_first_reason(choice) if is_less else ''}")
 
 
 def _why_nothing(offer: Offer, specifiers: SpecifierSet) -> str:

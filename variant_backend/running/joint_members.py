@@ -30,14 +30,20 @@ _REQUESTED = "the command requests several projects"
 class MemberWatch:
     """Warns once of each project of which a command requests several labels.
 
-    *installed* are the names of what is and stays installed. Several threads may use it.
+    *installed* are the names of what is and stays installed; `installed_members` has compared it with the
+    *named* packages. Several threads may use it.
     """
 
     def __init__(
-        self, overlay: Iterable[OverlayEntry], installed: Iterable[str], warn: Callable[[Problem], object]
+        self,
+        overlay: Iterable[OverlayEntry],
+        installed: Iterable[str],
+        named: Iterable[str],
+        warn: Callable[[Problem], object],
     ) -> None:
         self._waiting = [entry for entry in overlay if len(entry.projects) > 1]
         self._installed = {*installed}
+        self._named = {*named}
         self._warn = warn
         self._lock = Lock()
 
@@ -48,7 +54,8 @@ class MemberWatch:
         offered = {name for name, project in asked.items() if project.offer and project.offer.files}
         with self._lock:
             for entry in [*self._waiting]:
-                names = dict.fromkeys(offered | self._installed, ())
+                is_known = not self._named.isdisjoint({*entry.names, *members_of([entry])})
+                names = dict.fromkeys(offered if is_known else offered | self._installed, ())
                 if offered.isdisjoint(members_of([entry])):
                     continue
                 for problem in same_files(entry, names):
@@ -58,7 +65,16 @@ class MemberWatch:
 
 def member_watch(tool: StartedTool, offer: RunningOffer, warn: Callable[[Problem], object]) -> MemberWatch:
     """Return what warns while a command runs."""
-    return MemberWatch(offer.sources.overlay, _staying_names(tool), warn)
+    return MemberWatch(offer.sources.overlay, _staying_names(tool), _named(tool), warn)
+
+
+def named_members(tool: StartedTool, offer: RunningOffer) -> Iterator[Problem]:
+    """Yield a warning for each project of which a command names several labels, before it starts."""
+    names, environments = {*_named(tool)}, environments_of(tool.before.environment)
+    for entry in offer.sources.overlay:
+        wanted = dict.fromkeys(_wanted(entry, names, offer, environments), ())
+        for problem in same_files(entry, wanted):
+            yield problem._replace(code="warning", place=_REQUESTED)
 
 
 def _staying_names(tool: StartedTool) -> Collection[str]:

@@ -109,7 +109,10 @@ def explain(
 
 def _overlay_of(evaluation: Evaluation | None, listings: Listings) -> str:
     """Return the entry of the overlay that labels the wheels of a release, as messages name it."""
-    listed = listings.of_version(evaluation.release.version) if evaluation else ()
+    release = evaluation.release if evaluation else None
+    if release is None or not any(wheel.name.by_overlay for wheel in release.candidates):
+        return ""
+    listed = listings.of_version(release.version)
     return "".join(listing.overlay.place for listing in listed if listing.overlay)
 
 

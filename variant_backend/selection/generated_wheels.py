@@ -48,7 +48,8 @@ def with_generated_wheels(
     """Return a release with its own wheels in place of those that they stand for, written into a *folder*.
 
     METADATA of one wheel of each label decides about the others. Wheels whose METADATA cannot be used are
-    excluded. Raises NotWritableError if a wheel cannot be written.
+    excluded. If all are retired, and the project has plain files of its own, the release is a plain one.
+    Raises NotWritableError if a wheel cannot be written.
     """
     entry = listing.overlay
     standing = [wheel for wheel in listing.wheels if is_standing_in(wheel)]
@@ -58,6 +59,10 @@ def with_generated_wheels(
     for wheel in standing:
         first.setdefault(str(wheel.label), wheel)
     known = {label: _joint(entry, label, wheel, metadata_of) for label, wheel in first.items()}
+    if all(isinstance(joint, Problem) and joint.code == RETIRED for joint in known.values()):
+        own = [wheel.label for wheel in listing.wheels if not is_standing_in(wheel)]
+        if (own or listing.sdists) and not any(own):
+            return _without_members(listing)
     root = folder()
     documents = {label: _document(entry, label) for label in known}
     written = {
@@ -68,6 +73,15 @@ def with_generated_wheels(
     replace = partial(_replaced, written=written)
     sources = (source._replace(wheels=tuple(map(replace, source.wheels))) for source in listing.sources)
     return listing._replace(sources=tuple(sources))
+
+
+def _without_members(listing: Listing) -> Listing:
+    """Return a release with the files of its own project only."""
+    sources = (
+        source._replace(wheels=tuple(wheel for wheel in source.wheels if not is_standing_in(wheel)))
+        for source in listing.sources
+    )
+    return listing._replace(sources=tuple(sources), overlay=None)
 
 
 def is_generated(file: File) -> bool:

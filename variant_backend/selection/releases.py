@@ -427,7 +427,8 @@ def missing_index_files(listing: Listing, metadata: VariantMetadata | None) -> l
     known = {None, *(metadata.variants if metadata else ())}
     problems = []
     for source in listing.sources:
-        lost = [wheel for wheel in source.wheels if wheel.label not in known and not wheel.problems]
+        labelled = (wheel for wheel in source.wheels if not (wheel.problems or wheel.name.by_overlay))
+        lost = [wheel for wheel in labelled if wheel.label not in known]
         if not lost or source.index_files:
             continue
         name = index_filename((listing.name, listing.version))

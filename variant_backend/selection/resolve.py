@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of, problems_of
 from ..formats.release import Candidate, File, Release
+from ..lowlevel.processes import command_line
 from ..machine.support import Machine, Policy
 from ..project.user_variables import PLAIN
 from ..variants.label_pattern import is_pattern
@@ -131,7 +131,12 @@ def _pick(selection: Selection, explain: Sequence[str]) -> Pick:
     pick = picked_of(selection.evaluation, pinned=unchecked)
     if selection.passed:
         versions = one_of(str(newer.release.version) for newer in selection.passed)
-        pick = pick._replace(why=f"{pick.why}; newer, without a compatible wheel: {versions}")
+        what = (
+            "a wheel for an accelerator"
+            if all(one.selected for one in selection.passed)
+            else "a compatible wheel"
+        )
+        pick = pick._replace(why=f"{pick.why}; newer, without {what}: {versions}")
     return pick
 
 
@@ -194,7 +199,7 @@ def _nothing(selection: Selection, explain: Sequence[str]) -> str:
     newest = selection.passed[0]
     text = f"{request}: no wheel of {newest.release.name} {newest.release.version} is compatible"
     if request.label is None:
-        command = shlex.join(["variant-backend", "explain", request.in_short, *explain])
+        command = command_line(["variant-backend", "explain", request.in_short, *explain])
         return f"{text}; run `{command}` for the reasons"
     return f"{text}: {reasons_against(newest)}"
 

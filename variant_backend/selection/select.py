@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from ..errors import Problem, UnknownNameError
 from ..formats.release import Candidate, Release
 from ..machine.support import Machine, Policy
+from ..variants.known_providers import ACCELERATORS
 from ..variants.label_pattern import is_pattern
 from ..variants.metadata import VariantMetadata
 from .evaluate import Evaluation, evaluate, evaluate_label, has_accelerated, is_accelerated
@@ -100,7 +101,7 @@ def select_listed(
 
     if is_of_label:
         return _first_that_fits(request, listings, tried, read, evaluated)
-    is_wanted = _for_accelerator if policy.rules.prefers_accelerated else _fits
+    is_wanted = _is_preferred if policy.rules.prefers_accelerated else _fits
     selection = _first_that_fits(request, listings, tried, read, evaluated, is_wanted)
     return selection._replace(problems=(*selection.problems, *_missing_index_files(selection)))
 
@@ -120,6 +121,13 @@ def _is_named_plain(listing: Listing, request: PackageRequest) -> bool:
 def _fits(evaluation: Evaluation) -> bool:
     """Return whether a release has a compatible wheel."""
     return evaluation.selected is not None
+
+
+def _is_preferred(evaluation: Evaluation) -> bool:
+    """Return whether a release is for an accelerator, or has no variants: as in the offer, none hides it."""
+    release = evaluation.release
+    is_plain = not release.metadata and all(wheel.label is None for wheel in release.candidates)
+    return _fits(evaluation) and (is_plain or _for_accelerator(evaluation))
 
 
 def _for_accelerator(evaluation: Evaluation) -> bool:
@@ -163,11 +171,13 @@ def older_accelerated(
 ) -> Evaluation | None:
     """Return the newest older release whose best wheel is for an accelerator, if that of the selected is not.
 
-    Only releases that the request admits count, only some of them are read, and only if the selected release
-    has wheels for accelerators.
+    Only releases that the request admits count, only some of them are read, and only if the machine has an
+    accelerator and the selected release wheels for some.
     """
     selected = selection.evaluation
     if selected is None or _for_accelerator(selected) or not has_accelerated(selected.release):
+        return None
+    if ACCELERATORS.isdisjoint(name for name, values in selected.support.supported.items() if values):
         return None
     older = (
         one

@@ -9,14 +9,14 @@ from ..errors import Problem, VariantError
 from ..selection.local_requests import local_text, refused_local
 from ..variants.filename import version_of
 from ..variants.requirements import PackageRequest
-from .offer import Choice, Offer
+from .offer import Choice, Offer, Offered
 
 
 def local_refusals(offer: Offer, request: PackageRequest) -> list[Problem]:
     """Return why a requirement gets no file of an offer; empty if it gets one, or names no local version."""
     if request.public is request:
         return []
-    versions = {version_of(offered.filename) for offered in offer.files}
+    versions = {version_of(offered.filename) for offered in offer.files if _is_for_machine(offer, offered)}
     if any(version is not None and request.admits(version) for version in versions):
         return []
     refusals = (refused_local(request, one.release, one.labels) for one in offer.choices if _is_overlaid(one))
@@ -41,6 +41,13 @@ def offered_local(offer: Offer) -> str | None:
     newest = next((choice for choice in offer.choices if choice.labels and _is_overlaid(choice)), None)
     text = local_text(newest.release, newest.labels) if newest else ""
     return text if "+" in text else None
+
+
+def _is_for_machine(offer: Offer, offered: Offered) -> bool:
+    """Return whether a file is for the machine; pages also list wheels that only other platforms install."""
+    name = offered.wheel and offered.wheel.name
+    choice = name and offer.choice_of(name.version)
+    return not (name and choice) or name.label in choice.labels
 
 
 def _is_overlaid(choice: Choice) -> bool:

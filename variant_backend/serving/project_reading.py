@@ -78,7 +78,8 @@ def read_snapshot(
     listed = listings_of(name, _as_read(sources), problems, overlay=overlay, members=others, with_sdists=True)
     listings = [listing for listing in listed if _has_variants(listing)]
     if members:
-        listings = map_in_threads(partial(_with_own_wheels, contents=contents), listings)
+        with_own = map_in_threads(partial(_with_own_wheels, contents=contents), listings)
+        listings = [listing for listing in with_own if _has_variants(listing)]
         problems += retired_problems(listings)
     index_files = _index_files(listings, known.index_files if known else {}, contents)
     releases, deciding = _releases(listings, index_files, contents, problems)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import Problem, shortened
 from ..selection.evaluate import labels_in_order, why_label
 from ..variants.namespace_support import DISABLED, FAILED, NOT_ENABLED, UNKNOWN, UNUSABLE, Support
-from ..variants.policy import ACCELERATED, POLICY, at_most
+from ..variants.policy import POLICY, at_most, preferring_older
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.ranking import unsupported
 from ..variants.words import in_words, properties_in_words
@@ -56,11 +56,11 @@ def older_text(choice: Choice) -> str:
     older = choice.accelerated
     if older is None:
         return ""
-    text = f"{older.version} has {label_text(older, older.labels[0])}"
+    what = label_text(older, older.labels[0])
     rule = choice.rules.releases
     if choice.is_hidden and rule:
-        return f"hidden by policy: releases {rule} ({rule.file}); {text}"
-    return f'the older {text}; releases = "{ACCELERATED}" in a policy prefers it'
+        return f"hidden by policy: releases {rule} ({rule.file}); {older.version} has {what}"
+    return preferring_older(older.version, what)
 
 
 def _selected_text(choice: Choice, machine: str) -> str:

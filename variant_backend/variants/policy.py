@@ -30,6 +30,11 @@ _RELEASES = ("newest", ACCELERATED)
 POLICY = "policy"
 
 
+def preferring_older(version: object, what: str) -> str:
+    """Return that an older release has a variant for an accelerator, and how to prefer it."""
+    return f'the older {version} has {what}; releases = "{ACCELERATED}" in a policy prefers it'
+
+
 class PolicyRule(NamedTuple):
     """A namespace, a feature or a value in a policy, and the *file* that has the rule."""
 
