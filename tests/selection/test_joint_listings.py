@@ -93,3 +93,16 @@ def test_indexes_of_an_overlay_have_the_members_too(tmp_path: Path) -> None:
     overlay = write_overlay(tmp_path / "overlay.toml", text)
     assert generated(Sources((), (), overlay)) == EXPECTED
     assert Sources((), (), overlay).own_indexes("cupy-cuda12x") == (index.as_uri(),)
+
+
+def test_a_page_of_a_member_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
+    index = pages(tmp_path)
+    page = index / "cupy-cuda13x" / "index.html"
+    page.write_text('<meta name="pypi:repository-version" content="2.0">' + page.read_text())
+    overlay = write_overlay(tmp_path / "overlay.toml", JOINT_PROJECTS)
+    for sources in (
+        Sources((), (index.as_uri(),), overlay),
+        Sources((tmp_path,), (index.as_uri(),), overlay),
+    ):
+        (problem,) = find_listings("cupy", sources).problems
+        assert "cupy-cuda13x" in problem.place

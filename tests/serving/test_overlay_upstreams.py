@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 from helpers.offers import machine
-from helpers.overlays import make_locals, overlaid_site, write_overlay
+from helpers.overlays import LOCAL_VERSIONS, make_locals, overlaid_site, write_overlay
 from helpers.programs import empty_cache, run
 from helpers.serve_process import ask
 from helpers.servers import publish, served
+from helpers.upstreams import ranged
 
 from variant_backend.errors import VariantError
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.environments import Environments, environments_named, unknown_environments
 from variant_backend.serving.offer import Offered, files_offered_as, offer
+from variant_backend.serving.offer_place import profile_of
 from variant_backend.serving.upstream import Upstream
 
 HERE = environments_named("3.12-manylinux_2_28_x86_64")
@@ -117,3 +119,33 @@ def test_a_release_without_a_fitting_wheel_leaves_an_empty_page(index: Path) -> 
         wheel.unlink()
     publish((index.parent / "made").iterdir(), index.parent / "gpu" / "torch")
     assert names(index.parent / "gpu", "none") == []
+
+
+def test_equal_overlays_of_other_folders_are_other_profiles(index: Path, tmp_path: Path) -> None:
+    text = LOCAL_VERSIONS.replace(
+        "[projects.variant.def", 'index-urls = ["index"]\n\n[projects.variant.def', 1
+    )
+    profiles = set()
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        sources = Sources((), (index.as_uri(),), write_overlay(folder / "overlay.toml", text))
+        profiles.add(profile_of(sources, machine("none"), Policy()))
+    assert len(profiles) == 2
+
+
+def test_a_project_of_several_indexes_is_read_again_only_if_a_page_changes(
+    index: Path, tmp_path: Path
+) -> None:
+    make_locals(tmp_path / "more", "torch", "2.10.0", ["cu130"])
+    publish((tmp_path / "more").iterdir(), tmp_path / "cu130" / "torch")
+    with ranged(index) as one, ranged(tmp_path / "cu130") as other:
+        urls = f'index-urls = ["{one.url}", "{other.url}"]\n\n[projects.variant.def'
+        text = LOCAL_VERSIONS.replace("[projects.variant.def", urls, 1)
+        upstream = Upstream(Sources((), (), write_overlay(tmp_path / "both.toml", text)), tmp_path / "cache")
+        known = upstream.project("torch")
+        assert len(known.files) == 4
+        assert upstream.project("torch") is known
+        page = tmp_path / "cu130" / "torch" / "index.html"
+        page.write_text(page.read_text().replace("<a ", '<a data-yanked="" '))
+        changed = upstream.project("torch")
+        assert [file.yanked for file in changed.files] == [None, None, None, ""]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..errors import Problem
 from ..formats.release import Candidate, File
 from ..variants.label_pattern import is_wanted
 
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 class SourceRead(NamedTuple):
     """The files of a project in one source: its *place* in messages, and its *origin*.
 
-    The origin is the URL of the index, or the folder.
+    The origin is the URL of the index, or the folder. *problems* are those of its page.
     """
 
     place: str
     files: Sequence[File]
     origin: str
+    problems: tuple[Problem, ...] = ()
 
 
 class Listed(NamedTuple):

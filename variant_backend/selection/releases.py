@@ -20,6 +20,7 @@ from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
 from ..lowlevel.regular_files import LARGEST, read_regular
+from ..lowlevel.threads import map_in_threads
 from ..project.overlay import entries_of, entry_for, members_of
 from ..variants.filename import (
     index_filename,
@@ -240,12 +241,14 @@ def find_listings(
     *folders* has the files of folders that were listed before.
     """
     name = normalize(name)
-    folders = folders or Folders()
     overlay = tuple(entries_of(sources.overlay, name))
-    problems: list[Problem] = []
-    unknown: list[Problem] = []
-    members = {one: _files_in(sources, one, folders, unknown) for one in members_of(overlay)}
-    read = _files_in(sources, name, folders, unknown if any(members.values()) else problems)
+    names = (name, *members_of(overlay))
+    find = partial(_project_files, sources=sources, folders=folders or Folders(), is_joint=len(names) > 1)
+    first, *others = map_in_threads(find, names)
+    read, problems = first.read, [problem for one in (first, *others) for problem in one.problems]
+    if not any(one.has_page for one in (first, *others)):
+        problems += first.missing
+    members = dict(zip(names[1:], (one.read for one in others), strict=True))
     listings = listings_of(name, read, problems, overlay=overlay, members=members, with_sdists=with_sdists)
     having = tuple(listing for listing in listings if listing.wheels)
     sdist_only = tuple(listing for listing in listings if not listing.wheels and listing.sdists)
@@ -255,25 +258,52 @@ def find_listings(
     return Listings(sources, having, tuple(problems), unread, sdist_only, has_sdists)
 
 
-def _files_in(sources: Sources, name: str, folders: Folders, problems: list[Problem]) -> list[SourceRead]:
-    """Return the files of a project in the sources that have it; the problems of others are added.
+class _ProjectFiles(NamedTuple):
+    """The files of a project in the sources that have it, and the problems of other sources.
+
+    *missing* are problems only if no index *has_page* of the project or of one of its members.
+    """
+
+    read: list[SourceRead]
+    problems: list[Problem]
+    missing: list[Problem]
+    has_page: bool
+
+
+def _project_files(name: str, sources: Sources, folders: Folders, *, is_joint: bool) -> _ProjectFiles:
+    """Return the files of a project; *is_joint* is true if it has members, or is a member.
 
     The indexes that an overlay names need not all have the project. Some servers answer 403 then.
     """
-    looks = {str(folder): partial(folders.files, folder, name) for folder in sources.find_links}
     own_indexes = sources.own_indexes(name)
-    looks |= {url: partial(files_on_index, url, name, problems) for url in own_indexes or sources.index_urls}
-    read: list[SourceRead] = []
-    missing: list[Problem] = []
-    for origin, look in looks.items():
-        try:
-            read.append(SourceRead(*look(), origin))
-        except VariantError as error:
-            is_missing = isinstance(error, http.ForbiddenError) or error.problems[0].code == http.NOT_FOUND
-            (missing if origin in own_indexes and is_missing else problems).extend(error.problems)
-    if not read:
-        problems += missing
-    return read
+    local = [_read_or_error(partial(folders.files, folder, name), folder) for folder in sources.find_links]
+    pages = map_in_threads(partial(_page_or_error, name=name), own_indexes or sources.index_urls)
+    project = _ProjectFiles([], [], [], any(isinstance(page, SourceRead) for page in pages))
+    for result in (*local, *pages):
+        if isinstance(result, SourceRead):
+            project.read.append(result)
+            project.problems.extend(result.problems)
+            continue
+        is_refused = bool(own_indexes) and isinstance(result, http.ForbiddenError)
+        is_absent = is_refused or result.problems[0].code == http.NOT_FOUND
+        (project.missing if is_absent and (own_indexes or is_joint) else project.problems).extend(
+            result.problems
+        )
+    return project
+
+
+def _page_or_error(url: str, name: str) -> SourceRead | VariantError:
+    problems: list[Problem] = []
+    result = _read_or_error(partial(files_on_index, url, name, problems), url)
+    return result if isinstance(result, VariantError) else result._replace(problems=tuple(problems))
+
+
+def _read_or_error(look: Callable[[], tuple[str, list[File]]], origin: object) -> SourceRead | VariantError:
+    """Return what a source has of a project; errors are returned."""
+    try:
+        return SourceRead(*look(), str(origin))
+    except VariantError as error:
+        return error
 
 
 def listings_of(

@@ -49,8 +49,9 @@ class Snapshot(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """The number of files."""
-        return 1 + len(self.project.files)
+        """The number of files, of the members too."""
+        members = chain.from_iterable(self.members.values())
+        return 1 + len(self.project.files) + sum(len(source.files) for source in members)
 
 
 def read_snapshot(

@@ -105,11 +105,10 @@ class Upstream:
     def _renewed(self, name: str) -> Snapshot:
         known = self._snapshots.find(name)
         overlay = tuple(entries_of(self._sources.overlay, name))
-        sources = self._read(name, known.sources if known else ())
-        members = {
-            member: self._read(member, known.members.get(member, ()) if known else ())
-            for member in members_of(overlay)
-        }
+        before = {**known.members, name: known.sources} if known else {}
+        names = (name, *members_of(overlay))
+        sources, *others = map_in_threads(lambda one: self._read(one, before.get(one, ())), names)
+        members = dict(zip(names[1:], others, strict=True))
         if not (sources or any(members.values())):
             raise VariantError("unknown project", code=NOT_FOUND, place=name)
         snapshot = read_snapshot(name, sources, known, self._contents, overlay, members)
