@@ -15,6 +15,7 @@ from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel.http import NOT_FOUND
 from variant_backend.machine.support import Policy
+from variant_backend.selection import generated_wheels
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.environments import environments_named
 from variant_backend.serving.offer import Offer, offer
@@ -106,6 +107,16 @@ def test_a_generated_wheel_is_written_again_if_the_cache_was_deleted(tmp_path: P
     shutil.rmtree(tmp_path / "cache")
     ensure_rewritten(ready, source)
     assert b"".join(verified_content(ready.file))[:2] == b"PK"
+
+
+def test_the_cache_of_generated_wheels_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generated_wheels, "_MOST_KEPT", 4)
+    for overlay in (JOINT_PROJECTS, JOINT_PROJECTS.replace('["12.0"]', '["12.1"]')):
+        make_members(tmp_path / "wheels", ["13.5.0", "13.6.0"])
+        source = upstream(tmp_path / "wheels", overlay)
+        ready = prepared_project(seen(source, "cuda:13.0"), source).files
+        assert all(b"".join(verified_content(one.file))[:2] == b"PK" for one in ready)
+    assert len([*(tmp_path / "cache" / "joint").iterdir()]) == 4
 
 
 def test_releases_that_no_member_has_stay(tmp_path: Path) -> None:

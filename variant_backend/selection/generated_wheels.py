@@ -7,6 +7,7 @@ requires the same version, and hands extras on. Its variant.json says which labe
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,10 @@ from .member_wheels import is_standing_in
 # The code of a reason that excludes a retired wheel, which requires the project that would require it.
 RETIRED = "retired"
 _UNREADABLE = "unreadable"
+# So many generated wheels of about 2 kB are kept; all releases of CuPy have about 5,000.
+_MOST_KEPT = 20_000
+# Each is in a folder whose name has so many digits of its hash.
+_DIGITS = 32
 
 # Returns METADATA of the wheel for which another one stands, or the error.
 MemberMetadata = Callable[[Candidate], "bytes | VariantError"]
@@ -67,7 +72,7 @@ def with_generated_wheels(
 
 def is_generated(file: File) -> bool:
     """Return whether a file is a generated wheel, which no source has."""
-    return file.path is not None and file.path.parent.name == file.hashes.get("sha256", "")[:32] != ""
+    return file.path is not None and file.path.parent.name == file.hashes.get("sha256", "")[:_DIGITS] != ""
 
 
 def _replaced(wheel: Candidate, written: Mapping[WheelFilename, _Written]) -> Candidate:
@@ -108,7 +113,7 @@ def _generated(wheel: Candidate, joint: JointMetadata | Problem, document: bytes
     digest = hashlib.sha256(content).hexdigest()
     own = file._replace(
         filename=str(name),
-        location=root / digest[:32] / str(name),
+        location=root / digest[:_DIGITS] / str(name),
         hashes={"sha256": digest},
         size=len(content),
         requires_python=python,
@@ -119,7 +124,7 @@ def _generated(wheel: Candidate, joint: JointMetadata | Problem, document: bytes
 
 
 def _write(root: Path, wheels: Iterable[_Written]) -> None:
-    """Write the wheels that do not exist yet."""
+    """Write the wheels that do not exist yet; of too many, those not used for the longest time are removed."""
     missing = [one for one in wheels if not _is_there(one)]
     if not missing:
         return
@@ -134,11 +139,36 @@ def _write(root: Path, wheels: Iterable[_Written]) -> None:
                 if not _is_there(one):  # on Windows, another process may read the same file
                     text = error.strerror or str(error)
                     raise NotWritableError(text, place=root, hint="use another cache folder") from None
+    _remove_oldest(root)
 
 
 def _is_there(one: _Written) -> bool:
-    path = one.wheel.file.path
-    return path is not None and path.is_file() and path.stat().st_size == len(one.content)
+    """Return whether a wheel exists; if it does, it is used now."""
+    path = Path(one.wheel.file.location)
+    try:
+        if path.stat().st_size != len(one.content):
+            return False
+        os.utime(path.parent)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_oldest(root: Path) -> None:
+    with os.scandir(root) as entries:
+        folders = [entry.path for entry in entries if len(entry.name) == _DIGITS]
+    if len(folders) > _MOST_KEPT:
+        import shutil  # rarely needed
+
+        for folder in sorted(folders, key=_last_use)[: len(folders) - _MOST_KEPT]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _last_use(folder: str) -> float:
+    try:
+        return os.stat(folder).st_mtime  # noqa: PTH116  # a text, as scandir has it
+    except OSError:  # another process has removed it
+        return 0.0
 
 
 def retired_problems(listings: Iterable[Listing]) -> list[Problem]:
