@@ -55,6 +55,15 @@ def test_wheels_are_downloaded_if_the_server_has_no_ranges(tmp_path: Path) -> No
         assert generated(overlaid(tmp_path, url)) == EXPECTED
 
 
+def test_wheels_are_read_if_the_metadata_files_beside_them_are_missing(tmp_path: Path) -> None:
+    make_members(tmp_path / "wheels", tags=TAGS, fields=EXTRA)
+    run_here(main, "index", "--simple", tmp_path / "wheels")
+    for path in tmp_path.rglob("*.metadata"):
+        path.unlink()
+    with serving(tmp_path / "wheels", as_json=False) as (url, _):
+        assert generated(overlaid(tmp_path, f"{url}simple/")) == EXPECTED
+
+
 def test_the_metadata_file_beside_a_wheel_is_read(tmp_path: Path) -> None:
     make_members(tmp_path / "wheels", ["13.5.0", "13.6.0"], tags=TAGS, fields=EXTRA)
     run_here(main, "index", "--simple", tmp_path / "wheels")

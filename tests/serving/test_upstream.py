@@ -207,7 +207,7 @@ def test_without_ranges_a_whole_wheel_is_read(wheels: list[Path], tmp_path: Path
 def test_a_whole_wheel_beyond_the_limit_is_not_read(
     wheels: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("variant_backend.serving.contents.LARGEST_WHOLE", 100)
+    monkeypatch.setattr("variant_backend.selection.dist_info.LARGEST_WHOLE", 100)
     publish_page(tmp_path / "index", wheels)
     with served(tmp_path / "index") as url:
         offered = offer_of(upstream_of(tmp_path, url))

@@ -31,7 +31,7 @@ _MOST_KEPT = 20_000
 # Each is in a folder whose name has so many digits of its hash.
 _DIGITS = 32
 
-# Returns METADATA of the wheel for which another one stands, or the error.
+# Returns METADATA of a wheel of another project, or the error.
 MemberMetadata = Callable[[Candidate], "bytes | VariantError"]
 
 
@@ -83,7 +83,8 @@ def _joint(
     entry: OverlayEntry, label: str, wheel: Candidate, metadata_of: MemberMetadata
 ) -> JointMetadata | Problem:
     """Return what the wheels of a label say, or the reason that excludes them."""
-    data = metadata_of(wheel)
+    original = Candidate.of(wheel.file)
+    data = metadata_of(original) if original else VariantError("not a wheel", place=wheel.file.filename)
     if isinstance(data, VariantError):
         return data.problems[0]._replace(code=_UNREADABLE)
     member = entry.projects[label]
@@ -124,7 +125,7 @@ def _generated(wheel: Candidate, joint: JointMetadata | Problem, document: bytes
 
 
 def _write(root: Path, wheels: Iterable[_Written]) -> None:
-    """Write the wheels that do not exist yet; of too many, those not used for the longest time are removed."""
+    """Write the wheels that do not exist yet; of too many, those that are used least recently are removed."""
     missing = [one for one in wheels if not _is_there(one)]
     if not missing:
         return

@@ -12,15 +12,12 @@ from tempfile import TemporaryDirectory
 
 from ..errors import VariantError
 from ..formats.release import Candidate, shown_location
-from ..formats.simple_api import of_content
 from ..lowlevel import http
-from ..lowlevel.ranges import opened_file
 from ..lowlevel.regular_files import LARGEST
 from ..lowlevel.user_cache import cache_path, prepare_folder
 from ..variants.filename import WheelFilename, escape
 from ..wheels.plain import tagged_name
-from ..wheels.reading import Wheel
-from .download import download
+from .dist_info import read_dist_info_files, read_metadata_beside
 from .listing import Listed
 
 
@@ -48,36 +45,18 @@ def is_standing_in(wheel: Candidate) -> bool:
 
 
 def member_metadata(wheel: Candidate) -> bytes | VariantError:
-    """Return METADATA of the wheel for which another one stands, or the error."""
-    original = Candidate.of(wheel.file)
+    """Return METADATA of a wheel of another project, or the error."""
     try:
-        return _metadata(original) if original else VariantError("not a wheel", place=wheel.file.filename)
+        if (beside := read_metadata_beside(wheel.file, _content)) is not None:
+            return beside
+        with TemporaryDirectory() as folder:
+            return read_dist_info_files(wheel.file, wheel.name, Path(folder)).core_metadata
     except VariantError as error:
         return error.within(shown_location(wheel.file))
 
 
-def _metadata(wheel: Candidate) -> bytes:
-    from ..wheels.remote import NoRangesError, on_server, read_dist_info
-
-    file, location = wheel.file, wheel.file.location
-    if isinstance(location, Path):
-        with opened_file(location) as source:
-            return Wheel.glance(wheel.name, source).core_metadata
-    if file.core_metadata is not None:
-        content = http.get(f"{location}.metadata", limit=LARGEST, other_hosts=True).content
-        if wrong := [*of_content("", file.core_metadata, content)]:
-            raise VariantError(*wrong)
-        return content
-    try:
-        source = on_server(wheel.name, location, size=file.size).source()
-        read_dist_info(source, wheel.name, ("METADATA", "WHEEL"))
-        return Wheel.glance(wheel.name, source).core_metadata
-    except NoRangesError:
-        with TemporaryDirectory() as folder:
-            path = Path(folder, "wheel.whl")
-            download(file, path)
-            with opened_file(path) as source:
-                return Wheel.glance(wheel.name, source).core_metadata
+def _content(url: str, _hashes: object) -> bytes:
+    return http.get(url, limit=LARGEST, other_hosts=True).content
 
 
 @cache

@@ -19,43 +19,20 @@ from ..formats.release import File, shown_location
 from ..formats.simple_api import of_content
 from ..lowlevel import http
 from ..lowlevel.deadlines import ServerFailedError
-from ..lowlevel.http import NOT_FOUND
 from ..lowlevel.regular_files import LARGEST, read_regular
 from ..lowlevel.urls import without_user
-from ..lowlevel.workspace import NotWritableError, workspace
-from ..selection.download import download
+from ..lowlevel.workspace import NotWritableError
+from ..selection.dist_info import DistInfo, read_dist_info_files, read_metadata_beside
 from ..selection.releases import IndexDocument, parsed_index_file, unreadable_index_file
 from ..variants.filename import WheelFilename
-from ..variants.metadata import VariantMetadata
-from ..variants.metadata_reading import usable_from_json
-from ..variants.wheel_metadata import label_problem
-from ..wheels.reading import Wheel, WheelFile
-from ..wheels.remote import NoRangesError, RequestFailedError, on_server, read_dist_info
+from ..wheels.remote import RequestFailedError
 from .disk_cache import KeptContents
 from .recent import RecentlyUsed, SharedWork
 
 # Errors after which the content of the upstream is unknown. After others, only one file is not usable.
 FAILURES = (ServerFailedError, RequestFailedError, NotWritableError)
-# The limit in bytes for a wheel that is downloaded whole, because its server does not support ranges.
-LARGEST_WHOLE = 2 << 30
 _MOST_IN_MEMORY = 64 << 20  # bytes
 _MOST_REQUESTS = 32
-
-
-class DistInfo(NamedTuple):
-    """METADATA of a wheel, and its variant.json, which is empty for a plain wheel."""
-
-    core_metadata: bytes
-    variants: bytes
-
-    def variant_metadata(self, label: str | None) -> VariantMetadata:
-        """Return the content of variant.json; raises VariantError unless its only label is *label*."""
-        if not self.variants:
-            raise VariantError("variant.json is missing")
-        metadata, _ = usable_from_json(self.variants, "variant.json")
-        if problem := label_problem(metadata.variants, label):
-            raise VariantError(problem.within("variant.json"))
-        return metadata
 
 
 class KnownIndexFile(NamedTuple):
@@ -107,19 +84,7 @@ class UpstreamContents:
 
         Raises VariantError.
         """
-        if not isinstance(file.location, str) or file.core_metadata is None:
-            return None
-        hashes = file._replace(hashes=file.core_metadata).proofs
-        url = f"{file.location}.metadata"
-        try:
-            content = self._verified(url, hashes)
-        except VariantError as error:
-            if all(problem.code == NOT_FOUND for problem in error.problems):
-                return None
-            raise
-        if wrong := [*of_content("", file.core_metadata, content)]:
-            raise VariantError(*wrong).within(f"{shown_location(file)}.metadata")
-        return content
+        return read_metadata_beside(file, self._verified)
 
     def _verified(self, url: str, hashes: dict[str, str]) -> bytes:
         """Return the content at a URL; it is kept if secure *hashes* verify it. Raises VariantError.
@@ -153,7 +118,8 @@ class UpstreamContents:
             size, _, rest = kept.partition(b"\n")
             return DistInfo(rest[: int(size)], rest[int(size) :])
         try:
-            contents = self._read(file, name)
+            with self._requests:
+                contents = read_dist_info_files(file, name, self._downloads)
         except VariantError as error:
             raise error.within(shown_location(file)) from None
         if key:
@@ -161,34 +127,6 @@ class UpstreamContents:
                 key, b"%d\n%b%b" % (len(contents.core_metadata), contents.core_metadata, contents.variants)
             )
         return contents
-
-    def _read(self, file: File, name: WheelFilename) -> DistInfo:
-        if file.path is not None:
-            return _in_file(WheelFile(file.path, name))
-        with self._requests:
-            try:
-                source = on_server(name, str(file.location), size=file.size).source()
-                read_dist_info(source, name, ("METADATA", "WHEEL", "variant.json"))
-                return _in_wheel(Wheel.read(name, source))
-            except NoRangesError:
-                return self._in_whole_file(file, name)
-
-    def _in_whole_file(self, file: File, name: WheelFilename) -> DistInfo:
-        """Return the contents of a wheel whose server does not support ranges."""
-        received = 0
-
-        def advance(count: int) -> None:
-            nonlocal received
-            received += count
-            if max(received, file.size or 0) > LARGEST_WHOLE:
-                text = f"no ranges on the server, and the wheel has more than {LARGEST_WHOLE} bytes"
-                raise VariantError(text)
-
-        advance(0)
-        with workspace(self._downloads) as folder:
-            wheel = WheelFile(folder / "wheel.whl", name)
-            download(file, wheel.path, advance=advance)
-            return _in_file(wheel)
 
     def _kept(self, key: str) -> bytes | None:
         content = self._memory.find(key)
@@ -211,15 +149,6 @@ def _local(path: Path) -> bytes:
         return read_regular(path)
     except OSError as error:
         raise VariantError(error.strerror or str(error)) from None
-
-
-def _in_file(file: WheelFile) -> DistInfo:
-    with file.open(whole=False) as wheel:
-        return _in_wheel(wheel)
-
-
-def _in_wheel(wheel: Wheel) -> DistInfo:
-    return DistInfo(wheel.core_metadata, wheel.read_file("variant.json") if wheel.is_variant() else b"")
 
 
 def _wheel_key(file: File) -> str:

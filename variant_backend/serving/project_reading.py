@@ -101,15 +101,12 @@ def _with_own_wheels(listing: Listing, contents: UpstreamContents) -> Listing:
     """Return a release with the wheels that are generated for those of its members."""
 
     def metadata_of(wheel: Candidate) -> bytes | VariantError:
-        original = Candidate.of(wheel.file)
         try:
-            if original is not None:
-                return contents.core_metadata(wheel.file, original.name)
+            return contents.core_metadata(wheel.file, wheel.name)
         except FAILURES:
             raise
         except VariantError as error:
             return error
-        return VariantError("not a wheel", place=wheel.file.filename)
 
     return with_generated_wheels(listing, metadata_of, lambda: contents.generated)
 

@@ -13,6 +13,7 @@ from ..lowlevel.http import NOT_FOUND, ForbiddenError
 from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import is_http
 from ..project.overlay import OverlayEntry, entries_of, members_of
+from ..selection.dist_info import DistInfo
 from ..selection.download import download
 from ..selection.generated_wheels import is_generated
 from ..selection.releases import Sources
@@ -20,7 +21,7 @@ from ..variants.filename import WheelFilename, normalize
 from ..variants.merging import conflicts_with_index
 from ..wheels.plain import replace_metadata
 from ..wheels.reading import WheelFile
-from .contents import DistInfo, UpstreamContents
+from .contents import UpstreamContents
 from .disk_cache import KeptWheel, KeptWheels
 from .offer import UpstreamProject
 from .page import hashes_of
