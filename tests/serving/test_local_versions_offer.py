@@ -129,9 +129,7 @@ def test_a_named_environment_gets_its_best_label(allowed: bool, release: Release
 @given(
     release=RELEASES,
     target=st.sampled_from(TARGETS),
-    request=st.sampled_from(
-        ["demo==1.0", "demo==1+B.1", "demo==1.0+b", "demo==1.0,!=1.0+b", "demo===1.0", "demo===1.0+c"]
-    ),
+    request=st.sampled_from(["demo==1.0", "demo==1+C", "demo==1.0+d", "demo==1.0,!=1.0+c", "demo===1.0+c"]),
 )
 def test_selected_is_what_an_installer_gets(release: Release, target: Target, request: str) -> None:
     found = Listings(Sources(), (listed(release),) if release.candidates else (), ())

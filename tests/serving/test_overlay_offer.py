@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.offers import machine
-from helpers.overlays import make_locals, write_overlay
+from helpers.overlays import LOCAL_VERSIONS, make_locals, write_overlay
 
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
@@ -58,3 +58,14 @@ def test_assigned_values_and_wanted_labels_select_the_local_version(tmp_path: Pa
     make_locals(tmp_path / "wheels", "torch", "2.10.0", ["cu126", "cu130", "cpu"])
     names = shown(tmp_path / "wheels", "cuda:13.0", policy)
     assert names == ["torch-2.10.0+cu126-py3-none-any.whl"]
+
+
+def test_local_versions_without_an_entry_are_reported(tmp_path: Path) -> None:
+    for version in ("2.11.0rc1", "2.11.0", "2.10.0"):
+        make_locals(tmp_path / "wheels", "torch", version, ["cu130", "cpu"])
+    table = LOCAL_VERSIONS.partition("\n")[2]
+    entries = (table.replace("\n\n", f'\nversions = "{versions}"\n\n', 1) for versions in ("<2.11", ">=2.11"))
+    write_overlay(tmp_path / "overlay.toml", "".join(f"[[projects]]\n{entry}" for entry in entries))
+    sources = Sources.of([str(tmp_path / "wheels")], [], [tmp_path / "overlay.toml"])
+    (problem,) = Upstream(sources, tmp_path / "cache").project("torch").problems
+    assert problem.text.endswith("so all machines see them: 2.11.0rc1+cpu, 2.11.0rc1+cu130")

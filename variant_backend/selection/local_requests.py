@@ -43,7 +43,13 @@ def as_requested(
     if selected is None or all(wheel.name.version in admitted for wheel in release.candidates):
         return evaluation
     label = selected.filename.label
-    refusal = refused_local(request, release, [label])
+    fitting = [one.filename for one in evaluation.verdicts if one.key and one.filename.label == label]
+    refusal = None
+    if not any(name.version in admitted for name in fitting):
+        other = Problem(
+            LOCAL_VERSION, request.in_short, local_text(release, [label]), "change the requirement"
+        )
+        refusal = refused_local(request, release, [label]) or other
     verdicts = [_with_refusal(verdict, label, admitted, request, refusal) for verdict in evaluation.verdicts]
     problems = (*evaluation.problems, *([refusal] if refusal else []))
     return evaluation._replace(verdicts=verdicts, problems=problems)

@@ -20,7 +20,8 @@ def with_overlay(
 ) -> list[Listing]:
     """Return the releases of a project with the labels of an overlay; local versions become one release.
 
-    A release with variants of its own keeps them; *problems* get a warning about such releases.
+    A release with variants of its own keeps them, and one without an entry stays as it is; *problems* get a
+    warning about the former, and about the latter if it has local versions.
     """
     result: list[Listing] = []
     merged: dict[Version, list[Listing]] = {}
@@ -29,6 +30,7 @@ def with_overlay(
             merged.setdefault(_public(listing.version), []).append(listing)
         else:
             result.append(listing)
+    problems += _without_entry(result, overlay)
     kept: list[str] = []
     labelled: dict[str, tuple[OverlayEntry, list[Listing]]] = {}
     for version, group in merged.items():
@@ -47,6 +49,17 @@ def with_overlay(
         text = f"versions with variants of their own, so no overlay is used for them: {shortened(kept)}"
         problems.append(Problem("warning", overlay[0].place, text))
     return result
+
+
+def _without_entry(listings: Iterable[Listing], overlay: Sequence[OverlayEntry]) -> Iterator[Problem]:
+    """Yield a warning about local versions that all machines see, such as those of a pre-release.
+
+    ``<2.11`` and ``>=2.11`` both exclude 2.11rc1 (PEP 440).
+    """
+    versions = [str(listing.version) for listing in listings if listing.wheels and listing.version.local]
+    if versions:
+        text = f"no entry is about these versions, so all machines see them: {shortened(versions)}"
+        yield Problem("warning", overlay[-1].place, text, "add an entry for them, or one without versions")
 
 
 def _unmatched(entry: OverlayEntry, releases: Iterable[Listing]) -> Iterator[Problem]:
