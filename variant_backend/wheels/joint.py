@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..errors import VariantError
 from ..formats import core_metadata
 from ..variants.filename import WheelFilename, check_project_name, normalize
+from ..variants.requirements import parse_specifiers
 
 
 class JointMetadata(NamedTuple):
@@ -27,14 +28,19 @@ class JointMetadata(NamedTuple):
             f"Name: {normalize(name.distribution)}",
             f"Version: {name.version}",
             f"Summary: Requires {self.member}=={name.version}, which an overlay selects",
-            *(f"Requires-Python: {text}" for text in _specifiers(requires_python)),
-            *requiring_fields(self.member, name.version, self.extras),
+            *requiring_fields(self.member, name.version, self.extras, requires_python),
         ]
         return "".join(f"{line}\n" for line in lines).encode()
 
 
-def requiring_fields(project: str, version: str, extras: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of METADATA that require a version of a project, and hand its extras on."""
+def requiring_fields(
+    project: str, version: str, extras: Iterable[str], requires_python: str | None
+) -> Iterator[str]:
+    """Yield the lines of METADATA that require a version of a project, and hand its extras on.
+
+    *requires_python* is left out if not all readers understand it.
+    """
+    yield from (f"Requires-Python: {text}" for text in _specifiers(requires_python))
     yield f"Requires-Dist: {project}=={version}"
     for extra in extras:
         yield f"Provides-Extra: {extra}"
@@ -71,9 +77,7 @@ def _is_extra(text: str) -> bool:
 
 def _specifiers(requires_python: str | None) -> Iterator[str]:
     """Yield a value of Requires-Python on one line, if all readers understand it."""
-    from packaging.specifiers import SpecifierSet
-
     text = " ".join((requires_python or "").split())
-    with suppress(ValueError):  # InvalidSpecifier, or more digits than Python converts
-        if SpecifierSet(text):
+    with suppress(ValueError):
+        if parse_specifiers(text):
             yield text

@@ -72,15 +72,13 @@ class Successor(NamedTuple):
 
     def metadata(self, old: str) -> bytes:
         """Return METADATA of the wheel of an *old* project."""
-        python = [f"Requires-Python: {self.requires_python}"] if self.requires_python else []
         lines = [
             "Metadata-Version: 2.1",
             f"Name: {old}",
             f"Version: {self.version}",
             f"Summary: Replaced by {self.name}: install {self.name} instead",
             "Classifier: Development Status :: 7 - Inactive",
-            *python,
-            *requiring_fields(self.name, self.version, self.extras),
+            *requiring_fields(self.name, self.version, self.extras, self.requires_python),
             "Description-Content-Type: text/plain",
             "",
             _TEXT.format(old=old, new=self.name, version=self.version),
