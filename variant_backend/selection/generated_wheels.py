@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..formats.release import Candidate, File
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.workspace import NotWritableError, workspace
 from ..project.overlay import OverlayEntry
 from ..variants.filename import WheelFilename, normalize
@@ -119,7 +121,7 @@ def _generated(wheel: Candidate, joint: JointMetadata | Problem, document: bytes
 
 
 def _write(root: Path, wheels: Iterable[_Written]) -> None:
-    """Write the wheels that do not exist yet."""
+    """Write the wheels that do not exist yet, or were damaged, as files may be after a power failure."""
     missing = [one for one in wheels if not _is_there(one)]
     if not missing:
         return
@@ -138,7 +140,9 @@ def _write(root: Path, wheels: Iterable[_Written]) -> None:
 
 def _is_there(one: _Written) -> bool:
     path = one.wheel.file.path
-    return path is not None and path.is_file() and path.stat().st_size == len(one.content)
+    with suppress(OSError, VariantError):  # missing; larger, or no file
+        return path is not None and read_regular(path, len(one.content)) == one.content
+    return False
 
 
 def retired_problems(listings: Iterable[Listing]) -> list[Problem]:
