@@ -19,7 +19,14 @@ def fields(more: str, requires_python: str | None = None) -> list[str]:
 
 @pytest.mark.parametrize(
     ("value", "written"),
-    [(">=3.9,\n <4", [">=3.9, <4"]), (">=3.9\n", [">=3.9"]), ("three", []), ("", []), (">=3\nName: x", [])],
+    [
+        (">=3.9,\n <4", [">=3.9, <4"]),
+        (">=3.9\n", [">=3.9"]),
+        ("three", []),
+        ("", []),
+        (">=3\nName: x", []),
+        (f">{'9' * 5000}", []),
+    ],
 )
 def test_requires_python_of_a_page_is_one_line_that_all_read(value: str, written: list[str]) -> None:
     required = [f"Requires-Python: {text}" for text in written]

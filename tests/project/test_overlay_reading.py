@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from helpers.overlays import LOCAL_VERSIONS, make_locals, write_overlay
+from helpers.overlays import JOINT_PROJECTS, LOCAL_VERSIONS, make_locals, write_overlay
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +37,7 @@ def problems(folder: Path, text: str) -> list[str]:
         ("{ local", "{ locl", "unknown key 'locl' (did you mean 'local'?)"),
         ('"cu126" }', '"cu126", platform = "linux-*" }', "no platform contains the character '-'"),
         ("[[projects]]", '[[projects]]\nversions = "2.10"', "invalid specifier '2.10'"),
+        ("[[projects]]", f'[[projects]]\nversions = "<{"9" * 5000}"', "versions: invalid specifier '<9999"),
         ("[[projects]]", '[[projects]]\nversions = "==2.10+cpu"', "'==2.10+cpu' is not about whole releases"),
         ("[[projects]]", '[[projects]]\nindex-urls = "x"', "projects[0].index-urls: expected a list"),
         ("[[projects]]", "[[project]]", "unknown key 'project' (did you mean 'projects'?)"),
@@ -68,6 +69,28 @@ def test_the_first_of_two_files_counts(tmp_path: Path) -> None:
     for overlay, label in (((*mine, *shipped), None), ((*shipped, *mine), "cu128")):
         (release,) = find_listings("torch", Sources((tmp_path / "wheels",), (), overlay)).releases
         assert {wheel.name.version: wheel.label for wheel in release.wheels}["2.10.0+cu128"] == label
+
+
+def test_only_the_indexes_of_entries_that_are_used_are_read(tmp_path: Path) -> None:
+    """The indexes of another file might have other projects of the same names."""
+    for name, index in (("mine", "one"), ("shipped", "two")):
+        text = LOCAL_VERSIONS.replace("[[projects]]", f'[[projects]]\nindex-urls = ["{index}"]')
+        (tmp_path / f"{name}.toml").write_text(text.replace('"torch", ', "") if name == "mine" else text)
+    sources = Sources.of([], [], [tmp_path / "mine.toml", tmp_path / "shipped.toml"])
+    assert sources.own_indexes("torchvision") == ((tmp_path / "one").as_uri(),)
+    assert sources.own_indexes("torch") == ((tmp_path / "two").as_uri(),)
+
+
+def test_projects_that_stand_for_each_other_are_an_error(tmp_path: Path) -> None:
+    """Installers would get empty wheels that require each other, and no files."""
+    one = JOINT_PROJECTS.replace('"cupy"', '"meta"').replace('"cupy-cuda12x"', '"cupy"')
+    two = JOINT_PROJECTS.replace('"cupy-cuda12x"', '"meta"')
+    (tmp_path / "one.toml").write_text(one)
+    with pytest.raises(VariantError, match=r"cuda12.project: expected a project with wheels, got 'cupy', "):
+        write_overlay(tmp_path / "both.toml", one + two)
+    with pytest.raises(VariantError, match="which stands for meta, cupy-cuda13x; name a project that"):
+        (tmp_path / "two.toml").write_text(two)
+        Sources.of([], [], [tmp_path / "one.toml", tmp_path / "two.toml"])
 
 
 def warnings_of(folder: Path, text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def upstream(folder: Path, text: str = JOINT_PROJECTS) -> Upstream:
     """Return an upstream of the wheels in a folder, with an overlay."""
     sources = Sources((folder,), (), write_overlay(folder.parent / "overlay.toml", text))
     return Upstream(sources, folder.parent / "cache")
+
+
+def index(folder: Path, wheels: Iterable[Path]) -> None:
+    """Write an index of some wheels on disk."""
+    folder.mkdir()
+    for wheel in wheels:
+        shutil.copy(wheel, folder)
+    run_here(main, "index", "--simple", folder)
 
 
 def seen(source: Upstream, spec: str, name: str = "cupy") -> Offer:
@@ -121,6 +130,14 @@ def test_the_cache_of_generated_wheels_is_bounded(tmp_path: Path, monkeypatch: p
     assert len([*(tmp_path / "cache" / "joint").iterdir()]) == 4
 
 
+def test_a_damaged_generated_wheel_is_written_again(tmp_path: Path) -> None:
+    make_members(tmp_path / "wheels")
+    (first,) = seen(upstream(tmp_path / "wheels"), "cuda:12.8").files
+    assert first.file.path is not None
+    first.file.path.write_bytes(bytes(first.file.size or 0))
+    assert "Requires-Dist: cupy-cuda12x==13.6.0" in metadata(tmp_path / "wheels", "cuda:12.8")
+
+
 def test_releases_that_no_member_has_stay(tmp_path: Path) -> None:
     make_members(tmp_path / "wheels")
     (tmp_path / "wheels" / "cupy-12.0.0.tar.gz").write_bytes(b"")
@@ -192,6 +209,19 @@ def test_a_member_asked_for_by_name_is_offered(tmp_path: Path) -> None:
     make_members(tmp_path / "wheels")
     shown = seen(upstream(tmp_path / "wheels"), "cuda:12.8", "cupy-cuda13x")
     assert [file.filename for file in shown.files] == ["cupy_cuda13x-13.6.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize("public", ["cupy", "cupy_cuda12x"])
+def test_a_project_and_its_members_come_from_the_same_index(public: str, tmp_path: Path) -> None:
+    """Nobody can replace them by newer releases on a later index."""
+    mine = [*make_members(tmp_path / "made"), make_wheel(tmp_path / "made", "cupy", "13.5")]
+    index(tmp_path / "mine", [wheel for wheel in mine if wheel.name.split("-")[0] != public])
+    index(tmp_path / "public", [make_wheel(tmp_path / "made", public, "99.0")])
+    write_overlay(tmp_path / "overlay.toml", JOINT_PROJECTS)
+    urls = [str(tmp_path / name / "simple") for name in ("mine", "public")]
+    source = Upstream(Sources.of([], urls, [tmp_path / "overlay.toml"]), tmp_path / "cache")
+    assert not [one.filename for one in seen(source, "cuda:12.8").files if "99" in one.filename]
+    assert seen(source, "cuda:13.0").files
 
 
 def test_a_project_without_members_is_unknown(tmp_path: Path) -> None:

@@ -138,6 +138,14 @@ def test_a_project_from_a_folder_is_installed_from_there_again() -> None:
     assert error["remedy"].endswith(f", then {ways}")
 
 
+def test_unreadable_files_of_dist_info_leave_remedies() -> None:
+    install_both()
+    (site() / "cv_gui-1.0.dist-info/INSTALLER").write_bytes(b"\xff")
+    (site() / "cv_headless-1.0.dist-info/direct_url.json").write_text("[" * 100_000)
+    (error,) = keys("--check")["errors"]
+    assert "install cv_gui==1.0` or run" in error["remedy"]
+
+
 def test_problems_of_several_environments_name_theirs() -> None:
     install("cv_gui", GUI, "--target", "site")
     install("cv_headless", HEADLESS, "--target", "site")

@@ -104,6 +104,12 @@ def test_a_wrong_old_project_is_an_error(old: str, code: int, text: str) -> None
     assert not Path("dist", OLD).exists()
 
 
+def test_an_invalid_requires_python_is_left_out() -> None:
+    """Indexes refuse it, and some readers would take a line separator for the end of the field."""
+    retire("cupy-cuda12x", new_wheel(head="Requires-Python: >=3.8\x0bRequires-Dist: helper\n"))
+    assert not re.search("Python|helper", member(Path("dist", OLD), "METADATA"))
+
+
 def test_the_local_version_is_left_out() -> None:
     result = retire("cupy-cuda12x", new_wheel("14.0+cu12"))
     assert "+cu12 is left out, because public indexes refuse it" in result.stderr

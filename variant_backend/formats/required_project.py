@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..errors import VariantError
 from ..variants.filename import check_project_name, normalize
+from ..variants.requirements import parse_specifiers
 from . import core_metadata
 
 
@@ -66,9 +67,7 @@ def _is_extra(text: str) -> bool:
 
 def _specifiers(requires_python: str | None) -> Iterator[str]:
     """Yield a value of Requires-Python on one line, if all readers understand it."""
-    from packaging.specifiers import SpecifierSet
-
     text = " ".join((requires_python or "").split())
-    with suppress(ValueError):  # InvalidSpecifier, or more digits than Python converts
-        if SpecifierSet(text):
+    with suppress(ValueError):
+        if parse_specifiers(text):
             yield text

@@ -21,6 +21,7 @@ from ..lowlevel.urls import without_user
 from ..selection.generated_wheels import is_generated
 from ..selection.target import Target
 from ..serving.streaming import digest_on_disk
+from ..variants.requirements import parse_specifiers
 from ..wheels.empty import is_own_empty_wheel
 from .assignment_file import assignment_table
 from .resolution import Graph, GraphPackage
@@ -283,11 +284,9 @@ def _contents(package: GraphPackage, graph: Graph, locate: Locate, folder: Path)
 
 def _is_specifier(text: str) -> bool:
     """Return whether all readers understand a value of Requires-Python; installers ignore others."""
-    from packaging.specifiers import SpecifierSet
-
     try:
-        SpecifierSet(text)
-    except ValueError:  # InvalidSpecifier, or more digits than Python converts
+        parse_specifiers(text)
+    except ValueError:
         return False
     return True
 

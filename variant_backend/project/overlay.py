@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, one_of
+from ..errors import Problem, VariantError, one_of
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from .name_globs import matches_globs
@@ -46,6 +46,10 @@ class OverlayEntry(NamedTuple):
         """Return whether the entry is about the release of a version, whatever its local part is."""
         return self.versions is None or self.versions.contains(version.public, prereleases=True)
 
+    def covers(self, other: OverlayEntry) -> bool:
+        """Return whether the entry is about all releases that another one is about."""
+        return self.versions is None or self.versions == other.versions
+
     def labelled(self, wheel: WheelFilename, index_url: str) -> tuple[WheelFilename, tuple[Problem, ...]]:
         """Return the name of a plain wheel with its label, and why the wheel is excluded, if it is.
 
@@ -62,6 +66,26 @@ class OverlayEntry(NamedTuple):
             return wheel, ()
         text, remedy = "the globs of no label match", "add a label for it, if machines shall get it"
         return wheel, (Problem(NO_LABEL, self.place, text, remedy),)
+
+
+def used_entries(entries: Iterable[OverlayEntry]) -> tuple[OverlayEntry, ...]:
+    """Return the entries of several files, without names that an earlier entry covers.
+
+    Raises VariantError if a project that is a label has labels that are projects: such a chain may end where
+    it began.
+    """
+    used: list[OverlayEntry] = []
+    for entry in entries:
+        covered = {name for earlier in used if earlier.covers(entry) for name in earlier.names}
+        if names := tuple(name for name in entry.names if name not in covered):
+            used.append(entry._replace(names=names))
+    for entry in used:
+        for label, member in entry.projects.items():
+            if others := members_of(entries_of(used, member)):
+                text = f"expected a project with wheels, got {member!r}, which stands for {one_of(others)}"
+                place = f"{entry.place}.variants.{label}.project"
+                raise VariantError(text, place=place, hint="name a project that stands for no others")
+    return tuple(used)
 
 
 def members_of(entries: Iterable[OverlayEntry]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from ..variants.known_providers import KNOWN_PROVIDERS, suggested_namespace, unk
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_variant_table
 from ..variants.properties import NULL_LABEL, NULL_VARIANT
+from ..variants.requirements import parse_specifiers
 from ..variants.validation import Document, join
 from .name_globs import read_globs
 from .overlay import OverlayEntry
@@ -55,7 +56,7 @@ def _check_reachable(document: Document, entries: Sequence[OverlayEntry | None])
             for earlier, other in enumerate(entries[:number]):
                 if not entry or not other or name not in other.names:
                     continue
-                if other.versions is None or other.versions == entry.versions:
+                if other.covers(entry):
                     which = "all" if other.versions is None else "the same"
                     text = f"{name!r} is never used, as projects[{earlier}] is about {which} releases of it"
                     remedy = "write other versions in one of both entries, or remove the name"
@@ -150,15 +151,13 @@ def _versions(document: Document, table: Mapping[str, object], place: str) -> Sp
     """Read the releases that an entry is about; None stands for all."""
     if "versions" not in table:
         return None
-    from packaging.specifiers import SpecifierSet
-
     at_versions = f"{place}.versions"
     text = document.string(table["versions"], at_versions)
     if text is None:
         return None
     try:
-        specifiers = SpecifierSet(text)
-    except ValueError:  # InvalidSpecifier, or more digits than Python converts
+        specifiers = parse_specifiers(text)
+    except ValueError:
         document.note(at_versions, f"invalid specifier {text!r}", remedy="write one such as '>=2.9,<3'")
         return None
     for part in specifiers:

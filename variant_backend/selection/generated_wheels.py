@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ..errors import Problem, VariantError
 from ..formats.release import Candidate, File
 from ..formats.required_project import RequiredProject, required_names
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.workspace import NotWritableError, workspace
 from ..project.overlay import OverlayEntry
 from ..variants.filename import WheelFilename, normalize
@@ -143,7 +144,7 @@ def _generated(wheel: Candidate, joint: RequiredProject | Problem, document: byt
 
 
 def _write(root: Path, wheels: Iterable[_Written]) -> None:
-    """Write the wheels that do not exist yet; of too many, those that are used least recently are removed."""
+    """Write the wheels that are missing or damaged; of too many, the least recently used ones are removed."""
     missing = [one for one in wheels if not _is_there(one)]
     if not missing:
         return
@@ -162,13 +163,13 @@ def _write(root: Path, wheels: Iterable[_Written]) -> None:
 
 
 def _is_there(one: _Written) -> bool:
-    """Return whether a wheel exists; if it does, it is used now."""
+    """Return whether a wheel exists, undamaged; if it does, it is used now."""
     path = Path(one.wheel.file.location)
     try:
-        if path.stat().st_size != len(one.content):
+        if read_regular(path, len(one.content)) != one.content:
             return False
         os.utime(path.parent)
-    except OSError:
+    except (OSError, VariantError):  # missing; larger, or not a file
         return False
     return True
 

@@ -21,7 +21,7 @@ from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
 from ..lowlevel.regular_files import LARGEST, read_regular
 from ..lowlevel.threads import map_in_threads
-from ..project.overlay import entries_of, entry_for, members_of
+from ..project.overlay import entries_of, entry_for, members_of, used_entries
 from ..variants.filename import (
     index_filename,
     normalize,
@@ -34,7 +34,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
 from ..variants.validation import Document, parse_json
 from ..wheels.reading import Wheel
-from .generated_wheels import with_generated_wheels
+from .generated_wheels import is_generated, with_generated_wheels
 from .listing import Listed, Listing, SourceRead
 from .member_wheels import member_metadata, own_wheel_folder, standing_in
 from .overlaid import with_overlay
@@ -135,8 +135,8 @@ class Sources(NamedTuple):
                 problems += error.within("--overlay").problems
         if problems:
             raise VariantError(*problems)
-        entries = tuple(entry._replace(allows_local=allows_local) for entry in overlay)
-        return cls(tuple(folders), tuple(urls), entries)
+        entries = (entry._replace(allows_local=allows_local) for entry in overlay)
+        return cls(tuple(folders), tuple(urls), used_entries(entries))
 
     def projects(self) -> list[str]:
         """Return the normalized names of the projects in folders and on indexes on disk."""
@@ -452,7 +452,7 @@ def _read_wheel(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) ->
     if wheel.file.yanked is not None and not pinned:
         reasons = (yanked_problem(wheel.file),)
     file = wheel.file
-    if file.path is not None:
+    if file.path is not None and not is_generated(file):
         try:
             with opened_file(file.path) as source:
                 opened = Wheel.glance(wheel.name.own, source)

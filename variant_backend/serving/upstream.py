@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -106,27 +106,15 @@ class Upstream:
     def _renewed(self, name: str) -> Snapshot:
         known = self._snapshots.find(name)
         overlay = tuple(entries_of(self._sources.overlay, name))
-        before = {**known.members, name: known.sources} if known else {}
-        names = (name, *members_of(overlay))
-        sources, *others = map_in_threads(lambda one: self._read(one, before.get(one, ())), names)
-        members = dict(zip(names[1:], others, strict=True))
-        if not (sources or any(members.values())):
+        before = {name: known.sources, **known.members} if known else {}
+        wanted = {one: before.get(one, ()) for one in (name, *members_of(overlay))}
+        read = _read_together(wanted, self._sources, self._folders, self._indexes)
+        sources = read.pop(name)
+        if not (sources or any(read.values())):
             raise VariantError("unknown project", code=NOT_FOUND, place=name)
-        snapshot = read_snapshot(name, sources, known, self._contents, overlay, members)
+        snapshot = read_snapshot(name, sources, known, self._contents, overlay, read)
         self._snapshots.put(name, snapshot, snapshot.weight)
         return snapshot
-
-    def _read(self, name: str, before: Iterable[SourceFiles]) -> list[SourceFiles]:
-        """Return the files of each source that has the project; the same as *before* if nothing changed."""
-        known = {source.origin: source for source in before}
-        folders = [folder.read(name, known.get(folder.origin)) for folder in self._folders]
-        read = [source for source in folders if source]
-        if own := [self._indexes[url] for url in self._sources.own_indexes(name)]:
-            return [*read, *_pages_of(name, own, known)]
-        for url in self._sources.index_urls:
-            if source := self._indexes[url].read(name, known.get(url)):
-                return [*read, source]
-        return read
 
     def core_metadata(self, file: File, name: WheelFilename) -> bytes:
         """Return METADATA of a wheel: the file beside it, else a member of it; raises VariantError."""
@@ -179,6 +167,32 @@ class Upstream:
             core_metadata=hashes_of(metadata),
             provenance=None,
         )
+
+
+def _read_together(
+    before: Mapping[str, Iterable[SourceFiles]],
+    sources: Sources,
+    folders: Iterable[FolderSource],
+    indexes: Mapping[str, IndexSource],
+) -> dict[str, list[SourceFiles]]:
+    """Return the files of projects in each source; the same as *before* if nothing has changed.
+
+    The projects belong together, so all come from the first index that has one of them.
+    """
+    read: dict[str, list[SourceFiles]] = {}
+    known = {name: {source.origin: source for source in listed} for name, listed in before.items()}
+    own = {name: [indexes[url] for url in sources.own_indexes(name)] for name in before}
+    for name in before:
+        in_folders = (folder.read(name, known[name].get(folder.origin)) for folder in folders)
+        read[name] = [*filter(None, in_folders), *_pages_of(name, own[name], known[name])]
+    others = [name for name in before if not own[name]]
+    for index in (indexes[url] for url in sources.index_urls):
+        pages = map_in_threads(lambda name: index.read(name, known[name].get(index.origin)), others)  # noqa: B023
+        for name, page in zip(others, pages, strict=True):
+            read[name] += [page] if page else []
+        if any(pages):
+            break
+    return read
 
 
 def _pages_of(name: str, indexes: Iterable[IndexSource], known: dict[str, SourceFiles]) -> list[SourceFiles]:

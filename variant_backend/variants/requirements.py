@@ -236,7 +236,6 @@ def _read_exact(text: str) -> tuple[str, Version | None]:
 def _read_requirement(text: str, hint: str) -> Requirement:
     """Read a requirement; raises VariantError for a file, a URL, or another form."""
     from packaging.requirements import Requirement
-    from packaging.version import Version
 
     if release := _release_of_file(text):
         raise VariantError("expected a package, got a file", hint=f"write {release}")
@@ -248,12 +247,28 @@ def _read_requirement(text: str, hint: str) -> Requirement:
     if requirement.url:
         raise VariantError("unexpected URL", hint=hint)
     try:
-        for part in requirement.specifier:
-            if part.operator != "===":
-                Version(part.version.removesuffix(".*"))
-    except ValueError as error:  # more digits than Python converts
+        _check_versions(requirement.specifier)
+    except ValueError as error:
         raise VariantError(str(error)) from None
     return requirement
+
+
+def parse_specifiers(text: str) -> SpecifierSet:
+    """Parse version specifiers; raises ValueError if they are invalid."""
+    from packaging.specifiers import SpecifierSet
+
+    specifiers = SpecifierSet(text)
+    _check_versions(specifiers)
+    return specifiers
+
+
+def _check_versions(specifiers: SpecifierSet) -> None:
+    """Parse each version, which `packaging` does later; raises ValueError for too many digits."""
+    from packaging.version import Version
+
+    for part in specifiers:
+        if part.operator != "===":
+            Version(part.version.removesuffix(".*"))
 
 
 def _release_of_file(path: str) -> Pin | None:

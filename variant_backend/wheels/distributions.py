@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import Distribution, DistributionFinder, PathDistribution
@@ -14,6 +13,7 @@ from ..errors import VariantError
 from ..formats import core_metadata
 from ..formats.record import Record
 from ..lowlevel.regular_files import read_regular
+from ..variants.validation import parse_json
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -89,9 +89,9 @@ def installed_from_source(folders: Sequence[Path]) -> dict[str, str]:
 
     urls: dict[str, str] = {}
     for distribution in find_distributions(folders):
-        with suppress(VariantError, ValueError):  # UnicodeDecodeError, and no JSON
+        with suppress(VariantError, UnicodeDecodeError):
             name, text = read_name(distribution), distribution.read_text("direct_url.json")
-            origin = json.loads(text) if text else None
+            origin = parse_json(text.encode()) if text else None
             if name and isinstance(origin, dict) and origin.keys() & {"dir_info", "vcs_info"}:
                 urls.setdefault(canonicalize_name(name), str(origin.get("url")))
     return urls
@@ -110,10 +110,10 @@ def installation_records(folders: Sequence[Path]) -> dict[str, InstallationRecor
         with suppress(VariantError, UnicodeDecodeError):
             if (name := read_name(distribution)) is None or canonicalize_name(name) in records:
                 continue
-            installer = (distribution.read_text("INSTALLER") or "").strip()
-            folder = Path(str(distribution.locate_file("")))
             name = canonicalize_name(name)
-            records[name] = InstallationRecord(installer, folder, name in local)
+            record = InstallationRecord("", Path(str(distribution.locate_file(""))), name in local)
+            records[name] = record  # even if the next file cannot be read
+            records[name] = record._replace(installer=(distribution.read_text("INSTALLER") or "").strip())
     return records
 
 
