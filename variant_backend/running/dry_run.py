@@ -12,7 +12,7 @@ from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
 from ..serving.local_refusals import local_refusals
 from ..serving.offer import Choice, Offer
-from ..serving.reasons import label_meaning, would_fit
+from ..serving.reasons import is_fallback, label_meaning, would_fit
 from ..serving.site import Site
 from ..variants.filename import normalize, release_of_sdist
 from ..variants.requirements import PackageRequest
@@ -80,9 +80,10 @@ def _planned(
     if choice is None:
         return PlannedPackage(name, version, None, "the release has no variants")
     label = choice.labels[0] if choice.labels else None
-    if label is None:
-        return PlannedPackage(name, version, None, f"the plain wheel{_first_reason(choice)}")
-    return PlannedPackage(name, version, label, label_meaning(choice, label) or "the best variant that fits")
+    reason = "the plain wheel" if label is None else label_meaning(choice, label)
+    if is_fallback(choice, {label}):
+        reason += _first_reason(choice)
+    return PlannedPackage(name, version, label, reason or "the best variant that fits")
 
 
 def _why_nothing(offer: Offer, specifiers: SpecifierSet) -> str:

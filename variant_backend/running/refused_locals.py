@@ -31,7 +31,7 @@ def refused_locals(
         problems = local_refusals(project.offer, request) if project and project.offer else []
         refused |= {request.name for _ in problems}
         yield from problems
-    if not failed or any(entry.allows_local for entry in offer.sources.overlay):
+    if not failed or offer.upstream.allows_local:
         return
     for name, project in sorted(asked.items()):
         is_open = project.offer and name not in refused and not project.requested
