@@ -292,6 +292,9 @@ def test_a_family_on_several_platforms_is_a_warning_after_run(overlaid: Session)
     done = overlaid.run(overlaid.command("uv", "install", "torchy", "visiony"), "new")
     (warning,) = done.warnings
     assert "torchy 2.10.0+cu130 has 13.0; visiony 0.25.0+cu126 has 12.6" in warning.text
+    # A project whose labels are other projects belongs to no family.
+    command = overlaid.reinstalled(overlaid.command("uv", "install", "torchy", "cupy"), "old")
+    assert all("in common" not in problem.text for problem in overlaid.run(command, "old").warnings)
 
 
 @pytest.mark.slow

@@ -18,8 +18,8 @@ from ..serving.environments import Environments
 from ..serving.running_offer import RunningOffer
 from ..variants.filename import normalize
 from .destination import environments_of
-from .named_packages import named_requirements
-from .started_commands import started_commands, unwrapped
+from .named_packages import started_requirements
+from .started_commands import unwrapped
 from .started_tool import StartedTool
 from .tool_words import to_run, words_of_command
 
@@ -77,7 +77,8 @@ def installed_members(
     staying, place = _staying_names(tool), tool.before.environment
     if not overlay or not staying or place is None:
         return
-    names = {*graph, *_named(tool)}
+    named = started_requirements(tool.command, tool.environ, tool.folder)
+    names = {*graph, *(normalize(requirement.name) for requirement in named)}
     environments = environments_of(place)
     words = words_of_command(unwrapped(tool.command), place, tool.environ)
     for entry in overlay:
@@ -87,14 +88,6 @@ def installed_members(
                 text = f"it is installed, and may have the same files as {' and '.join(sorted(wanted))}"
                 remedy = f"{to_run([words.removal([member])])} first"
                 yield Problem("warning", str(tool.before.installed[member]), text, remedy)
-
-
-def _named(tool: StartedTool) -> Iterator[str]:
-    """Yield the normalized names of the packages that a command names."""
-    for command in started_commands(tool.command):
-        with suppress(VariantError):  # the command itself reports a missing file
-            for requirement in named_requirements(command, tool.environ, tool.folder):
-                yield normalize(requirement.name)
 
 
 def _wanted(

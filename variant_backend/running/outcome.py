@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from ..errors import Problem, VariantError
+from ..errors import Problem
 from ..graphs.overlay_families import mixed_families
 from ..lowlevel.threads import map_in_threads
 from ..serving.asked_projects import AskedProject
@@ -20,7 +19,7 @@ from ..variants.filename import normalize
 from .command import ToolCommand
 from .destination import environments_of, installs
 from .leftovers import leftovers
-from .named_packages import named_requirements, requirements_in_words
+from .named_packages import requirements_in_words, started_requirements
 from .site_packages import (
     InstalledBefore,
     InstalledWheel,
@@ -40,9 +39,6 @@ from .stale_wheels import (
 )
 from .started_commands import started_commands, unwrapped
 from .tool_words import RUN, words_of_command
-
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
 
 # Messages call the machine so.
 _HERE = "this machine"
@@ -93,7 +89,7 @@ def outcome(
     unasked = {name: one for name, one in new.items() if name not in answered and not one.is_direct}
     words = words_of_command(command, place, environ)._replace(through=through)
     stale = _stale(site, machine, command, installed, unasked, environments_of(place))
-    stale = without_wanted(stale, _requirements(command, environ, folder), place)
+    stale = without_wanted(stale, started_requirements(command, environ, folder), place)
     problems += (one.problem(words) for one in stale)
     known = {one.installed.name for one in stale}
     others = [wheel for name, wheel in unasked.items() if name not in known and wheel.label is not None]
@@ -103,13 +99,6 @@ def outcome(
     if not site.upstream.overlaid.isdisjoint(new):
         problems += mixed_families(overlaid_wheels(site, machine, now, environments_of(place)))
     return RunOutcome(lines, problems)
-
-
-def _requirements(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> Iterator[Requirement]:
-    """Yield the requirements that a command, or its files, name."""
-    for one in started_commands(command):
-        with suppress(VariantError):  # the tool has reported a missing file
-            yield from named_requirements(one, environ, folder)
 
 
 def _from_elsewhere(
