@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from itertools import count
@@ -163,14 +166,17 @@ def test_a_dry_run_warns_of_the_same_files(wheels: Path) -> None:
 def test_run_warns_of_an_installed_member_before_it_starts(wheels: Path, environment: Path) -> None:
     through_run(wheels, environment, "cuda:12.8", "cupy")
     output = through_run(wheels, environment, "cuda:13.0", "--upgrade", "cupy")
+    removal = f"run `uv pip uninstall --python {python_of(environment)} cupy-cuda12x`"
     assert output.splitlines()[0] == (
         "warning: cupy-cuda12x 13.6.0: it is installed, and may have the same files as cupy-cuda13x;"
-        " start `uv pip uninstall cupy-cuda12x` for this environment first"
+        f" {removal} first"
     )
     assert "the command requests several projects" not in output
-    assert "; start `uv pip uninstall cupy-cuda12x` for this environment, and then start `uv pip" in output
-    run("uv", "pip", "uninstall", "--python", python_of(environment), "cupy-cuda12x")
-    through_run(wheels, environment, "cuda:13.0", "--reinstall-package", "cupy", "cupy==13.6.0")
+    (remedy,) = re.findall("; (run .*, then run .*)", output)
+    assert remedy.startswith(f"{removal}, then run `variant-backend run --find-links ")
+    for line in re.findall("run `(.*?)`", remedy):
+        words = shlex.split(line, posix=sys.platform != "win32")
+        run(*(word.strip('"') for word in words), cwd=environment.parent, HOME=str(environment.parent))
     assert installed(environment) == {"cupy-13.6.0", "cupy_cuda13x-13.6.0"}
     assert "cuda13x" in (site_packages(environment) / "cupy" / "__init__.py").read_text()
 
@@ -184,7 +190,7 @@ def test_run_warns_of_an_installed_member_beside_a_project_with_own_wheels(
     make_wheel(tmp_path / "newer" / "wheels", "cupy", "15.0")
     output = through_run(tmp_path / "newer" / "wheels", environment, "cuda:12.8", "--upgrade", "cupy")
     assert output.startswith(
-        "warning: cupy-cuda12x 13.6.0: it is installed, and may have the same files as cupy; start"
+        "warning: cupy-cuda12x 13.6.0: it is installed, and may have the same files as cupy; run"
     )
 
 

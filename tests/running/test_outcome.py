@@ -39,7 +39,7 @@ from helpers.servers import served
 from helpers.upstreams import ranged
 
 from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
+from variant_backend.errors import Problem, VariantError
 from variant_backend.formats.simple_api import JSON_TYPE
 from variant_backend.running.command import ToolCommand, read_command
 from variant_backend.running.destination import environments_of
@@ -94,6 +94,15 @@ class Session(NamedTuple):
         run(*command.arguments, cwd=folder, ok=ok, **variables)
         return outcome(self.site, machine, command, start, os.environ, folder)
 
+    def follow(self, problem: Problem, machine: str) -> RunOutcome:
+        """Start the commands of a remedy in their order, and return the last lines of all."""
+        done = RunOutcome([], [])
+        for line in re.findall("run `(?:variant-backend run )?(.*?)`", str(problem.remedy)):
+            program, *rest = shlex.split(line)
+            ended = self.run(read_command([str(SCRIPTS / Path(program).name), *rest]), machine)
+            done = RunOutcome([*done.lines, *ended.lines], [*done.warnings, *ended.warnings])
+        return done
+
     def reinstalled(self, command: ToolCommand, machine: str) -> ToolCommand:
         start = installed_before(command, os.environ, self.prefix.parent)
         environments = environments_of(start.environment)
@@ -147,7 +156,7 @@ def test_a_version_that_the_offer_lacks_is_a_warning(
         ("uv run --no-project --with torchy python", {"changed"}, "uv pip"),
         ("time pip install torchy", {"changed", "kept"}, "pip"),
         ("sh -c 'uv pip install torchy'", {"changed", "kept"}, "uv pip"),
-        ("pipenv install --skip-lock torchy", {"changed", "kept"}, "pipenv run pip"),
+        ("pipenv install --skip-lock torchy", {"changed", "kept"}, "pip"),
         ("tox", set(), ""),
     ],
 )
@@ -166,7 +175,7 @@ def test_what_any_program_installs_around_the_offer_is_a_warning(
             os.utime(site_packages / "torchy-1.0.dist-info", ns=(0, 0))
         done = outcome(session.site, "new", command, start, environ, folder)
         assert [problem.place for problem in done.warnings] == (["torchy 1.0"] if what in reported else [])
-        assert all(f"start `{remedy} install " in str(problem) for problem in done.warnings)
+        assert all(f"run `variant-backend run {remedy} install " in str(problem) for problem in done.warnings)
 
 
 def test_a_broken_page_is_a_warning_if_no_variant_is_left(tmp_path: Path) -> None:
@@ -198,9 +207,7 @@ def test_a_changed_machine_is_noticed_and_its_remedy_follows_it(session: Session
     done = session.run(command, "new")
     assert session.installed() == {"torchy-1.0", "runtime-12.6"}
     assert [problem.place for problem in done.warnings] == ["torchy 1.0"]
-    (line,) = re.findall("start `(.*)` with the same options", str(done.warnings[0]))
-    program, *rest = shlex.split(line)
-    session.run(read_command([str(SCRIPTS / Path(program).name), *rest]), "new")
+    session.follow(done.warnings[0], "new")
     assert session.label() == "cu128"
     assert session.installed() == {"torchy-1.0", "runtime-12.8"}
 
@@ -232,15 +239,11 @@ def test_a_changed_machine_is_noticed_by_the_local_version(overlaid: Session, to
     assert [*done.warnings] == []
     done = overlaid.run(overlaid.command(tool, "install", "--upgrade", "torchy"), "old")
     assert [problem.place for problem in done.warnings] == ["torchy 2.10.0+cu130"]
-    (line,) = re.findall("start `(.*)` with the same options", str(done.warnings[0]))
-    program, *rest = shlex.split(line)
-    done = overlaid.run(read_command([str(SCRIPTS / Path(program).name), *rest]), "old")
+    done = overlaid.follow(done.warnings[0], "old")
     assert [*done.lines] == ["torchy 2.10.0+cu126: cu126 (NVIDIA driver for CUDA 12.6 or newer)"]
     (warning,) = done.warnings
     assert warning.text == "it replaced 2.10.0+cu130, whose requirements remain: runtime13"
-    (line,) = re.findall("start `(.*)`", str(warning))
-    program, *rest = shlex.split(line)
-    run(Path(program).name, *rest)
+    overlaid.follow(warning, "old")
     assert overlaid.installed() == {"torchy-2.10.0+cu126", "runtime12-1.0"}
 
 
@@ -249,17 +252,28 @@ def test_a_machine_without_a_gpu_gets_the_null_variant_with_its_reasons(overlaid
     command = overlaid.command("uv", "install", "torchy")
     overlaid.run(command, "new")
     done = overlaid.run(overlaid.reinstalled(command, "cpu"), "cpu")
-    assert done.lines[0] == "torchy 2.10.0+cpu: null"
+    assert done.lines[0] == "torchy 2.10.0+cpu: null (for any machine)"
     assert "cu130: " in done.lines[1]
     assert "torchy-2.10.0+cpu" in overlaid.installed()
 
 
 @pytest.mark.slow
-def test_a_local_version_that_the_user_names_is_not_stale(overlaid: Session) -> None:
+def test_a_local_version_that_is_required_or_allowed_is_not_stale(overlaid: Session) -> None:
     for requirement, warned in (("torchy==2.10.0+cu126", []), ("torchy", ["torchy 2.10.0+cu126"])):
         command = overlaid.command("uv", "install", requirement)
         overlaid.run(command, "old")
         assert [problem.place for problem in overlaid.run(command, "new").warnings] == warned
+    folder = overlaid.prefix.parent
+    sources = Sources.of([str(folder / "w")], [], [folder / "overlay.toml"], allows_local=True)
+    with offered_sources(sources, {"new": "cuda:13.0", "cpu": "none"}) as (site, url):
+        allowing = overlaid._replace(site=site, url=url)
+        assert [*allowing.run(command, "new").warnings] == []
+        assert [problem.place for problem in allowing.run(command, "cpu").warnings] == ["torchy 2.10.0+cu126"]
+    (site_packages,) = overlaid.prefix.glob("[lL]ib/**/site-packages")
+    (site_packages / "needs-1.0.dist-info").mkdir()
+    text = "Metadata-Version: 2.1\nName: needs\nVersion: 1.0\nRequires-Dist: torchy==2.10.0+cu126\n"
+    (site_packages / "needs-1.0.dist-info" / "METADATA").write_text(text)
+    assert [*overlaid.run(command, "new").warnings] == []
 
 
 @pytest.mark.slow
@@ -268,8 +282,7 @@ def test_the_commands_after_an_exchanged_member_leave_its_files_to_one_project(o
     overlaid.run(command, "old")
     (warning,) = overlaid.run(overlaid.reinstalled(command, "new"), "new").warnings
     assert warning.text == "it replaced 13.6.0 cuda12, whose requirements remain: cupy-cuda12x"
-    for line in re.findall("`(uv .*?)`", str(warning)):
-        overlaid.run(read_command([str(SCRIPTS / "uv"), *shlex.split(line)[1:]]), "new")
+    overlaid.follow(warning, "new")
     assert overlaid.installed() == {"cupy-13.6.0", "cupy_cuda13x-13.6.0"}
     assert [*overlaid.prefix.glob("[lL]ib/**/cupy/__init__.py")]
 
@@ -279,6 +292,9 @@ def test_a_family_on_several_platforms_is_a_warning_after_run(overlaid: Session)
     done = overlaid.run(overlaid.command("uv", "install", "torchy", "visiony"), "new")
     (warning,) = done.warnings
     assert "torchy 2.10.0+cu130 has 13.0; visiony 0.25.0+cu126 has 12.6" in warning.text
+    # A project whose labels are other projects belongs to no family.
+    command = overlaid.reinstalled(overlaid.command("uv", "install", "torchy", "cupy"), "old")
+    assert all("in common" not in problem.text for problem in overlaid.run(command, "old").warnings)
 
 
 @pytest.mark.slow
@@ -292,16 +308,27 @@ def test_wheels_of_one_name_are_known_by_what_was_downloaded(overlaid: Session) 
 
 
 @pytest.mark.slow
-def test_pip_replaces_wheels_in_a_target_folder(session: Session) -> None:
-    target = session.prefix.parent / "site"
-    command = session.command("pip", "install", "--no-compile", "--target", str(target), "torchy")
-    session.run(command, "old")
-    done = session.run(session.reinstalled(command, "new"), "new")
-    assert (label_in(target, "torchy"), [*done.warnings]) == ("cu128", [])
-    (warning,) = session.run(command, "old").warnings
-    (line,) = re.findall("start `(.*)` with the same options", str(warning))
-    session.run(read_command(shlex.split(line)), "old")
-    assert label_in(target, "torchy") == "cu126"
+def test_uv_replaces_what_pip_has_put_into_a_target_folder(overlaid: Session) -> None:
+    target = overlaid.prefix.parent / "site"
+    command = overlaid.command("pip", "install", "--no-compile", "--target", str(target), "torchy")
+    overlaid.run(command, "old")
+    (stale,) = overlaid.run(command, "new").warnings
+    (left,) = overlaid.follow(stale, "new").warnings
+    overlaid.follow(left, "new")
+    releases = {path.stem for path in target.glob("*.dist-info")}
+    assert releases == {"torchy-2.10.0+cu130", "runtime13-1.0"}
+
+
+@pytest.mark.slow
+def test_reinstall_refuses_target_folders_of_pip_and_names_uv(session: Session) -> None:
+    command = ["pip", "install", "--quiet", "--no-compile", "--target", "site", "torchy"]
+    run_command(session, "--reinstall", *command, machine="old")
+    done = run_command(session, "--reinstall", *command, ok=False)
+    assert done.returncode == 2
+    (line,) = re.findall("run `variant-backend run (.*?)`", done.stderr)
+    run_command(session, *shlex.split(line)[4:])
+    site = session.prefix.parent / "site"
+    assert {path.stem for path in site.glob("*.dist-info")} == {"torchy-1.0", "runtime-12.8"}
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ def choice(
 def test_the_text_of_a_choice_has_the_label_in_words() -> None:
     text = "demo 1: cu128 (NVIDIA driver for CUDA 12.8 or newer)"
     assert choice_text(choice(CUDA, "cuda:12.8,sm:9.0"), "gpu") == text
-    assert choice_text(choice({}, "cuda:12.8"), "gpu") == "demo 1: null"
+    assert choice_text(choice({}, "cuda:12.8"), "gpu") == "demo 1: null (for any machine)"
 
 
 def test_the_next_supported_label_explains_the_selected_one() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem
 from ..formats.record import first_of
-from ..lowlevel.processes import command_line
 from ..variants.filename import normalize
 from ..variants.namespace_support import Lazy
 from .output import Printer
@@ -81,27 +80,31 @@ class _OwnershipRemedies:
     def keep_one(self, owners: Sequence[FileOwner]) -> str:
         """Return the commands after which one distribution owns its files alone."""
         words = self._words(owners)
-        removal = command_line(words.removal(owner.name for owner in owners))
-        ways = (self._way(owner, words.installation) for owner in owners)
-        return f"run `{removal}`, then {' or '.join(ways)}"
+        from ..running.tool_words import to_run
+
+        removal = to_run([words.removal(owner.name for owner in owners)])
+        ways = (self._way(owner, words) for owner in owners)
+        return f"{removal}, then {' or '.join(ways)}"
 
     def restore(self, owner: FileOwner) -> str:
         """Return the command that restores the files of a distribution."""
-        return self._way(owner, self._words([owner]).reinstallation)
+        return self._way(owner, self._words([owner]), again=True)
 
     def _words(self, owners: Sequence[FileOwner]) -> ToolWords:
         from ..running.tool_words import words_of
 
         records = [self._records[normalize(owner.name)] for owner in owners]
-        has_pip = "pip" in self._records
-        return words_of(records, self._environment, os.environ, self._python, has_pip=has_pip)
+        return words_of(records, self._environment, os.environ, self._python)
 
-    def _way(self, owner: FileOwner, command: Callable[[str], list[str]]) -> str:
-        """Return how a distribution is installed again; `variant-backend run` selects its variant."""
+    def _way(self, owner: FileOwner, words: ToolWords, *, again: bool = False) -> str:
+        """Return how a distribution is installed, or installed *again*; `run` selects its variant."""
+        from ..running.tool_words import RUN, to_run
+
         if self._records[normalize(owner.name)].is_local:
             return f"install {owner.name} from its folder or repository again"
-        through = ["variant-backend", "run"] if owner.is_variant else []
-        return f"run `{command_line([*through, *command(f'{owner.name}=={owner.version}')])}`"
+        words = words._replace(through=RUN if owner.is_variant else ())
+        install = words.reinstallation if again else words.installation
+        return to_run([install(f"{owner.name}=={owner.version}")])
 
 
 def _read_records(environment: Environment) -> Mapping[str, InstallationRecord]:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..selection.releases import Sources
     from ..selection.survey import Survey, SurveyedVariant
 
-_RUN = ("variant-backend", "run")
 # The options of `installed` that `run` has, too.
 _SHARED = {"find_links", "index_url", "keyring_provider", "machines", "given"}
 _NAME_A_SOURCE = "name your package index with --index-url to see better wheels, and how to install them"
@@ -50,11 +49,12 @@ def find_repairs(surveys: Sequence[Survey], sources: Sources, python: str | None
     There are none for several machines, or another platform: `run` installs for one machine.
     """
     from ..running.repair_commands import Start, WrongWheel, repairs
+    from ..running.tool_words import RUN
 
     context = click.get_current_context()
     if len(context.params["machines"]) > 1 or context.params["platform"] is not None:
         return []
-    run = (*_RUN, *given_options(context, _SHARED))
+    run = (*RUN, *given_options(context, _SHARED))
     start = Start(run, sources.index_urls, os.environ, Path.cwd(), python)
     return [
         EnvironmentRepair(survey.environment.location, repair)

@@ -12,7 +12,7 @@ import click
 
 from ..errors import RequestError
 from ..lowlevel.terminal import print_detail
-from .command import Command
+from .command import Command, given_options
 from .graph_options import assignment_option, wishes_options
 from .network_options import asking_keyring, keyring_provider_option
 from .options import allow_local_option, find_links_option, index_url_option, overlay_option
@@ -103,10 +103,17 @@ def run_command(
     if not allow_insecure:
         check_is_safe(sources.every_index_url, user.trusted_hosts)
     with _offer(user, sources, here, keyring_provider) as offer:
-        started = StartedTool.of(tool, user, os.environ, Path.cwd(), reinstall=reinstall)
+        options = _given_options()
+        started = StartedTool.of(tool, user, os.environ, Path.cwd(), reinstall=reinstall, options=options)
         code = _in_offer(printer, started, offer, here, plans=plans)
     if not printer.as_json:  # a JSON object is printed at the end
         click.get_current_context().exit(end_like(code))
+
+
+def _given_options() -> list[str]:
+    """Return the options as they were given, without those that are only for the one command."""
+    context = click.get_current_context()
+    return given_options(context, {*context.params} - {"command", "reinstall", "plans"})
 
 
 def _with_assignment(here: AlignedMachine, path: Path | None, tool: ToolCommand) -> AlignedMachine:

@@ -42,7 +42,7 @@ class FamilyMember(NamedTuple):
 
 
 def family_member(upstream: Upstream, name: str, version: str, label: str | None) -> FamilyMember | None:
-    """Return a package, None if no overlay labels it or if its project is unknown."""
+    """Return a package, None if no overlay labels its own wheels or if its project is unknown."""
     if name not in upstream.overlaid or label is None:
         return None
     try:
@@ -50,7 +50,7 @@ def family_member(upstream: Upstream, name: str, version: str, label: str | None
     except VariantError:
         return None
     for listing, release in releases:
-        if listing.overlay and release.has_version(version):
+        if listing.overlay and release.has_version(version) and not release.member_of(label):
             return FamilyMember(name, version, label, release, listing.overlay.digest)
     return None
 

@@ -12,10 +12,9 @@ from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
 from ..serving.local_refusals import local_refusals
 from ..serving.offer import Choice, Offer
-from ..serving.reasons import label_meaning, would_fit
+from ..serving.reasons import is_fallback, label_meaning, would_fit
 from ..serving.site import Site
 from ..variants.filename import normalize, release_of_sdist
-from ..variants.properties import NULL_LABEL
 from ..variants.requirements import PackageRequest
 
 if TYPE_CHECKING:
@@ -82,8 +81,8 @@ def _planned(
         return PlannedPackage(name, version, None, "the release has no variants")
     label = choice.labels[0] if choice.labels else None
     words = (label_meaning(choice, label) or "the best variant that fits") if label else "the plain wheel"
-    is_less = label in (None, NULL_LABEL) or choice.accelerated
-    return PlannedPackage(name, version, label, f"{words}{_first_reason(choice) if is_less else ''}")
+    reason = _first_reason(choice) if is_fallback(choice, {label}) else ""
+    return PlannedPackage(name, version, label, f"{words}{reason}")
 
 
 def _why_nothing(offer: Offer, specifiers: SpecifierSet) -> str:

@@ -17,12 +17,11 @@ from ..serving.asked_projects import AskedProject
 from ..serving.environments import Environments
 from ..serving.running_offer import RunningOffer
 from ..variants.filename import normalize
-from .command import ToolCommand
 from .destination import environments_of
-from .named_packages import named_requirements
-from .stale_wheels import StaleWheel
-from .started_commands import started_commands
+from .named_packages import started_requirements
+from .started_commands import unwrapped
 from .started_tool import StartedTool
+from .tool_words import to_run, words_of_command
 
 _REQUESTED = "the command requests several projects"
 
@@ -91,41 +90,20 @@ def installed_members(
     *graph* are the names of the packages that the command installs, as far as they are known.
     """
     overlay = [entry for entry in offer.sources.overlay if entry.projects]
-    staying = _staying_names(tool)
-    if not overlay or not staying:
+    staying, place = _staying_names(tool), tool.before.environment
+    if not overlay or not staying or place is None:
         return
-    names = {*graph, *_named(tool)}
-    environments = environments_of(tool.before.environment)
+    named = started_requirements(tool.command, tool.environ, tool.folder)
+    names = {*graph, *(normalize(requirement.name) for requirement in named)}
+    environments = environments_of(place)
+    words = words_of_command(unwrapped(tool.command), place, tool.environ)
     for entry in overlay:
         wanted = {*_wanted(entry, names, offer, environments)}
         for member in members_of([entry]):
             if wanted and member in staying and member not in wanted:
                 text = f"it is installed, and may have the same files as {' and '.join(sorted(wanted))}"
-                remedy = f"start {_uninstall(tool.command, [member])} first"
+                remedy = f"{to_run([words.removal([member])])} first"
                 yield Problem("warning", str(tool.before.installed[member]), text, remedy)
-
-
-def stale_problem(stale: StaleWheel, command: ToolCommand) -> Problem:
-    """Return the problem of a stale wheel; the project that it requires is to be uninstalled first."""
-    problem, release = stale.problem(command), stale.choice.release
-    required = release.member_of(next(iter(stale.choice.labels), None))
-    members = {member for label in stale.labels if (member := release.member_of(label))}
-    if not required or not (old := sorted(members - {required})):
-        return problem
-    return problem._replace(remedy=f"start {_uninstall(command, old)}, and then {problem.remedy}")
-
-
-def _uninstall(command: ToolCommand, names: Iterable[str]) -> str:
-    pip = "uv pip" if command.tool == "uv" else "pip"
-    return f"`{pip} uninstall {' '.join(names)}` for this environment"
-
-
-def _named(tool: StartedTool) -> Iterator[str]:
-    """Yield the normalized names of the packages that a command names."""
-    for command in started_commands(tool.command):
-        with suppress(VariantError):  # the command itself reports a missing file
-            for requirement in named_requirements(command, tool.environ, tool.folder):
-                yield normalize(requirement.name)
 
 
 def _wanted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
@@ -15,24 +14,29 @@ from ..wheels.distributions import find_distributions, is_requested, read_core_m
 from .command import ToolCommand
 from .destination import environments_of
 from .site_packages import InstalledWheel
-from .stale_wheels import choice_for, given_options_of, pip_of, replacing_command
+from .stale_wheels import choice_for
+from .tool_words import ToolWords, to_run
+
+# The subcommands that keep packages that nothing requires, by tool.
+_KEEPING = {"pip": (("install",),), "uv": (("pip", "install"),)}
 
 
 def leftovers(
     site: Site,
     machine: str,
     command: ToolCommand,
+    words: ToolWords,
     before: Mapping[str, InstalledWheel],
     now: Mapping[str, InstalledWheel],
     place: Environment,
 ) -> Iterator[Problem]:
     """Yield a warning for each replaced variant whose requirements remain, although nothing requires them.
 
-    Other installed packages keep theirs, and so do those that the user has named.
+    Other installed packages keep theirs, and so do those that the user has named. Only pip and `uv pip` leave
+    any.
     """
-    start = _uninstall(command)
     replaced = [wheel for name, wheel in before.items() if name in now and _is_other(now[name], wheel)]
-    if start is None or not replaced:
+    if command.subcommand(_KEEPING) is None or not replaced:
         return
     kept = {name for name, wheel in before.items() if now.get(name) == wheel}
     needed: Mapping[str, set[str]] | None = None
@@ -41,11 +45,11 @@ def leftovers(
         if names and needed is None:
             needed = _requirements(place)
         if names and needed and (left := sorted(_unneeded(names & needed.keys(), needed))):
-            text = f"it replaced {_words(wheel)}, whose requirements remain: {', '.join(left)}"
-            remedy = f"if nothing else uses them, start `{shlex.join([*start, *left])}`"
+            text = f"it replaced {_text(wheel)}, whose requirements remain: {', '.join(left)}"
+            commands = [words.removal(left)]
             if again := _same_files(site, now, wheel.name, left):
-                line = replacing_command(again.name, again.pinned, command)
-                remedy += f", and then `{line}` with the same options of `variant-backend run`"
+                commands.append(words.reinstallation(again.pinned))
+            remedy = f"if nothing else uses them, {to_run(commands)}"
             yield Problem("warning", str(now[wheel.name]), text, remedy)
 
 
@@ -64,20 +68,8 @@ def _is_other(new: InstalledWheel, old: InstalledWheel) -> bool:
     return (new.version, new.label) != (old.version, old.label)
 
 
-def _words(wheel: InstalledWheel) -> str:
+def _text(wheel: InstalledWheel) -> str:
     return wheel.version if wheel.label is None else f"{wheel.version} {wheel.label}"
-
-
-def _uninstall(command: ToolCommand) -> list[str] | None:
-    """Return the start of a command that uninstalls packages, None if the tool of this one does it itself."""
-    python = given_options_of(command, "-p", "--python")
-    if given_options_of(command, "-t", "--target", "--prefix"):
-        return None
-    if command.tool == "uv" and command.words[:2] == ("pip", "install"):
-        return ["uv", "pip", "uninstall", *python]
-    if command.tool == "pip" and command.words[:1] == ("install",):
-        return [*pip_of(command), *python, "uninstall", "--yes"]
-    return None
 
 
 def _required(site: Site, machine: str, place: Environment, wheel: InstalledWheel) -> Iterator[str]:

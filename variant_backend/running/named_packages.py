@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from ..graphs.requirement_lines import ALL_FILES, REQUIREMENTS, lines_of_files
 from ..variants.filename import normalize
 from .command import ToolCommand
 from .requirement_files import named_files
+from .started_commands import started_commands
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -46,6 +48,15 @@ def named_requirements(command: ToolCommand, environ: Mapping[str, str], folder:
     # The lines of files with constraints, which concern only packages that are named.
     every = [folder / path for path in named_files(command, environ) if named and "://" not in path]
     return named + [one for one in _in_files(every, environ, ALL_FILES) if normalize(one.name) in names]
+
+
+def started_requirements(
+    command: ToolCommand, environ: Mapping[str, str], folder: Path
+) -> Iterator[Requirement]:
+    """Yield the requirements of a command and of those that it starts, as far as their files exist."""
+    for one in started_commands(command):
+        with suppress(VariantError):  # the tool reports a missing file
+            yield from named_requirements(one, environ, folder)
 
 
 def _in_files(paths: Iterable[Path], environ: Mapping[str, str], options: Sequence[str]) -> list[Requirement]:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import Problem, VariantError
+from ..errors import Problem
 from ..graphs.overlay_families import mixed_families
 from ..lowlevel.threads import map_in_threads
 from ..serving.asked_projects import AskedProject
 from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer
-from ..serving.reasons import choice_text, label_text, would_fit
+from ..serving.reasons import choice_text, is_fallback, label_text, would_fit
 from ..serving.site import Site
 from ..variants.filename import normalize
-from ..variants.properties import NULL_LABEL
 from .command import ToolCommand
 from .destination import environments_of, installs
-from .joint_members import stale_problem
 from .leftovers import leftovers
-from .named_packages import named_locals, named_requirements, requirements_in_words
+from .named_packages import requirements_in_words, started_requirements
 from .site_packages import (
     InstalledBefore,
     InstalledWheel,
@@ -31,14 +28,17 @@ from .site_packages import (
     installed_wheels,
 )
 from .stale_wheels import (
+    StaleWheel,
     choice_for,
     installed_text,
     offer_for,
     overlaid_wheels,
     possible_labels,
     stale_wheels,
+    without_wanted,
 )
 from .started_commands import started_commands, unwrapped
+from .tool_words import RUN, words_of_command
 
 # Messages call the machine so.
 _HERE = "this machine"
@@ -61,10 +61,11 @@ def outcome(
     before: InstalledBefore,
     environ: Mapping[str, str],
     folder: Path,
+    through: tuple[str, ...] = RUN,
 ) -> RunOutcome:
     """Return what became of the projects with variants, after a command has ended.
 
-    *machine* is the name of the machine in the *site*.
+    *machine* is the name of the machine in the *site*. *through* are the arguments of `run` with its options.
     """
     place = environment_after(before, command, environ, folder)
     now = installed_wheels(place.folders) if place else {}
@@ -86,22 +87,18 @@ def outcome(
         return RunOutcome(lines, problems)
     answered = {name for name, project in asked.items() if project.offer}
     unasked = {name: one for name, one in new.items() if name not in answered and not one.is_direct}
-    wanted = _wanted_locals(command, environ, folder) if site.upstream.overlaid else ()
-    problems += _warnings(site, machine, command, installed, unasked, wanted, environments_of(place))
+    words = words_of_command(command, place, environ)._replace(through=through)
+    stale = _stale(site, machine, command, installed, unasked, environments_of(place))
+    stale = without_wanted(stale, started_requirements(command, environ, folder), place)
+    problems += (one.problem(words) for one in stale)
+    known = {one.installed.name for one in stale}
+    others = [wheel for name, wheel in unasked.items() if name not in known and wheel.label is not None]
+    problems += _from_caches(site, machine, others, environments_of(place))
     problems += _from_elsewhere(site, machine, new, environments_of(place))
-    problems += leftovers(site, machine, command, before.installed, now, place)
+    problems += leftovers(site, machine, command, words, before.installed, now, place)
     if not site.upstream.overlaid.isdisjoint(new):
         problems += mixed_families(overlaid_wheels(site, machine, now, environments_of(place)))
     return RunOutcome(lines, problems)
-
-
-def _wanted_locals(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> set[str]:
-    """Return the packages of which a command, or its files, name a local version."""
-    wanted: set[str] = set()
-    for one in started_commands(command):
-        with suppress(VariantError):  # the tool has reported a missing file
-            wanted |= named_locals(named_requirements(one, environ, folder))
-    return wanted
 
 
 def _from_elsewhere(
@@ -130,7 +127,7 @@ def _lines(
         if choice is None and not offer.has_version(version):
             continue  # a warning says so
         yield f"{offer.name} {version}: {_taken_text(choice, labels)}"
-        if choice and (labels <= {None, NULL_LABEL} or choice.accelerated):
+        if choice and is_fallback(choice, labels):
             yield from _reasons(choice)
     newest = offer.choices[0]
     is_lost = newest.is_hidden or not newest.labels
@@ -178,19 +175,17 @@ def _reasons(choice: Choice) -> Iterator[str]:
         yield f"  and {len(reasons) - _MOST_REASONS} more reasons"
 
 
-def _warnings(
+def _stale(
     site: Site,
     machine: str,
     command: ToolCommand,
     installed: Mapping[str, InstalledWheel],
-    unasked: Mapping[str, InstalledWheel],
-    wanted: Container[str],
+    unasked: Iterable[str],
     environments: Environments,
-) -> Iterator[Problem]:
-    """Yield a problem for each installed wheel that is another one than the offer has.
+) -> list[StaleWheel]:
+    """Return the installed wheels that are others than the offer has.
 
-    The user has *wanted* the local versions of some packages.
-    *unasked* were installed without the offer, so all variants among them are reported.
+    *unasked* were installed without the offer, so all of them are compared.
     """
     asked = (name for name, one in site.asked(machine).items() if one.offer and one.offer.choices)
     # Files with requirements may name hundreds of projects, of which the tool asked for none.
@@ -199,13 +194,16 @@ def _warnings(
         for one in started_commands(command)
         for requirement in requirements_in_words(one)
     )
-    stale = stale_wheels(site, machine, installed, environments, {*asked, *named, *unasked})
-    stale = [one for one in stale if one.installed.name not in wanted]
-    yield from (stale_problem(one, command) for one in stale)
-    known = {one.installed.name for one in stale}
-    for name, wheel in unasked.items():
-        if wheel.label is None or name in known:
-            continue
-        # Caches of installers have wheels of earlier offers.
+    return stale_wheels(site, machine, installed, environments, {*asked, *named, *unasked})
+
+
+def _from_caches(
+    site: Site, machine: str, variants: Iterable[InstalledWheel], environments: Environments
+) -> Iterator[Problem]:
+    """Yield a problem for each of some variants, installed without the offer, that the offer does not know.
+
+    Caches of installers have wheels of earlier offers.
+    """
+    for wheel in variants:
         if choice_for(site, machine, environments, wheel) is None:
             yield Problem("warning", str(wheel), "this variant was installed without the offer")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from ..errors import Problem, VariantError
+from ..errors import Problem
 from ..serving.local_refusals import local_refusals, offered_local
 from ..serving.running_offer import RunningOffer
 from ..variants.filename import normalize
 from ..variants.requirements import PackageRequest
 from .command import ToolCommand
-from .named_packages import named_requirements
-from .started_commands import started_commands
+from .named_packages import started_requirements
 
 _REMEDY = "if a package requires another local version, add --allow-local"
 
@@ -26,25 +24,15 @@ def refused_locals(
         return
     asked = offer.site.asked(offer.place.profile)
     refused: set[str] = set()
-    for request in _requests(command, environ, folder):
+    for requirement in started_requirements(command, environ, folder):
+        request = PackageRequest.parse(f"{normalize(requirement.name)}{requirement.specifier}")
         project = asked.get(request.name)
         problems = local_refusals(project.offer, request) if project and project.offer else []
         refused |= {request.name for _ in problems}
         yield from problems
-    if not failed or any(entry.allows_local for entry in offer.sources.overlay):
+    if not failed or offer.upstream.allows_local:
         return
     for name, project in sorted(asked.items()):
         is_open = project.offer and name not in refused and not project.requested
         if is_open and project.offer and (text := offered_local(project.offer)):
             yield Problem("warning", name, text, _REMEDY)
-
-
-def _requests(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> Iterator[PackageRequest]:
-    """Yield the requirements that a command names, and its requirements files."""
-    for one in started_commands(command):
-        with suppress(VariantError):  # the tool has reported a missing file
-            named = named_requirements(one, environ, folder)
-            yield from (
-                PackageRequest.parse(f"{normalize(requirement.name)}{requirement.specifier}")
-                for requirement in named
-            )

@@ -16,7 +16,7 @@ from ..machine.environment import Environment
 from ..variants.filename import normalize
 from ..wheels.distributions import InstallationRecord, installation_records
 from .found_files import file_above, text_of, toml_of
-from .tool_words import environment_or_folder, words_of_pip, words_of_uv
+from .tool_words import environment_or_folder, reinstalled_by_uv, uv_for_folder, words_of_pip, words_of_uv
 from .user_indexes import PYPI
 
 # The lock files of tools that install what a project locks.
@@ -71,14 +71,15 @@ def repairs(environment: Environment, wheels: Iterable[WrongWheel], start: Start
 
     What was installed from a folder or a repository is left out, as no index may have it.
     """
-    records = installation_records(environment.folders)
+    wheels = [*wheels]
+    records = installation_records(environment.folders) if wheels else {}
     groups: dict[_InstalledBy, list[WrongWheel]] = {}
     for wheel in wheels:
         record = records.get(normalize(wheel.name))
         if record is not None and not record.is_local:
             groups.setdefault(_owner(wheel, record, environment, start), []).append(wheel)
     return [
-        Repair(owner.tool, tuple(members), tuple(_commands(owner, members, start, has_pip="pip" in records)))
+        Repair(owner.tool, tuple(members), tuple(_commands(owner, members, start)))
         for owner, members in groups.items()
     ]
 
@@ -121,20 +122,13 @@ def _plain_indexes(start: Start) -> list[str]:
     return [url.rstrip("/") for url in (*start.index_urls, PYPI)]
 
 
-def _commands(
-    owner: _InstalledBy, wheels: Sequence[WrongWheel], start: Start, *, has_pip: bool
-) -> Iterator[tuple[str, ...]]:
-    """Yield the commands of one tool; *has_pip*: the environment has pip."""
+def _commands(owner: _InstalledBy, wheels: Sequence[WrongWheel], start: Start) -> Iterator[tuple[str, ...]]:
+    """Yield the commands of one tool."""
     names, pinned = [normalize(wheel.name) for wheel in wheels], [wheel.pinned for wheel in wheels]
     place = _project_option(owner, start.current)
-    pip = words_of_pip(owner.environment, start.environ, has_pip=has_pip).start
-    if owner.tool == "pip":
-        install = (*start.run, *pip, "install")
-        # Without --no-deps, pip would upgrade all requirements.
-        yield (*install, "--force-reinstall", "--no-deps", *pinned)
-        yield (*install, *pinned)
-    elif owner.tool == "poetry":
-        yield (*pip, "uninstall", "--yes", *names)
+    pip = words_of_pip(owner.environment, start.environ)
+    if owner.tool == "poetry":
+        yield tuple(pip.removal(names))
         yield ("poetry", "update", *place, "--no-cache", *names)
     elif owner.tool == "pdm":
         yield ("pdm", "cache", "clear", "metadata")
@@ -144,13 +138,9 @@ def _commands(
         upgraded = [part for text in pinned for part in ("--upgrade-package", text)]
         yield ("uv", "sync", *place, "--inexact", *upgraded, *reinstalled_by_uv(names))
     else:
-        uv = words_of_uv(owner.environment, owner.target, start.python)
-        yield (*start.run, *uv.start, "install", *uv.place, *reinstalled_by_uv(names), *pinned)
-
-
-def reinstalled_by_uv(names: Iterable[str]) -> list[str]:
-    """Return the options of uv that install packages again, without the requirements that still fit."""
-    return [part for name in names for part in ("--reinstall-package", name)]
+        words = pip if owner.tool == "pip" else words_of_uv(owner.environment)
+        words = uv_for_folder(str(owner.target), start.python) if owner.target else words
+        yield from map(tuple, words._replace(through=start.run).exchange(pinned))
 
 
 def _project_option(owner: _InstalledBy, current: Path) -> list[str]:

@@ -52,15 +52,21 @@ class InstalledBefore(NamedTuple):
 
 
 def installed_wheels(folders: Iterable[Path]) -> dict[str, InstalledWheel]:
-    """Return the distributions in site-packages folders by normalized name; the first folder wins."""
+    """Return the distributions in site-packages folders by normalized name; the first folder wins.
+
+    pip keeps the old dist-info in a target folder, and mostly its files, too, so the older one wins there.
+    """
     wheels: dict[str, InstalledWheel] = {}
     for folder in folders:
+        here: dict[str, InstalledWheel] = {}
         for entry in _dist_infos(folder):
             name, _, version = entry.name.removesuffix(_DIST_INFO).partition("-")
             name = normalize(name)
             with suppress(OSError):
                 if name not in wheels and version:
-                    wheels[name] = _read(entry, name, version)
+                    wheel = _read(entry, name, version)
+                    here[name] = min(here.get(name, wheel), wheel, key=lambda one: one.stamp)
+        wheels |= here
     return wheels
 
 

@@ -7,25 +7,32 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
+from ..graphs.dependencies import requirements_in
 from ..graphs.overlay_families import FamilyMember, family_member
 from ..lowlevel.threads import map_in_threads
+from ..machine.environment import Environment
 from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer, Offered
 from ..serving.reasons import label_text
 from ..serving.site import Site
 from ..variants.filename import is_same_version, normalize
+from ..wheels.distributions import find_distributions, read_core_metadata
 from .command import ToolCommand
 from .destination import environments_of
 from .named_packages import named_locals, named_requirements
-from .repair_commands import reinstalled_by_uv
-from .site_packages import InstalledBefore, InstalledWheel
+from .site_packages import InstalledWheel
+from .started_tool import StartedTool
+from .tool_words import FOLDER_OPTIONS, ToolWords, reinstalled_by_uv, to_run, words_of_command
 
-# The options of pip. Without --upgrade, it leaves files in a target folder as they are.
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+# The options of pip.
 _REPLACING = ("--upgrade", "--force-reinstall")
 
 
@@ -39,20 +46,32 @@ class StaleWheel(NamedTuple):
     choice: Choice
     labels: frozenset[str | None]
 
-    def problem(self, command: ToolCommand) -> Problem:
-        """Return the problem, with a command that replaces the wheel and its requirements."""
+    def problem(self, words: ToolWords) -> Problem:
+        """Return the problem, with the commands that replace the wheel and its requirements.
+
+        The project that the installed wheel requires goes first if the other one requires another project.
+        """
         has = installed_text(self.labels)
         if not self.choice.labels:
             text = f"{has} is installed, and no wheel of this version fits this machine"
             return Problem("warning", str(self.installed), text, "install another version")
         text = f"{has} is installed, and the offer has {label_text(self.choice, self.choice.labels[0])}"
-        pinned = f"{self.installed.name}=={self.choice.version}"
-        return Problem(
-            "warning",
-            str(self.installed),
-            text,
-            _remedy(replacing_command(self.installed.name, pinned, command)),
-        )
+        commands = [*words.exchange([self.pinned])]
+        if old := self._replaced_members():
+            commands.insert(0, words.removal(old))
+        return Problem("warning", str(self.installed), text, to_run(commands))
+
+    @property
+    def pinned(self) -> str:
+        """The requirement on the release of the choice."""
+        return f"{self.installed.name}=={self.choice.version}"
+
+    def _replaced_members(self) -> list[str]:
+        """Return the projects that the installed wheel requires in place of the one of the choice."""
+        release = self.choice.release
+        required = release.member_of(self.choice.labels[0])
+        members = {member for label in self.labels if (member := release.member_of(label))}
+        return sorted(members - {required}) if required else []
 
 
 def installed_text(labels: Iterable[str | None]) -> str:
@@ -87,7 +106,8 @@ def stale_wheels(
     """Return the installed wheels for whose version the offer has another wheel.
 
     Installed variants, projects of the overlay and *named* projects are compared, but none that was installed
-    from a file or a URL. Projects that the upstream lacks are skipped.
+    from a file or a URL. Projects that the upstream lacks are skipped, and local versions that the machine
+    supports if the user allows those.
     """
     wanted = {*named, *site.upstream.overlaid}
     wheels = [
@@ -103,7 +123,8 @@ def stale_wheels(
         if choice is not None:
             requested = asked[wheel.name].requested if wheel.name in asked else {}
             labels = possible_labels(wheel, choice, requested)
-            if labels.isdisjoint(choice.labels[:1]):
+            kept = choice.supported_labels if site.upstream.allows_local and "+" in wheel.version else ()
+            if labels.isdisjoint((*choice.labels[:1], *kept)):
                 stale.append(StaleWheel(wheel, choice, labels))
     return stale
 
@@ -135,64 +156,42 @@ def offer_for(site: Site, machine: str, environments: Environments, wheel: Insta
         return None
 
 
-def _remedy(line: str) -> str:
-    return f"start `{line}` with the same options of `variant-backend run`"
-
-
-def replacing_command(name: str, pinned: str, command: ToolCommand) -> str:
-    """Return a command that replaces an installed wheel by the *pinned* release."""
-    if command.tool == "pdm":
-        return "pdm sync --reinstall"
-    where = given_options_of(command, "-t", "--target", "--prefix")
-    python = given_options_of(command, "-p", "--python")
-    if command.tool == "uv":
-        parts = ["uv", "pip", "install", *where, *python, *reinstalled_by_uv([name]), pinned]
-    else:
-        programs = {"pip": pip_of(command), "pipenv": ("pipenv", "run", "pip")}
-        parts = [
-            *programs.get(command.tool, ("pip",)),
-            *python,
-            "install",
-            *where,
-            *_REPLACING,
-            pinned,
-        ]
-    return shlex.join(parts)
-
-
-def pip_of(command: ToolCommand) -> tuple[str, ...]:
-    """Return the start of a command of pip, before its options."""
-    return command.arguments[: len(command.arguments) - len(command.options)]
-
-
-def given_options_of(command: ToolCommand, *names: str) -> list[str]:
-    """Return options of a command with their values."""
-    return [text for name, value in command.given if name in names for text in (name, value)]
-
-
-def with_reinstall(
-    site: Site,
-    machine: str,
-    command: ToolCommand,
-    before: InstalledBefore,
-    environ: Mapping[str, str],
-    folder: Path,
-    graph: Iterable[str],
-) -> tuple[str, ...]:
+def with_reinstall(site: Site, machine: str, tool: StartedTool, graph: Iterable[str]) -> tuple[str, ...]:
     """Return the arguments of a command that also replaces stale wheels: variants, and those it names.
 
     Those of the packages in its *graph* are replaced, too.
 
-    Raises RequestError as `reinstalling` does, and VariantError as `named_requirements` does.
+    Raises RequestError as `reinstalling` does, or if pip cannot replace them, and VariantError as
+    `named_requirements` does.
     """
-    if not before.installed:
+    command, (place, installed) = tool.command, tool.before
+    if not installed:
         return reinstalling(command, ())
-    requirements = named_requirements(command, environ, folder)
-    named = {normalize(requirement.name) for requirement in requirements}
-    named.update(graph)
-    stale = stale_wheels(site, machine, before.installed, environments_of(before.environment), named)
-    local = named_locals(requirements)
-    return reinstalling(command, [one for one in stale if one.installed.name not in local])
+    requirements = named_requirements(command, tool.environ, tool.folder)
+    named = {*graph, *(normalize(requirement.name) for requirement in requirements)}
+    stale = stale_wheels(site, machine, installed, environments_of(place), named)
+    stale = without_wanted(stale, requirements, place)
+    if stale and command.tool == "pip" and place and place.found_by in FOLDER_OPTIONS:
+        words = words_of_command(command, place, tool.environ)._replace(through=tool.through)
+        text = f"pip cannot replace packages in a folder of {place.found_by}: old files would remain"
+        raise RequestError(
+            text, place="--reinstall", hint=to_run(words.exchange([one.pinned for one in stale]))
+        )
+    return reinstalling(command, stale)
+
+
+def without_wanted(
+    stale: Iterable[StaleWheel], requirements: Iterable[Requirement], place: Environment | None
+) -> list[StaleWheel]:
+    """Return the stale wheels without those of which some or installed requirements name a local version."""
+    stale = [*stale]
+    if not any("+" in one.installed.version for one in stale):
+        return stale
+    wanted = named_locals(requirements)
+    for distribution in find_distributions(place.folders if place else ()):
+        with suppress(VariantError, UnicodeDecodeError):
+            wanted |= named_locals(requirements_in(read_core_metadata(distribution)))
+    return [one for one in stale if one.installed.name not in wanted]
 
 
 def replacing_all(command: ToolCommand) -> tuple[str, ...]:

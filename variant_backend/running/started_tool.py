@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from .command import ToolCommand
 from .site_packages import InstalledBefore, installed_before
+from .tool_words import RUN
 from .user_indexes import UserIndexes
 
 
@@ -15,7 +16,7 @@ class StartedTool(NamedTuple):
     """A command in its *folder*, with the variables and the indexes of the user.
 
     With *reinstall*, it replaces installed wheels if the offer has others. *before* is what is installed
-    before it starts.
+    before it starts. *through* are the arguments of `run` with its options.
     """
 
     command: ToolCommand
@@ -24,6 +25,7 @@ class StartedTool(NamedTuple):
     folder: Path
     reinstall: bool
     before: InstalledBefore
+    through: tuple[str, ...]
 
     @classmethod
     def of(
@@ -34,6 +36,8 @@ class StartedTool(NamedTuple):
         folder: Path,
         *,
         reinstall: bool,
+        options: Iterable[str],
     ) -> StartedTool:
-        """Return a command that starts now."""
-        return cls(command, user, environ, folder, reinstall, installed_before(command, environ, folder))
+        """Return a command that starts now, by `run` with some *options*."""
+        before = installed_before(command, environ, folder)
+        return cls(command, user, environ, folder, reinstall, before, (*RUN, *options))

@@ -39,21 +39,21 @@ def run_through_offer(
     Raises NotStartedError, or VariantError if pinned hashes are those of another machine. With *reinstall*,
     it also raises as `with_reinstall` does.
     """
-    command, _, environ, folder, reinstall, before = started
+    command, _, environ, folder, reinstall, before, through = started
     machine, locks = offer.place.profile, LockWatch(folder)
     check_pins(command, folder, environ, offer, before.environment)
     arguments = command.arguments
     if reinstall:
         from .stale_wheels import with_reinstall  # rarely needed
 
-        arguments = with_reinstall(offer.site, machine, command, before, environ, folder, graph)
+        arguments = with_reinstall(offer.site, machine, started, graph)
     with temporary_folder() as temporary:
         variables = offer_environ(started, offer.place, ToolFiles.below(temporary))
         code = run_in_foreground(arguments, variables)
     from .outcome import outcome  # the command is not to wait for it
     from .refused_locals import refused_locals
 
-    done = outcome(offer.site, machine, command, before, environ, folder)
+    done = outcome(offer.site, machine, command, before, environ, folder, through)
     refused = refused_locals(offer, command, environ, folder, failed=code != 0)
     done = done._replace(warnings=[*done.warnings, *_misspelt(offer, assignment), *refused])
     return EndedCommand(code, done, locks.problems(offer.place.host))

@@ -5,7 +5,7 @@ The pages for people and the last lines of `run` use the same texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from ..errors import Problem, shortened
@@ -33,6 +33,7 @@ _SOFTWARE = {
     ("ascend", "driver_version"): "install this version of the Ascend driver",
     ("ascend", "cann_version"): "install this version of CANN",
 }
+_FOR_ANY = "for any machine"
 _NO_WHEEL = "no wheel for this Python and platform"
 
 
@@ -91,7 +92,8 @@ def label_meaning(choice: Choice, label: str) -> str:
     Empty if it is unknown.
     """
     member = choice.release.member_of(label)
-    return "; ".join([*([member] if member else []), *properties_in_words(_properties(choice, label))])
+    words = [_FOR_ANY] if label == NULL_LABEL else properties_in_words(_properties(choice, label))
+    return "; ".join([*([member] if member else []), *words])
 
 
 def _properties(choice: Choice, label: str) -> Sequence[Property]:
@@ -109,6 +111,11 @@ def why_selected(choice: Choice) -> str:
         return "" if choice.labels[0] == NULL_LABEL else "it is the only variant that the machine supports"
     reason = why_label(choice.release, choice.support, choice.rules, choice.labels[0], after[0])
     return f"better than {after[0]}: {reason}"
+
+
+def is_fallback(choice: Choice, labels: Set[str | None]) -> bool:
+    """Return whether labels are those of machines without an accelerator, or an older release is for one."""
+    return labels <= {None, NULL_LABEL} or choice.accelerated is not None
 
 
 def would_fit(choice: Choice) -> list[str]:

@@ -40,13 +40,16 @@ class Upstream:
     an overlay names several indexes for a project.
     Pages are kept in memory, and requested again only if they may have changed, but not within
     *shortest_use* seconds. Several threads may use it: those that need the same project at the same time wait
-    for one of them.
+    for one of them. *overlaid* are the normalized names of the projects that an overlay is about, and if it
+    *allows_local*, requirements on an exact local version get it on all machines.
     """
 
     def __init__(self, sources: Sources, cache: Path, *, shortest_use: float = 0.0) -> None:
         self._folders = [FolderSource(folder) for folder in sources.find_links]
         self._indexes = {url: IndexSource(url, shortest_use) for url in sources.every_index_url}
         self._sources = sources
+        self.overlaid = frozenset(name for entry in sources.overlay for name in entry.names)
+        self.allows_local = any(entry.allows_local for entry in sources.overlay)
         self._contents = UpstreamContents(cache)
         self._wheels = KeptWheels(cache / "wheels")
         self._snapshots: RecentlyUsed[str, Snapshot] = RecentlyUsed(_MOST_FILES)
@@ -67,11 +70,6 @@ class Upstream:
         if known and known.is_fresh:
             return known.project
         return self._reading.result(name, partial(self._renewed, name)).project
-
-    @property
-    def overlaid(self) -> frozenset[str]:
-        """The normalized names of the projects that an overlay is about."""
-        return frozenset(name for entry in self._sources.overlay for name in entry.names)
 
     def forget(self, name: str) -> None:
         """Read a project again at the next request: its page does not show that a file has changed."""
