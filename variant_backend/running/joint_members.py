@@ -69,11 +69,17 @@ def member_watch(tool: StartedTool, offer: RunningOffer, warn: Callable[[Problem
 
 def named_members(tool: StartedTool, offer: RunningOffer) -> Iterator[Problem]:
     """Yield a warning for each project of which a command names several labels, before it starts."""
-    names, environments = {*_named(tool)}, environments_of(tool.before.environment)
+    names, environments = _named(tool), environments_of(tool.before.environment)
     for entry in offer.sources.overlay:
         wanted = dict.fromkeys(_wanted(entry, names, offer, environments), ())
         for problem in same_files(entry, wanted):
             yield problem._replace(code="warning", place=_REQUESTED)
+
+
+def _named(tool: StartedTool) -> set[str]:
+    """Return the normalized names of the packages that a command names."""
+    named = started_requirements(tool.command, tool.environ, tool.folder)
+    return {normalize(requirement.name) for requirement in named}
 
 
 def _staying_names(tool: StartedTool) -> Collection[str]:
@@ -93,8 +99,7 @@ def installed_members(
     staying, place = _staying_names(tool), tool.before.environment
     if not overlay or not staying or place is None:
         return
-    named = started_requirements(tool.command, tool.environ, tool.folder)
-    names = {*graph, *(normalize(requirement.name) for requirement in named)}
+    names = {*graph, *_named(tool)}
     environments = environments_of(place)
     words = words_of_command(unwrapped(tool.command), place, tool.environ)
     for entry in overlay:
