@@ -51,7 +51,7 @@ def issues(call: Callable[[], object]) -> tuple[str, ...]:
 
 
 def errors(*paths: Path) -> set[str]:
-    """Return the codes of errors, and of what writers refuse, although readers use the rest of the document."""
+    """Return the codes of errors, and of problems of formats that readers tolerate and writers refuse."""
     codes = (one.problem.code for one in find_problems(paths) if one.severity == ERROR or is_tolerated(one))
     return {*codes} - LACKS
 
