@@ -195,6 +195,7 @@ def is_refused(data: bytes) -> bool:
 @example("", ["Requires-Dist: m\n\t>=1"], "\r\n")
 @example("\ufeff", [], "\n")
 @example("", [], "\r\r\n")
+@example("", [], ["\r", "\r", "\r", "\r\r\n", "\r", *["\n"] * 7])
 def test_only_metadata_that_a_reader_refuses_are_repaired(
     first: str, odd: list[str], end: str | list[str]
 ) -> None:

@@ -81,7 +81,7 @@ def repaired(data: bytes) -> tuple[bytes, list[str]]:
         mistakes.append("a value on several lines, which pip or twine rejects")
     data = fixed + data[len(headers) :]
     if b"\r\r\n" in data and data.count(b"\r\r\n") == data.count(b"\n"):
-        data = data.replace(b"\r\r\n", b"\r\n")
+        data = re.sub(rb"\r+\n", b"\r\n", data)
         mistakes.append("line ends CR CR LF")
     return data, mistakes
 
