@@ -129,6 +129,19 @@ def test_the_commands_repair_a_folder() -> None:
     assert not keys("--check", "--path", "site")["errors"]
 
 
+def test_two_versions_of_a_project_in_a_folder_own_the_same_files() -> None:
+    for version in ("1.0+cu126", "1.0+cu130"):
+        wheel = make_wheel(Path("dist"), version=version, files={"demo/__init__.py": version.encode()})
+        run("pip", "install", "-q", "--no-index", "--no-deps", "--upgrade", "--target", "site", wheel)
+    (error,) = keys("--check", "--path", "site")["errors"]
+    assert error["place"] == "demo 1.0+cu126 and demo 1.0+cu130"
+    remove, _, again = re.findall("`([^`]*)`", error["remedy"])
+    run(*shlex.split(remove))
+    run(*shlex.split(again))
+    assert [path.name for path in Path("site").glob("*.dist-info")] == ["demo-1.0+cu130.dist-info"]
+    assert not keys("--check", "--path", "site")["errors"]
+
+
 def test_a_project_from_a_folder_is_installed_from_there_again() -> None:
     install_both()
     origin = {"url": Path("project").absolute().as_uri(), "dir_info": {}}

@@ -82,7 +82,7 @@ class _OwnershipRemedies:
         words = self._words(owners)
         from ..running.tool_words import to_run
 
-        removal = to_run([words.removal(owner.name for owner in owners)])
+        removal = to_run(words.removals([owner.name for owner in owners]))
         ways = (self._way(owner, words) for owner in owners)
         return f"{removal}, then {' or '.join(ways)}"
 

@@ -36,6 +36,11 @@ class ToolWords(NamedTuple):
         without_question = () if self._is_uv else ("--yes",)
         return [*self.start, "uninstall", *self.place, *without_question, *names]
 
+    def removals(self, names: Sequence[str]) -> list[list[str]]:
+        """Return the commands that remove projects; pip removes one of several versions, uv all of them."""
+        times = 1 if self._is_uv else max(map(names.count, names))
+        return [self.removal(dict.fromkeys(names))] * times
+
     def installation(self, requirement: str) -> list[str]:
         """Return the command that installs a project."""
         return [*self._install, requirement]

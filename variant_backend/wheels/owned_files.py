@@ -59,16 +59,17 @@ def read_owners(folders: Sequence[Path]) -> list[FileOwner]:
     """Return the distributions in site-packages folders with their files, by name.
 
     Those without a valid name or a readable RECORD, and those hidden by an earlier folder, are left out.
+    A folder may have several versions of one: with ``--target``, pip does not remove the old one.
     """
-    owners: dict[str, FileOwner | None] = {}
-    for distribution in find_distributions(folders):
+    owners, folder_of = list[FileOwner](), dict[str, str]()
+    for distribution in find_distributions([*dict.fromkeys(folders)]):
         with suppress(VariantError, UnicodeDecodeError):
-            name = read_name(distribution)
-            if name is not None and (key := normalize(name)) not in owners:
+            name, folder = read_name(distribution), str(distribution.locate_file(""))
+            if name is not None and folder_of.setdefault(normalize(name), folder) == folder:
                 check_project_name(name)  # a command shows it
-                owners[key] = None
-                owners[key] = _owner(name, distribution)
-    return [owner for _, owner in sorted(owners.items()) if owner is not None]
+                if owner := _owner(name, distribution):
+                    owners.append(owner)
+    return sorted(owners, key=lambda owner: (normalize(owner.name), owner.version))
 
 
 def _owner(name: str, distribution: Distribution) -> FileOwner | None:
