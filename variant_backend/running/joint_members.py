@@ -21,28 +21,25 @@ from .destination import environments_of
 from .named_packages import started_requirements
 from .started_commands import unwrapped
 from .started_tool import StartedTool
-from .tool_words import to_run, words_of_command
+from .tool_words import PIP, to_run, words_of_command
 
 _REQUESTED = "the command requests several projects"
 
 
 class MemberWatch:
-    """Warns once of each project of which a command requests several labels.
+    """Warns once of each project of which a command requests several labels, or one beside an installed one.
 
-    *installed* are the names of what is and stays installed; `installed_members` has compared it with the
-    *named* packages. Several threads may use it.
+    `installed_members` has compared what is installed with the packages that the command names. Several
+    threads may use it.
     """
 
     def __init__(
-        self,
-        overlay: Iterable[OverlayEntry],
-        installed: Iterable[str],
-        named: Iterable[str],
-        warn: Callable[[Problem], object],
+        self, tool: StartedTool, overlay: Iterable[OverlayEntry], warn: Callable[[Problem], object]
     ) -> None:
         self._waiting = [entry for entry in overlay if len(entry.projects) > 1]
-        self._installed = {*installed}
-        self._named = {*named}
+        self._tool = tool
+        self._staying = _staying_names(tool)
+        self._named = _named(tool)
         self._warn = warn
         self._lock = Lock()
 
@@ -53,27 +50,43 @@ class MemberWatch:
         offered = {name for name, project in asked.items() if project.offer and project.offer.files}
         with self._lock:
             for entry in [*self._waiting]:
-                is_known = not self._named.isdisjoint({*entry.names, *members_of([entry])})
-                names = dict.fromkeys(offered if is_known else offered | self._installed, ())
-                if offered.isdisjoint(members_of([entry])):
-                    continue
-                for problem in same_files(entry, names):
+                if problems := [*self._problems(entry, offered.difference(self._staying))]:
                     self._waiting.remove(entry)
-                    self._warn(problem._replace(code="warning", place=_REQUESTED))
+                    for problem in problems:
+                        self._warn(problem)
+
+    def _problems(self, entry: OverlayEntry, new: Collection[str]) -> Iterator[Problem]:
+        members = {*members_of([entry])}
+        yield from _requested_together(entry, new)
+        if self._named.isdisjoint({*entry.names, *members}) and not members.isdisjoint(new):
+            for member in sorted(members.intersection(self._staying)):
+                yield _installed_beside(self._tool, member, members.intersection(new))
 
 
 def member_watch(tool: StartedTool, offer: RunningOffer, warn: Callable[[Problem], object]) -> MemberWatch:
     """Return what warns while a command runs."""
-    return MemberWatch(offer.sources.overlay, _staying_names(tool), _named(tool), warn)
+    return MemberWatch(tool, offer.sources.overlay, warn)
+
+
+def _requested_together(entry: OverlayEntry, names: Collection[str]) -> Iterator[Problem]:
+    for problem in same_files(entry, dict.fromkeys(names, ())):
+        yield problem._replace(code="warning", place=_REQUESTED)
+
+
+def _installed_beside(tool: StartedTool, member: str, wanted: Collection[str]) -> Problem:
+    """Return the problem that an installed project has the files of others that a command installs."""
+    place = tool.before.environment
+    words = words_of_command(unwrapped(tool.command), place, tool.environ) if place else PIP
+    text = f"it is installed, and may have the same files as {' and '.join(sorted(wanted))}"
+    remedy = f"{to_run([words.removal([member])])} first"
+    return Problem("warning", str(tool.before.installed[member]), text, remedy)
 
 
 def named_members(tool: StartedTool, offer: RunningOffer) -> Iterator[Problem]:
     """Yield a warning for each project of which a command names several labels, before it starts."""
     names, environments = _named(tool), environments_of(tool.before.environment)
     for entry in offer.sources.overlay:
-        wanted = dict.fromkeys(_wanted(entry, names, offer, environments), ())
-        for problem in same_files(entry, wanted):
-            yield problem._replace(code="warning", place=_REQUESTED)
+        yield from _requested_together(entry, {*_wanted(entry, names, offer, environments)})
 
 
 def _named(tool: StartedTool) -> set[str]:
@@ -101,14 +114,11 @@ def installed_members(
         return
     names = {*graph, *_named(tool)}
     environments = environments_of(place)
-    words = words_of_command(unwrapped(tool.command), place, tool.environ)
     for entry in overlay:
         wanted = {*_wanted(entry, names, offer, environments)}
         for member in members_of([entry]):
             if wanted and member in staying and member not in wanted:
-                text = f"it is installed, and may have the same files as {' and '.join(sorted(wanted))}"
-                remedy = f"{to_run([words.removal([member])])} first"
-                yield Problem("warning", str(tool.before.installed[member]), text, remedy)
+                yield _installed_beside(tool, member, wanted)
 
 
 def _wanted(
