@@ -179,7 +179,7 @@ def test_run_warns_of_an_installed_member_before_it_starts(wheels: Path, environ
         run(*(word.strip('"') for word in words), cwd=environment.parent, HOME=str(environment.parent))
     assert installed(environment) == {"cupy-13.6.0", "cupy_cuda13x-13.6.0"}
     assert "cuda13x" in (site_packages(environment) / "cupy" / "__init__.py").read_text()
-    output = through_run(wheels, environment, "cuda:12.8", "needs-old")
+    output = through_run(wheels, environment, "cuda:13.0", "cupy", "needs-old")
     assert re.findall(
         "^warning: (cupy-cuda13x 13.6.0: it is installed, .* as cupy-cuda12x); run", output, re.M
     )

@@ -158,15 +158,18 @@ def _in_offer(
     """Run a command, or plan it, and return its exit code."""
     from ..lowlevel.foreground import NotStartedError
     from ..running.dry_resolution import FailedDryRunError
-    from ..running.joint_members import installed_members
+    from ..running.joint_members import installed_members, member_watch
 
     try:
         aligned = _aligned(printer, started, offer, machine) if machine.wishes.align else None
-        for problem in installed_members(started, offer, aligned.versions if aligned else ()):
+        beside = [*installed_members(started, offer, aligned.versions if aligned else ())]
+        for problem in beside:
             printer.warn(problem)
         if plans:
             _plan(printer, started, offer, aligned)
             return int(printer.failed)
+        if not aligned:
+            offer.site.asked_projects.watch = member_watch(started, offer, beside, printer.warn)
         return _run(printer, started, offer, machine, aligned)
     except (NotStartedError, FailedDryRunError) as error:
         printer.fail(error)
@@ -248,11 +251,8 @@ def _run(
     aligned: AlignedOffer | None,
 ) -> int:
     """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
-    from ..running.joint_members import member_watch
     from ..running.through_offer import run_through_offer
 
-    if not aligned:
-        offer.site.asked_projects.watch = member_watch(started, offer, printer.warn)
     offer, graph = (aligned.offer, aligned.versions) if aligned else (offer, ())
     ended = run_through_offer(started, offer, machine.policy.assignment, graph)
     print_outcome(printer, ended.outcome)

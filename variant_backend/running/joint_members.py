@@ -29,17 +29,21 @@ _REQUESTED = "the command requests several projects"
 class MemberWatch:
     """Warns once of each project of which a command requests several labels, or one beside an installed one.
 
-    `installed_members` has compared what is installed with the packages that the command names. Several
+    *known* are the warnings of `installed_members`, which knows only packages that the command names. Several
     threads may use it.
     """
 
     def __init__(
-        self, tool: StartedTool, overlay: Iterable[OverlayEntry], warn: Callable[[Problem], object]
+        self,
+        tool: StartedTool,
+        overlay: Iterable[OverlayEntry],
+        known: Iterable[Problem],
+        warn: Callable[[Problem], object],
     ) -> None:
         self._waiting = [entry for entry in overlay if len(entry.projects) > 1]
         self._tool = tool
         self._staying = _staying_names(tool)
-        self._named = _named(tool)
+        self._known = {problem.place for problem in known}
         self._warn = warn
         self._lock = Lock()
 
@@ -58,14 +62,18 @@ class MemberWatch:
     def _problems(self, entry: OverlayEntry, new: Collection[str]) -> Iterator[Problem]:
         members = {*members_of([entry])}
         yield from _requested_together(entry, new)
-        if self._named.isdisjoint({*entry.names, *members}) and not members.isdisjoint(new):
+        if wanted := members.intersection(new):
             for member in sorted(members.intersection(self._staying)):
-                yield _installed_beside(self._tool, member, members.intersection(new))
+                problem = _installed_beside(self._tool, member, wanted)
+                if problem.place not in self._known:
+                    yield problem
 
 
-def member_watch(tool: StartedTool, offer: RunningOffer, warn: Callable[[Problem], object]) -> MemberWatch:
+def member_watch(
+    tool: StartedTool, offer: RunningOffer, known: Iterable[Problem], warn: Callable[[Problem], object]
+) -> MemberWatch:
     """Return what warns while a command runs."""
-    return MemberWatch(tool, offer.sources.overlay, warn)
+    return MemberWatch(tool, offer.sources.overlay, known, warn)
 
 
 def _requested_together(entry: OverlayEntry, names: Collection[str]) -> Iterator[Problem]:
