@@ -864,11 +864,11 @@ SELECTION = [
     ),
     Scenario(
         "error",
-        "add the requirement demo#cuda13, or require only one of them",
+        "add the requirement demo#cuda12, or require only one of them",
         nothing,
         both(files({"o.toml": JOINT}), *map(member_wheel, ("cuda12", "cuda13"))),
-        "lock demo demo-cuda13 -f dist --overlay o.toml --machine gpu=cuda:12.8 -o locks",
-        "lock demo demo-cuda13 demo#cuda13 -f dist --overlay o.toml --machine gpu=cuda:12.8 -o locks",
+        "lock demo demo-cuda12 -f dist --overlay o.toml --machine gpu=cuda:13.0 -o locks",
+        "lock demo demo-cuda12 demo#cuda12 -f dist --overlay o.toml --machine gpu=cuda:13.0 -o locks",
     ),
     Scenario("missing-index", WRITE_INDEX, as_printed, command="explain demo -f dist"),
 ]

@@ -75,6 +75,12 @@ def test_a_graph_with_the_same_files_twice_is_refused(wheels: Path, tmp_path: Pa
     assert (tmp_path / GENERATED).is_file()
 
 
+def test_a_label_that_the_machine_does_not_support_is_no_remedy(wheels: Path, tmp_path: Path) -> None:
+    words = ("lock", "cupy", "cupy-cuda13x", *sources(wheels), "--machine", "gpu=cuda:12.8", "-o", tmp_path)
+    done = run_here(main, *words, ok=False)
+    assert done.stderr.endswith("so they may have the same files; require only one of them\n")
+
+
 def test_members_that_nothing_else_requires_cannot_be_fetched_together(wheels: Path, tmp_path: Path) -> None:
     words = ("fetch", "cupy-cuda12x", "cupy-cuda13x", "--with-dependencies", *sources(wheels))
     done = run_here(main, *words, "--machine", "none", "-o", tmp_path, ok=False)

@@ -10,13 +10,17 @@ from ..project.overlay import OverlayEntry, members_of
 _ONE = "require only one of them"
 
 
-def check_members(overlay: Iterable[OverlayEntry], graph: Mapping[str, Collection[str]]) -> None:
+def check_members(
+    overlay: Iterable[OverlayEntry],
+    graph: Mapping[str, Collection[str]],
+    supported: Mapping[str, Collection[str]] | None = None,
+) -> None:
     """Check that no two packages of a graph are labels of one project; raises VariantError.
 
-    *graph* has the names that each package requires.
+    *graph* has the names that each package requires, and *supported* the labels that the machine supports.
     """
     problems = [
-        problem._replace(remedy=_remedy(entry, graph))
+        problem._replace(remedy=_remedy(entry, graph, supported or {}))
         for entry in overlay
         for problem in same_files(entry, graph)
     ]
@@ -43,12 +47,19 @@ def _with_dependents(name: str, graph: Mapping[str, Collection[str]]) -> str:
     return f"{name} (required by {one_of(dependents)})" if dependents else name
 
 
-def _remedy(entry: OverlayEntry, graph: Mapping[str, Collection[str]]) -> str:
-    """Return how a user gets only one of the packages: by the label of the one that others require."""
+def _remedy(
+    entry: OverlayEntry, graph: Mapping[str, Collection[str]], supported: Mapping[str, Collection[str]]
+) -> str:
+    """Return how a user gets only one of the packages: by the label of the one that others require.
+
+    The label of a wheel that does not run on the machine is no remedy.
+    """
     joint = [name for name in entry.names if name in graph]
     selected = {required for name in joint for required in graph[name]}
     others = [name for name in _members_in(entry, graph) if name not in selected]
     if not joint or len(others) != 1:
         return _ONE
     label = next(label for label, member in entry.projects.items() if member == others[0])
-    return f"add the requirement {joint[0]}#{label}, or require only one of them"
+    if label not in supported.get(joint[0], ()):
+        return _ONE
+    return f"add the requirement {joint[0]}#{label}, or {_ONE}"

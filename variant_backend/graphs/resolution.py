@@ -71,7 +71,7 @@ class GraphPackage(NamedTuple):
     """A package of a graph, with the file that an installer gets: a wheel, or an sdist if no wheel fits.
 
     *requires* are the names of the packages in the graph that it requires. *older* says which older release
-    is for an accelerator, empty if none is.
+    is for an accelerator, empty if none is. *supported_labels* are all that the machine supports.
     """
 
     name: str
@@ -80,6 +80,7 @@ class GraphPackage(NamedTuple):
     requires: tuple[str, ...] = ()
     requires_python: str | None = None
     older: str = ""
+    supported_labels: tuple[str, ...] = ()
 
     @property
     def label(self) -> str | None:
@@ -150,7 +151,9 @@ def resolved_graph(
     here, environments = AlignedMachine(machine, policy, wishes), environment_of_target(target)
     settled = aligned_offer(offer, here, environments, lambda place: resolver(requested, place, target))
     packages = graph_packages(settled.offer, target, settled.versions, requested.roots)
-    check_members(offer.sources.overlay, {package.name: package.requires for package in packages})
+    required = {package.name: package.requires for package in packages}
+    supported = {package.name: package.supported_labels for package in packages}
+    check_members(offer.sources.overlay, required, supported)
     return Graph(packages, settled.alignment, settled.offer)
 
 
@@ -229,5 +232,7 @@ def _with_metadata(
         raise VariantError(f"no file of this version fits {slot.name}", place=f"{name} {version}")
     metadata = metadata_of_file(ready, offer.upstream)
     choice = project.offer.choice_of(str(version))
-    older = older_text(choice) if choice else ""
-    return GraphPackage(name, version, ready, requires_python=python_in(metadata), older=older), metadata
+    package = GraphPackage(name, version, ready, requires_python=python_in(metadata))
+    if choice is not None:
+        package = package._replace(older=older_text(choice), supported_labels=choice.supported_labels)
+    return package, metadata
