@@ -75,7 +75,7 @@ def test_a_graph_with_the_same_files_twice_is_refused(wheels: Path, tmp_path: Pa
     assert (tmp_path / GENERATED).is_file()
 
 
-def test_a_label_that_the_machine_does_not_support_is_no_remedy(wheels: Path, tmp_path: Path) -> None:
+def test_the_remedy_names_only_labels_that_the_machine_supports(wheels: Path, tmp_path: Path) -> None:
     words = ("lock", "cupy", "cupy-cuda13x", *sources(wheels), "--machine", "gpu=cuda:12.8", "-o", tmp_path)
     done = run_here(main, *words, ok=False)
     assert done.stderr.endswith("so they may have the same files; require only one of them\n")

@@ -52,7 +52,7 @@ def _remedy(
 ) -> str:
     """Return how a user gets only one of the packages: by the label of the one that others require.
 
-    The label of a wheel that does not run on the machine is no remedy.
+    It is a label that the machine supports.
     """
     joint = [name for name in entry.names if name in graph]
     selected = {required for name in joint for required in graph[name]}
