@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
@@ -55,8 +55,11 @@ def family_member(upstream: Upstream, name: str, version: str, label: str | None
     return None
 
 
-def mixed_families(members: Iterable[FamilyMember]) -> Iterator[Problem]:
-    """Yield a warning for each overlay of which packages have no value of a feature in common."""
+def mixed_families(members: Iterable[FamilyMember], aligned: Collection[Axis]) -> Iterator[Problem]:
+    """Yield a warning for each overlay of which packages have no value of a feature in common.
+
+    The remedy names no features that are *aligned* already.
+    """
     families: dict[str, dict[Axis, dict[str, frozenset[str]]]] = {}
     for member in members:
         for axis, own in member.values().items():
@@ -64,19 +67,20 @@ def mixed_families(members: Iterable[FamilyMember]) -> Iterator[Problem]:
             features.setdefault(axis, {})[f"{member.name} {member.version}"] = own
     for features in families.values():
         if mixed := {axis: values for axis, values in sorted(features.items()) if _is_mixed(values)}:
-            yield _mixture(mixed)
+            yield _mixture(mixed, aligned)
 
 
 def _is_mixed(values: Mapping[str, frozenset[str]]) -> bool:
     return len({*values.values()}) > 1 and not frozenset.intersection(*values.values())
 
 
-def _mixture(mixed: Mapping[Axis, Mapping[str, frozenset[str]]]) -> Problem:
+def _mixture(mixed: Mapping[Axis, Mapping[str, frozenset[str]]], aligned: Collection[Axis]) -> Problem:
     """Return the warning about some features; lists of values, such as architectures, are not aligned."""
     single = {axis: values for axis, values in mixed.items() if all(len(own) < 2 for own in values.values())}
     axis, values = next(iter((single or mixed).items()))
     texts = (f"{name} has {' or '.join(sorted(own)) or _NONE}" for name, own in sorted(values.items()))
     text = f"packages of one overlay have no value in common: {'; '.join(texts)}"
-    options = " ".join(f"--align {'::'.join(one)}" for one in single or mixed)
-    remedy = f"add {options}, or require versions that have wheels for one value"
+    options = [f"--align {'::'.join(one)}" for one in single or mixed if one not in aligned]
+    remedies = [f"add {' '.join(options)}"] if options else []
+    remedy = ", or ".join([*remedies, "require versions that have wheels for one value"])
     return Problem("warning", axis_words(axis), text, remedy)

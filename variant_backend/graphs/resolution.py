@@ -123,7 +123,7 @@ class Graph(NamedTuple):
             family_member(self.offer.upstream, package.name, str(package.version), package.label)
             for package in self.packages
         )
-        return tuple(mixed_families(filter(None, members)))
+        return tuple(mixed_families(filter(None, members), self.alignment.assignment))
 
     @property
     def labels(self) -> dict[str, str | None]:

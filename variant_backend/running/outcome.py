@@ -97,7 +97,8 @@ def outcome(
     problems += _from_elsewhere(site, machine, new, environments_of(place))
     problems += leftovers(site, machine, command, words, before.installed, now, place)
     if not site.upstream.overlaid.isdisjoint(new):
-        problems += mixed_families(overlaid_wheels(site, machine, now, environments_of(place)))
+        members = overlaid_wheels(site, machine, now, environments_of(place))
+        problems += mixed_families(members, site.served(machine).policy.assignment)
     return RunOutcome(lines, problems)
 
 
