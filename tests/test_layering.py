@@ -48,7 +48,7 @@ RESERVED = {
         "lowlevel.zip_repair",
         "lowlevel.inflated_member",
     },
-    "zipfile": {"lowlevel.zip_repair", "serving.trial_files"},
+    "zipfile": {"lowlevel.zip_repair", "serving.trial_files", "wheels.empty"},
     "tomllib": {"formats.toml_read"},
     "tomli": {"formats.toml_read"},
     "tomlkit": {"formats.toml_edit"},

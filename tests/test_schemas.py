@@ -334,6 +334,7 @@ CONFIG: dict[str, Any] = {
         "exclude": ["tpu"],
         "null-only": False,
         "plain": ["A-b.c"],
+        "releases": "accelerated",
     },
     "machine": "machine.toml",
     "index-url": ["https://example.org/simple"],

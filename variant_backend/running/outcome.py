@@ -103,11 +103,12 @@ def _lines(
         if choice is None and not offer.has_version(version):
             continue  # a warning says so
         yield f"{offer.name} {version}: {_taken_text(choice, label)}"
-        yield from _reasons(choice) if choice and label is None else ()
+        yield from _reasons(choice) if choice and (label is None or choice.accelerated) else ()
     newest = offer.choices[0]
-    if not newest.labels and not any(is_same_version(str(newest.version), version) for version, _ in taken):
+    is_lost = newest.is_hidden or not newest.labels
+    if is_lost and not any(is_same_version(str(newest.version), version) for version, _ in taken):
         yield choice_text(newest, _HERE)
-        yield from _reasons(newest)
+        yield from () if newest.is_hidden else _reasons(newest)
     elif not taken and not is_known and newest.labels:
         yield f"{choice_text(newest, _HERE)}; its wheel was not downloaded: it may be in a cache"
 

@@ -10,6 +10,7 @@ from ..formats.release import Candidate, File, Release
 from ..machine.support import Machine, Policy, machine_support
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename
+from ..variants.known_providers import ACCELERATORS
 from ..variants.label_pattern import is_wanted
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Origin, Support
@@ -113,6 +114,18 @@ def selectable_labels(release: Release, support: Support, policy: Policy) -> tup
     if variant := _wanted_variant(release, policy):
         return (variant.label,)
     return tuple(label for label in labels if is_wanted(label, wanted))
+
+
+def is_accelerated(release: Release, label: str | None) -> bool:
+    """Return whether a label of a release is for an accelerator, such as a GPU."""
+    variant = release.metadata.variants.get(label or "") if release.metadata else None
+    return variant is not None and not ACCELERATORS.isdisjoint(variant.namespaces())
+
+
+def has_accelerated(release: Release) -> bool:
+    """Return whether a release has wheels for an accelerator."""
+    labels = dict.fromkeys(wheel.label for wheel in release.candidates)
+    return any(is_accelerated(release, label) for label in labels)
 
 
 def _wanted_variant(release: Release, policy: Policy) -> Variant | None:

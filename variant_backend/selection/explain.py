@@ -13,7 +13,7 @@ from ..variants.ranking import Verdict, why_better
 from .evaluate import Evaluation
 from .releases import Sources, find_listings
 from .report import of_label, shown_label
-from .select import Selection, check_names, select_listed
+from .select import Selection, check_names, older_accelerated, select_listed
 
 if TYPE_CHECKING:
     from ..variants.requirements import PackageRequest
@@ -28,6 +28,8 @@ class Explanation(NamedTuple):
     """The explained release of a project, and the *newer* releases without a compatible wheel.
 
     *evaluation* is None if no release was found. *differs* are the reasons why *uv* selects another wheel.
+    *member* is the project that the selected wheel requires, if an overlay says so.
+    *accelerated* is an older release whose best wheel is for an accelerator, if that of this one is not.
     """
 
     request: PackageRequest
@@ -36,6 +38,8 @@ class Explanation(NamedTuple):
     problems: tuple[Problem, ...]
     uv: UvSelection | None = None
     differs: tuple[str, ...] = ()
+    member: str | None = None
+    accelerated: Evaluation | None = None
 
     @property
     def selected(self) -> Verdict | None:
@@ -64,8 +68,12 @@ def explain(
     problems = [*selection.problems, *ignored, *_nothing(selection)]
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
+    accelerated = older_accelerated(selection, machine, policy, target)
+    explanation = Explanation(
+        request, evaluation, newer, tuple(problems), member=_member(selection), accelerated=accelerated
+    )
     if not for_uv:
-        return Explanation(request, evaluation, newer, tuple(problems))
+        return explanation
     from .uv_differences import why_uv_differs
     from .uv_selection import uv_listings, uv_select
 
@@ -82,7 +90,15 @@ def explain(
     if differs and (policy.rules != NO_RULES or machine.without_policy):
         free = select_listed(request, listings, facts, policy._replace(rules=NO_RULES), target)
         differs = [*_without_policy(selection, free, machine, policy), *differs]
-    return Explanation(request, evaluation, newer, tuple(problems), uv, tuple(differs))
+    return explanation._replace(problems=tuple(problems), uv=uv, differs=tuple(differs))
+
+
+def _member(selection: Selection) -> str | None:
+    """Return the project that the selected wheel requires, None if no overlay says so."""
+    if selection.evaluation is None or selection.evaluation.selected is None:
+        return None
+    (listing,) = selection.listings.of_version(selection.evaluation.release.version)
+    return listing.member_of(selection.evaluation.selected.filename.label)
 
 
 def _without_policy(selection: Selection, free: Selection, machine: Machine, policy: Policy) -> list[str]:

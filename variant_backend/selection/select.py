@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import Problem, UnknownNameError
@@ -14,7 +15,7 @@ from ..formats.release import Candidate, Release
 from ..machine.support import Machine, Policy
 from ..variants.label_pattern import is_pattern
 from ..variants.metadata import VariantMetadata
-from .evaluate import Evaluation, evaluate, evaluate_label
+from .evaluate import Evaluation, evaluate, evaluate_label, has_accelerated, is_accelerated
 from .listing import Listing
 from .read_ahead import read_ahead
 from .releases import (
@@ -40,7 +41,7 @@ class ReadRelease(Protocol):
         """Return the release; its yanked wheels are excluded unless it is *pinned*."""
 
 
-# Before a name is reported as unknown, the index files of so many more releases are read.
+# So many more releases are read before a name is reported as unknown, and to find one for an accelerator.
 _MOST_READ = 20
 
 
@@ -48,8 +49,8 @@ class Selection(NamedTuple):
     """The selected release for a request, and the other releases that were evaluated.
 
     *evaluation* is the evaluation of the selected release, None if no wheel is compatible. *passed* are newer
-    releases without a compatible wheel, or all releases if none is selected. *problems* do not affect the
-    selected wheel.
+    releases without a compatible wheel, or without one for an accelerator if the policy wants that, or all
+    releases if none is selected. *problems* do not affect the selected wheel.
     """
 
     request: PackageRequest
@@ -78,7 +79,8 @@ def select_listed(
 
     A requested version may be a pre-release or yanked. Otherwise pre-releases are considered only if no
     other release has a compatible wheel. With a requested label, only its wheels are considered, and
-    support for the label is not checked; a pattern admits each supported label that matches.
+    support for the label is not checked; a pattern admits each supported label that matches. The policy may
+    prefer an older release with a wheel for an accelerator.
     """
     tried = listings.matching(request)
     if (wanted := request.label) is not None:
@@ -88,10 +90,24 @@ def select_listed(
         return _first_that_fits(
             request, listings, tried, read, lambda release: _evaluate_label(release, label, target)
         )
-    selection = _first_that_fits(
-        request, listings, tried, read, lambda release: evaluate(release, machine, policy, target)
-    )
+
+    def evaluated(release: Release) -> Evaluation:
+        return evaluate(release, machine, policy, target)
+
+    is_wanted = _for_accelerator if policy.rules.prefers_accelerated else _fits
+    selection = _first_that_fits(request, listings, tried, read, evaluated, is_wanted)
     return selection._replace(problems=(*selection.problems, *_missing_index_files(selection)))
+
+
+def _fits(evaluation: Evaluation) -> bool:
+    """Return whether a release has a compatible wheel."""
+    return evaluation.selected is not None
+
+
+def _for_accelerator(evaluation: Evaluation) -> bool:
+    """Return whether the best wheel of a release is for an accelerator."""
+    selected = evaluation.selected
+    return selected is not None and is_accelerated(evaluation.release, selected.filename.label)
 
 
 def _first_that_fits(
@@ -100,22 +116,48 @@ def _first_that_fits(
     tried: Iterable[Listing],
     read: ReadRelease,
     evaluated: Callable[[Release], Evaluation],
+    is_wanted: Callable[[Evaluation], bool] = _fits,
 ) -> Selection:
-    """Evaluate releases in order up to the first with a compatible wheel."""
+    """Evaluate releases in order up to the first wanted one; without one, the first that fits is selected."""
     passed: list[Evaluation] = []
     selected = None
     pinned = partial(read, pinned=request.is_pinned)
-    for listing, release in read_ahead(pinned, tried, listings.most_at_once):
+    for _, release in read_ahead(pinned, tried, listings.most_at_once):
         evaluation = evaluated(release())
-        if evaluation.selected:
+        if is_wanted(evaluation):
             selected = evaluation
-            passed = [newer for newer in passed if newer.release.version > listing.version]
             break
         passed.append(evaluation)
+    selected = selected or next(filter(_fits, passed), None)
+    if selected:
+        passed = [newer for newer in passed if newer.release.version > selected.release.version]
     problems = [*listings.problems]
     for evaluation in [selected, *passed] if selected else passed:
         problems += (*evaluation.release.problems, *evaluation.problems)
     return Selection(request, listings, selected, tuple(passed), tuple(problems))
+
+
+def older_accelerated(
+    selection: Selection, machine: Machine, policy: Policy, target: Target
+) -> Evaluation | None:
+    """Return the newest older release whose best wheel is for an accelerator, if that of the selected is not.
+
+    Only releases that the request admits count, only some of them are read, and only if the selected release
+    has wheels for accelerators.
+    """
+    selected = selection.evaluation
+    if selected is None or _for_accelerator(selected) or not has_accelerated(selected.release):
+        return None
+    older = (
+        one
+        for one in selection.listings.matching(selection.request)
+        if one.version < selected.release.version
+    )
+    for _, release in read_ahead(read_release, islice(older, _MOST_READ), selection.listings.most_at_once):
+        evaluation = evaluate(release(), machine, policy, target)
+        if _for_accelerator(evaluation):
+            return evaluation
+    return None
 
 
 def _missing_index_files(selection: Selection) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, shortened
 from ..formats.release import Candidate, File, Location, Release
 from ..machine.support import Machine, Policy
-from ..selection.evaluate import release_support, selectable_labels
+from ..selection.evaluate import is_accelerated, release_support, selectable_labels
 from ..selection.listing import Listing
 from ..variants.filename import WheelFilename, is_same_version, version_of
 from ..variants.label_pattern import PLAIN
@@ -71,7 +71,8 @@ class Choice(NamedTuple):
 
     *labels* is empty if no wheel fits. *supported_labels* are all labels that the machine supports, best
     first, also those without a wheel that fits. *conflicts* are about environments that may get another wheel
-    than their best one. *rules* are those of the policy.
+    than their best one. *rules* are those of the policy. *accelerated* is an older release whose best label
+    is for an accelerator, if that of this one is not; the policy may hide this release for it.
     """
 
     release: Release
@@ -81,6 +82,17 @@ class Choice(NamedTuple):
     problems: tuple[Problem, ...] = ()
     conflicts: tuple[Problem, ...] = ()
     rules: Rules = NO_RULES
+    accelerated: Choice | None = None
+
+    @property
+    def is_accelerated(self) -> bool:
+        """Whether the best label is for an accelerator."""
+        return bool(self.labels) and is_accelerated(self.release, self.labels[0])
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether the policy prefers an older release."""
+        return self.accelerated is not None and self.rules.prefers_accelerated
 
     @property
     def version(self) -> Version:
@@ -121,10 +133,12 @@ def offer(project: UpstreamProject, machine: Machine, policy: Policy, environmen
     wanted = policy.labels.get(project.name, PLAIN)
     kept: dict[Location, Offered | None] = {}
     choices: list[Choice] = []
-    for listing, release in project.releases:
-        choice, wheels = _chosen(release, machine, policy, environments)
+    chosen = [_chosen(release, machine, policy, environments) for _, release in project.releases]
+    for (listing, release), (choice, wheels) in zip(project.releases, _with_older(chosen), strict=True):
         choices.append(choice)
         kept |= dict.fromkeys(_locations(listing))
+        if choice.is_hidden:
+            continue
         name_of = _naming(listing)
         kept |= {
             wheel.file.location: _offered_wheel(wheel, name_of(wheel), release, choice.support)
@@ -138,6 +152,16 @@ def offer(project: UpstreamProject, machine: Machine, policy: Policy, environmen
     )
     problems = (*project.problems, *(problem for choice in choices for problem in choice.problems))
     return Offer(project.name, (*_first_of_name(filter(None, listed)),), tuple(choices), problems)
+
+
+def _with_older(
+    chosen: Sequence[tuple[Choice, list[Candidate]]],
+) -> Iterator[tuple[Choice, list[Candidate]]]:
+    """Yield what is offered of releases, newest first, with the older release that is for an accelerator."""
+    best = next((one for one, _ in chosen if one.is_accelerated and not one.version.is_prerelease), None)
+    for choice, wheels in chosen:
+        is_newer = best is not None and choice.version > best.version and not choice.is_accelerated
+        yield choice._replace(accelerated=best) if is_newer else choice, wheels
 
 
 def _first_of_name(files: Iterable[Offered]) -> Iterator[Offered]:

@@ -23,7 +23,7 @@ from ..publishing.page_parts import (
 )
 from ..variants.words import in_words
 from .offer import Choice, Offer
-from .reasons import BetterLabel, better_labels, label_text, why_selected
+from .reasons import BetterLabel, better_labels, label_text, older_text, why_selected
 
 # Releases that are open when the page is loaded, and labels that are listed with all of their problems.
 _MOST_OPEN, _MOST_LABELS = 1, 12
@@ -160,7 +160,8 @@ def _release(offers: Sequence[MachineOffer], choices: Sequence[Choice], *, is_op
 
 
 def _short(choice: Choice) -> str:
-    return " or ".join(label or "plain" for label in choice.labels) or "nothing"
+    labels = () if choice.is_hidden else choice.labels
+    return " or ".join(label or "plain" for label in labels) or "nothing"
 
 
 def _cells(choice: Choice, offered: Collection[str]) -> list[Child]:
@@ -176,13 +177,16 @@ def _cells(choice: Choice, offered: Collection[str]) -> list[Child]:
 
 def _gets(choice: Choice) -> Html:
     """Return the label in words, why it is the best one, and the environments that may get another one."""
+    if choice.is_hidden:
+        return Html(element("p", element("b", "nothing")), element("p", older_text(choice), class_="words"))
     labels = [element("p", element("b", label_text(choice, label))) for label in choice.labels]
     if len(labels) > 1:
         labels.append(element("p", "depending on Python and platform", class_="words"))
-    why = why_selected(choice)
+    texts = filter(None, (why_selected(choice), older_text(choice)))
     conflicts = [element("p", str(problem), class_="words") for problem in choice.conflicts[:_MOST_LABELS]]
     nothing = element("p", element("b", "nothing"), ": no wheel fits")
-    return Html(*(labels or [nothing]), element("p", why, class_="words") if why else "", *conflicts)
+    words = (element("p", text, class_="words") for text in texts)
+    return Html(*(labels or [nothing]), *words, *conflicts)
 
 
 def _wheels(tags: Iterable[str], left_out: int) -> Html:

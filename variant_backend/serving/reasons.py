@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import Problem, shortened
 from ..selection.evaluate import labels_in_order, why_label
 from ..variants.namespace_support import DISABLED, FAILED, NOT_ENABLED, UNKNOWN, UNUSABLE, Support
-from ..variants.policy import POLICY, at_most
+from ..variants.policy import ACCELERATED, POLICY, at_most
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.ranking import unsupported
 from ..variants.words import in_words, properties_in_words
@@ -51,7 +51,21 @@ def choice_text(choice: Choice, machine: str) -> str:
     return f"{choice.release.name} {choice.version}: {_selected_text(choice, machine)}"
 
 
+def older_text(choice: Choice) -> str:
+    """Return which older release is for an accelerator, and what the policy says; empty if none is."""
+    older = choice.accelerated
+    if older is None:
+        return ""
+    text = f"{older.version} has {label_text(older, older.labels[0])}"
+    rule = choice.rules.releases
+    if choice.is_hidden and rule:
+        return f"hidden by policy: releases {rule} ({rule.file}); {text}"
+    return f'the older {text}; releases = "{ACCELERATED}" in a policy prefers it'
+
+
 def _selected_text(choice: Choice, machine: str) -> str:
+    if choice.is_hidden:
+        return older_text(choice)
     if not choice.labels:
         return f"no wheel fits {machine}"
     texts = [label_text(choice, label) for label in choice.labels]
@@ -96,9 +110,13 @@ def why_selected(choice: Choice) -> str:
 def would_fit(choice: Choice) -> list[str]:
     """Return a line for each label that ranks before the selected one: why it does not fit, what would help.
 
-    The best label comes first.
+    The best label comes first, but an older release for an accelerator before it.
     """
-    return [f"{better.label}: {problem}" for better in better_labels(choice) for problem in better.problems]
+    older = [text] if (text := older_text(choice)) else []
+    reasons = (
+        f"{better.label}: {problem}" for better in better_labels(choice) for problem in better.problems
+    )
+    return [*older, *reasons]
 
 
 def better_labels(choice: Choice) -> list[BetterLabel]:

@@ -31,6 +31,8 @@ KNOWN_PROVIDERS: Mapping[str, KnownProvider] = {
     "ascend": ASCEND,
     "intel": INTEL,
 }
+# The namespaces of devices that compute beside the processor, which any processor may have.
+ACCELERATORS = frozenset(name for name, provider in KNOWN_PROVIDERS.items() if not provider.machines)
 
 
 def requires_known_plugin(namespace: str, provider: object) -> bool:

@@ -22,7 +22,10 @@ _FORMS = "write NAMESPACE, NAMESPACE :: FEATURE or NAMESPACE :: FEATURE :: VALUE
 _LIMIT_FORM = "write NAMESPACE :: FEATURE :: VALUE: this value and those below it stay supported"
 # The keys of a policy. A project's own file may only have the first three.
 PROJECT_KEYS = ("prefer", "limit", "exclude")
-KEYS = (*PROJECT_KEYS, "null-only", "plain")
+KEYS = (*PROJECT_KEYS, "null-only", "plain", "releases")
+# Which release is preferred: the newest one, or the newest one with a variant for an accelerator.
+ACCELERATED = "accelerated"
+_RELEASES = ("newest", ACCELERATED)
 # The code of the problem of a variant wheel that the policy excludes, and the kind of origin.
 POLICY = "policy"
 
@@ -73,7 +76,7 @@ class Rules(NamedTuple):
     *prefer* names namespaces, features and values in the preferred order. *limit* names the best value of
     each feature that may be supported. What *exclude* names is not supported. *null_only* are the files that
     allow no variant but the null variant. *plain* are the projects, by normalized name, that get no variant
-    at all, each with its file.
+    at all, each with its file. *releases* says which release is preferred, if a file does.
     """
 
     prefer: tuple[PolicyRule, ...] = ()
@@ -81,6 +84,12 @@ class Rules(NamedTuple):
     exclude: tuple[PolicyRule, ...] = ()
     null_only: tuple[str, ...] = ()
     plain: Mapping[str, str] = {}
+    releases: PolicyRule | None = None
+
+    @property
+    def prefers_accelerated(self) -> bool:
+        """Whether an older release with a variant for an accelerator is preferred to a newer one without."""
+        return self.releases is not None and self.releases.parts == (ACCELERATED,)
 
     def and_nearer(self, other: Rules) -> Rules:
         """Return these rules and those of a nearer file, whose preferences come first."""
@@ -93,6 +102,7 @@ class Rules(NamedTuple):
             tuple(dict.fromkeys([*self.exclude, *other.exclude])),
             tuple(dict.fromkeys([*self.null_only, *other.null_only])),
             {**other.plain, **self.plain},
+            other.releases or self.releases,
         )
 
     def effects(self) -> list[tuple[str, str, str]]:
@@ -102,6 +112,7 @@ class Rules(NamedTuple):
             *((key, str(rule), rule.file) for key, rules in lists.items() for rule in rules),
             *(("null-only", "true", file) for file in self.null_only),
             *(("plain", name, file) for name, file in self.plain.items()),
+            *([("releases", str(self.releases), self.releases.file)] if self.releases else []),
         ]
 
     def of(self, namespace: str) -> Rules:
@@ -249,7 +260,9 @@ def read_policy(
     null_only = "null-only" in table and document.boolean(table["null-only"], join(place, "null-only"))
     names = document.strings(table.get("plain", []), join(place, "plain"), check_project_name, least=0)
     plain = {normalize(name): file for name in names}
-    return Rules(**lists, null_only=(file,) if null_only else (), plain=plain)
+    releases = document.choice(table.get("releases", _RELEASES[0]), join(place, "releases"), _RELEASES)
+    preferred = PolicyRule((releases,), file) if releases and "releases" in table else None
+    return Rules(**lists, null_only=(file,) if null_only else (), plain=plain, releases=preferred)
 
 
 def _rules(
