@@ -26,7 +26,7 @@ from helpers.made_indexes import (
     write_tree,
 )
 from helpers.offers import machine
-from helpers.programs import run_here
+from helpers.programs import run, run_here
 from packaging.version import Version
 
 from variant_backend.cli.main import main
@@ -240,3 +240,102 @@ def test_a_server_may_answer_403_for_projects_that_only_other_indexes_have(
     assert explained.stderr == ""
     with pytest.raises(VariantError, match="access denied: 403"):
         pytorch.project("pytorch-triton-xpu")
+
+
+def offered_names(upstream: Upstream, project: str, spec: str, *, platform: str = LINUX) -> list[str]:
+    """Return the names of the wheels that Python 3.12 sees of a project, without their tags."""
+    environment = environments_named(f"3.12-{platform}")
+    files = offer(upstream.project(project), machine(spec), Policy(), environment).files
+    fits = environment.asking[0].fit
+    names = (WheelFilename.parse(file.filename) for file in files if file.filename.endswith(".whl"))
+    return sorted("-".join(filter(None, name[:3])) for name in names if fits(name.tags, None))
+
+
+@pytest.mark.parametrize(
+    ("spec", "platform", "build"),
+    [
+        ("cuda:12.3,sm:8.0", LINUX, "cu123"),
+        ("cuda:13.0,sm:8.0", WINDOWS, "cu125"),
+        ("cuda:11.8,sm:8.0", LINUX, "null"),
+        ("none", MACOS, "metal"),
+        ("none", WINDOWS, "null"),
+    ],
+)
+def test_wheels_of_one_name_on_several_indexes_get_a_build_tag(
+    tree: str, tmp_path: Path, spec: str, platform: str, build: str
+) -> None:
+    upstream = upstream_with("llama-cpp-python", tree, tmp_path)
+    names = offered_names(upstream, "llama-cpp-python", spec, platform=platform)
+    tag = "" if build == "metal" else f"-0_{build}"  # only one index has wheels for macOS
+    assert names == [f"llama_cpp_python-{version}{tag}" for version in ("0.3.3", "0.3.4")]
+
+
+@pytest.mark.parametrize(
+    ("spec", "names"),
+    [
+        ("cuda:11.8,sm:8.0", ["13.5.1-0_cuda11", "13.6.0-0_cuda11"]),
+        ("cuda:12.4,sm:9.0", ["13.5.1-0_cuda12", "13.6.0-0_cuda12", "14.0.0-0_cuda12"]),
+        ("cuda:13.0,sm:7.0", ["13.5.1-0_cuda12", "13.6.0-0_cuda12", "14.0.0-0_cuda12"]),
+        ("cuda:13.0,sm:12.1", ["13.5.1-0_cuda12", "13.6.0-0_cuda13", "14.0.0-0_cuda13"]),
+        ("none", []),
+    ],
+)
+def test_cupy_stands_for_the_project_of_the_driver(
+    tree: str, tmp_path: Path, spec: str, names: list[str]
+) -> None:
+    upstream = upstream_with("cupy", tree, tmp_path)
+    assert offered_names(upstream, "cupy", spec) == [f"cupy-{name}" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("spec", "label"),
+    [("cuda:12.8,sm:6.1", "cuda12"), ("cuda:13.0,sm:7.0", "cuda12"), ("cuda:13.0,sm:9.0", "cuda13")],
+)
+def test_the_plugin_of_jax_is_that_of_the_gpu(tree: str, tmp_path: Path, spec: str, label: str) -> None:
+    upstream = upstream_with("jax", tree, tmp_path)
+    names = offered_names(upstream, "jax-cuda-plugin", spec)
+    assert names == [f"jax_cuda_plugin-{version}-0_{label}" for version in ("0.7.2", "0.8.1")]
+
+
+def test_nobody_can_publish_the_plugin_of_jax_under_its_new_name(tree: str, tmp_path: Path) -> None:
+    sources = Sources.of([], [f"{tree}pypi.org/simple"], [overlay_for("jax", tree, tmp_path)])
+    assert sources.own_indexes("jax-cuda-plugin") == (tmp_path.as_uri(),)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+@pytest.mark.parametrize(
+    ("overlay", "spec", "projects", "expected"),
+    [
+        (
+            "pytorch",
+            "cuda:13.0,sm:7.0",
+            ["torch", "torchvision<0.26", "torchaudio"],
+            {"torch-2.10.0+cu128", "torchvision-0.25.0+cu128", "torchaudio-2.10.0+cu128"},
+        ),
+        (
+            "pytorch",
+            "rocm:7.1,gfx:gfx942",
+            ["torchaudio~=2.10.0"],
+            {"torch-2.10.0+rocm7.1", "torchaudio-2.10.0+rocm7.1"},
+        ),
+        ("cupy", "cuda:13.0,sm:7.0", ["cupy<14"], {"cupy-13.6.0", "cupy_cuda12x-13.6.0"}),
+        ("llama-cpp-python", "cuda:12.4", ["llama-cpp-python==0.3.3"], {"llama_cpp_python-0.3.3"}),
+    ],
+    ids=["V100", "MI300X", "cupy", "llama-cpp-python"],
+)
+def test_pip_and_uv_install_through_a_shipped_overlay(
+    tree: str, tmp_path: Path, tool: str, overlay: str, spec: str, projects: list[str], expected: set[str]
+) -> None:
+    """Install for Linux with Python 3.12 on any system, so requirements with markers are not compared."""
+    target = {
+        "pip": ("--python-version", "3.12", "--platform", LINUX, "--platform", "linux_x86_64"),
+        "uv": ("--python-version", "3.12", "--python-platform", "x86_64-manylinux_2_28"),
+    }[tool]
+    words = ["uv", "pip", "install"] if tool == "uv" else ["pip", "install", "--no-compile"]
+    sources = ("--index-url", f"{tree}pypi.org/simple", "--overlay", overlay_for(overlay, tree, tmp_path))
+    home = {name: str(tmp_path / "home") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+    install = [*words, *target, "--only-binary", ":all:", "--target", tmp_path / "site", *projects]
+    run("variant-backend", "run", *sources, "--machine", spec, "--", *install, cwd=tmp_path, **home)
+    installed = {path.name.removesuffix(".dist-info") for path in (tmp_path / "site").glob("*.dist-info")}
+    assert expected == {name for name in installed if name.startswith(("torch", "cupy", "llama"))}
