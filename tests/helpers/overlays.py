@@ -65,3 +65,49 @@ def make_locals(
 
 def _requirements(requires: Mapping[str, Sequence[str]], local: str) -> str:
     return "".join(f"\nRequires-Dist: {text}" for text in requires.get(local, ()))
+
+
+# An overlay for CuPy, whose wheels are on one project for each version of CUDA.
+JOINT_PROJECTS = """\
+[[projects]]
+names = ["cupy"]
+
+[projects.variant.default-priorities]
+namespace = ["nvidia"]
+
+[projects.variant.variants]
+cuda12.nvidia.cuda_version_lower_bound = ["12.0"]
+cuda13.nvidia.cuda_version_lower_bound = ["13.0"]
+
+[projects.variants]
+cuda12.project = "cupy-cuda12x"
+cuda13.project = "cupy-cuda13x"
+"""
+
+
+def make_members(
+    folder: Path,
+    versions: Sequence[str] = ("13.6.0",),
+    members: Sequence[str] = ("cupy_cuda12x", "cupy_cuda13x"),
+    *,
+    tags: Sequence[str] = ("py3-none-any",),
+    fields: Sequence[str] = (),
+) -> list[Path]:
+    """Write a wheel of each version of the projects that are one; all have the module ``cupy``.
+
+    *fields* are further lines of METADATA.
+    """
+    more = "".join(f"\n{line}" for line in fields)
+    return [
+        make_wheel(
+            folder,
+            member,
+            version,
+            tag,
+            files={"cupy/__init__.py": f"member = {member!r}\n".encode()},
+            metadata=METADATA.replace("\n\n", f"{more}\n\n", 1),
+        )
+        for member in members
+        for version in versions
+        for tag in tags
+    ]

@@ -142,7 +142,7 @@ def _head(explanation: Explanation) -> Iterator[Line]:
     """Yield the selected wheel, and the newer releases that have no compatible wheel."""
     if evaluation := explanation.evaluation:
         release, selected = evaluation.release, evaluation.selected
-        what = f"{selected.filename} is selected" if selected else "no wheel is compatible"
+        what = f"{_shown_wheel(explanation, selected)} is selected" if selected else "no wheel is compatible"
         yield [*heading(f"{release.name} {release.version}: {what}")]
         yield from ([f"  {words}"] for words in _selected_in_words(evaluation))
     for newer in explanation.newer:
@@ -153,6 +153,13 @@ def _head(explanation: Explanation) -> Iterator[Line]:
         pin = f"{older.release.name}=={older.release.version}"
         yield [f"older release with a wheel for an accelerator: {older.release.version} (see explain {pin})"]
     yield []
+
+
+def _shown_wheel(explanation: Explanation, selected: Verdict) -> str:
+    """Return what is selected: the project that the wheel requires, or else its filename."""
+    if explanation.member:
+        return f"{explanation.member} {selected.filename.version}"
+    return str(selected.filename)
 
 
 def _selected_in_words(evaluation: Evaluation) -> Iterator[str]:
@@ -187,6 +194,7 @@ def _to_dict(explanation: Explanation, label: str | None, why_not: Sequence[str]
             "version": str(evaluation.release.version) if evaluation else None,
         },
         "selected": str(selected.filename) if selected else None,
+        **_requires_to_dict(explanation),
         "newer": [str(newer.release.version) for newer in explanation.newer],
         "accelerated": str(explanation.accelerated.release.version) if explanation.accelerated else None,
         "support": _support_to_dict(evaluation.support) if evaluation else {},
@@ -194,6 +202,13 @@ def _to_dict(explanation: Explanation, label: str | None, why_not: Sequence[str]
         **({"why-not": list(why_not)} if why_not else {}),
         **({"installer": _uv_to_dict(explanation)} if explanation.uv else {}),
     }
+
+
+def _requires_to_dict(explanation: Explanation) -> dict[str, object]:
+    """Return the project that the selected wheel requires, if an overlay says so."""
+    if not explanation.member or not explanation.selected:
+        return {}
+    return {"requires": {"name": explanation.member, "version": explanation.selected.filename.version}}
 
 
 def _uv_to_dict(explanation: Explanation) -> dict[str, object]:

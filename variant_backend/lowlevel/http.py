@@ -54,6 +54,10 @@ _LONGEST_PAUSE = 30  # seconds that a server may ask for
 _TRANSIENT = {429, 500, 502, 503, 504, 520}
 
 
+class ForbiddenError(ServerFailedError):
+    """A server answers 403: it refuses a page or file, or does not have it."""
+
+
 class HttpContent(NamedTuple):
     """A page: its *content*, its media type in lower case, and its URL after redirects, with credentials."""
 
@@ -113,7 +117,8 @@ class Response(NamedTuple):
             raise VariantError("not found", code=NOT_FOUND)
         if self.status in _DENIED:
             hint = where_credentials_are()
-            raise ServerFailedError(f"access denied: {self.status} {self.reason}", hint=hint)
+            kind = ForbiddenError if self.status == 403 else ServerFailedError
+            raise kind(f"access denied: {self.status} {self.reason}", hint=hint)
         if self.status != expected:
             raise ServerFailedError(f"the server answers {self.status} {self.reason}".rstrip())
         encoding = self.headers.get("Content-Encoding", "identity")

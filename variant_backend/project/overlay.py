@@ -61,6 +61,11 @@ class OverlayEntry(NamedTuple):
         return wheel, (Problem(NO_LABEL, self.place, text, remedy),)
 
 
+def members_of(entries: Iterable[OverlayEntry]) -> tuple[str, ...]:
+    """Return the names of the projects that are labels of the projects of some entries."""
+    return tuple(dict.fromkeys(name for entry in entries for name in entry.projects.values()))
+
+
 def entries_of(entries: Iterable[OverlayEntry], name: str) -> Iterator[OverlayEntry]:
     """Yield the entries about a project; its name is normalized."""
     return (entry for entry in entries if name in entry.names)

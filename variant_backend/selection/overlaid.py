@@ -31,8 +31,10 @@ def with_overlay(
     kept: list[str] = []
     for version, group in merged.items():
         entry = entry_for(overlay, group[0].name, version)
-        if entry is None or any(map(_has_own_variants, group)):
+        if not any(listing.wheels for listing in group):
             result += group
+        elif entry is None or any(map(_has_own_variants, group)):
+            result += map(_without_members, group)
             kept.append(str(version))
         else:
             result.append(_labelled(version, group, entry))
@@ -48,7 +50,14 @@ def _public(version: Version) -> Version:
 
 
 def _has_own_variants(listing: Listing) -> bool:
-    return bool(listing.index_files) or any(wheel.label is not None for wheel in listing.wheels)
+    own = (wheel.name for wheel in listing.wheels if not wheel.name.by_overlay)
+    return bool(listing.index_files) or any(name.label is not None for name in own)
+
+
+def _without_members(listing: Listing) -> Listing:
+    """Return a release without the wheels that stand for those of other projects."""
+    own = (source for source in listing.sources if not any(wheel.name.by_overlay for wheel in source.wheels))
+    return listing._replace(sources=tuple(own))
 
 
 def _labelled(version: Version, group: Sequence[Listing], entry: OverlayEntry) -> Listing:
@@ -64,5 +73,7 @@ def _labelled(version: Version, group: Sequence[Listing], entry: OverlayEntry) -
 
 
 def _candidate(wheel: Candidate, entry: OverlayEntry, origin: str) -> Candidate:
+    if wheel.name.by_overlay:
+        return wheel
     name, problems = entry.labelled(wheel.name, origin)
     return wheel._replace(name=name, problems=wheel.problems or problems)

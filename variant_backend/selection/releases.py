@@ -20,7 +20,7 @@ from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
 from ..lowlevel.regular_files import LARGEST, read_regular
-from ..project.overlay import entries_of
+from ..project.overlay import entries_of, entry_for, members_of
 from ..variants.filename import (
     index_filename,
     normalize,
@@ -33,7 +33,9 @@ from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
 from ..variants.validation import Document, parse_json
 from ..wheels.reading import Wheel
+from .generated_wheels import with_generated_wheels
 from .listing import Listed, Listing, SourceRead
+from .member_wheels import member_metadata, own_wheel_folder, standing_in
 from .overlaid import with_overlay
 from .read_ahead import AT_ONCE
 from .source_files import (
@@ -88,9 +90,12 @@ class Sources(NamedTuple):
         return tuple(dict.fromkeys((*self.index_urls, *own)))
 
     def own_indexes(self, name: str) -> tuple[str, ...]:
-        """Return the indexes that the overlay names for a project; the name is normalized."""
-        own = (url for entry in entries_of(self.overlay, name) for url in entry.index_urls)
-        return tuple(dict.fromkeys(own))
+        """Return the indexes that the overlay names for a project, or for one whose label it is.
+
+        The name is normalized.
+        """
+        having = (entry for entry in self.overlay if name in (*entry.names, *entry.projects.values()))
+        return tuple(dict.fromkeys(url for entry in having for url in entry.index_urls))
 
     def __str__(self) -> str:
         return one_of([*map(str, self.find_links), *map(shown_source, self.index_urls)])
@@ -224,19 +229,13 @@ def find_listings(
     *folders* has the files of folders that were listed before.
     """
     name = normalize(name)
-    problems: list[Problem] = []
-    read: list[SourceRead] = []
-    files_of = (folders or Folders()).files
-    looks = {str(folder): partial(files_of, folder, name) for folder in sources.find_links}
-    index_urls = sources.own_indexes(name) or sources.index_urls
-    looks |= {url: partial(files_on_index, url, name, problems) for url in index_urls}
-    for origin, look in looks.items():
-        try:
-            read.append(SourceRead(*look(), origin))
-        except VariantError as error:
-            problems += error.problems
+    folders = folders or Folders()
     overlay = tuple(entries_of(sources.overlay, name))
-    listings = listings_of(name, read, problems, overlay=overlay, with_sdists=with_sdists)
+    problems: list[Problem] = []
+    unknown: list[Problem] = []
+    members = {one: _files_in(sources, one, folders, unknown) for one in members_of(overlay)}
+    read = _files_in(sources, name, folders, unknown if any(members.values()) else problems)
+    listings = listings_of(name, read, problems, overlay=overlay, members=members, with_sdists=with_sdists)
     having = tuple(listing for listing in listings if listing.wheels)
     sdist_only = tuple(listing for listing in listings if not listing.wheels and listing.sdists)
     # A package that an index does not have is an error too, whose remedy is in `nothing_listed`.
@@ -245,17 +244,40 @@ def find_listings(
     return Listings(sources, having, tuple(problems), unread, sdist_only, has_sdists)
 
 
+def _files_in(sources: Sources, name: str, folders: Folders, problems: list[Problem]) -> list[SourceRead]:
+    """Return the files of a project in the sources that have it; the problems of others are added.
+
+    The indexes that an overlay names need not all have the project. Some servers answer 403 then.
+    """
+    looks = {str(folder): partial(folders.files, folder, name) for folder in sources.find_links}
+    own_indexes = sources.own_indexes(name)
+    looks |= {url: partial(files_on_index, url, name, problems) for url in own_indexes or sources.index_urls}
+    read: list[SourceRead] = []
+    missing: list[Problem] = []
+    for origin, look in looks.items():
+        try:
+            read.append(SourceRead(*look(), origin))
+        except VariantError as error:
+            is_missing = isinstance(error, http.ForbiddenError) or error.problems[0].code == http.NOT_FOUND
+            (missing if origin in own_indexes and is_missing else problems).extend(error.problems)
+    if not read:
+        problems += missing
+    return read
+
+
 def listings_of(
     name: str,
     read: Sequence[SourceRead],
     problems: list[Problem],
     *,
     overlay: Sequence[OverlayEntry] = (),
+    members: Mapping[str, Sequence[SourceRead]] = {},
     with_sdists: bool = False,
 ) -> list[Listing]:
     """Return the releases in the files of sources, newest first.
 
-    The *name* is normalized, and the *overlay* is about it. Misnamed index files are added to *problems*.
+    The *name* is normalized, and the *overlay* is about it. *members* are the sources of the projects that
+    are its labels. Misnamed index files are added to *problems*.
     Without *with_sdists*, releases that have only sdists are left out, and other releases have none.
     """
     releases: dict[Version, list[Listed]] = {}
@@ -266,10 +288,24 @@ def listings_of(
             by_version[version] = listed._replace(sdists=(*sdists,))
         for version, listed in by_version.items():
             releases.setdefault(version, []).append(listed)
+    for entry, label, source in _member_sources(overlay, members):
+        by_version = _by_version(entry.projects[label], source, problems)
+        for version, listed in by_version.items():
+            if entry_for(overlay, name, version) is entry and (stand_ins := standing_in(listed, name, label)):
+                releases.setdefault(version, []).append(stand_ins)
     listings = [Listing(name, version, tuple(listed)) for version, listed in releases.items()]
     if overlay:
         listings = with_overlay(listings, overlay, problems)
     return sorted(listings, key=lambda listing: listing.version, reverse=True)
+
+
+def _member_sources(
+    overlay: Iterable[OverlayEntry], members: Mapping[str, Sequence[SourceRead]]
+) -> Iterator[tuple[OverlayEntry, str, SourceRead]]:
+    """Yield the sources of each project that is a label, with the entry and the label."""
+    for entry in overlay:
+        for label, member in entry.projects.items():
+            yield from ((entry, label, source) for source in members.get(member, ()))
 
 
 def projects(sources: Sources) -> list[str]:
@@ -308,6 +344,7 @@ def read_release(
     this source are excluded. Yanked wheels are excluded unless the version is *pinned*.
     """
     wheels: dict[WheelFilename, Candidate] = {}
+    listing = with_generated_wheels(listing, member_metadata, own_wheel_folder)
     overlay = listing.overlay
     parts: dict[str, VariantMetadata] = {overlay.place: overlay.metadata} if overlay else {}
     problems: list[Problem] = []

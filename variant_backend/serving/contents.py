@@ -67,9 +67,13 @@ class KnownIndexFile(NamedTuple):
 
 
 class UpstreamContents:
-    """Reads small contents of the upstream. Several threads may use it."""
+    """Reads small contents of the upstream. Several threads may use it.
+
+    *generated* is the folder of generated wheels.
+    """
 
     def __init__(self, cache: Path) -> None:
+        self.generated = cache / "joint"
         self._downloads = cache / "downloads"
         self._disk = KeptContents(cache / "contents")
         self._memory: RecentlyUsed[str, bytes] = RecentlyUsed(_MOST_IN_MEMORY)
@@ -136,6 +140,11 @@ class UpstreamContents:
         if not [*of_content("", hashes, content)]:
             self._keep(key, content)
         return content
+
+    def core_metadata(self, file: File, name: WheelFilename) -> bytes:
+        """Return METADATA of a wheel: the file beside it, else a member of it; raises VariantError."""
+        beside = self.metadata_beside(file)
+        return self.dist_info(file, name).core_metadata if beside is None else beside
 
     def dist_info(self, file: File, name: WheelFilename) -> DistInfo:
         """Return METADATA and variant.json of a wheel; raises VariantError."""

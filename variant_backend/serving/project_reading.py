@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from time import monotonic
 from typing import NamedTuple
 
@@ -10,6 +12,7 @@ from ..errors import Problem, VariantError
 from ..formats.release import Candidate, File, Location, Release
 from ..lowlevel.threads import map_in_threads
 from ..project.overlay import OverlayEntry
+from ..selection.generated_wheels import is_generated, retired_problems, with_generated_wheels
 from ..selection.listing import Listed, Listing, SourceRead
 from ..selection.releases import IndexDocument, listings_of, read_release
 from ..variants.metadata import VariantMetadata
@@ -25,17 +28,24 @@ class Snapshot(NamedTuple):
     """A project as it was read: the files of each source, and its index files by their locations.
 
     *deciding* has the metadata of the release for each labelled wheel whose source has no index file.
+    *members* are the sources of the projects that are labels of this one.
     """
 
     sources: tuple[SourceFiles, ...]
     index_files: _IndexFiles
     project: UpstreamProject
     deciding: Mapping[Location, VariantMetadata]
+    members: Mapping[str, Sequence[SourceFiles]] = {}
+
+    @property
+    def every_source(self) -> list[SourceFiles]:
+        """The sources of the project and of its members."""
+        return [*self.sources, *chain.from_iterable(self.members.values())]
 
     @property
     def is_fresh(self) -> bool:
         """Whether no source need be asked again."""
-        return all(monotonic() < source.fresh_until for source in self.sources)
+        return all(monotonic() < source.fresh_until for source in self.every_source)
 
     @property
     def weight(self) -> int:
@@ -49,25 +59,58 @@ def read_snapshot(
     known: Snapshot | None,
     contents: UpstreamContents,
     overlay: Sequence[OverlayEntry] = (),
+    members: Mapping[str, Sequence[SourceFiles]] = {},
 ) -> Snapshot:
     """Return a project; the *known* one if its files and index files are the same.
 
-    The *overlay* is about the project. Raises an error of FAILURES if the upstream fails.
+    The *overlay* is about the project, and *members* are the sources of the projects that are its labels.
+    Raises an error of FAILURES if the upstream fails.
     """
-    if known and [id(source.files) for source in sources] == [id(source.files) for source in known.sources]:
+    every = [*sources, *chain.from_iterable(members.values())]
+    if known and [id(source.files) for source in every] == [id(one.files) for one in known.every_source]:
         listings = [listing for listing, _ in known.project.releases]
         index_files = _index_files(listings, known.index_files, contents, is_same=True)
         if all(index_files[place] is known.index_files[place] for place in index_files):
-            return known._replace(sources=tuple(sources))
-    problems = [problem for source in sources for problem in source.problems]
-    read = [SourceRead(source.place, source.files, source.origin) for source in sources]
-    listed = listings_of(name, read, problems, overlay=overlay, with_sdists=True)
+            return known._replace(sources=tuple(sources), members=members)
+    problems = [problem for source in every for problem in source.problems]
+    others = {member: _as_read(own) for member, own in members.items()}
+    listed = listings_of(name, _as_read(sources), problems, overlay=overlay, members=others, with_sdists=True)
     listings = [listing for listing in listed if _has_variants(listing)]
+    if members:
+        listings = map_in_threads(partial(_with_own_wheels, contents=contents), listings)
+        problems += retired_problems(listings)
     index_files = _index_files(listings, known.index_files if known else {}, contents)
     releases, deciding = _releases(listings, index_files, contents, problems)
-    files = tuple(file for source in sources for file in source.files)
+    own = [file for source in sources for file in source.files]
+    files = (*own, *(_generated_files(listings) if members else ()))
     project = UpstreamProject(name, files, tuple(releases), tuple(problems))
-    return Snapshot(tuple(sources), index_files, project, deciding)
+    return Snapshot(tuple(sources), index_files, project, deciding, members)
+
+
+def _generated_files(listings: Iterable[Listing]) -> Iterator[File]:
+    wheels = (wheel for listing in listings for wheel in listing.wheels)
+    yield from (wheel.file for wheel in wheels if is_generated(wheel))
+
+
+def _as_read(sources: Iterable[SourceFiles]) -> list[SourceRead]:
+    return [SourceRead(source.place, source.files, source.origin) for source in sources]
+
+
+def _with_own_wheels(listing: Listing, contents: UpstreamContents) -> Listing:
+    """Return a release with the wheels that are generated for those of its members."""
+
+    def metadata_of(wheel: Candidate) -> bytes | VariantError:
+        original = Candidate.of(wheel.file)
+        try:
+            if original is not None:
+                return contents.core_metadata(wheel.file, original.name)
+        except FAILURES:
+            raise
+        except VariantError as error:
+            return error
+        return VariantError("not a wheel", place=wheel.file.filename)
+
+    return with_generated_wheels(listing, metadata_of, lambda: contents.generated)
 
 
 def _has_variants(listing: Listing) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from ..errors import VariantError
 from ..formats.release import Candidate, File, shown_location
-from ..lowlevel.http import NOT_FOUND
+from ..lowlevel.http import NOT_FOUND, ForbiddenError
 from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import is_http
-from ..project.overlay import entries_of
+from ..project.overlay import entries_of, members_of
 from ..selection.download import download
 from ..selection.releases import Sources
 from ..variants.filename import WheelFilename, normalize
@@ -90,26 +91,37 @@ class Upstream:
             raise VariantError("the upstream has no list of projects", code=NOT_FOUND)
         if [*map(id, lists)] != [*map(id, self._lists)]:
             self._lists = lists
-            self._names = tuple(sorted({normalize(name) for names in lists for name in names}))
+            listed = {normalize(name) for names in lists for name in names}
+            self._names = tuple(sorted({*listed, *self._joint_names(listed)}))
         return self._names
+
+    def _joint_names(self, listed: Collection[str]) -> Iterator[str]:
+        """Yield the names of the projects that are one for several of the listed ones."""
+        for entry in self._sources.overlay:
+            if not {*entry.projects.values()}.isdisjoint(listed):
+                yield from entry.names
 
     def _renewed(self, name: str) -> Snapshot:
         known = self._snapshots.find(name)
-        sources = self._read(name, {source.origin: source for source in known.sources} if known else {})
-        if not sources:
-            raise VariantError("unknown project", code=NOT_FOUND, place=name)
         overlay = tuple(entries_of(self._sources.overlay, name))
-        snapshot = read_snapshot(name, sources, known, self._contents, overlay)
+        sources = self._read(name, known.sources if known else ())
+        members = {
+            member: self._read(member, known.members.get(member, ()) if known else ())
+            for member in members_of(overlay)
+        }
+        if not (sources or any(members.values())):
+            raise VariantError("unknown project", code=NOT_FOUND, place=name)
+        snapshot = read_snapshot(name, sources, known, self._contents, overlay, members)
         self._snapshots.put(name, snapshot, snapshot.weight)
         return snapshot
 
-    def _read(self, name: str, known: dict[str, SourceFiles]) -> list[SourceFiles]:
-        """Return the files of each source that has the project."""
+    def _read(self, name: str, before: Iterable[SourceFiles]) -> list[SourceFiles]:
+        """Return the files of each source that has the project; the same as *before* if nothing changed."""
+        known = {source.origin: source for source in before}
         folders = [folder.read(name, known.get(folder.origin)) for folder in self._folders]
         read = [source for source in folders if source]
         if own := [self._indexes[url] for url in self._sources.own_indexes(name)]:
-            pages = map_in_threads(lambda index: index.read(name, known.get(index.origin)), own)
-            return [*read, *(source for source in pages if source)]
+            return [*read, *_pages_of(name, own, known)]
         for url in self._sources.index_urls:
             if source := self._indexes[url].read(name, known.get(url)):
                 return [*read, source]
@@ -158,6 +170,26 @@ class Upstream:
             core_metadata=hashes_of(metadata),
             provenance=None,
         )
+
+
+def _pages_of(name: str, indexes: Iterable[IndexSource], known: dict[str, SourceFiles]) -> list[SourceFiles]:
+    """Return the files of each index that has a project.
+
+    Some servers answer 403 if they have no such page. This is an error only if no index has the project.
+    """
+    refusals: list[ForbiddenError] = []
+
+    def read(index: IndexSource) -> SourceFiles | None:
+        try:
+            return index.read(name, known.get(index.origin))
+        except ForbiddenError as error:
+            refusals.append(error)
+            return None
+
+    pages = [page for page in map_in_threads(read, indexes) if page]
+    if refusals and not pages:
+        raise refusals[0]
+    return pages
 
 
 def _rewriting_key(file: File, metadata: bytes) -> str:
