@@ -30,6 +30,7 @@ from variant_backend.running.named_packages import named_requirements
 from variant_backend.running.outcome import RunOutcome, outcome
 from variant_backend.running.site_packages import installed_before
 from variant_backend.running.stale_wheels import reinstalling, stale_wheels
+from variant_backend.serving.asked_projects import AskedProjects
 from variant_backend.serving.respond import ClientRequest
 from variant_backend.serving.site import Site
 
@@ -66,7 +67,7 @@ class Session(NamedTuple):
     def run(
         self, command: ToolCommand, machine: str, *, ok: bool = True, index_url: str | None = None
     ) -> RunOutcome:
-        self.site._asked[machine].clear()
+        self.site.asked_projects = AskedProjects(remembers=True)
         folder = self.prefix.parent
         start = installed_before(command, os.environ, folder)
         url = index_url or f"{self.url}{machine}/simple/"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,7 @@ def lock_command(
     pylock.NAME.toml without its flag for variants, and without a server. The command prints the paths of
     the lock files, and how the machines differ. It is experimental.
     """
+    from ..graphs.lock_file import generated_outputs
     from ..lowlevel.file_set import differences, write_all_files
 
     sources = graph_sources(printer, sources, machines, platform)
@@ -81,9 +83,11 @@ def lock_command(
     with offer_of(sources, served) as offer:
         graphs = _resolved(offer, [*served.values()], target, request)
         outputs = _lock_files(graphs, specs_of(machines), output, force=force)
-    changed = differences(outputs.values())
+        wheels = generated_outputs((known.graph for known in graphs.values()), output)
+    files = [*outputs.values(), *wheels]
+    changed = differences(files)
     if not check:
-        write_all_files(file for file in outputs.values() if file.path in changed)
+        write_all_files(file for file in files if file.path in changed)
     printer.keys = {
         "files": [
             _to_dict(name, known.graph, outputs[name].path, changed, check=check)
@@ -91,7 +95,7 @@ def lock_command(
         ]
     }
     _report(printer, {name: known.graph for name, known in graphs.items()})
-    _print_files(printer, outputs.values(), changed, check=check)
+    _print_files(printer, files, changed, check=check)
 
 
 def _resolved(
@@ -111,13 +115,14 @@ def _lock_files(
     graphs: Mapping[str, TargetGraph], specs: Mapping[str, str], folder: Path, *, force: bool
 ) -> dict[str, Output]:
     """Return the lock file of each machine; *specs* are what users wrote about machines, by name."""
-    from ..graphs.lock_file import LockedMachine, lock_comments, lock_output, upstream_file
+    from ..graphs.lock_file import LockedMachine, lock_comments, lock_output, locked_file
 
+    locate = partial(locked_file, folder=folder)
     outputs = {}
     for name, known in graphs.items():
         machine = LockedMachine(name, specs.get(name, ""))
         comments = lock_comments(machine, known.target)
-        outputs[name] = lock_output(folder, machine, [known], upstream_file, comments, force=force)
+        outputs[name] = lock_output(folder, machine, [known], locate, comments, force=force)
     return outputs
 
 

@@ -148,9 +148,12 @@ def _in_offer(
     """Run a command, or plan it, and return its exit code."""
     from ..lowlevel.foreground import NotStartedError
     from ..running.dry_resolution import FailedDryRunError
+    from ..running.joint_members import installed_members
 
     try:
         aligned = _aligned(printer, started, offer, machine) if machine.wishes.align else None
+        for problem in installed_members(started, offer, aligned.versions if aligned else ()):
+            printer.warn(problem)
         if plans:
             _plan(printer, started, offer, aligned)
             return int(printer.failed)
@@ -243,8 +246,11 @@ def _run(
     aligned: AlignedOffer | None,
 ) -> int:
     """Run the command, and return its exit code; 1 if it succeeded, but has changed a lock file."""
+    from ..running.joint_members import member_watch
     from ..running.through_offer import run_through_offer
 
+    if not aligned:
+        offer.site.asked_projects.watch = member_watch(started, offer, printer.warn)
     offer, graph = (aligned.offer, aligned.versions) if aligned else (offer, ())
     ended = run_through_offer(started, offer, machine.policy.assignment, graph)
     print_outcome(printer, ended.outcome)

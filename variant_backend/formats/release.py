@@ -115,7 +115,8 @@ class Candidate(NamedTuple):
 class Release(NamedTuple):
     """A release: its normalized *name*, its version, its wheels, and its merged index files.
 
-    *metadata* is None if there is no index file. *problems* are the problems of its sources.
+    *metadata* is None if there is no index file. *problems* are the problems of its sources. *members* are
+    the projects that the wheels of some labels require, as an overlay says.
     """
 
     name: str
@@ -123,6 +124,11 @@ class Release(NamedTuple):
     candidates: tuple[Candidate, ...]
     metadata: VariantMetadata | None
     problems: tuple[Problem, ...] = ()
+    members: Mapping[str, str] = {}
+
+    def member_of(self, label: str | None) -> str | None:
+        """Return the project that the wheels of a label require, None if they are the project's own."""
+        return self.members.get(label or "")
 
     def of_label(self, label: str | None) -> Release:
         """Return the release with the wheels of one label only; None means plain wheels."""

@@ -16,9 +16,12 @@ from ..formats import pylock
 from ..formats.release import Candidate, File
 from ..formats.toml_read import parse_toml, value_at
 from ..lowlevel.file_set import Output
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.urls import without_user
+from ..selection.generated_wheels import is_generated
 from ..selection.target import Target
 from ..serving.streaming import digest_on_disk
+from ..wheels.empty import is_own_empty_wheel
 from .assignment_file import assignment_table
 from .resolution import Graph, GraphPackage
 
@@ -62,6 +65,33 @@ def upstream_file(package: GraphPackage) -> File:
         digest, size = digest_on_disk(file.path)
         file = file._replace(hashes={"sha256": digest}, size=size)
     return file
+
+
+def locked_file(package: GraphPackage, folder: Path) -> File:
+    """Return the file of a package for a lock file in a *folder*, where generated wheels are beside it."""
+    file = upstream_file(package)
+    return file._replace(location=folder / file.filename) if _is_generated(package) else file
+
+
+def generated_outputs(graphs: Iterable[Graph], folder: Path) -> list[Output]:
+    """Return the generated wheels of graphs, which no source has, for a *folder*; raises VariantError."""
+    packages = (package for graph in graphs for package in graph.packages if _is_generated(package))
+    files = {package.ready.file.filename: package.ready.offered.file for package in packages}
+    return [
+        Output(folder, name, _content_of(file), is_ours=is_own_empty_wheel) for name, file in files.items()
+    ]
+
+
+def _is_generated(package: GraphPackage) -> bool:
+    return is_generated(package.ready.offered.file)
+
+
+def _content_of(file: File) -> bytes:
+    path = Path(file.location)
+    try:
+        return read_regular(path)
+    except OSError as error:
+        raise VariantError(error.strerror or str(error), place=path) from None
 
 
 def is_rewritten(package: GraphPackage) -> bool:

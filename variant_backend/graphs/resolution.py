@@ -20,6 +20,7 @@ from ..variants.alignment import AlignedName
 from .alignment_costs import alignment_lines
 from .assignment import GraphAlignment, Preference
 from .dependencies import dependencies_of, python_in, requirements_in
+from .joint_conflicts import check_members
 from .package_files import best_file, metadata_of_file
 from .package_reader import PackageReader, ProjectReader
 from .resolver_failures import explained_failure, named_in
@@ -127,12 +128,13 @@ def resolved_graph(
     """Return the graph that a resolver makes for a machine.
 
     It has the extras of the user's requirements, and their hashes are those of its files. Raises VariantError
-    as `aligned_offer` does.
+    as `aligned_offer` does, and if two packages have the same files.
     """
     requested, wishes, resolver = request
     here, environments = AlignedMachine(machine, policy, wishes), environment_of_target(target)
     settled = aligned_offer(offer, here, environments, lambda place: resolver(requested, place, target))
     packages = graph_packages(settled.offer, target, settled.versions, requested.roots)
+    check_members(offer.sources.overlay, {package.name: package.requires for package in packages})
     return Graph(packages, settled.alignment, settled.offer)
 
 

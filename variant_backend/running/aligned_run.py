@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
 from ..graphs.installed_values import disagreeing_variants, shared_values, staying, with_installed
+from ..graphs.joint_conflicts import check_members
 from ..graphs.resolution import AlignedMachine, AlignedOffer, aligned_offer
 from ..graphs.unknown_in_graphs import project_releases, unknown_aligned_names
 from ..lowlevel.processes import temporary_folder
@@ -81,7 +82,8 @@ def offer_aligned_for(
 ) -> AlignedOffer:
     """Return the offer in which what a command installs agrees.
 
-    Raises FailedDryRunError with the words of the tool, NotStartedError, or VariantError if no values fit.
+    Raises FailedDryRunError with the words of the tool, NotStartedError, or VariantError if no values fit, or
+    if two packages have the same files.
     """
     machine = _with_installed(here, tool, warn)
     environments = environments_of(tool.before.environment)
@@ -95,6 +97,7 @@ def offer_aligned_for(
             failed = FailedDryRunError(*error.problems)
             failed.code = resolve.code
             raise failed from None
+    check_members(offer.sources.overlay, dict.fromkeys(aligned.versions, ()))
     for problem in _unknown_names(aligned, machine, here.wishes.align):
         warn(problem)
     return _with_values_of_installed(aligned, machine, here.wishes.align)

@@ -28,7 +28,6 @@ class Explanation(NamedTuple):
     """The explained release of a project, and the *newer* releases without a compatible wheel.
 
     *evaluation* is None if no release was found. *differs* are the reasons why *uv* selects another wheel.
-    *member* is the project that the selected wheel requires, if an overlay says so.
     *accelerated* is an older release whose best wheel is for an accelerator, if that of this one is not.
     """
 
@@ -38,13 +37,19 @@ class Explanation(NamedTuple):
     problems: tuple[Problem, ...]
     uv: UvSelection | None = None
     differs: tuple[str, ...] = ()
-    member: str | None = None
     accelerated: Evaluation | None = None
 
     @property
     def selected(self) -> Verdict | None:
         """The selected wheel, None if no wheel is compatible."""
         return self.evaluation.selected if self.evaluation else None
+
+    @property
+    def member(self) -> str | None:
+        """The project that the selected wheel requires, None if no overlay says so."""
+        if self.evaluation is None or self.selected is None:
+            return None
+        return self.evaluation.release.member_of(self.selected.filename.label)
 
     @property
     def selected_by_uv(self) -> str | None:
@@ -69,9 +74,7 @@ def explain(
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
     accelerated = older_accelerated(selection, machine, policy, target)
-    explanation = Explanation(
-        request, evaluation, newer, tuple(problems), member=_member(selection), accelerated=accelerated
-    )
+    explanation = Explanation(request, evaluation, newer, tuple(problems), accelerated=accelerated)
     if not for_uv:
         return explanation
     from .uv_differences import why_uv_differs
@@ -91,14 +94,6 @@ def explain(
         free = select_listed(request, listings, facts, policy._replace(rules=NO_RULES), target)
         differs = [*_without_policy(selection, free, machine, policy), *differs]
     return explanation._replace(problems=tuple(problems), uv=uv, differs=tuple(differs))
-
-
-def _member(selection: Selection) -> str | None:
-    """Return the project that the selected wheel requires, None if no overlay says so."""
-    if selection.evaluation is None or selection.evaluation.selected is None:
-        return None
-    (listing,) = selection.listings.of_version(selection.evaluation.release.version)
-    return listing.member_of(selection.evaluation.selected.filename.label)
 
 
 def _without_policy(selection: Selection, free: Selection, machine: Machine, policy: Policy) -> list[str]:

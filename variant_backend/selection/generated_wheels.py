@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
-from ..formats.release import Candidate
+from ..formats.release import Candidate, File
 from ..lowlevel.workspace import workspace
 from ..project.overlay import OverlayEntry
 from ..variants.filename import WheelFilename, normalize
@@ -65,9 +65,8 @@ def with_generated_wheels(
     return listing._replace(sources=tuple(sources))
 
 
-def is_generated(wheel: Candidate) -> bool:
-    """Return whether a wheel has a generated content, which its own project does not have."""
-    file = wheel.file
+def is_generated(file: File) -> bool:
+    """Return whether a file is a generated wheel, which no source has."""
     return file.path is not None and file.path.parent.name == file.hashes.get("sha256", "")[:32] != ""
 
 

@@ -71,10 +71,6 @@ class Listing(NamedTuple):
         """The sdists of all sources."""
         return tuple(file for source in self.sources for file in source.sdists)
 
-    def member_of(self, label: str | None) -> str | None:
-        """Return the project that the wheels of a label require, None if they are the project's own."""
-        return self.overlay.projects.get(label or "") if self.overlay else None
-
     def of_label(self, wanted: str) -> Listing:
         """Return the release with only the wheels that a request wants: of a label, a pattern, or plain."""
         sources = (

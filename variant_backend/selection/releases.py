@@ -362,7 +362,8 @@ def read_release(
             if name not in wheels or wheels[name].problems:
                 wheels[name] = _read_wheel(wheel, () if wheel.label is None else reasons, pinned)
     metadata = merge(parts) if parts else None
-    return Release(listing.name, listing.version, tuple(wheels.values()), metadata, tuple(problems))
+    members = overlay.projects if overlay else {}
+    return Release(listing.name, listing.version, tuple(wheels.values()), metadata, tuple(problems), members)
 
 
 def _merged(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from ..errors import Problem
 from .offer import Offer, Offered
 
@@ -19,3 +21,31 @@ class AskedProject:
         self.problems: tuple[Problem, ...] = ()
         self.failures: tuple[Problem, ...] = ()
         self.requested: dict[str, Offered] = {}
+
+
+class AskedProjects:
+    """What installers of several machines asked for, by names of machines and projects.
+
+    *remembers* is false if nothing is to be kept. *watch* gets all projects of a machine after each page.
+    Several threads may use it.
+    """
+
+    def __init__(self, *, remembers: bool) -> None:
+        self.watch: Callable[[Mapping[str, AskedProject]], object] = lambda _: None
+        self._remembers = remembers
+        self._machines: dict[str, dict[str, AskedProject]] = {}
+
+    def of(self, machine: str) -> Mapping[str, AskedProject]:
+        """Return what installers of a machine asked for."""
+        return dict(self._machines.get(machine, {}))  # threads may add others
+
+    def project(self, machine: str, name: str) -> AskedProject:
+        """Return where to note what an installer asks for."""
+        if not self._remembers:
+            return AskedProject()
+        return self._machines.setdefault(machine, {}).setdefault(name, AskedProject())
+
+    def report(self, machine: str) -> None:
+        """Call *watch* after a page of a machine."""
+        if self._remembers:
+            self.watch(self.of(machine))

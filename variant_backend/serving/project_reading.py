@@ -89,7 +89,7 @@ def read_snapshot(
 
 def _generated_files(listings: Iterable[Listing]) -> Iterator[File]:
     wheels = (wheel for listing in listings for wheel in listing.wheels)
-    yield from (wheel.file for wheel in wheels if is_generated(wheel))
+    yield from (wheel.file for wheel in wheels if is_generated(wheel.file))
 
 
 def _as_read(sources: Iterable[SourceFiles]) -> list[SourceRead]:

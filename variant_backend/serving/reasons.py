@@ -86,8 +86,12 @@ def label_text(choice: Choice, label: str | None) -> str:
 
 
 def label_meaning(choice: Choice, label: str) -> str:
-    """Return the meaning of a label's properties, empty if it is unknown."""
-    return "; ".join(properties_in_words(_properties(choice, label)))
+    """Return the project that a label requires, if any, and the meaning of its properties.
+
+    Empty if it is unknown.
+    """
+    member = choice.release.member_of(label)
+    return "; ".join([*([member] if member else []), *properties_in_words(_properties(choice, label))])
 
 
 def _properties(choice: Choice, label: str) -> Sequence[Property]:

@@ -13,7 +13,7 @@ from ..lowlevel.http import NOT_FOUND
 from ..lowlevel.urls import ascii_url
 from ..machine.support import Machine, Policy
 from ..variants.filename import check_project_name, normalize
-from .asked_projects import AskedProject
+from .asked_projects import AskedProject, AskedProjects
 from .environments import Environments, environments_named, environments_of_agent, unknown_environments
 from .offer import UpstreamProject, files_offered_as, offer
 from .page import Prepared
@@ -77,24 +77,22 @@ class Site:
         self._machines = machines
         self._token = token
         self._streams = streams
-        self._remembers = remembers
         self._pages = RenderedPages()
-        self._asked: dict[str, dict[str, AskedProject]] = {name: {} for name in machines}
+        self.asked_projects = AskedProjects(remembers=remembers)
 
     def add(self, served: Served) -> None:
         """Serve another machine, too; the same one may be added again."""
         if served.name not in self._machines:
-            self._asked[served.name] = {}
             self._machines = {**self._machines, served.name: served}
 
     def asked(self, machine: str) -> Mapping[str, AskedProject]:
         """Return what installers of a machine asked for, by normalized names of projects."""
-        return dict(self._asked[machine])  # threads may add others
+        return self.asked_projects.of(machine)
 
     def _asked_project(self, machine: str, name: str) -> AskedProject:
         """Return where to note what an installer asks for; a dry run asks for the same projects."""
         machine = self._machines[machine].trial_of or machine
-        return self._asked[machine].setdefault(name, AskedProject()) if self._remembers else AskedProject()
+        return self.asked_projects.project(machine, name)
 
     def respond(self, request: ClientRequest) -> ServerAnswer:
         """Return the answer to a request."""
@@ -139,6 +137,7 @@ class Site:
         rendered = self.project(place.machine, place.project, _environments(request, place.environment))
         asked = self._asked_project(place.machine, rendered.offer.name)
         asked.offer, asked.problems, asked.failures = rendered.offer, rendered.ready.problems, ()
+        self.asked_projects.report(place.machine)
         return page_response(request, partial(rendered.page, depth=1 if place.environment else 0))
 
     def project(self, machine: str, project: str, environments: Environments) -> RenderedProject:

@@ -33,6 +33,11 @@ def empty_wheel(name: WheelFilename, dist_info: Mapping[str, bytes]) -> bytes:
     return archive.getvalue()
 
 
+def is_own_empty_wheel(content: bytes) -> bool:
+    """Return whether `empty_wheel` made a wheel; its members are not compressed."""
+    return content.startswith(b"PK") and _WHEEL.encode() in content
+
+
 def wheel_fields(name: WheelFilename) -> bytes:
     """Return WHEEL for the name of a wheel without files."""
     build = f"Build: {name.build}\n" if name.build else ""

@@ -1,0 +1,54 @@
+"""Projects that are labels of one project have the same files, so a graph may have only one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from ..errors import Problem, VariantError, one_of
+from ..project.overlay import OverlayEntry, members_of
+
+_ONE = "require only one of them"
+
+
+def check_members(overlay: Iterable[OverlayEntry], graph: Mapping[str, Collection[str]]) -> None:
+    """Check that no two packages of a graph have the same files; raises VariantError.
+
+    *graph* has the names that each package requires.
+    """
+    problems = [
+        problem._replace(remedy=_remedy(entry, graph))
+        for entry in overlay
+        for problem in same_files(entry, graph)
+    ]
+    if problems:
+        raise VariantError(*problems)
+
+
+def same_files(entry: OverlayEntry, graph: Mapping[str, Collection[str]]) -> Iterator[Problem]:
+    """Yield the problem that packages of a graph are labels of one project, so they have the same files."""
+    names = _members_in(entry, graph)
+    if len(names) > 1:
+        texts = (_with_dependents(name, graph) for name in names)
+        text = f"{' and '.join(texts)} have the same files, as all are labels of {entry.names[0]}"
+        yield Problem("same-files", "", text, _ONE)
+
+
+def _members_in(entry: OverlayEntry, names: Collection[str]) -> list[str]:
+    return [name for name in members_of([entry]) if name in names]
+
+
+def _with_dependents(name: str, graph: Mapping[str, Collection[str]]) -> str:
+    """Return a name with the names of the packages that require it."""
+    dependents = [package for package, required in graph.items() if name in required]
+    return f"{name} (required by {one_of(dependents)})" if dependents else name
+
+
+def _remedy(entry: OverlayEntry, graph: Mapping[str, Collection[str]]) -> str:
+    """Return how a user gets only one of the packages: by the label of the one that others require."""
+    joint = [name for name in entry.names if name in graph]
+    selected = {required for name in joint for required in graph[name]}
+    others = [name for name in _members_in(entry, graph) if name not in selected]
+    if not joint or len(others) != 1:
+        return _ONE
+    label = next(label for label, member in entry.projects.items() if member == others[0])
+    return f"add the requirement {joint[0]}#{label}, or require only one of them"
