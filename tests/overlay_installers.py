@@ -58,9 +58,6 @@ _NAMES = [installer.name for installer in ALIGNING]
 OVERLAY_INSTALLERS = (*ALIGNING, *(one for one in INSTALLERS if one.name not in _NAMES))
 SHIPPED = ("pytorch", "llama-cpp-python", "cupy", "jax")
 HERE = tuple(name for name, computer in COMPUTERS.items() if computer.platform == LINUX)
-# Machines that differ in what they get of the other overlays.
-_FEW = ("T4 with CUDA 12.2", "H100 with CUDA 13.0", "A100 with CUDA 11.8", "no GPU")
-_OLD = ("V100 behind a driver for CUDA 13", "H100 with CUDA 13.0", "A100 with CUDA 11.8", "no GPU")
 
 
 class Column(NamedTuple):
@@ -73,9 +70,9 @@ class Column(NamedTuple):
 
 SHAPES = (
     Column("PyTorch", ("torch", "torchvision", "torchaudio"), HERE),
-    Column("llama-cpp-python", ("llama-cpp-python",), _FEW),
-    Column("CuPy", ("cupy[ctk]",), _OLD),
-    Column("JAX", ("jax", "jax-cuda-plugin[with-cuda]"), _OLD),
+    Column("llama-cpp-python", ("llama-cpp-python",), HERE),
+    Column("CuPy", ("cupy[ctk]",), HERE),
+    Column("JAX", ("jax", "jax-cuda-plugin[with-cuda]"), HERE),
 )
 _H100 = ("H100 with CUDA 12.8",)
 FORMS = (

@@ -161,14 +161,16 @@ def published_wheels() -> Mapping[str, Sequence[MadeWheel]]:
     return known
 
 
-def expected_wheels(roots: Sequence[str], computer: Computer, python: str) -> Mapping[str, MadeWheel] | None:
+def expected_wheels(
+    roots: Sequence[str], computer: Computer, python: str, system: str = "Linux"
+) -> Mapping[str, MadeWheel] | None:
     """Return the wheels that a machine with Linux should install by project, None if nothing fits a root.
 
-    Each requirement gets the newest version: the made projects have no graph in which that is wrong.
+    Markers are evaluated for a *system*. Each requirement gets the newest version: the made projects have no
+    graph in which that is wrong, so a second version of a project is an error.
     """
     chosen: dict[str, MadeWheel] = {}
     waiting = deque(map(Requirement, roots))
-    on_linux = {"platform_system": "Linux"}
     while waiting:
         required = waiting.popleft()
         name = canonicalize_name(required.name)
@@ -183,8 +185,9 @@ def expected_wheels(roots: Sequence[str], computer: Computer, python: str) -> Ma
         texts = [*wheel.requires, *(text for extra in required.extras for text in wheel.extras[extra])]
         if chosen.setdefault(name, wheel) != wheel:
             raise AssertionError(f"two versions of {name}")
-        requirements = map(Requirement, texts)
-        waiting.extend(one for one in requirements if not one.marker or one.marker.evaluate(on_linux))
+        for one in map(Requirement, texts):
+            if one.marker is None or one.marker.evaluate({"platform_system": system}):
+                waiting.append(one)
     return chosen
 
 
