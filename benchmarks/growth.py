@@ -161,6 +161,12 @@ CASES = (
         release,
         ("variant-backend", "stub", "INPUT", "--base-url", _URL, "-o", "OUTPUT"),
     ),
+    Case(
+        "stub --all, projects",
+        100,
+        projects,
+        ("variant-backend", "stub", "INPUT", "--all", "--base-url", _URL, "-o", "OUTPUT"),
+    ),
     Case("explain, wheels", 1_000, release, ("variant-backend", "explain", "made", "-f", "INPUT")),
     Case("check, projects", 100, projects, ("variant-backend", "check", "INPUT")),
     Case(

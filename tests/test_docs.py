@@ -26,6 +26,11 @@ TEXTS = sorted([*ROOT.glob("*.md"), *PAGES, *ROOT.glob("examples/**/*.md")])
 OURS = {"variant-backend": main, "make-variant": make_variant_command}
 # Their blocks of text are not the messages of the commands before.
 OTHER_MACHINES = {"hardware", "state", "command-line"}
+# Pages of terms, of measured tables, and of commands that need PyTorch's own index.
+WITHOUT_COMMANDS = {
+    *("glossary", "any-installer", "aligned-graphs", "alignment-explained"),
+    "overlays-pytorch",
+}
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`((?:variant-backend|make-variant) [^`\n]*)`")
 BLOCK_OF_CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
@@ -109,7 +114,7 @@ def test_commands_of_a_page_print_what_it_shows(
                 ran, messages = ran + 1, messages + stderr
             if language == "text" and not name and page.stem not in OTHER_MACHINES:
                 assert re.search(pattern_of(text.splitlines()), messages), messages
-    assert ran or page.stem in {"glossary", "any-installer", "aligned-graphs", "alignment-explained"}
+    assert ran or page.stem in WITHOUT_COMMANDS
 
 
 def with_free_port(text: str) -> str:

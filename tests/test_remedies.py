@@ -30,8 +30,10 @@ from helpers.remedies import (
     both,
     command,
     edit_wheel,
+    environment,
     example,
     files,
+    in_environment,
     in_turn,
     index,
     index_of,
@@ -47,6 +49,7 @@ from helpers.remedies import (
     renamed,
     reported,
     swap,
+    uv,
     wheel,
 )
 from helpers.rules_page import OTHERS
@@ -1616,6 +1619,30 @@ GRAPHS = [
     Scenario("alignment", NO_COMMON_VALUE, nothing, APART, f"{LOCK} demo other --align speed", again)
     for again in (f"{LOCK} demo other", f"{LOCK} demo --align speed")
 ]
+OWNERS = environment(one={"same.py": b"1", "one.py": b""}, two={"same.py": b"2"})
+EQUAL_OWNERS = environment(one={"same.py": b""}, two={"same.py": b""})
+KEEP_ONE = (
+    "keep one of them: run `uv pip uninstall one two`,"
+    " then run `uv pip install one==1.0` or run `uv pip install two==1.0`"
+)
+CHECK = "installed --check"
+ENVIRONMENTS = [
+    *(Scenario("shared-files", KEEP_ONE, in_environment(0, kept), OWNERS, CHECK) for kept in (1, 2)),
+    Scenario(
+        "shared-files",
+        "if you uninstall one, reinstall the others",
+        add(lambda: uv("pip", "uninstall", "one"), lambda: uv("pip", "install", "--reinstall", "two")),
+        EQUAL_OWNERS,
+        CHECK,
+    ),
+    Scenario(
+        "missing-files",
+        "run `uv pip install --reinstall --no-deps one==1.0`",
+        in_environment(0),
+        both(OWNERS, lambda: uv("pip", "uninstall", "two")),
+        CHECK,
+    ),
+]
 SCENARIOS = [
     *FILES,
     *WHEELS,
@@ -1629,6 +1656,7 @@ SCENARIOS = [
     *RECIPES,
     *UPLOADS,
     *GRAPHS,
+    *ENVIRONMENTS,
 ]
 
 

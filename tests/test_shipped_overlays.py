@@ -236,7 +236,9 @@ def test_pip_and_uv_install_through_a_shipped_overlay(
     }[tool]
     words = ["uv", "pip", "install"] if tool == "uv" else ["pip", "install", "--no-compile"]
     sources = ("--index-url", f"{tree}pypi.org/simple", "--overlay", overlay_for(overlay, tree, tmp_path))
-    home = {name: str(tmp_path / "home") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+    home: dict[str, Any] = {
+        name: str(tmp_path / "home") for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+    }
     install = [*words, *target, "--only-binary", ":all:", "--target", tmp_path / "site", *projects]
     run("variant-backend", "run", *sources, "--machine", spec, "--", *install, cwd=tmp_path, **home)
     installed = {path.name.removesuffix(".dist-info") for path in (tmp_path / "site").glob("*.dist-info")}

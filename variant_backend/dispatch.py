@@ -3,12 +3,15 @@
 These sdists are for installers without variant support (PEP 517). Their lock file lists the wheels of one
 release. The backend downloads the best one, verifies its hash, and gives it a name that every installer
 accepts. If the sdist has ``variants.toml`` instead, the backend downloads nothing: it writes an empty wheel
-that requires the distribution of the best variant. It runs no code from the sdist, and no plugins.
+that requires the distribution of the best variant. It runs no plugins, and no code from the sdist or of the
+project, unless the user allows the latter.
 
 The user can override the selection: ``-Cvariant=LABEL`` or VARIANT_BACKEND_LABEL request a label, and
 ``(plain)`` requests the plain wheel. The variable may have several entries, separated by commas; an entry
 ``NAME#LABEL`` is for one project. VARIANT_BACKEND_HARDWARE describes another machine: facts, a preset, or the
-absolute path of a machine file. VARIANT_BACKEND_INDEX_URL is the URL of an index with the same files.
+absolute path of a machine file. VARIANT_BACKEND_INDEX_URL is an index or a folder with the same files.
+VARIANT_BACKEND_BUILD_SOURCE lets the backend build the source distribution that an sdist may pin, if no wheel
+fits.
 """
 
 from __future__ import annotations
@@ -21,17 +24,31 @@ from typing import TYPE_CHECKING, Any
 
 from .building.hook_shell import ends_in_clear_lines, say
 from .lowlevel.terminal import is_terminal, print_message, print_status
+from .project.user_variables import BUILD_SOURCE
 
 if TYPE_CHECKING:
-    from .dispatching.deliver import Dispatched
+    from .dispatching.deliver import Dispatched, SourceBuild
     from .dispatching.require import RequiringWheel
 
 _ConfigSettings = Mapping[str, Any]
 
 
-def get_requires_for_build_wheel(config_settings: _ConfigSettings | None = None) -> list[str]:  # noqa: ARG001  # PEP 517
-    """Require nothing (PEP 517)."""
-    return []
+@ends_in_clear_lines
+def get_requires_for_build_wheel(config_settings: _ConfigSettings | None = None) -> list[str]:
+    """Require nothing, or the build requirements of the source that the user lets it build (PEP 517)."""
+    if not os.environ.get(BUILD_SOURCE):
+        return []
+    from .dispatching import deliver
+    from .formats import dispatching_sdist
+
+    if dispatching_sdist.is_by_requirement():
+        return []
+    selected = deliver.select_wheel(config_settings, os.environ, report=lambda *_: None)
+    if isinstance(selected, deliver.Dispatched):
+        return []
+    from .dispatching.source_build import requirements_of_source
+
+    return requirements_of_source(selected)
 
 
 def get_requires_for_build_sdist(config_settings: _ConfigSettings | None = None) -> list[str]:  # noqa: ARG001  # PEP 517
@@ -57,7 +74,13 @@ def build_wheel(
     if dispatching_sdist.is_by_requirement():
         return _required(config_settings).build(wheel_directory, metadata_directory)
     dispatched = _selected(config_settings)
-    with _progress(dispatched.pick.wheel.file.size or 0) as advance:
+    with _progress(_size(dispatched)) as advance:
+        if isinstance(dispatched, deliver.SourceBuild):
+            from .dispatching.source_build import build_source
+
+            return build_source(
+                dispatched, wheel_directory, config_settings, metadata_directory, advance=advance
+            )
         return deliver.build(dispatched, wheel_directory, metadata_directory, advance=advance)
 
 
@@ -72,7 +95,11 @@ def prepare_metadata_for_build_wheel(
     if dispatching_sdist.is_by_requirement():
         return _required(config_settings).prepare(metadata_directory)
     dispatched = _selected(config_settings)
-    with _progress(dispatched.pick.wheel.file.size or 0) as advance:
+    with _progress(_size(dispatched)) as advance:
+        if isinstance(dispatched, deliver.SourceBuild):
+            from .dispatching.source_build import prepare_source_metadata
+
+            return prepare_source_metadata(dispatched, metadata_directory, config_settings, advance=advance)
         return deliver.prepare_metadata(dispatched, metadata_directory, advance=advance)
 
 
@@ -102,8 +129,11 @@ def build_editable(
     )
 
 
-def _selected(config_settings: _ConfigSettings | None) -> Dispatched:
-    """Select a wheel and print which. Raises VariantError if no wheel fits, after printing the reasons."""
+def _selected(config_settings: _ConfigSettings | None) -> Dispatched | SourceBuild:
+    """Select a wheel, or the source distribution, and print which.
+
+    If no wheel fits, print the reasons; then raise VariantError unless the source may be built.
+    """
     from .dispatching import deliver
 
     dispatched = deliver.select_wheel(config_settings, os.environ, report=say)
@@ -118,6 +148,14 @@ def _required(config_settings: _ConfigSettings | None) -> RequiringWheel:
     wheel = select_requirement(config_settings, os.environ, report=say)
     say(wheel.summary)
     return wheel
+
+
+def _size(selected: Dispatched | SourceBuild) -> int:
+    """Return the size of the selected file."""
+    from .dispatching import deliver
+
+    file = selected.sdist if isinstance(selected, deliver.SourceBuild) else selected.pick.wheel.file
+    return file.size or 0
 
 
 @contextmanager

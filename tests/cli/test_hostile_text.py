@@ -371,6 +371,7 @@ SOUND_ARGUMENTS = {
     "schema": "",
     "state": "--path site",
     "serve": "--index-url release --host 192.0.2.1",  # it cannot listen there, so it ends
+    "retire": "old release/demo-1.0-py3-none-any-fast.whl -o out",
     "stub": "release --base-url https://example.org -o out",
     "lock": "demo --find-links release -o out",
     "mirror": "demo --find-links release --machine m=x86_64:v2 -o out",

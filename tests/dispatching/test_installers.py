@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from helpers.made_wheels import make_wheel
+from helpers.made_wheels import METADATA, make_wheel
 from helpers.programs import run
 from helpers.range_server import Handler, Server
 from helpers.sample_release import DOCUMENT, only, write_wheel
@@ -43,6 +43,7 @@ RELEASE = {
 }
 # The driver version of each machine, and its best variant.
 MACHINES = {"none": "null", "12.7": "cuda12.6", "13.0": "cuda12.8"}
+DEMO = "Requires-Dist: bridge-demo\n"
 # Poetry also resolves the build requirements of other systems and older Pythons.
 ELSEWHERE = ("colorama", "importlib-metadata", "tomli")
 OLD_PIP = "pip==24.3.1"
@@ -66,6 +67,7 @@ def index(own_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         write_variant(folder / "demo", "bridge_demo", label, requires)
         write_variant(folder / "same", "bridge_same", label)
         make_wheel(folder / "needed", "bridge_runtime", runtime_of(label))
+    make_wheel(folder / "needed", "bridge_top", metadata=f"{METADATA.partition('Summary')[0]}{DEMO}")
     run("pip", "download", "--quiet", "--dest", folder / "needed", own_wheel, *ELSEWHERE)
     with Server(folder / "served") as server:
         server.misbehave = send_immutable_sdists
@@ -213,6 +215,26 @@ def test_pip_wheel_builds_the_variant_and_pip_download_the_sdist(index: Server, 
     wheel = "bridge_demo-1.0-0_cuda12.8-py3-none-any.whl"
     assert {path.name for path in (tmp_path / "wheels").iterdir()} == {wheel, runtime}
     assert {path.name for path in (tmp_path / "files").iterdir()} == {"bridge_demo-1.0.tar.gz", runtime}
+
+
+@pytest.mark.agreement
+def test_config_settings_reach_dependencies_in_uv_but_not_in_pip(index: Server, tmp_path: Path) -> None:
+    options = ("--cache-dir", tmp_path / "cache", "-Cvariant=cuda12.8", "bridge-top", "bridge-same")
+    pip_site, uv_site = tmp_path / "pip", tmp_path / "uv"
+    env: Any = {**NO_CONFIG, **machine("none")}
+    run("pip", "install", "--target", pip_site, "--index-url", index.url, *options, **env)
+    source = ("--no-config", "--default-index", index.url, "--python", sys.executable)
+    run("uv", "pip", "install", "--target", uv_site, *source, *options, **env)
+    found = [installed(site) for site in (pip_site, uv_site)]
+    assert [labels["bridge_same-1.0"] for labels in found] == ["cuda12.8", "cuda12.8"]
+    assert [labels["bridge_demo-1.0"] for labels in found] == ["null", "cuda12.8"]
+
+
+@pytest.mark.agreement
+def test_config_settings_do_not_reach_requirements_files_in_pip(index: Server, tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("bridge-same\n")
+    options = ("-Cvariant=cuda12.8", "-r", tmp_path / "requirements.txt")
+    assert pip(index, tmp_path, *options, **machine("none")) == {"bridge_same-1.0": "null"}
 
 
 def test_lock_files_and_hashes_install_the_variant(index: Server, tmp_path: Path) -> None:

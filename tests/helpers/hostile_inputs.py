@@ -224,6 +224,7 @@ WHEEL_COMMANDS = (
     "make-variant wheels/*any.whl -o OUT -p speed::mode::safe -l safe --static speed::mode::fast,safe",
     "mend wheels/*.whl -o OUT",
     "unmake wheels/*.whl -o OUT",
+    "retire old wheels/*fast.whl -o OUT",
     "unmake wheels/*fast.whl -o OUT --json",
     "unmake wheels/*fast.whl -o OUT --keep-metadata",
     "upgrade wheels/*.whl -o OUT",

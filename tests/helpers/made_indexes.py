@@ -103,7 +103,7 @@ def tag_of(python: str, platform: str) -> str:
 
 
 def pytorch_wheels() -> Iterator[MadeWheel]:
-    """Yield the wheels of all releases of PyTorch; torch's own requirements are on PyPI."""
+    """Yield the wheels of all releases of PyTorch; the compilers that they require are on the same index."""
     for release, versions in FAMILY.items():
         for local, platforms in BUILDS[release.rpartition(".")[0]].items():
             for name, version in zip(("torch", "torchvision", "torchaudio"), versions, strict=True):
@@ -127,17 +127,11 @@ def pytorch_wheels() -> Iterator[MadeWheel]:
                         yield MadeWheel(
                             f"{where}/{name}", name, version, tag_of(python, MACOS), where, requires
                         )
-    for kind, indexes in (("rocm", ("rocm6.3", "rocm6.4", "rocm7.0", "rocm7.1")), ("xpu", ("xpu",))):
-        for index in indexes:
-            where = f"{PYTORCH}/whl/{index}"
-            for python in PYTHONS:
-                yield MadeWheel(
-                    f"{where}/triton-{kind}",
-                    f"triton_{kind}",
-                    "3.6.0",
-                    f"{python}-{python}-linux_x86_64",
-                    where,
-                )
+    for local, requirements in _RUNTIMES.items():
+        where, name = f"{PYTORCH}/whl/{local}", requirements[-1].partition("==")[0]
+        for python in PYTHONS:
+            tag = f"{python}-{python}-linux_x86_64"
+            yield MadeWheel(f"{where}/{name}", name.replace("-", "_"), "3.6.0", tag, where)
 
 
 def llama_wheels() -> Iterator[MadeWheel]:

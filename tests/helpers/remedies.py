@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,8 @@ from typing import Any, NamedTuple, TypeAlias
 import pytest
 from click.testing import CliRunner
 
-from helpers.programs import run_here
+from helpers.made_wheels import make_wheel
+from helpers.programs import empty_cache, run, run_here
 from helpers.rules_page import examples
 from helpers.sample_release import DOCUMENT, encoded, lay_out, only, patched, write_release, write_wheel
 from variant_backend.cli.main import main
@@ -190,6 +192,24 @@ def ran(line: str) -> Maker:
     return lambda: run_here(main, *shlex.split(line))
 
 
+def environment(**contents: Mapping[str, bytes]) -> Maker:
+    """Return a function that makes the environment `.venv`, with a wheel for each name, of these files."""
+
+    def make() -> None:
+        uv("venv", "--quiet", "--python", sys.executable)
+        for name, content in contents.items():
+            uv("pip", "install", "--quiet", make_wheel(Path("wheels"), name, files=content))
+
+    return make
+
+
+def uv(*arguments: object) -> None:
+    """Run uv with the folder `wheels` as its only source."""
+    Path("wheels").mkdir(exist_ok=True)
+    Path("uv.toml").write_text("no-index = true\nfind-links = ['wheels']\n")
+    run("uv", *arguments, *empty_cache(), UV_CONFIG_FILE="uv.toml")
+
+
 # Follow a remedy.
 
 
@@ -203,6 +223,17 @@ def as_printed(item: Reported) -> None:
     assert commands
     for line in commands:
         run_here(main, *shlex.split(line))
+
+
+def in_environment(*numbers: int) -> Step:
+    """Return a function that runs some of the commands of uv in the remedy, as they are printed."""
+
+    def follow(item: Reported) -> None:
+        commands = re.findall(r"`uv ([^`]+)`", item.problem.remedy or "")
+        for number in numbers:
+            uv(*shlex.split(commands[number]))
+
+    return follow
 
 
 def command(line: str) -> Step:

@@ -276,6 +276,7 @@ def test_no_variant_is_not_an_error_but_a_missing_folder_is() -> None:
         "machines": {"nowhere.json": {"supported": True, "reasons": [], "unknown": []}},
         "variants": [],
         "replaceable": [],
+        "shared_files": [],
         "repair": [],
         "warnings": [],
         "errors": [],

@@ -1,4 +1,4 @@
-"""A program that builds one sdist or wheel. It runs in a process of its own and is never imported.
+"""A program that builds one sdist or wheel. It runs in a process of its own; only `unpack` is imported.
 
 Its one argument is a JSON object:
 
@@ -38,6 +38,10 @@ Settings = Mapping[str, str] | None
 
 class _BuildError(Exception):
     """An error that is printed as one line."""
+
+
+class UnpackError(_BuildError):
+    """An sdist that cannot be unpacked."""
 
 
 def main(argument: str) -> None:
@@ -125,7 +129,7 @@ def _check_requirements(builder: ProjectBuilder, distribution: Distribution, set
 def unpack(sdist: Path, folder: Path) -> Path:
     """Unpack an sdist into an empty *folder*, and return the project's folder in it.
 
-    Only files, folders and links to them are created, all inside of *folder*.
+    Only files, folders and links to them are created, all inside of *folder*. Raises UnpackError.
     """
     try:
         with tarfile.open(sdist) as archive:
@@ -135,10 +139,10 @@ def unpack(sdist: Path, folder: Path) -> Path:
                 check_members(archive, folder)
                 archive.extractall(folder)
     except (tarfile.TarError, OSError) as error:
-        raise _BuildError(f"{sdist.name}: {error}") from None
+        raise UnpackError(f"{sdist.name}: {error}") from None
     entries = [*folder.iterdir()]
     if len(entries) != 1 or not entries[0].is_dir():
-        raise _BuildError(f"{sdist.name}: expected one top-level folder, got {len(entries)} files or folders")
+        raise UnpackError(f"{sdist.name}: expected one top-level folder, got {len(entries)} files or folders")
     return entries[0]
 
 

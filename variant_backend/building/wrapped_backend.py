@@ -44,8 +44,16 @@ def wrapped_backend(project: Project, *hook: str) -> Any:
     place = f"{PROJECT_FILE}: tool.variant-backend.build-backend"
     if problem := wrapped_problem(reference):
         raise VariantError(problem).within(PROJECT_FILE)
+    return imported_backend(reference, project.backend_path, place, *hook)
+
+
+def imported_backend(reference: str, backend_path: Sequence[str], place: str, *hook: str) -> Any:
+    """Import the backend of a *reference* in the form of ``build-backend``; return it or its *hook*.
+
+    Raises VariantError, at the *place*, if the import fails or the hook is missing.
+    """
     module_name, _, object_path = reference.partition(":")
-    _look_first_in(project.backend_path, module_name)
+    _look_first_in(backend_path, module_name)
     try:
         backend: Any = _import(module_name)
         for attribute in filter(None, [*object_path.split("."), *hook]):

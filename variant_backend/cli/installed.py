@@ -23,6 +23,7 @@ from .installed_report import (
 from .machine_options import machines_option
 from .options import align_option
 from .output import Printer
+from .ownership_report import report_ownership
 from .repair_report import EnvironmentRepair, find_repairs, print_repairs, print_wrong, say_sources_are_needed
 from .selection_options import (
     platform_option,
@@ -76,7 +77,8 @@ _HERE = "this machine"
     "--check",
     is_flag=True,
     help="Exit with 1 if a variant is not supported, disagrees, or is not the one that"
-    " VARIANT_BACKEND_LABEL requests, or if a source has a variant of a plain package.",
+    " VARIANT_BACKEND_LABEL requests, if a source has a variant of a plain package, or if files of packages"
+    " are missing or belong to several of them.",
 )
 @click.pass_obj
 def installed_command(
@@ -118,6 +120,8 @@ def installed_command(
     elif requirements:
         print_requirements(printer, surveys, [machine.name for machine in machines])
     disagreements = _print_surveys(printer, surveys, align, check=check, silent=shows_requirements)
+    if check or not shows_requirements:
+        report_ownership(printer, [survey.environment for survey in surveys], python, check=check)
     repairs = [] if shows_requirements else find_repairs(surveys, sources, python)
     printer.keys["repair"] = [repair.to_dict() for repair in repairs]
     if check:

@@ -10,7 +10,7 @@ from .command import Commands, Group
 # The headings in the help, and the commands below them. Each is in the module of its name.
 _SECTIONS = {
     "Make variants": ("init", "build", "make-variant", "unmake", "mend"),
-    "Publish them": ("index", "check", "stub", "upgrade"),
+    "Publish them": ("index", "check", "stub", "upgrade", "retire"),
     "Offer them to any installer": ("serve", "run"),
     "Lock and mirror whole graphs": ("lock", "mirror"),
     "Select wheels": ("explain", "fetch", "hardware", "providers"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ import click
 
 from ..errors import Problem, UnknownNameError, VariantError, shortened
 from ..lowlevel.terminal import heading
+from .all_stubs import make_all_stubs
 from .command import Command, WrongUsage, given_options
 from .machine_options import machines_option
 from .network_options import network_options
@@ -20,22 +20,18 @@ from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress
 from .policy_options import configuration, no_policy_option, say_policy
 from .selection_options import platform_option, python_option, read_target
+from .stub_report import sdist_to_dict, warn_of_gaps
 
 if TYPE_CHECKING:
-    from ..dispatching.create import Stub
+    from ..dispatching.create import Planner, Stub
     from ..formats.hardware_file import Hardware
     from ..formats.machine_spec import MachineSpec
-    from ..formats.release import File, Release
+    from ..formats.release import Release
     from ..lowlevel.file_set import Output
     from ..selection.evaluate import Evaluation
     from ..selection.listing import Listing
     from ..selection.target import Target
     from ..variants.requirements import Pin
-
-
-_PREFERRED = (
-    "installers prefer plain wheels to an sdist; keep these wheels off the index of the dispatching sdist"
-)
 
 
 def _base_url(value: str | None) -> str | None:
@@ -72,6 +68,7 @@ def _package(value: str | None) -> Pin | None:
     metavar="NAME[==VERSION]",
     help="The release; required for an index, or if the folder has several.",
 )
+@click.option("--all", "whole", is_flag=True, help="Make the sdists of all releases with variants.")
 @click.option(
     "--base-url",
     callback=reading(_base_url),
@@ -95,6 +92,11 @@ def _package(value: str | None) -> Pin | None:
     metavar="HOST",
     help="A host to which the wheels' server redirects; may be repeated.",
 )
+@click.option(
+    "--source",
+    metavar="SDIST|URL",
+    help="The source distribution that users may build if no wheel fits.",
+)
 @output_option("The folder for the sdist.", required=True)
 @force_option
 @machines_option("Show which wheel this machine would get; may be repeated.")
@@ -107,10 +109,12 @@ def stub_command(
     printer: Printer,
     place: str,
     pin: Pin | None,
+    whole: bool,
     base_url: str | None,
     by_requirement: bool,
     labels: tuple[str, ...],
     hosts: tuple[str, ...],
+    source: str | None,
     output: Path,
     force: bool,
     machines: tuple[MachineSpec, ...],
@@ -124,46 +128,74 @@ def stub_command(
     variant_backend.dispatch selects one of the wheels that it lists with their hashes. The command prints
     the path of the sdist, and which wheel each machine would get.
     """
-    from ..dispatching.by_requirement import plan_by_requirement
-    from ..dispatching.create import plan_stub, write
+    from ..dispatching.create import write
     from ..lowlevel.source_date import source_date_epoch
 
     target = read_target(python, platform)
-    folder = _folder(place, pin, base_url, by_requirement=by_requirement)
+    folder = _folder(place, pin, base_url, whole=whole, by_requirement=by_requirement)
     if (python or platform) and not machines:
         raise click.UsageError("--python and --platform need --machine SPEC")
+    plan = _planner(base_url, labels, hosts, source, by_requirement=by_requirement)
+    if whole:
+        make_all_stubs(printer, place, output, plan, by_requirement=by_requirement, force=force)
+        return
     facts = {given: _hardware(given) for given in machines}
     with Progress(folder.glob("*.whl") if folder and not by_requirement else ()) as progress:
         listing = _listing(place, pin)
-        planned = (
-            plan_by_requirement(listing, only=labels)
-            if by_requirement
-            else plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
-        )
-    evaluations = _evaluations(planned, facts, target)
-    for given, hardware in facts.items():
-        _check_names(printer, given, hardware, planned)
+        planned = plan(listing, progress.advance)
+    evaluations = _evaluations(printer, planned, facts, target)
     sdist = planned.output(output, time=source_date_epoch(os.environ) or 0)
     write(sdist, force=force)
     printer.keys = _to_dict(planned, sdist, evaluations)
     _print_plan(printer, planned, evaluations, place)
-    _warn_of_gaps(printer, planned, listing, by_requirement=by_requirement)
+    warn_of_gaps(printer, planned, listing, by_requirement=by_requirement)
     printer.line(str(sdist.path))
     if evaluations:
         printer.line()
         printer.table([*_rows(evaluations)])
 
 
-def _folder(place: str, pin: Pin | None, base_url: str | None, *, by_requirement: bool) -> Path | None:
+def _folder(
+    place: str, pin: Pin | None, base_url: str | None, *, whole: bool, by_requirement: bool
+) -> Path | None:
     """Return the folder with the wheels, None for an index; raises UsageError if an option is missing."""
+    if whole:
+        _check_is_for_all()
     if by_requirement:
         _check_needs_no_url()
     folder = None if "://" in place else Path(place)
-    if folder is None and pin is None:
-        raise click.UsageError("an index needs --package NAME")
+    if folder is None and pin is None and not whole:
+        raise click.UsageError("an index needs --package NAME, or --all")
     if folder is not None and base_url is None and not by_requirement:
         raise click.UsageError("a folder needs --base-url URL, the future location of its wheels")
     return folder
+
+
+def _planner(
+    base_url: str | None,
+    labels: Collection[str],
+    hosts: Collection[str],
+    source: str | None,
+    *,
+    by_requirement: bool,
+) -> Planner:
+    """Return the function that plans the sdist of a release; raises VariantError for an unusable source."""
+    from ..dispatching.by_requirement import plan_by_requirement
+    from ..dispatching.create import plan_stub
+    from ..dispatching.pinned_source import read_source
+
+    if by_requirement:
+        return lambda listing, _: plan_by_requirement(listing, only=labels)
+    pinned = None if source is None else read_source(source, base_url, hosts)
+    return lambda listing, advance: plan_stub(
+        listing, base_url=base_url, only=labels, hosts=hosts, source=pinned, advance=advance
+    )
+
+
+def _check_is_for_all() -> None:
+    """Raise UsageError for options of one release, which have no effect with --all."""
+    if options := given_options(click.get_current_context(), {"pin", "labels", "machines", "source"}):
+        raise click.UsageError(f"--all makes the sdists of all releases; leave out {options[0]}")
 
 
 def _check_needs_no_url() -> None:
@@ -171,7 +203,7 @@ def _check_needs_no_url() -> None:
     from ..project.user_variables import PLAIN
 
     context = click.get_current_context()
-    if options := given_options(context, {"base_url", "hosts"}):
+    if options := given_options(context, {"base_url", "hosts", "source"}):
         raise click.UsageError(f"--by-requirement lists no URLs; leave out {options[0]}")
     if PLAIN in context.params["labels"]:
         raise click.UsageError(f"--by-requirement lists variants only; leave out --label '{PLAIN}'")
@@ -195,15 +227,17 @@ def _hardware(given: MachineSpec) -> Hardware:
 
 
 def _evaluations(
-    planned: Stub, facts: Mapping[MachineSpec, Hardware], target: Target
+    printer: Printer, planned: Stub, facts: Mapping[MachineSpec, Hardware], target: Target
 ) -> dict[MachineSpec, Evaluation]:
-    """Return what each machine would get under the policy in force."""
+    """Return what each machine would get under the policy in force, after a check of its names."""
     from ..machine.support import Machine, Policy
     from ..selection.evaluate import evaluate
 
     config = configuration()
     if facts:
         say_policy([*config.settings("devices"), *config.effects()])
+    for given, hardware in facts.items():
+        _check_names(printer, given, hardware, planned)
     policy = Policy(rules=config.rules)
     return {
         given: evaluate(planned.release, Machine(hardware), policy, target)
@@ -244,38 +278,6 @@ def _wheels_with(labels: Collection[str]) -> str:
     return f"wheels with the label{'s' if len(labels) > 1 else ''} {shortened([*labels])}"
 
 
-def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing, *, by_requirement: bool) -> None:
-    """Warn if machines get no wheel from the sdist or prefer plain ones, and if METADATA is not checked."""
-    from ..dispatching.by_requirement import without_null_variant
-    from ..dispatching.create import preferred, without_fallback
-    from ..lowlevel.newer_dependencies import FIELDS
-
-    if problem := FIELDS.problem():
-        printer.warn(problem)
-
-    gap = (
-        without_null_variant(planned.release)
-        if by_requirement
-        else without_fallback(planned.release, listing)
-    )
-    if gap:
-        printer.warn(gap)
-    if plain := preferred(listing):
-        printer.warn(f"{_PREFERRED}: {shortened(plain)}")
-    if by_requirement:
-        _say_distributions(printer, planned)
-
-
-def _say_distributions(printer: Printer, planned: Stub) -> None:
-    """Print which distributions the built wheels require."""
-    from ..variants.own_distribution import distribution_name
-
-    release = planned.release
-    labels = dict.fromkeys(wheel.label for wheel in release.candidates if wheel.label is not None)
-    names = [f"{distribution_name(release.name, label)}=={release.version}" for label in labels]
-    printer.say(f"its wheels require {shortened(names)}; publish these before the sdist")
-
-
 def _no_wheel(given: MachineSpec, place: str, release: Release) -> Problem:
     """Return the problem of a machine that would get no wheel, with the command that explains it."""
     from ..lowlevel.urls import shown_url
@@ -302,12 +304,8 @@ def _to_dict(
     planned: Stub, sdist: Output, evaluations: Mapping[MachineSpec, Evaluation]
 ) -> dict[str, object]:
     """Return the keys of the JSON object."""
-    release = planned.release
     return {
-        "path": str(sdist.path),
-        "sha256": hashlib.sha256(sdist.content).hexdigest(),
-        "package": {"name": release.name, "version": str(release.version)},
-        "wheels": [_file_to_dict(wheel.file) for wheel in release.candidates],
+        **sdist_to_dict(planned, sdist),
         "machines": [
             {
                 "machine": given.name,
@@ -316,13 +314,4 @@ def _to_dict(
             }
             for given, evaluation in evaluations.items()
         ],
-    }
-
-
-def _file_to_dict(file: File) -> dict[str, object]:
-    return {
-        "filename": file.filename,
-        "url": file.url or None,
-        "size": file.size,
-        "hashes": dict(file.hashes),
     }

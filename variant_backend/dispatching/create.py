@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import io
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from .. import __version__
@@ -27,8 +27,15 @@ from ..lowlevel.file_set import Output, differences, update
 from ..lowlevel.newer_dependencies import FIELDS, LOCK_FILES
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
-from ..lowlevel.urls import OtherHostError, check_base_url, is_safe_line, shown_url, without_user
-from ..project.user_variables import PLAIN
+from ..lowlevel.urls import (
+    OtherHostError,
+    check_base_url,
+    is_local_file,
+    is_safe_line,
+    shown_url,
+    without_user,
+)
+from ..project.user_variables import INDEX_URL, PLAIN
 from ..selection.listing import Listing
 from ..selection.releases import Sources, find_listings, projects, read_release
 from ..variants import consistency
@@ -39,6 +46,7 @@ from ..variants.requirements import Pin
 from ..variants.tag_coverage import Coverage
 from ..wheels import soundness
 from ..wheels.reading import Wheel, open_wheel
+from .pinned_source import PinnedSource
 
 _PROJECT = f"""\
 # Made by `variant-backend stub`. This sdist contains no code: its build backend selects the best wheel in
@@ -61,6 +69,10 @@ class Stub(NamedTuple):
         """Return the sdist; all its members have the *time*, in seconds since 1970."""
         top = f"{escape(self.release.name)}-{self.release.version}"
         return Output(folder, f"{top}.tar.gz", pack(top, self.files, time=time), _is_ours)
+
+
+# Plans the sdist of a release, and counts the bytes of local wheels that it reads.
+Planner: TypeAlias = Callable[[Listing, Advance], Stub]
 
 
 def write(sdist: Output, *, force: bool) -> None:
@@ -99,15 +111,20 @@ class PinnedWheel(NamedTuple):
     metadata: VariantMetadata | None
 
 
+def sources_at(place: str) -> Sources:
+    """Return the folder or the index at a place; raises VariantError if the line to the index is not safe."""
+    sources = Sources(index_urls=(place,)) if "://" in place else Sources((Path(place),))
+    check_lines(sources.index_urls)
+    return sources
+
+
 def find_listing(place: str, request: Pin | None) -> Listing:
     """Return the requested release of a folder or an index, or its only release.
 
     Raises VariantError if it is missing or a source could not be listed, and SeveralReleasesError if the
     request is ambiguous.
     """
-    is_url = "://" in place
-    sources = Sources(index_urls=(place,)) if is_url else Sources((Path(place),))
-    check_lines(sources.index_urls)
+    sources = sources_at(place)
     if request is None:
         names = projects(sources)
         if len(names) > 1:
@@ -138,13 +155,14 @@ def plan_stub(
     base_url: str | None = None,
     only: Collection[str] = (),
     hosts: Collection[str] = (),
+    source: PinnedSource | None = None,
     advance: Advance = lambda _count: None,
 ) -> Stub:
     """Return the dispatching sdist of a release; wheels in a folder are read whole, others in ranges.
 
     *base_url* is the URL that users download the wheels from, by default their current one. Their server may
-    redirect to *hosts*. *only* has the labels to list, by default all labels and plain wheels. Raises
-    VariantError with all problems of the release.
+    redirect to *hosts*. *only* has the labels to list, by default all labels and plain wheels. *source* is
+    the source distribution that users may build. Raises VariantError with all problems of the release.
     """
     release, metadata = read_sound_release(only_labels(listing, only))
     read = _read_wheels(release, base_url, hosts, advance)
@@ -153,7 +171,9 @@ def plan_stub(
     reduced = pylock.reduced(metadata, [name for name in metadata.variants if name in labels])
     wheels = tuple(part.wheel for part in read)
     listed = Release(release.name, release.version, wheels, reduced)
-    return Stub(listed, _files(listed, [part.core_metadata for part in read], hosts))
+    described = [*(part.core_metadata for part in read), *([source.pkg_info] if source else [])]
+    locked = pylock.Locked(listed, hosts=tuple(sorted(set(hosts))), sdist=source.file if source else None)
+    return Stub(listed, _files(locked, described))
 
 
 def read_sound_release(listing: Listing) -> tuple[Release, VariantMetadata]:
@@ -306,12 +326,29 @@ def check_lines(urls: Iterable[str]) -> None:
 
 
 def checked_base_url(url: str) -> str:
-    """Return the base URL of wheels without trailing slashes. Raises VariantError if it is not safe."""
+    """Return the base URL of wheels without trailing slashes; an absolute path becomes a ``file://`` URL.
+
+    Raises VariantError if it is not safe.
+    """
+    if url.lower().startswith("file:") or Path(url).is_absolute():
+        return _checked_folder_url(url)
     url = check_base_url(url)
     if url.endswith(".whl"):
         folder, _, name = url.rpartition("/")
         raise VariantError(f"expected the URL of a folder, got the wheel {name!r}", hint=f"use {folder}")
     check_lines([url])
+    return url
+
+
+def _checked_folder_url(text: str) -> str:
+    """Return the URL of a local folder; raises VariantError if it names a server."""
+    url = (text if "://" in text else Path(text).as_uri()).rstrip("/")
+    if not is_local_file(url) or urlsplit(url).query or urlsplit(url).fragment:
+        raise VariantError(
+            f"expected a local folder such as file:///net/wheels, got {shown_url(url)!r}",
+            hint="mount the network share as a folder or a drive; users can name another folder or share in"
+            f" {INDEX_URL}",
+        )
     return url
 
 
@@ -335,9 +372,9 @@ def findings_in(index: VariantMetadata, read: Iterable[PinnedWheel]) -> Iterator
     yield from (Finding.of(name, problem) for name, problem in consistency.of_wheels(parts))
 
 
-def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> dict[str, bytes]:
+def _files(locked: pylock.Locked, described: list[bytes]) -> dict[str, bytes]:
     """Return the files of the sdist. Raises VariantError if its backend or an index would refuse them."""
-    locked = pylock.Locked(release, hosts=tuple(sorted(set(hosts))))
+    release = locked.release
     if problems := [*dispatching_sdist.texts_about_locked(locked)]:
         raise VariantError(*problems)
     pkg_info = core_metadata.for_sdist(
@@ -345,11 +382,26 @@ def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> 
     )
     check_pkg_info(pkg_info)
     files = {
-        PROJECT: _PROJECT.encode(),
+        PROJECT: f"{_about_folders(release)}{_PROJECT}".encode(),
         PKG_INFO: pkg_info,
         LOCK_FILE: toml_edit.from_dict(pylock.to_dict([locked])).encode(),
     }
     return {**files, **readme_of(pkg_info)}
+
+
+def _about_folders(release: Release) -> str:
+    """Return a comment if the wheels are local files, otherwise an empty text."""
+    if not (folders := local_folders(release)):
+        return ""
+    return (
+        f"# The wheels are local files. Only machines that have them can install this sdist: {folders[0]}\n"
+    )
+
+
+def local_folders(release: Release) -> list[str]:
+    """Return the URLs of the local folders from which an sdist takes its wheels."""
+    urls = (wheel.file.url or "" for wheel in release.candidates)
+    return [*dict.fromkeys(url.rpartition("/")[0] for url in urls if is_local_file(url))]
 
 
 def readme_of(pkg_info: bytes) -> dict[str, bytes]:

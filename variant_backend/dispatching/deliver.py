@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of, shortened
-from ..formats import dispatching_sdist
+from ..formats import dispatching_sdist, pylock
 from ..formats.machine_spec import MachineSpec
-from ..formats.pylock import Locked
-from ..formats.release import Candidate, Release, shown_location
+from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel.ranges import Advance
 from ..lowlevel.regular_files import read_regular
-from ..lowlevel.urls import UNSAFE, host_of, is_safe_line, shown_url
+from ..lowlevel.urls import host_of, is_http
 from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
 from ..machine.support import Machine, Policy
@@ -30,6 +29,7 @@ from ..machine.user_config import (
 )
 from ..project.config_settings import AUTO, ConfigSettings, asked_variants, check_settings, only_label
 from ..project.user_variables import (
+    BUILD_SOURCE,
     HARDWARE,
     INDEX_URL,
     LABEL,
@@ -37,12 +37,13 @@ from ..project.user_variables import (
     check_variables,
     given_machine,
     labels_of,
+    may_build_source,
     near_name,
 )
 from ..selection.download import download
 from ..selection.evaluate import Evaluation, evaluate, evaluate_label
 from ..selection.fetch import announced_metadata, fetched
-from ..selection.releases import Sources, find_listings
+from ..selection.releases import Sources
 from ..selection.report import Remedies, explained
 from ..selection.resolve import Pick, picked_of
 from ..selection.target import Target, running_target
@@ -52,13 +53,14 @@ from ..variants.namespace_support import UNKNOWN, Support
 from ..variants.ranking import Supported
 from ..wheels.plain import decided_metadata, tagged_name
 from ..wheels.reading import Wheel, open_wheel
+from .other_source import check_local_file, on_mirror, user_sources
 
 _OTHER_PYTHON = "use a Python version and platform that the list above names"
 _REMEDIES = Remedies(unknown=f"set {HARDWARE}=FILE")
 
 
 class Wish(NamedTuple):
-    """The user's settings: a *label* and the name of its setting, a machine, the URL of a mirror.
+    """The user's settings: a *label* and the name of its setting, a machine, another source of the wheels.
 
     The machine in the variable is above that in the configuration.
     """
@@ -66,7 +68,7 @@ class Wish(NamedTuple):
     label: str | None = None
     source: str = ""
     hardware: MachineSpec | None = None
-    index_url: str | None = None
+    sources: Sources | None = None
 
     @classmethod
     def read(cls, config_settings: ConfigSettings | None, environ: Mapping[str, str], *, name: str) -> Wish:
@@ -87,10 +89,8 @@ class Wish(NamedTuple):
         if label == AUTO and source != "variant-label":  # as without a request
             label, source = None, ""
         hardware = given_machine(environ)
-        index_url = environ.get(INDEX_URL) or None
-        if index_url and not is_safe_line(index_url):
-            raise VariantError(f"{shown_url(index_url)!a} {UNSAFE}", place=INDEX_URL)
-        return cls(label, source, hardware, index_url)
+        redirected = environ.get(INDEX_URL)
+        return cls(label, source, hardware, user_sources(redirected, name) if redirected else None)
 
 
 class Dispatched(NamedTuple):
@@ -101,29 +101,52 @@ class Dispatched(NamedTuple):
     summary: str
 
 
+class NothingFitsError(VariantError):
+    """No wheel fits this machine, Python and platform, whatever its label."""
+
+
+class SourceBuild(NamedTuple):
+    """The pinned source distribution of a release, the *hosts* that may send it, and a line for the user."""
+
+    release: Release
+    sdist: File
+    hosts: frozenset[str]
+    summary: str
+
+
 def select_wheel(
     config_settings: ConfigSettings | None,
     environ: Mapping[str, str],
     *,
     root: Path = Path(),
     report: Callable[..., object],
-) -> Dispatched:
+) -> Dispatched | SourceBuild:
     """Select one of the wheels that the sdist at *root* pins, for the running interpreter and this machine.
 
-    Config settings and environment have the user's settings. Raises VariantError if the sdist is invalid or
-    no wheel fits; in the latter case, *report* first gets a table with the reasons, line by line.
+    Config settings and environment have the user's settings. If no wheel fits, *report* gets a table with the
+    reasons, line by line. Then, return the source distribution if the sdist has one and the user allows it.
+    Raises VariantError if the sdist is invalid or no wheel fits.
     """
-    return select_pinned(dispatching_sdist.load_pinned(root), config_settings, environ, report=report)
+    locked = dispatching_sdist.load_pinned(root)
+    try:
+        return select_pinned(locked, config_settings, environ, report=report)
+    except NothingFitsError:
+        if locked.sdist is None or not may_build_source(environ, locked.release.name):
+            raise
+        return _source_build(locked, locked.sdist)
 
 
 def select_pinned(
-    locked: Locked,
+    locked: pylock.Locked,
     config_settings: ConfigSettings | None,
     environ: Mapping[str, str],
     *,
     report: Callable[..., object],
 ) -> Dispatched:
-    """Select one of the listed wheels of a release, as `select_wheel` does."""
+    """Select one of the listed wheels of a release, as `select_wheel` does.
+
+    Raises NothingFitsError if no wheel fits and no label is requested.
+    """
     release = locked.release
     wish = Wish.read(config_settings, environ, name=release.name)
     target = running_target()
@@ -133,15 +156,29 @@ def select_pinned(
         report(f"{release.name} {release.version} has different wheels for different machines; none fits:")
         for line in explained(evaluation, _REMEDIES):
             report(*line)
-        raise _nothing(release, wish, target)
+        raise _nothing(locked, wish, target)
     picked = picked_of(evaluation, pinned=wish.label is not None)
     summary = _summary(picked, wish, evaluation.support, build_policy_text(config, environ))
-    hosts = {host_of(wheel.file.url) for wheel in release.candidates if wheel.file.url}
-    hosts.update(host_of(f"https://{host}") for host in locked.hosts)
-    if wish.index_url is not None:
-        picked = _on_mirror(picked, wish.index_url)
-        hosts.add(host_of(wish.index_url))
+    hosts = _hosts(locked)
+    if wish.sources is not None:
+        picked = on_mirror(picked, wish.sources)
+        hosts.update(map(host_of, filter(is_http, wish.sources.index_urls)))
+    check_local_file(picked)
     return Dispatched(picked, frozenset(hosts), summary)
+
+
+def _hosts(locked: pylock.Locked) -> set[str]:
+    """Return the hosts that may send the files that an sdist pins."""
+    files = [wheel.file for wheel in locked.release.candidates]
+    files += [locked.sdist] if locked.sdist else []
+    hosts = {host_of(file.url) for file in files if file.url}
+    return hosts | {host_of(f"https://{host}") for host in locked.hosts}
+
+
+def _source_build(locked: pylock.Locked, sdist: File) -> SourceBuild:
+    release = locked.release
+    text = f"{release.name} {release.version}: building the source {sdist.filename}, as {BUILD_SOURCE} allows"
+    return SourceBuild(release, sdist, frozenset(_hosts(locked)), text)
 
 
 def _evaluated(
@@ -213,8 +250,9 @@ def _setting(wish: Wish) -> str:
     return wish.source if wish.source == LABEL else f"config setting {wish.source!r}"
 
 
-def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
+def _nothing(locked: pylock.Locked, wish: Wish, target: Target) -> VariantError:
     """Return the error if no wheel fits."""
+    release = locked.release
     what = f"{release.name} {release.version}"
     able = [
         label
@@ -227,13 +265,18 @@ def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
             place=_setting(wish),
             hint=f"use one of these labels: {one_of(able)}" if able else _OTHER_PYTHON,
         )
+    source = ""
+    if locked.sdist:
+        source = f"; to build its source, which runs the code in it, set {BUILD_SOURCE}={release.name}"
     if not able:
-        return VariantError(f"no wheel of {what} fits this Python and platform", hint=_OTHER_PYTHON)
-    return VariantError(
+        return NothingFitsError(
+            f"no wheel of {what} fits this Python and platform", hint=_OTHER_PYTHON + source
+        )
+    return NothingFitsError(
         f"no wheel of {what} fits this machine",
         hint=f"to install one anyway, use -Cvariant=LABEL or set {LABEL}=LABEL (labels: {one_of(able)});"
         f" to describe the machine, set {HARDWARE} to facts such as cuda:12.8, a preset, or the path of a"
-        " machine file",
+        f" machine file{source}",
     )
 
 
@@ -246,7 +289,7 @@ def _summary(picked: Pick, wish: Wish, support: Support, policy: str) -> str:
     parts += (f"{name}: {origin}" for name, origin in origins.items() if not supported.get(name))
     if wish.label is None and policy:
         parts.append(policy)
-    if wish.index_url is not None:
+    if wish.sources is not None:
         parts.append(f"{INDEX_URL} is its source")
     if wish.label is not None:
         parts.append(f"{_setting(wish)} requests it; unset it to select a wheel for this machine")
@@ -254,25 +297,6 @@ def _summary(picked: Pick, wish: Wish, support: Support, policy: str) -> str:
         labels = shortened(_labels(release))
         parts.append(f"to select another, use -Cvariant=LABEL or set {LABEL}=LABEL (labels: {labels})")
     return "; ".join(parts)
-
-
-def _on_mirror(picked: Pick, index_url: str) -> Pick:
-    """Return the wheel with its URL on the user's index; size and hashes stay as pinned."""
-    release, file = picked.release, picked.wheel.file
-    listings = find_listings(release.name, Sources(index_urls=(index_url,)))
-    if listings.problems:
-        raise VariantError(*listings.problems).within(INDEX_URL)
-    listed = [wheel for listing in listings.of_version(release.version) for wheel in listing.wheels]
-    mirrored = next((wheel.file for wheel in listed if wheel.file.filename == file.filename), None)
-    if mirrored is None:
-        raise VariantError(
-            f"{shown_url(index_url)} has no {file.filename}",
-            place=INDEX_URL,
-            hint="add the wheel to that index, request a label that it has, or unset the variable",
-        )
-    if mirrored.url is None or not is_safe_line(mirrored.url):
-        raise VariantError(f"{shown_location(mirrored)!a} {UNSAFE}", place=INDEX_URL)
-    return picked._replace(wheel=picked.wheel._replace(file=file._replace(location=mirrored.location)))
 
 
 def build(
@@ -344,21 +368,29 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advanc
     """Return the files of the dist-info folder. Raises VariantError if they differ from the pinned ones."""
     file = pick.wheel.file
     pinned = (file.core_metadata or {}).get("sha256")
+    if pinned and isinstance(file.location, Path):
+        with open_wheel(file.location) as local:
+            return _verified_files(local, pick, pinned)
     if pinned and (wheel := _in_ranges(pick.wheel, hosts)):
-        try:
-            digest = hashlib.sha256(wheel.core_metadata).hexdigest()
-            if digest != pinned:
-                raise VariantError(
-                    f"METADATA: expected the sha256 {pinned}, got {digest}",
-                    hint="report this to the project: the wheel was replaced after the release",
-                )
-            return _announced_files(wheel, pick)
-        except VariantError as error:
-            raise error.within(shown_location(file)) from None
+        return _verified_files(wheel, pick, pinned)
     path = scratch / file.filename
     download(file, path, advance=advance, hosts=hosts)
     with open_wheel(path) as wheel:
         return _announced_files(wheel, pick)
+
+
+def _verified_files(wheel: Wheel, pick: Pick, pinned: str) -> dict[str, bytes]:
+    """Return the files of the dist-info folder; raises VariantError if METADATA does not have its hash."""
+    try:
+        digest = hashlib.sha256(wheel.core_metadata).hexdigest()
+        if digest != pinned:
+            raise VariantError(
+                f"METADATA: expected the sha256 {pinned}, got {digest}",
+                hint="report this to the project: the wheel was replaced after the release",
+            )
+        return _announced_files(wheel, pick)
+    except VariantError as error:
+        raise error.within(shown_location(pick.wheel.file)) from None
 
 
 def _in_ranges(wheel: Candidate, hosts: frozenset[str]) -> Wheel | None:

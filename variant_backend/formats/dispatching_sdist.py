@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.source_date import source_date_epoch
-from ..lowlevel.urls import UNSAFE, is_safe_line
+from ..lowlevel.urls import UNSAFE, is_local_file, is_safe_line
 from ..lowlevel.workspace import workspace
-from ..variants.filename import escape, normalize
+from ..variants.filename import escape, normalize, release_of_sdist
 from . import core_metadata, pylock
-from .release import Candidate, Release, shown_location
+from .release import Candidate, File, Release, shown_location
 from .toml_read import read_toml
 from .variant_requirements import VARIANTS_FILE, RequirableRelease, read_requirable
 
@@ -32,6 +32,9 @@ LOCK_FILE = "pylock.toml"
 PKG_INFO = "PKG-INFO"
 # All files that such an sdist may have.
 _FILES = (PROJECT, PKG_INFO, LOCK_FILE, VARIANTS_FILE, "README", "README.md", "README.rst")
+
+
+_FILENAME = r"[A-Za-z0-9_.!+-]+"
 
 
 def is_dispatching(sdist: BinaryIO) -> bool:
@@ -47,16 +50,25 @@ def is_dispatching(sdist: BinaryIO) -> bool:
 def load_pinned(root: Path = Path()) -> pylock.Locked:
     """Return the release that an sdist pins; raises VariantError with all its problems."""
     path = root / LOCK_FILE
-    packages = pylock.read_lock(read_toml(path), path)
+    data = read_toml(path)
+    packages = pylock.read_lock(data, path)
     if len(packages) != 1:
         raise VariantError(f"expected one package, got {len(packages)}", place=path)
     (locked,) = packages
     release = locked.release
     problems = [*release.problems, *_other_identity(release, root, path)]
+    if _has_paths(data):
+        problems.append(Problem("error", str(path), "a file has a path; expected URLs only"))
     problems += (Problem("error", str(path), text) for text in texts_about_locked(locked))
     if problems:
         raise VariantError(*problems, hint="do not use this sdist")
     return locked
+
+
+def _has_paths(lock: Mapping[str, Any]) -> bool:
+    """Return whether a valid lock file names a file by its path, which would be inside the sdist."""
+    (package,) = lock["packages"]
+    return any("path" in file for file in [*package["wheels"], package.get("sdist", {})])
 
 
 def is_by_requirement(root: Path = Path()) -> bool:
@@ -91,6 +103,9 @@ def texts_about_locked(locked: pylock.Locked) -> Iterator[str]:
         yield from (f"{name!a}: {text}" for text in _texts_about(wheel, release))
         if not release.problems and wheel.label not in known:
             yield f"{name!a}: the lock file does not define its label"
+    if locked.sdist is not None:
+        name = locked.sdist.filename
+        yield from (f"{name!a}: {text}" for text in _texts_about_source(locked.sdist, release))
     names = [wheel.file.filename.lower() for wheel in release.candidates]
     yield from (
         f"duplicate wheel {name!a}" for name in sorted({name for name in names if names.count(name) > 1})
@@ -120,18 +135,46 @@ def _identity(path: Path) -> tuple[str, Version]:
 def _texts_about(wheel: Candidate, release: Release) -> Iterator[str]:
     """Yield the texts of all problems of a pinned wheel of a release."""
     file = wheel.file
-    if not re.fullmatch(r"[A-Za-z0-9_.!+-]+", file.filename):
+    if not re.fullmatch(_FILENAME, file.filename):
         yield "invalid characters in the filename"
     elif wheel.name.release() != (normalize(release.name), release.version):
         yield "a wheel of another release"
+    yield from _texts_about_file(file)
+
+
+def _texts_about_source(sdist: File, release: Release) -> Iterator[str]:
+    """Yield the texts of all problems of the pinned source distribution of a release."""
+    try:
+        if not re.fullmatch(_FILENAME, sdist.filename) or not sdist.filename.endswith(".tar.gz"):
+            yield "expected the name of an sdist, NAME-VERSION.tar.gz"
+        elif release_of_sdist(sdist.filename) != (normalize(release.name), release.version):
+            yield "an sdist of another release"
+    except VariantError as error:
+        yield error.problems[0].text
+    yield from _texts_about_file(sdist)
+
+
+def _texts_about_file(file: File) -> Iterator[str]:
+    """Yield the texts of the problems of a pinned file's hash, size and URL."""
     if not re.fullmatch(r"[0-9a-f]{64}", file.hashes.get("sha256", "")):
         yield "missing or invalid sha256"
     if not file.size or file.size < 0:
         yield "missing or invalid size"
-    if file.url is None or not is_safe_line(file.url):
-        yield f"its URL {shown_location(file)!a} {UNSAFE}"
-    elif "@" in urlsplit(file.url).netloc:
+    url = _url_of(file)
+    if not is_safe_line(url) and not is_local_file(url):
+        yield f"its URL {shown_location(file)!a} {UNSAFE}, and does not name a local file"
+    elif "@" in urlsplit(url).netloc:
         yield "its URL has a user or password"
+
+
+def _url_of(file: File) -> str:
+    """Return the URL of a file; that of a path may name a server, or be empty."""
+    if isinstance(file.location, str):
+        return file.location
+    try:
+        return file.location.as_uri()
+    except ValueError:  # without a drive on Windows
+        return ""
 
 
 def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path = Path()) -> str:

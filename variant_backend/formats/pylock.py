@@ -27,7 +27,7 @@ from .release import Candidate, File, Location, Release
 
 if TYPE_CHECKING:
     from packaging.markers import Environment
-    from packaging.pylock import Package, PackageWheel, Pylock
+    from packaging.pylock import Package, PackageSdist, PackageWheel, Pylock
     from packaging.tags import Tag
 
 CREATED_BY = "variant-backend"
@@ -43,12 +43,13 @@ class Locked(NamedTuple):
     """A locked package: a release, and its source.
 
     The *problems* of the release concern variants that cannot be read. *hosts* are further hosts to which the
-    servers of the wheels may redirect, as ``HOST[:PORT]``.
+    servers of the wheels may redirect, as ``HOST[:PORT]``. *sdist* is the source distribution.
     """
 
     release: Release
     index_url: str | None = None
     hosts: tuple[str, ...] = ()
+    sdist: File | None = None
 
 
 def check_lock_name(name: str) -> None:
@@ -117,6 +118,7 @@ def _package(package: Locked, folder: Path | None) -> dict[str, object]:
         "version": str(release.version),
         **({_REQUIRES_PYTHON: agreed} if agreed else {}),
         **({"index": package.index_url} if package.index_url else {}),
+        **({"sdist": file_entry(package.sdist, folder)} if package.sdist else {}),
         "wheels": [file_entry(file, folder) for file in files],
         **({_VARIANTS: release.metadata.to_dict()} if release.metadata else {}),
         **_tool(files, package.hosts),
@@ -256,7 +258,15 @@ def _locked(package: Package, table: Mapping[str, Any], path: Path, at: int, *, 
             problems = error.problems
     version = package.version or wheels[0].name.release()[1]
     release = Release(package.name, version, tuple(wheels), metadata, problems)
-    return Locked(release, package.index, tool.hosts)
+    return Locked(release, package.index, tool.hosts, _sdist(package, path.parent))
+
+
+def _sdist(package: Package, folder: Path) -> File | None:
+    """Return the source distribution of a package. None if it has none."""
+    if (sdist := package.sdist) is None:
+        return None
+    hashes = {name: digest.lower() for name, digest in sdist.hashes.items()}
+    return File(sdist.filename, _location(sdist, folder), hashes, sdist.size)
 
 
 class _Tool(NamedTuple):
@@ -314,8 +324,8 @@ def _candidate(
     return candidate
 
 
-def _location(wheel: PackageWheel, folder: Path) -> Location:
-    """Return the location of a wheel; a ``file:`` URL of this machine becomes a path."""
+def _location(wheel: PackageWheel | PackageSdist, folder: Path) -> Location:
+    """Return the location of a wheel or an sdist; a ``file:`` URL of this machine becomes a path."""
     if wheel.url is None:
         return Path(os.path.normpath(folder.absolute() / (wheel.path or "").replace("\\", "/")))
     if wheel.url.lower().startswith("file:"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from typing import TypeAlias
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from ..errors import Problem, VariantError, ascii_unless_printable, one_of
 
@@ -115,6 +115,23 @@ def is_safe_line(url: str) -> bool:
         return False
     scheme = urlsplit(url).scheme
     return scheme == "https" or (scheme == "http" and is_this_machine(url))
+
+
+def is_local_file(url: str) -> bool:
+    """Return whether a URL names a file in a local folder, and no server.
+
+    A network share of Windows is a server: reading from it would send it the user's credentials.
+
+    >>> is_local_file("file:///net/wheels/x.whl"), is_local_file("file://server/share/x.whl")
+    (True, False)
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    path = unquote(parts.path)
+    has_server = parts.netloc or re.match(r"/[/\\?]", path) or "\\" in path
+    return parts.scheme == "file" and not has_server and path.startswith("/") and path.isprintable()
 
 
 def with_credentials(link: str, url: str) -> str:

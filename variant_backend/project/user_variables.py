@@ -18,14 +18,16 @@ LABEL = f"{VARIABLES}LABEL"
 HARDWARE = f"{VARIABLES}HARDWARE"
 INDEX_URL = f"{VARIABLES}INDEX_URL"
 NO_POLICY = f"{VARIABLES}NO_POLICY"
+BUILD_SOURCE = f"{VARIABLES}BUILD_SOURCE"
 TOKEN = f"{VARIABLES}TOKEN"
+_NAMES = (LABEL, HARDWARE, INDEX_URL, NO_POLICY, BUILD_SOURCE, TOKEN)
 
 _ONE_LABEL = "write one label, or NAME#LABEL for each project"
 
 
 def check_variables(environ: Mapping[str, str]) -> None:
     """Raise VariantError if the name of a variable is misspelt. Later versions may add other variables."""
-    known = {name.removeprefix(VARIABLES): name for name in (LABEL, HARDWARE, INDEX_URL, NO_POLICY, TOKEN)}
+    known = {name.removeprefix(VARIABLES): name for name in _NAMES}
     # The options of the command line are `--machine` and `--index-url`.
     near = {**known, "MACHINE": HARDWARE, "INDEX": INDEX_URL, "POLICY": NO_POLICY}
     for name in sorted(name for name in environ if name.startswith(VARIABLES)):
@@ -101,6 +103,27 @@ def ignores_policy(environ: Mapping[str, str]) -> bool:
     if value not in ("", "0", "1"):
         raise VariantError(f"expected 1, got {value!a}", place=NO_POLICY, hint="set it to 1, or unset it")
     return value == "1"
+
+
+def may_build_source(environ: Mapping[str, str], name: str) -> bool:
+    """Return whether the user lets a dispatching sdist build the source distribution of a project.
+
+    The variable is 1 for all projects, or has the names of some, separated by commas. Raises VariantError if
+    it is invalid.
+
+    >>> may_build_source({"VARIANT_BACKEND_BUILD_SOURCE": "Torch, numpy"}, "torch")
+    True
+    """
+    value = environ.get(BUILD_SOURCE, "").strip()
+    if value in ("", "0", "1"):
+        return value == "1"
+    names = [*filter(None, map(str.strip, value.split(",")))]
+    try:
+        for entry in names:
+            check_project_name(entry)
+    except VariantError as error:
+        raise error.within(BUILD_SOURCE) from None
+    return normalize(name) in map(normalize, names)
 
 
 def near_name(name: str, known: Collection[str]) -> str | None:

@@ -7,23 +7,18 @@ PDM 2.29, on a changed machine.
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
 from ..formats.toml_read import value_at
-from ..machine.environment import Environment, is_virtual, named_environment
+from ..machine.environment import Environment
 from ..variants.filename import normalize
 from ..wheels.distributions import InstallationRecord, installation_records
 from .found_files import file_above, text_of, toml_of
+from .tool_words import environment_or_folder, words_of_pip, words_of_uv
 from .user_indexes import PYPI
 
-# How environments are found that `uv pip` finds by itself.
-_SEEN_BY_UV = ("VIRTUAL_ENV", ".venv of the project")
 # The lock files of tools that install what a project locks.
 _LOCK_FILES = {"uv": "uv.lock", "poetry": "poetry.lock", "pdm": "pdm.lock"}
 
@@ -92,11 +87,10 @@ def _owner(
     wheel: WrongWheel, record: InstallationRecord, environment: Environment, start: Start
 ) -> _InstalledBy:
     """Return what installed a distribution. A folder of ``--path`` may belong to an environment."""
-    if environment.interpreter is None:
-        around = _environment_around(record.folder, start.environ)
-        if around is None:  # pip never removes what a folder of --target has; uv does, also after pip
-            return _InstalledBy("uv", target=record.folder)
-        environment = around
+    place = environment_or_folder(record.folder, environment, start.environ)
+    if isinstance(place, Path):
+        return _InstalledBy("uv", target=place)
+    environment = place
     tool = record.installer.partition(" ")[0].lower()
     if tool not in _LOCK_FILES:
         return _InstalledBy("pip", environment)
@@ -104,17 +98,6 @@ def _owner(
     if tool == "uv" and project and _index_in_lock(project, wheel) in (None, *_plain_indexes(start)):
         project = None  # it was installed by `uv pip`, or the project has no offer
     return _InstalledBy(tool, environment, project)
-
-
-def _environment_around(folder: Path, environ: Mapping[str, str]) -> Environment | None:
-    """Return the environment whose site-packages a folder is, None if it is another folder."""
-    folder = folder.absolute()
-    for prefix in folder.parents[:4]:
-        if is_virtual(prefix):
-            with suppress(VariantError):
-                environment = named_environment(str(prefix), environ)
-                return environment if environment.interpreter and folder in environment.folders else None
-    return None
 
 
 def _project_of(environment: Environment, lock_file: str) -> Path | None:
@@ -144,13 +127,14 @@ def _commands(
     """Yield the commands of one tool; *has_pip*: the environment has pip."""
     names, pinned = [normalize(wheel.name) for wheel in wheels], [wheel.pinned for wheel in wheels]
     place = _project_option(owner, start.current)
+    pip = words_of_pip(owner.environment, start.environ, has_pip=has_pip).start
     if owner.tool == "pip":
-        install = (*start.run, *_pip(owner, start.environ, has_pip=has_pip), "install")
+        install = (*start.run, *pip, "install")
         # Without --no-deps, pip would upgrade all requirements.
         yield (*install, "--force-reinstall", "--no-deps", *pinned)
         yield (*install, *pinned)
     elif owner.tool == "poetry":
-        yield (*_pip(owner, start.environ, has_pip=has_pip), "uninstall", "--yes", *names)
+        yield (*pip, "uninstall", "--yes", *names)
         yield ("poetry", "update", *place, "--no-cache", *names)
     elif owner.tool == "pdm":
         yield ("pdm", "cache", "clear", "metadata")
@@ -160,23 +144,13 @@ def _commands(
         upgraded = [part for text in pinned for part in ("--upgrade-package", text)]
         yield ("uv", "sync", *place, "--inexact", *upgraded, *reinstalled_by_uv(names))
     else:
-        where = _place_of_uv(owner, start.python)
-        yield (*start.run, "uv", "pip", "install", *where, *reinstalled_by_uv(names), *pinned)
+        uv = words_of_uv(owner.environment, owner.target, start.python)
+        yield (*start.run, *uv.start, "install", *uv.place, *reinstalled_by_uv(names), *pinned)
 
 
 def reinstalled_by_uv(names: Iterable[str]) -> list[str]:
     """Return the options of uv that install packages again, without the requirements that still fit."""
     return [part for name in names for part in ("--reinstall-package", name)]
-
-
-def _place_of_uv(owner: _InstalledBy, python: str | None) -> list[str]:
-    """Return the options of `uv pip` for an environment or a folder; uv finds the active environment."""
-    if owner.target:
-        running = ".".join(map(str, sys.version_info[:2]))
-        return ["--python", python or running, "--target", str(owner.target)]
-    if owner.environment is None or owner.environment.found_by in _SEEN_BY_UV:
-        return []
-    return ["--python", owner.environment.executable()]
 
 
 def _project_option(owner: _InstalledBy, current: Path) -> list[str]:
@@ -185,12 +159,3 @@ def _project_option(owner: _InstalledBy, current: Path) -> list[str]:
     if owner.project is None or (nearest and nearest.parent == owner.project):
         return []
     return ["--directory" if owner.tool == "poetry" else "--project", str(owner.project)]
-
-
-def _pip(owner: _InstalledBy, environ: Mapping[str, str], *, has_pip: bool) -> list[str]:
-    """Return how pip is started for an environment."""
-    program = shutil.which("pip", path=environ.get("PATH"))
-    interpreter = owner.environment.interpreter if owner.environment else None
-    if interpreter is None or (program and Path(program).parent == interpreter.parent):
-        return ["pip"]
-    return [str(interpreter), "-m", "pip"] if has_pip else ["pip", "--python", str(interpreter)]

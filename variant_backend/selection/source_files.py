@@ -175,6 +175,17 @@ def files_on_page(answer: http.HttpContent, problems: list[Problem]) -> tuple[st
     return place, [*files]
 
 
+def names_on_page(answer: http.HttpContent) -> tuple[str, ...]:
+    """Return the names of all projects on the page that a server sent; raises VariantError."""
+    place = shown_url(answer.url)
+    try:
+        if "json" in answer.kind:
+            return tuple(simple_api.projects_from_json(answer.content, place) or ())
+        return tuple(simple_api.projects_from_html(answer.content, place))
+    except VariantError as error:
+        raise error.within(place) from None
+
+
 def _on_disk(folder: Path, name: str, problems: list[Problem]) -> tuple[str, list[File]]:
     """Do what `files_on_index` does for an index in a folder."""
     page = folder / name / _PAGE

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
-from ..formats import simple_api
 from ..formats.release import File
-from ..lowlevel.http import NOT_FOUND, HttpContent, KnownPage
+from ..lowlevel.http import NOT_FOUND, KnownPage
 from ..lowlevel.ranges import path_of
 from ..lowlevel.remembered_digests import is_settled
-from ..lowlevel.urls import shown_url
 from ..selection.releases import Sources
 from ..selection.source_files import (
     Folders,
     files_on_index,
     files_on_page,
+    names_on_page,
     page_on_server,
     projects_in_folder,
     projects_on_index,
@@ -163,20 +162,10 @@ class IndexSource:
             if all(problem.code == NOT_FOUND for problem in error.problems):
                 return None
             raise
-        names = self._list.names if self._list and answer.is_known else _project_names(answer.page)
+        names = self._list.names if self._list and answer.is_known else names_on_page(answer.page)
         fresh_until = time.monotonic() + min(answer.max_age, _LONGEST_USE)
         self._list = ProjectList(names, without_content(answer), fresh_until)
         return names
-
-
-def _project_names(page: HttpContent) -> tuple[str, ...]:
-    place = shown_url(page.url)
-    try:
-        if "json" in page.kind:
-            return tuple(simple_api.projects_from_json(page.content, place) or ())
-        return tuple(simple_api.projects_from_html(page.content, place))
-    except VariantError as error:
-        raise error.within(place) from None
 
 
 def _paths(files: Iterable[File]) -> list[Path]:

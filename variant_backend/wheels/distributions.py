@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
 from ..formats import core_metadata
+from ..formats.record import Record
 from ..lowlevel.regular_files import read_regular
 
 if TYPE_CHECKING:
@@ -173,6 +174,15 @@ def read_name(distribution: Distribution) -> str | None:
     with suppress(VariantError, UnicodeDecodeError):
         return core_metadata.read_field(data, "Name")
     return None
+
+
+def read_record(distribution: Distribution) -> Record | None:
+    """Return RECORD of a distribution, None if it is missing.
+
+    Raises VariantError or UnicodeDecodeError if it cannot be read.
+    """
+    text = distribution.read_text("RECORD")
+    return None if text is None else Record.parse(text.encode())
 
 
 def has_variant_json(distribution: Distribution) -> bool:
