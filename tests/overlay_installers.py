@@ -291,20 +291,23 @@ _TEXT = """# Which installers get existing wheels by overlays
 Run `python3 dev.py overlays` to measure this page again. It takes about {minutes} minutes on two cores, and
 downloads the installers. This page is of {date}.
 
-The program makes {wheels} wheels, on indexes with the layouts of the real ones, and uses the overlays of
-`examples/overlays`. Each installer installs projects for machines with {pythons} in turn, so
-that each machine and each Python occurs in each row. `yes` means that exactly the expected wheels
-are installed: their files, hashes and requirements are those of the published wheels, and no other project is
-there, such as a runtime for another version of CUDA. Lock files have the hashes of the installed
-wheels. What is expected is computed by rules, without code of this project: what PyTorch published about
-its variants, and which GPUs and drivers run code for which version of CUDA. Where nothing fits, such as CuPy
-without an NVIDIA GPU, the installer must fail and name the project. The number counts the installations.
+The program makes {wheels} wheels on indexes with the layouts of the real ones, and uses the overlays of
+`examples/overlays`. Each installer installs projects for {machines_number} machines, in turn with {pythons}.
+The number in each cell counts these installations. `yes` means that exactly the expected wheels are
+installed:
 
-Installers that write no lock file got their packages with
-[`variant-backend run --overlay`](overlays.md), the others with `variant-backend serve --overlay`.
+- The files, hashes and requirements are those of published wheels. Lock files have these hashes.
+- No other project is installed, such as a runtime for another version of CUDA.
+- Where nothing fits, such as CuPy without an NVIDIA GPU, the installer fails and names the project.
 
-The installers ran on Linux for x86-64. So the machines below differ in their GPUs and drivers only. Tests
-without installers compare what Windows, macOS and aarch64 get.
+What is expected is computed by rules, without code of this project: from what PyTorch published about
+its variants, and from the GPUs and drivers that run code for a version of CUDA. [What the machines get](#machines) is below.
+
+Installers that write no lock file got their packages with [`variant-backend run`](run.md), the others
+with [`variant-backend serve`](offer.md); both had the option [`--overlay`](overlays.md).
+
+The installers ran on Linux for x86-64, so the machines differ in their GPUs and drivers only. What
+machines with Windows, macOS or aarch64 get is tested without installers.
 
 ## Overlays
 
@@ -314,9 +317,9 @@ without installers compare what Windows, macOS and aarch64 get.
 
 ## Requirements
 
-Each requirement is on `torch`, with the overlay for PyTorch. The machine has an H100 and a driver for
-CUDA 12.8, which gets `+cu128`. The exact `+cu126` fits a P100, and does not fit an H100 behind a driver for
-CUDA 13.0: there, the installer must fail.
+All requirements are on `torch`. They are installed for an H100 with CUDA 12.8, which gets `+cu128`.
+The exact local version `+cu126` is installed for a P100, which it fits. For an H100 with CUDA 13.0, it
+does not fit: there, the installer must fail.
 
 {forms}
 
@@ -347,6 +350,7 @@ def _page(cells: Mapping[tuple[str, str], Cell], place: Place) -> str:
         minutes=25,
         date=datetime.datetime.now(datetime.timezone.utc).date(),
         wheels=sum(1 for _ in made_wheels()),
+        machines_number=len(HERE),
         pythons=" and ".join(f"Python {version}" for version in PYTHONS),
         requirements=markdown_table(["overlay", "requirements", "shape"], requirements),
         shapes=_table_of(SHAPES, cells),
