@@ -292,16 +292,18 @@ Run `python3 dev.py overlays` to measure this page again. It takes about {minute
 downloads the installers. This page is of {date}.
 
 The program makes {wheels} wheels on indexes with the layouts of the real ones, and uses the overlays of
-`examples/overlays`. Each installer installs projects for {machines_number} machines, in turn with {pythons}.
-The number in each cell counts these installations. `yes` means that exactly the expected wheels are
+`examples/overlays`. Each installer installs projects for {machines_number} machines, in turn with
+{pythons}. The number in each cell counts these installations. `yes` means that exactly the expected wheels are
 installed:
 
 - The files, hashes and requirements are those of published wheels. Lock files have these hashes.
+- Generated wheels, such as `cupy`, require the expected project.
 - No other project is installed, such as a runtime for another version of CUDA.
 - Where nothing fits, such as CuPy without an NVIDIA GPU, the installer fails and names the project.
 
 What is expected is computed by rules, without code of this project: from what PyTorch published about
-its variants, and from the GPUs and drivers that run code for a version of CUDA. [What the machines get](#machines) is below.
+its variants, and from the GPUs and drivers that run code for a version of CUDA. [What the machines
+get](#machines) is below.
 
 Installers that write no lock file got their packages with [`variant-backend run`](run.md), the others
 with [`variant-backend serve`](offer.md); both had the option [`--overlay`](overlays.md).
