@@ -293,8 +293,8 @@ downloads the installers. This page is of {date}.
 
 The program makes {wheels} wheels on indexes with the layouts of the real ones, and uses the overlays of
 `examples/overlays`. Each installer installs projects for {machines_number} machines, in turn with
-{pythons}. The number in each cell counts these installations. `yes` means that exactly the expected wheels are
-installed:
+{pythons}. The number in each cell counts these installations. `yes` means that exactly the
+expected wheels are installed:
 
 - The files, hashes and requirements are those of published wheels. Lock files have these hashes.
 - Generated wheels, such as `cupy`, require the expected project.
