@@ -125,3 +125,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
     folder.mkdir()
     with Server(folder) as result, answering(result):
         yield result
+
+
+@pytest.fixture(scope="session")
+def old_pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with pip 23."""
+    folder = tmp_path_factory.mktemp("old-pip")
+    run("uv", "pip", "install", "--quiet", "--target", folder, "pip==23.3.2")
+    return folder

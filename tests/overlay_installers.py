@@ -56,6 +56,8 @@ EVERY_TOOL = {**TOOLS, **ALIGNING_TOOLS}
 # Those of the other tables.
 _NAMES = [installer.name for installer in ALIGNING]
 OVERLAY_INSTALLERS = (*ALIGNING, *(one for one in INSTALLERS if one.name not in _NAMES))
+# The projects whose index lists no hashes.
+UNHASHED = ("llama-cpp-python",)
 SHIPPED = ("pytorch", "llama-cpp-python", "cupy", "jax")
 HERE = tuple(name for name, computer in COMPUTERS.items() if computer.platform == LINUX)
 
@@ -207,10 +209,10 @@ def graph_differences(
         for name in sorted({*installed, *wanted})
         if installed.get(name) != wanted.get(name)
     ]
-    unknown = {name for name in installed if name in MEMBERS}  # the offer writes these wheels
-    return problems + unlocked_problems(
-        done, {name: wheel.sha256 for name, wheel in installed.items() if name not in unknown}
-    )
+    # The offer writes the wheels of projects that are one. uv locks only hashes that an index lists.
+    unknown = {*MEMBERS, *(UNHASHED if done.lock and done.lock.name == "uv.lock" else ())}
+    hashes = {name: wheel.sha256 for name, wheel in installed.items() if name not in unknown}
+    return problems + unlocked_problems(done, hashes)
 
 
 def _refusal_problems(job: Job, installer: Installer) -> list[str]:
@@ -296,7 +298,8 @@ The program makes {wheels} wheels on indexes with the layouts of the real ones, 
 {pythons}. The number in each cell counts these installations. `yes` means that exactly the
 expected wheels are installed:
 
-- The files, hashes and requirements are those of published wheels. Lock files have these hashes.
+- The files, hashes and requirements are those of published wheels. Lock files have these hashes, except that
+  uv locks none for llama-cpp-python, whose index lists none.
 - Generated wheels, such as `cupy`, require the expected project.
 - No other project is installed, such as a runtime for another version of CUDA.
 - Where nothing fits, such as CuPy without an NVIDIA GPU, the installer fails and names the project.

@@ -14,7 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner
-from helpers.made_wheels import record_row
+from helpers.made_wheels import METADATA, make_wheel, record_row
 from helpers.programs import check_options, run_here
 from helpers.remedies import (
     FAST,
@@ -187,6 +187,20 @@ def copied_provider(item: Reported) -> None:
     providers = parse_toml(block.encode(), Path("providers.md"))["variant"]
     assert isinstance(providers, dict)
     patch({"providers": {"nvidia": providers["providers"]["nvidia"]}})(item)
+
+
+def member_wheel(label: str) -> Maker:
+    """Return a function that writes a wheel of a project that is a label."""
+    return lambda: make_wheel(Path("dist"), f"demo_{label}")
+
+
+def retired_wheel() -> None:
+    metadata = METADATA.replace("\n\n", "\nRequires-Dist: demo\n\n", 1)
+    make_wheel(Path("dist"), "demo_cuda12", metadata=metadata)
+
+
+def local_wheel() -> None:
+    make_wheel(Path("dist"), version="1.0+local")
 
 
 def yank() -> None:
@@ -745,6 +759,25 @@ PROJECTS = [
     Scenario("same-payload", NO_EFFECT, swap('env-append = { CFLAG = "-O3" }\n', "")),
     Scenario("same-payload", NO_EFFECT, in_turn(remove("dist/pyproject.toml"), remove(f"dist/{FAST}"))),
 ]
+# Two projects that are labels of one project.
+JOINT = """\
+[[projects]]
+names = ["demo"]
+variant.default-priorities.namespace = ["nvidia"]
+variant.variants.cuda12.nvidia.cuda_version_lower_bound = ["12.0"]
+variant.variants.cuda13.nvidia.cuda_version_lower_bound = ["13.0"]
+variants.cuda12.project = "demo-cuda12"
+variants.cuda13.project = "demo-cuda13"
+"""
+LABELS = """\
+[[projects]]
+names = ["demo"]
+variant.default-priorities.namespace = ["nvidia"]
+variant.variants.cuda12.nvidia.cuda_version_lower_bound = ["12.0"]
+variant.variants.cuda13.nvidia.cuda_version_lower_bound = ["13.0"]
+variants.cuda12.match.python = "{cuda12}"
+variants.cuda13.match.python = "{cuda13}"
+"""
 # Reasons against wheels, most of which have no remedy.
 SELECTION = [
     Scenario(
@@ -799,6 +832,43 @@ SELECTION = [
         nothing,
         release(ran("index --simple dist"), yank),
         "explain demo -i dist/simple",
+    ),
+    Scenario(
+        "no-label",
+        "change the globs so that only one label matches",
+        lambda _: files({"o.toml": LABELS.format(cuda12="py2", cuda13="py3")})(),
+        both(files({"o.toml": LABELS.format(cuda12="*", cuda13="*")}), local_wheel),
+        "explain demo -f dist --overlay o.toml --machine cuda:12.8",
+    ),
+    Scenario(
+        "no-label",
+        "add a label for it, if machines shall get it",
+        lambda _: files({"o.toml": LABELS.format(cuda12="py3", cuda13="py2")})(),
+        both(files({"o.toml": LABELS.format(cuda12="py4", cuda13="py2")}), local_wheel),
+        "explain demo -f dist --overlay o.toml --machine cuda:12.8",
+    ),
+    Scenario(
+        "retired",
+        None,
+        nothing,
+        both(files({"o.toml": JOINT}), retired_wheel),
+        "explain demo -f dist --overlay o.toml --machine cuda:12.8",
+    ),
+    Scenario(
+        "error",
+        "require only one of them",
+        nothing,
+        both(files({"o.toml": JOINT}), *map(member_wheel, ("cuda12", "cuda13"))),
+        "lock demo-cuda12 demo-cuda13 -f dist --overlay o.toml --machine none -o locks",
+        "lock demo-cuda12 -f dist --overlay o.toml --machine none -o locks",
+    ),
+    Scenario(
+        "error",
+        "add the requirement demo#cuda13, or require only one of them",
+        nothing,
+        both(files({"o.toml": JOINT}), *map(member_wheel, ("cuda12", "cuda13"))),
+        "lock demo demo-cuda13 -f dist --overlay o.toml --machine gpu=cuda:12.8 -o locks",
+        "lock demo demo-cuda13 demo#cuda13 -f dist --overlay o.toml --machine gpu=cuda:12.8 -o locks",
     ),
     Scenario("missing-index", WRITE_INDEX, as_printed, command="explain demo -f dist"),
 ]

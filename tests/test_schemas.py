@@ -18,9 +18,11 @@ from jsonschema import Draft7Validator
 
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Hardware
+from variant_backend.formats.toml_read import read_toml
 from variant_backend.machine.user_config import read_config
+from variant_backend.project.overlay_reading import overlay_in
 from variant_backend.project.pyproject import Project
-from variant_backend.schema import DOCUMENTS, document_schema, pyproject_schema, table_schema
+from variant_backend.schema import DOCUMENTS, document_schema, overlay_schema, pyproject_schema, table_schema
 from variant_backend.variants.machine_facts import known_facts
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
 from variant_backend.variants.metadata_reading import metadata_from_json, metadata_from_table
@@ -31,6 +33,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*/pyproject.toml"))
 TABLES = ["variant", "variant-backend", "hardware", "config"]
 SCHEMAS = {
     **{name: table_schema(name) for name in TABLES},
+    "overlay": overlay_schema(),
     **{name: document_schema(name) for name in DOCUMENTS},
 }
 VALIDATORS = {name: Draft7Validator(schema) for name, schema in SCHEMAS.items()}
@@ -83,6 +86,8 @@ def errors_of_reader(name: str, table: object) -> list[str]:
                 raise VariantError(problem)
         elif name == "hardware":
             Hardware.from_json(json.dumps(table).encode(), "file")
+        elif name == "overlay":
+            overlay_in(table, Path("overlay.toml"))
         elif name == "config":
             read_config(table, Path("config.toml"))
         else:
@@ -127,6 +132,11 @@ BEYOND_DOCUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
         "write NAME, NAME==VERSION or NAME; MARKER",
         {**RELEASE, "providers": {"a": {"requires": ["p >="]}}},
     ),
+}
+ENTRY: dict[str, Any] = {
+    "names": ["torch"],
+    "variant": {**DECLARED, "variants": {"x": X}},
+    "variants": {"x": {"match": {"local": "x"}}},
 }
 # Rules that a schema cannot express: a part of the reader's error, and a table that breaks only this rule.
 BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
@@ -189,6 +199,55 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "only the pattern of the local version may be empty": (
             "an empty glob matches nothing",
             {"variants": {"null": {"match": {"name": ""}}}},
+        ),
+    },
+    "overlay": {
+        **{
+            rule: (words, {"projects": [{**ENTRY, "variant": {**DECLARED, **table}}]})
+            for rule, words, table in (
+                (
+                    "namespaces are declared",
+                    "not in default-priorities.namespace",
+                    {"variants": {"x": {"b": {"f": ["1"]}}}},
+                ),
+                (
+                    "feature-order has the existing features",
+                    "expected the features",
+                    {"providers": {"a": {**STATIC, "feature-order": ["g"]}}, "variants": {"x": X}},
+                ),
+                (
+                    "a requirement follows PEP 508",
+                    "write NAME, NAME==VERSION or NAME; MARKER",
+                    {"providers": {"a": {"requires": ["p >="]}}, "variants": {"x": X}},
+                ),
+                ("labels have properties", "unknown label", {}),
+            )
+        },
+        "an entry says something": (
+            "expected at least one label, or index-urls",
+            {"projects": [{**ENTRY, "variant": DECLARED, "variants": {}}]},
+        ),
+        "each label has wheels": (
+            "missing",
+            {"projects": [{**ENTRY, "variants": {"null": {"match": {"abi": "*"}}}}]},
+        ),
+        "versions follow PEP 440": ("invalid specifier", {"projects": [{**ENTRY, "versions": "a"}]}),
+        "versions are about whole releases": (
+            "is not about whole releases",
+            {"projects": [{**ENTRY, "versions": "==2+a"}]},
+        ),
+        "each entry can be used": ("is never used", {"projects": [ENTRY, {**ENTRY, "versions": ">2"}]}),
+        "a project does not stand for itself": (
+            "cannot stand for itself",
+            {"projects": [{**ENTRY, "variants": {"x": {"project": "torch"}}}]},
+        ),
+        "a pattern can match something": (
+            "write '?' or '*' instead",
+            {"projects": [{**ENTRY, "variants": {"x": {"match": {"platform": "*linux-*"}}}}]},
+        ),
+        "only the pattern of the local version may be empty": (
+            "an empty glob matches nothing",
+            {"projects": [{**ENTRY, "variants": {"x": {"match": {"name": ""}}}}]},
         ),
     },
     "config": {
@@ -347,6 +406,23 @@ CONFIG: dict[str, Any] = {
     "build-installer": "pip",
     "keyring-provider": "subprocess",
 }
+OVERLAY: dict[str, Any] = {
+    "projects": [
+        {
+            "names": ["torch", "A-b.c"],
+            "versions": ">=2.9,<3",
+            "index-urls": ["https://example.org/simple", "wheels"],
+            "variant": {**DECLARED, "variants": {"x": X}},
+            "variants": {
+                "x": {
+                    "match": {"local": "cu128", "name": "t*", "version": "*", "python": "*", "index": "*/x"}
+                },
+                "null": {"project": "torch-cpu"},
+            },
+        },
+        {**ENTRY, "names": ["b"]},
+    ]
+}
 MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "errors": []}
 
 
@@ -363,6 +439,7 @@ MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "e
         ("hardware", MACHINE),
         ("hardware", FACTS),
         ("config", CONFIG),
+        ("overlay", OVERLAY),
     ],
     ids=[
         "variant",
@@ -374,6 +451,7 @@ MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "e
         "hardware, with version",
         "hardware, with facts",
         "config",
+        "overlay",
     ],
 )
 def test_schema_and_reader_agree_about_each_change_of_a_full_table(name: str, table: dict[str, Any]) -> None:
@@ -526,3 +604,11 @@ def test_sdist_and_wheel_contain_schemas_rules_and_entry_point(tmp_path: Path) -
         assert rules == (ROOT / "docs" / "rules.md").read_bytes()
         (points,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
         assert "[validate_pyproject.tool_schema]\nvariant-backend = " in wheel.read(points).decode()
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples" / "overlays").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_the_schema_accepts_the_shipped_overlays(path: Path) -> None:
+    table = read_toml(path)
+    assert (errors_of_schema("overlay", table), errors_of_reader("overlay", table)) == ([], [])

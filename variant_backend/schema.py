@@ -1,7 +1,7 @@
-"""JSON Schemas (draft-07) of variant metadata, tables in pyproject.toml, machine files and configuration.
+"""JSON Schemas (draft-07) of variant metadata, tables in pyproject.toml, and the files that commands read.
 
-The readers `metadata_reading`, `providers`, `pyproject`, `recipe`, `hardware_file` and `user_config` decide
-what is valid.
+The readers `metadata_reading`, `providers`, `pyproject`, `recipe`, `hardware_file`, `user_config` and
+`overlay_reading` decide what is valid.
 A schema can express only a part of their rules. The schemas of the two tables have no ``$ref``, because not
 all editors follow one if the schema is part of another schema.
 """
@@ -48,6 +48,26 @@ def pyproject_schema() -> dict[str, Any]:
         "title": "pyproject.toml, its tables [variant] and [tool.variant-backend]",
         **_table({"variant": variant, "tool": _table({"variant-backend": tool})}),
     }
+
+
+def overlay_schema() -> dict[str, Any]:
+    """Return the JSON Schema of an overlay: globs are those of recipes, and may be about indexes."""
+    schema = _read("overlay.schema.json")
+    entry = schema["properties"]["projects"]["items"]["properties"]
+    recipe = table_schema("variant-backend")["properties"]["variants"]["additionalProperties"]
+    globs = recipe["properties"]["match"]
+    globs["description"] = "The wheels of this label: those that match every pattern; * matches any text."
+    globs["properties"]["index"] = {
+        "description": "A pattern for the URL of the index that has the wheel.",
+        "type": "string",
+        "examples": ["*/whl/cu124"],
+    }
+    entry["variants"]["additionalProperties"]["properties"]["match"] = globs
+    variant = table_schema("variant")
+    del variant["$schema"], variant["$id"]
+    variant["description"] = "The variants of the projects, as in the table [variant] of pyproject.toml."
+    entry["variant"] = variant
+    return schema
 
 
 def document_schema(name: str) -> dict[str, Any]:

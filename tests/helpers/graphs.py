@@ -22,7 +22,7 @@ OPENMP = "openmp :: runtime :: {}"
 
 
 def graph_from(
-    source: Path | str,
+    source: Path | str | Sources,
     requested: Requested,
     align: Iterable[str] = (),
     *,
@@ -31,8 +31,14 @@ def graph_from(
     policy: Policy | None = None,
     target: Target | None = None,
 ) -> Graph:
-    """Return the graph of requirements for packages in a folder or an index; raises VariantError."""
-    sources = Sources.of([], [source]) if isinstance(source, str) else Sources.of([str(source)], [])
+    """Return the graph of requirements for packages in a folder, an index, or any sources.
+
+    Raises VariantError.
+    """
+    if isinstance(source, Sources):
+        sources = source
+    else:
+        sources = Sources.of([], [source]) if isinstance(source, str) else Sources.of([str(source)], [])
     on, policy, target = on or Machine(), policy or Policy(), target or running_target()
     wishes = Wishes(tuple(map(AlignedName.parse, align)))
     request = GraphRequest(requested, wishes, resolver_named(resolver))

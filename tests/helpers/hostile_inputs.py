@@ -875,6 +875,44 @@ USED_CONFIG = (
 )
 
 
+OVERLAY: dict[str, Any] = {
+    "names": ["demo"],
+    "variant": {"default-priorities": {"namespace": ["nvidia"]}, "variants": {}},
+    "variants": {"null": {"match": {"python": "py3"}}},
+}
+OVERLAY_FIELDS: dict[str, Callable[[str], Any]] = {
+    "key": lambda text: {text: 1},
+    "names": lambda text: {"names": ["demo", text]},
+    "versions": lambda text: {"versions": text},
+    "index-urls": lambda text: {"index-urls": [text]},
+    "namespace": lambda text: {"variant": {"default-priorities": {"namespace": [text]}}},
+    "feature": lambda text: {"variant": {"variants": {"fast": {"nvidia": {text: ["1"]}}}}},
+    "value": lambda text: {"variant": {"variants": {"fast": {"nvidia": {"sm_arch": [text]}}}}},
+    "label": lambda text: {"variants": {text: {"match": {"python": "*"}}}},
+    "part of match": lambda text: {"variants": {"null": {"match": {text: "*"}}}},
+    "glob": lambda text: {"variants": {"null": {"match": {"python": text, "index": text}}}},
+    "project": lambda text: {"variants": {"null": {"match": None, "project": text}}},
+}
+USED_OVERLAY = (
+    "explain demo --find-links wheels --overlay overlay.toml",
+    "fetch demo --find-links wheels --overlay overlay.toml -o OUT --json",
+    "run --find-links wheels --overlay overlay.toml --dry-run pip install demo",
+)
+
+
+def overlay_rows() -> Iterator[Row]:
+    for name, change in OVERLAY_FIELDS.items():
+        yield Row(
+            "overlay.toml",
+            name,
+            lambda text, change=change: {  # type: ignore[misc]
+                **laid_out({None: dist_info(), "fast": dist_info(labelled(SOUND, "fast"))}),
+                "overlay.toml": toml({"projects": [patched(OVERLAY, change(text))]}),
+            },
+            USED_OVERLAY,
+        )
+
+
 def other_rows() -> Iterator[Row]:
     """Yield the rows of lock files, the user's configuration and variables."""
     used = ("fetch --pylock pylock.toml -o OUT", "fetch --pylock pylock.toml -o OUT --json")
@@ -1099,6 +1137,7 @@ ROWS = [
     *name_rows(),
     *project_rows(),
     *hardware_rows(),
+    *overlay_rows(),
     *other_rows(),
     *page_rows(),
 ]

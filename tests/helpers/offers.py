@@ -111,9 +111,18 @@ def offered_site(
     index_url: str, machines: Mapping[str, str] = MACHINES, *, policy: Policy | None = None
 ) -> Iterator[tuple[Site, str]]:
     """Offer an index to machines on this machine; yield the site and its URL."""
+    with offered_sources(Sources.of([], [index_url]), machines, policy=policy) as offer:
+        yield offer
+
+
+@contextmanager
+def offered_sources(
+    sources: Sources, machines: Mapping[str, str], *, policy: Policy | None = None
+) -> Iterator[tuple[Site, str]]:
+    """Offer some sources to machines on this machine; yield the site and its URL."""
     served = {name: Served(name, machine(spec), policy or Policy()) for name, spec in machines.items()}
     with tempfile.TemporaryDirectory() as cache:
-        site = Site(Upstream(Sources.of([], [index_url]), Path(cache)), served)
+        site = Site(Upstream(sources, Path(cache)), served)
         with loopback_server(site.respond, count(0)) as port:
             yield site, f"http://127.0.0.1:{port}/"
 

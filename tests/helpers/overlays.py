@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from helpers.made_wheels import METADATA, make_wheel
+from helpers.offers import machine
+from helpers.programs import run_here
+from variant_backend.cli.main import main
+from variant_backend.machine.support import Policy
 from variant_backend.project.overlay import OverlayEntry
 from variant_backend.selection.releases import Sources
+from variant_backend.serving.loopback import loopback_server
+from variant_backend.serving.site import Served, Site
+from variant_backend.serving.upstream import Upstream
 
 # An overlay for torch and vision, whose wheels have local versions.
 LOCAL_VERSIONS = """\
@@ -28,6 +38,32 @@ cu128.match = { local = "cu128" }
 cu130.match = { local = "cu130" }
 null.match = { local = "cpu" }
 """
+
+# An overlay for a project whose wheels have the same name on two indexes.
+SAME_NAMES = """\
+[[projects]]
+names = ["jaxy"]
+index-urls = ["cu126/simple", "cu130/simple"]
+
+[projects.variant.default-priorities]
+namespace = ["nvidia"]
+
+[projects.variant.variants]
+cu126.nvidia.cuda_version_lower_bound = ["12.6"]
+cu130.nvidia.cuda_version_lower_bound = ["13.0"]
+
+[projects.variants]
+cu126.match = { index = "*/cu126/*" }
+cu130.match = { index = "*/cu130/*" }
+"""
+
+
+def make_same_names(folder: Path) -> None:
+    """Write two indexes in a folder, which have different wheels of one name, for `SAME_NAMES`."""
+    for label in ("cu126", "cu130"):
+        content = {"jaxy/__init__.py": f"label = {label!r}\n".encode()}
+        make_wheel(folder / label, "jaxy", files=content)
+        run_here(main, "index", "--simple", folder / label)
 
 
 def write_overlay(path: Path, text: str = LOCAL_VERSIONS) -> tuple[OverlayEntry, ...]:
@@ -65,6 +101,22 @@ def make_locals(
 
 def _requirements(requires: Mapping[str, Sequence[str]], local: str) -> str:
     return "".join(f"\nRequires-Dist: {text}" for text in requires.get(local, ()))
+
+
+def make_dependent(folder: Path, name: str, requirement: str) -> Path:
+    """Write a wheel with one requirement."""
+    metadata = METADATA.replace("\n\n", f"\nRequires-Dist: {requirement}\n\n", 1)
+    return make_wheel(folder, name, files={f"{name}/__init__.py": b""}, metadata=metadata)
+
+
+@contextmanager
+def overlaid_site(sources: Sources, machines: Mapping[str, str]) -> Iterator[str]:
+    """Offer sources with an overlay to machines; yield the URL of the site."""
+    served = {name: Served(name, machine(spec), Policy()) for name, spec in machines.items()}
+    with tempfile.TemporaryDirectory() as cache:
+        site = Site(Upstream(sources, Path(cache)), served)
+        with loopback_server(site.respond, count(0)) as port:
+            yield f"http://127.0.0.1:{port}/"
 
 
 # An overlay for CuPy, whose wheels are on one project for each version of CUDA.

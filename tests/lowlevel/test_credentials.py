@@ -167,6 +167,7 @@ def test_an_unusable_answer_is_none(code: str, server: Server, log: Path) -> Non
         "fetch demo -i URL -o out",
         "stub URL --package demo -o out",
         "build -i URL -l fast -o out",
+        "explain demo --overlay overlay.toml",
     ],
 )
 def test_commands_ask_keyring_only_when_told(
@@ -174,6 +175,10 @@ def test_commands_ask_keyring_only_when_told(
 ) -> None:
     monkeypatch.chdir(log.parent)
     Path("pyproject.toml").write_text(PROJECT)
+    Path("overlay.toml").write_text(
+        f'[[projects]]\nnames = ["demo"]\nindex-urls = ["{server.url}simple/"]\n'
+        'variant.default-priorities.namespace = ["nvidia"]\nvariants.null.match.name = "*"\n'
+    )
     monkeypatch.setenv("PIP_KEYRING_PROVIDER", "subprocess")
     monkeypatch.setenv("UV_KEYRING_PROVIDER", "subprocess")
     guarded(server)
@@ -182,7 +187,7 @@ def test_commands_ask_keyring_only_when_told(
     assert asked(log) == []
     result = CliRunner().invoke(main, [*words, "--keyring-provider", "subprocess", "-v"])
     assert "access denied" not in result.stderr
-    assert len(asked(log)) == 1
+    assert asked(log) == [f"get {server.url}simple/ --mode creds"]
     assert "hunter2" not in result.output
     assert "for credentials of " in result.stderr
     assert credentials._keyring is None

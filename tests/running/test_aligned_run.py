@@ -10,6 +10,7 @@ from helpers.ecosystem import Labels, MadeRelease, write_releases
 from helpers.made_modules import made_elf
 from helpers.made_wheels import make_wheel
 from helpers.offers import label_in
+from helpers.overlays import make_locals, write_overlay
 from helpers.programs import empty_cache, run, run_here
 from jsonschema import Draft7Validator
 
@@ -36,11 +37,16 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def through(
-    wheels: Path, home: Path, *command: object, align: tuple[str, ...] = ("--align", "blas"), ok: bool = True
+    wheels: Path,
+    home: Path,
+    *command: object,
+    align: tuple[str, ...] = ("--align", "blas"),
+    on: str = "x86_64:v2",
+    ok: bool = True,
 ) -> tuple[int, str, str]:
     """Run a command through the offer of some wheels; return exit code, output and errors."""
     folders = {name: str(home) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
-    options = ("--find-links", wheels, "--machine", "x86_64:v2", *align)
+    options = ("--find-links", wheels, "--machine", on, *align)
     done = run("variant-backend", "run", *options, *command, cwd=home, ok=ok, **folders)
     return done.returncode, done.stdout, done.stderr
 
@@ -130,6 +136,17 @@ def test_packages_follow_an_installed_variant(wheels: Path, tmp_path: Path) -> N
     _, _, errors = through(wheels, tmp_path, *uv_install("--quiet", "scilearn"))
     assert "blas :: library: mkl fits what is installed: scinum 2.1 has mkl\n" in errors
     assert labels_in(tmp_path / "site") == {"scinum": "mkl", "scistat": None, "scilearn": None}
+
+
+def test_packages_follow_an_installed_wheel_of_an_overlay(tmp_path: Path) -> None:
+    make_locals(tmp_path / "w", "torch", "2.10.0", ["cu126", "cu128", "cpu"])
+    make_locals(tmp_path / "w", "torchvision", "0.25.0", ["cu126", "cu128", "cpu"])
+    write_overlay(tmp_path / "overlay.toml")
+    options = ("--overlay", "overlay.toml", "--align", "nvidia")
+    for package, spec in (("torch", "cuda:12.6"), ("torchvision", "cuda:12.8")):
+        through(tmp_path / "w", tmp_path, *uv_install(package), align=options, on=spec)
+    text = (tmp_path / "site" / "torchvision" / "__init__.py").read_text()
+    assert text == "label = 'cu126'\n"
 
 
 def test_installed_values_stay_until_reinstall(wheels: Path, tmp_path: Path) -> None:

@@ -15,7 +15,25 @@ from typing import NamedTuple
 
 import pytest
 from helpers.behaviors import answer
-from helpers.offers import CUDA, MACHINES, label_in, make_torchy, make_variants, offered_site
+from helpers.made_wheels import make_wheel
+from helpers.offers import (
+    CUDA,
+    MACHINES,
+    label_in,
+    make_torchy,
+    make_variants,
+    offered_site,
+    offered_sources,
+)
+from helpers.overlays import (
+    JOINT_PROJECTS,
+    LOCAL_VERSIONS,
+    SAME_NAMES,
+    make_locals,
+    make_members,
+    make_same_names,
+    write_overlay,
+)
 from helpers.programs import SCRIPTS, empty_cache, run, run_here
 from helpers.servers import served
 from helpers.upstreams import ranged
@@ -30,6 +48,7 @@ from variant_backend.running.named_packages import named_requirements
 from variant_backend.running.outcome import RunOutcome, outcome
 from variant_backend.running.site_packages import installed_before
 from variant_backend.running.stale_wheels import reinstalling, stale_wheels
+from variant_backend.selection.releases import Sources
 from variant_backend.serving.asked_projects import AskedProjects
 from variant_backend.serving.respond import ClientRequest
 from variant_backend.serving.site import Site
@@ -186,6 +205,92 @@ def test_a_changed_machine_is_noticed_and_its_remedy_follows_it(session: Session
     assert session.installed() == {"torchy-1.0", "runtime-12.8"}
 
 
+@pytest.fixture
+def overlaid(tmp_path: Path) -> Iterator[Session]:
+    """Yield a session whose upstream has wheels with labels by an overlay."""
+    requires = {"cu126": ["runtime12"], "cu130": ["runtime13"]}
+    make_locals(tmp_path / "w", "torchy", "2.10.0", ["cu126", "cu130", "cpu"], requires=requires)
+    make_locals(tmp_path / "w", "visiony", "0.25.0", ["cu126", "cpu"])
+    for name in ("runtime12", "runtime13"):
+        make_wheel(tmp_path / "w", name)
+    make_same_names(tmp_path)
+    make_members(tmp_path / "w")
+    text = LOCAL_VERSIONS.replace('"torch", "torchvision"', '"torchy", "visiony"')
+    write_overlay(tmp_path / "overlay.toml", "\n".join([text, SAME_NAMES, JOINT_PROJECTS]))
+    sources = Sources.of([str(tmp_path / "w")], [], [tmp_path / "overlay.toml"])
+    venv.create(tmp_path / "env", symlinks=sys.platform != "win32")
+    with offered_sources(sources, {"new": "cuda:13.0", "old": "cuda:12.6", "cpu": "none"}) as (site, url):
+        yield Session(site, "", url, tmp_path / "env")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_changed_machine_is_noticed_by_the_local_version(overlaid: Session, tool: str) -> None:
+    command = overlaid.command(tool, "install", "torchy")
+    done = overlaid.run(command, "new")
+    assert [*done.lines] == ["torchy 2.10.0+cu130: cu130 (NVIDIA driver for CUDA 13.0 or newer)"]
+    assert [*done.warnings] == []
+    done = overlaid.run(overlaid.command(tool, "install", "--upgrade", "torchy"), "old")
+    assert [problem.place for problem in done.warnings] == ["torchy 2.10.0+cu130"]
+    (line,) = re.findall("start `(.*)` with the same options", str(done.warnings[0]))
+    program, *rest = shlex.split(line)
+    done = overlaid.run(read_command([str(SCRIPTS / Path(program).name), *rest]), "old")
+    assert [*done.lines] == ["torchy 2.10.0+cu126: cu126 (NVIDIA driver for CUDA 12.6 or newer)"]
+    (warning,) = done.warnings
+    assert warning.text == "it replaced 2.10.0+cu130, whose requirements remain: runtime13"
+    (line,) = re.findall("start `(.*)`", str(warning))
+    program, *rest = shlex.split(line)
+    run(Path(program).name, *rest)
+    assert overlaid.installed() == {"torchy-2.10.0+cu126", "runtime12-1.0"}
+
+
+@pytest.mark.slow
+def test_a_machine_without_a_gpu_gets_the_null_variant_with_its_reasons(overlaid: Session) -> None:
+    command = overlaid.command("uv", "install", "torchy")
+    overlaid.run(command, "new")
+    done = overlaid.run(overlaid.reinstalled(command, "cpu"), "cpu")
+    assert done.lines[0] == "torchy 2.10.0+cpu: null"
+    assert "cu130: " in done.lines[1]
+    assert "torchy-2.10.0+cpu" in overlaid.installed()
+
+
+@pytest.mark.slow
+def test_a_local_version_that_the_user_names_is_not_stale(overlaid: Session) -> None:
+    for requirement, warned in (("torchy==2.10.0+cu126", []), ("torchy", ["torchy 2.10.0+cu126"])):
+        command = overlaid.command("uv", "install", requirement)
+        overlaid.run(command, "old")
+        assert [problem.place for problem in overlaid.run(command, "new").warnings] == warned
+
+
+@pytest.mark.slow
+def test_the_commands_after_an_exchanged_member_leave_its_files_to_one_project(overlaid: Session) -> None:
+    command = overlaid.command("uv", "install", "cupy")
+    overlaid.run(command, "old")
+    (warning,) = overlaid.run(overlaid.reinstalled(command, "new"), "new").warnings
+    assert warning.text == "it replaced 13.6.0 cuda12, whose requirements remain: cupy-cuda12x"
+    for line in re.findall("`(uv .*?)`", str(warning)):
+        overlaid.run(read_command([str(SCRIPTS / "uv"), *shlex.split(line)[1:]]), "new")
+    assert overlaid.installed() == {"cupy-13.6.0", "cupy_cuda13x-13.6.0"}
+    assert [*overlaid.prefix.glob("[lL]ib/**/cupy/__init__.py")]
+
+
+@pytest.mark.slow
+def test_a_family_on_several_platforms_is_a_warning_after_run(overlaid: Session) -> None:
+    done = overlaid.run(overlaid.command("uv", "install", "torchy", "visiony"), "new")
+    (warning,) = done.warnings
+    assert "torchy 2.10.0+cu130 has 13.0; visiony 0.25.0+cu126 has 12.6" in warning.text
+
+
+@pytest.mark.slow
+def test_wheels_of_one_name_are_known_by_what_was_downloaded(overlaid: Session) -> None:
+    command = overlaid.command("uv", "install", "jaxy")
+    assert [*overlaid.run(command, "new").lines] == ["jaxy 1.0: cu130 (NVIDIA driver for CUDA 13.0 or newer)"]
+    # The installed wheel does not show its label.
+    done = overlaid.run(overlaid.command("uv", "install", "--upgrade", "jaxy"), "old")
+    assert [*done.lines] == ["jaxy 1.0: the variant cu126 or cu130; installed wheels do not show which one"]
+    assert [*done.warnings] == []
+
+
 @pytest.mark.slow
 def test_pip_replaces_wheels_in_a_target_folder(session: Session) -> None:
     target = session.prefix.parent / "site"
@@ -210,7 +315,9 @@ def test_the_last_lines_name_the_variant_and_then_the_reinstalled_wheel(session:
     done = session.run(session.reinstalled(command, "cpu"), "cpu")
     assert session.label() is None
     assert done.lines[0] == "torchy 1.0: the plain wheel"
-    assert [*done.warnings] == []
+    assert [one.text for one in done.warnings] == [
+        "it replaced 1.0 cu128, whose requirements remain: runtime"
+    ]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from helpers.offers import MACHINES, label_in, machine, make_variants
+from helpers.overlays import make_locals, write_overlay
 from helpers.programs import empty_cache, run
 
 from variant_backend.lowlevel.ranges import file_digest
@@ -95,6 +96,23 @@ def test_lock_files_of_pdm_and_pipenv_are_compared(wheels: Path, site: Site, tmp
         (problem,) = problems(line, tmp_path, site, "new")
         assert problem.startswith(str(tmp_path / text))
         assert problems(line, tmp_path, site, "cpu" if "pdm" in line else "old") == []
+
+
+@pytest.mark.parametrize(("label", "is_wrong"), [("cu126", True), ("cu128", False)])
+def test_a_locked_version_without_its_local_part_is_compared(
+    label: str, is_wrong: bool, tmp_path: Path
+) -> None:
+    wheels = make_locals(tmp_path / "w", "torch", "2.10.0", ["cu126", "cu128"])
+    sources = Sources((tmp_path / "w",), (), write_overlay(tmp_path / "overlay.toml"))
+    new = Served("new", machine(MACHINES["new"]), Policy())
+    site = Site(Upstream(sources, tmp_path / "cache"), {"new": new})
+    (digest,) = (f"sha256:{file_digest(wheel)}" for wheel in wheels if label in wheel.name)
+    pdm = f'[[package]]\nname = "torch"\nversion = "2.10.0"\nfiles = [{{hash = "{digest}"}}]\n'
+    (tmp_path / "pdm.lock").write_text(pdm)
+    shown = problems("pdm sync", tmp_path, site, "new")
+    assert ["those of the variant cu126; this machine gets the variant cu128" in one for one in shown] == (
+        [True] if is_wrong else []
+    )
 
 
 @pytest.fixture

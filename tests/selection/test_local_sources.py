@@ -160,6 +160,8 @@ def test_the_error_for_an_unknown_package_suggests_a_local_one() -> None:
         ("pypi.org", "'pypi.org' has no scheme; write https://pypi.org"),
         ("ftp://example.org/", "unsupported scheme 'ftp'; use an https:// URL, a file:// URL or a folder"),
         ("file://elsewhere/simple", "'file://elsewhere/simple': "),
+        ("file:///a%00b", "'file:///a%00b': invalid path '/a\\x00b'"),
+        ("a\0b", "invalid path 'a\\x00b'"),
     ],
 )
 def test_an_index_url_that_cannot_be_used_is_an_error(text: str, message: str) -> None:

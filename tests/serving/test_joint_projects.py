@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
-from helpers.made_wheels import METADATA, make_wheel
+from helpers.made_wheels import make_wheel
 from helpers.offers import machine, make_variants
 from helpers.overlays import JOINT_PROJECTS, make_members, write_overlay
+from helpers.programs import run_here
 
+from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel.http import NOT_FOUND
 from variant_backend.machine.support import Policy
 from variant_backend.selection.releases import Sources
 from variant_backend.serving.environments import environments_named
 from variant_backend.serving.offer import Offer, offer
-from variant_backend.serving.prepare import prepared_project
+from variant_backend.serving.prepare import ensure_rewritten, prepared_project
+from variant_backend.serving.streaming import verified_content
 from variant_backend.serving.upstream import Upstream
 from variant_backend.wheels.reading import WheelFile, open_wheel
 
@@ -93,6 +97,17 @@ def test_the_page_has_the_hash_of_a_generated_wheel(tmp_path: Path) -> None:
     assert ready.file.hashes == ready.offered.file.hashes != {}
 
 
+def test_a_generated_wheel_is_written_again_if_the_cache_was_deleted(tmp_path: Path) -> None:
+    make_members(tmp_path / "wheels")
+    source = upstream(tmp_path / "wheels")
+    (ready,) = prepared_project(seen(source, "cuda:12.8"), source).files
+    shutil.rmtree(tmp_path / "cache")
+    assert b"cupy-cuda12x==13.6.0" in source.metadata_of(ready.offered.file)
+    shutil.rmtree(tmp_path / "cache")
+    ensure_rewritten(ready, source)
+    assert b"".join(verified_content(ready.file))[:2] == b"PK"
+
+
 def test_releases_that_no_member_has_stay(tmp_path: Path) -> None:
     make_members(tmp_path / "wheels")
     (tmp_path / "wheels" / "cupy-12.0.0.tar.gz").write_bytes(b"")
@@ -113,10 +128,10 @@ def test_a_release_with_variants_of_its_own_keeps_them(tmp_path: Path) -> None:
 
 def test_no_generated_wheel_requires_a_retired_one(tmp_path: Path) -> None:
     make_members(tmp_path / "wheels")
-    retired = METADATA.replace("\n\n", "\nRequires-Dist: CuPy ==14.0\n\n", 1)
-    make_wheel(tmp_path / "wheels", "cupy_cuda12x", "14.0", metadata=retired)
+    new = make_wheel(tmp_path / "wheels", "cupy", "14.0")
+    run_here(main, "retire", "cupy-cuda12x", new)
     shown = seen(upstream(tmp_path / "wheels"), "cuda:12.8")
-    assert [file.filename for file in shown.files] == ["cupy-13.6.0-0_cuda12-py3-none-any.whl"]
+    assert [file.filename for file in shown.files] == [new.name, "cupy-13.6.0-0_cuda12-py3-none-any.whl"]
     assert [str(problem) for problem in shown.problems] == [
         "cupy-cuda12x 14.0: retired: it requires cupy, so it cannot be a variant of that"
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from helpers.offers import machine
 from helpers.overlays import make_locals, write_overlay
 
@@ -16,11 +17,11 @@ from variant_backend.serving.upstream import Upstream
 ENVIRONMENT = environments_named("3.12-manylinux_2_28_x86_64")
 
 
-def shown(folder: Path, spec: str) -> list[str]:
+def shown(folder: Path, spec: str, policy: Policy | None = None) -> list[str]:
     """Return the names of the files that a machine sees of torch."""
     sources = Sources((folder,), (), write_overlay(folder.parent / "overlay.toml"))
     project = Upstream(sources, folder.parent / "cache").project("torch")
-    return [file.filename for file in offer(project, machine(spec), Policy(), ENVIRONMENT).files]
+    return [file.filename for file in offer(project, machine(spec), policy or Policy(), ENVIRONMENT).files]
 
 
 def test_a_machine_sees_the_wheels_of_one_local_version(tmp_path: Path) -> None:
@@ -36,3 +37,17 @@ def test_a_machine_sees_the_wheels_of_one_local_version(tmp_path: Path) -> None:
 def test_a_local_version_without_a_label_is_hidden(tmp_path: Path) -> None:
     make_locals(tmp_path / "wheels", "torch", "2.10.0", ["cu118", "xpu", "cpu"])
     assert shown(tmp_path / "wheels", "cuda:13.0") == ["torch-2.10.0+cpu-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(assignment={("nvidia", "cuda_version_lower_bound"): "12.6"}),
+        Policy(labels={"torch": "cu126"}),
+        Policy(labels={"torch": "cu12*"}),
+    ],
+)
+def test_assigned_values_and_wanted_labels_select_the_local_version(tmp_path: Path, policy: Policy) -> None:
+    make_locals(tmp_path / "wheels", "torch", "2.10.0", ["cu126", "cu130", "cpu"])
+    names = shown(tmp_path / "wheels", "cuda:13.0", policy)
+    assert names == ["torch-2.10.0+cu126-py3-none-any.whl"]

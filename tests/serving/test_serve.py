@@ -448,14 +448,6 @@ def test_installers_get_variants_behind_a_gateway(
     assert [*(tmp_path / "new").glob("helper-1.0.dist-info")] != [] or label is None
 
 
-@pytest.fixture(scope="module")
-def old_pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with pip 23."""
-    folder = tmp_path_factory.mktemp("old-pip")
-    run("uv", "pip", "install", "--quiet", "--target", folder, "pip==23.3.2")
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_wheel")
 def test_the_commands_of_the_container_work(tmp_path: Path) -> None:

@@ -145,6 +145,8 @@ def _head(explanation: Explanation) -> Iterator[Line]:
         what = f"{_shown_wheel(explanation, selected)} is selected" if selected else "no wheel is compatible"
         yield [*heading(f"{release.name} {release.version}: {what}")]
         yield from ([f"  {words}"] for words in _selected_in_words(evaluation))
+    if explanation.overlay:
+        yield [f"labels by overlay: {explanation.overlay}"]
     for newer in explanation.newer:
         pin = f"{newer.release.name}=={newer.release.version}"
         what = "a wheel for an accelerator" if newer.selected else "a compatible wheel"
@@ -193,6 +195,7 @@ def _to_dict(explanation: Explanation, label: str | None, why_not: Sequence[str]
             "name": explanation.request.name,
             "version": str(evaluation.release.version) if evaluation else None,
         },
+        "overlay": explanation.overlay or None,
         "selected": str(selected.filename) if selected else None,
         **_requires_to_dict(explanation),
         "newer": [str(newer.release.version) for newer in explanation.newer],

@@ -95,7 +95,7 @@ def fetch_command(
     if not requests.requests:
         selected = aligned_locked(_lock_to_read(sources, output, lock_file), here, target)
     else:
-        sources = or_configured(sources)
+        sources = _overlaid_sources(sources, lock_file)
         joined = _joined(printer, requests, sources, target)
         skipped = [*map(str, joined.skipped)]
         selected = _selected_files(joined, sources, here, target, resolver if with_dependencies else None)
@@ -136,6 +136,14 @@ def _check_usage(
         raise click.UsageError(_NO_OUTPUT)
     if lock_file is not None:
         _check_lock_name(lock_file)
+
+
+def _overlaid_sources(sources: Sources, lock_file: Path | None) -> Sources:
+    """Return the sources; raises UsageError for a lock file of wheels whose names lack their labels."""
+    if sources.overlay and lock_file:
+        text = "--overlay and --pylock cannot be used together; use `variant-backend lock --overlay FILE`"
+        raise click.UsageError(text)
+    return or_configured(sources)
 
 
 def _check_lock_name(path: Path) -> None:
@@ -220,8 +228,7 @@ def _print_selected(
     for line in [*alignment_lines(selected.alignment), *installed]:
         printer.say(line)
     for pick in selected.picks:
-        release = pick.release
-        printer.say(f"{release.name} {release.version}: {pick.file.filename} is {pick.why}")
+        printer.say(f"{pick.release.name} {pick.version}: {pick.file.filename} is {pick.why}")
 
 
 def _fetched(
@@ -286,7 +293,7 @@ def _to_dict(pick: Pick | SdistPick, results: Sequence[Fetched]) -> dict[str, ob
     variant = pick.variant or variants.get(pick.label or "")
     return {
         "name": pick.release.name,
-        "version": str(pick.release.version),
+        "version": pick.version,
         "label": pick.label,
         "filename": file.filename,
         "path": str(result.path) if result else None,

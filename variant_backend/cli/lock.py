@@ -121,7 +121,7 @@ def _lock_files(
     outputs = {}
     for name, known in graphs.items():
         machine = LockedMachine(name, specs.get(name, ""))
-        comments = lock_comments(machine, known.target)
+        comments = lock_comments(machine, known)
         outputs[name] = lock_output(folder, machine, [known], locate, comments, force=force)
     return outputs
 
@@ -136,6 +136,8 @@ def _report(printer: Printer, graphs: Mapping[str, Graph]) -> None:
             printer.warn(f"{name}: {NO_PACKAGES}")
         for text in graph.lines:
             printer.say(f"{name}: {text}")
+        for problem in graph.problems:
+            printer.warn(problem.within(name))
         if graph.alignment.assignment and (labels := graph.labels):
             printer.say(f"{name}: {labels_variable(labels)}")
         for package in filter(is_rewritten, graph.packages):

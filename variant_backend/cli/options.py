@@ -221,6 +221,12 @@ overlay_option = click.option(
     metavar="FILE",
     help="A file that says which existing wheels are which variants; may be repeated.",
 )
+allow_local_option = click.option(
+    "--allow-local",
+    "allows_local",
+    is_flag=True,
+    help="With --overlay, give a requirement such as torch==2.10.0+cu126 the wheel that it names.",
+)
 
 
 def read_supported(texts: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import RequestError, VariantError
+from ..errors import RequestError
 from ..lowlevel.terminal import print_detail
-from .command import Command, WrongUsage
+from .command import Command
 from .graph_options import assignment_option, wishes_options
 from .network_options import asking_keyring, keyring_provider_option
-from .options import find_links_option, index_url_option, overlay_option
+from .options import allow_local_option, find_links_option, index_url_option, overlay_option
 from .output import Printer
 from .policy_options import configuration, or_configured
 from .run_report import print_outcome, print_planned
-from .selection_options import this_machine_options
+from .selection_options import read_sources, this_machine_options
 
 if TYPE_CHECKING:
     from ..graphs.resolution import AlignedMachine, AlignedOffer, Wishes
@@ -45,6 +45,7 @@ _SHORTEST_USE = 10.0
 @index_url_option
 @find_links_option
 @overlay_option
+@allow_local_option
 @click.option(
     "--reinstall",
     is_flag=True,
@@ -69,6 +70,7 @@ def run_command(
     index_url: tuple[str, ...],
     find_links: tuple[str, ...],
     overlays: tuple[Path, ...],
+    allows_local: bool,
     reinstall: bool,
     plans: bool,
     allow_insecure: bool,
@@ -96,7 +98,8 @@ def run_command(
     here = _with_assignment(AlignedMachine(machine, policy, wishes), assignment_file, tool)
     check_start(tool, Path.cwd(), os.environ)
     user = user_indexes(tool, os.environ, Path.cwd())
-    sources = _sources(printer, user, find_links, index_url, overlays)
+    given = read_sources(find_links, index_url, overlays, allows_local=allows_local)
+    sources = _sources(printer, user, given)
     if not allow_insecure:
         check_is_safe(sources.every_index_url, user.trusted_hosts)
     with _offer(user, sources, here, keyring_provider) as offer:
@@ -210,22 +213,11 @@ def _plan(printer: Printer, started: StartedTool, offer: RunningOffer, aligned: 
     print_planned(printer, planned_packages(offer.site, offer.place.profile, requirements, environments))
 
 
-def _sources(
-    printer: Printer,
-    user: UserIndexes,
-    find_links: tuple[str, ...],
-    index_url: tuple[str, ...],
-    overlays: tuple[Path, ...],
-) -> Sources:
-    """Return the sources that options name, or else the user's own."""
+def _sources(printer: Printer, user: UserIndexes, given: Sources) -> Sources:
+    """Return the *given* sources, which options name, or else the user's own."""
     from ..running.run_sources import run_sources
-    from ..selection.releases import Sources
     from ..serving.sources import missing_folders
 
-    try:
-        given = Sources.of(find_links, index_url, overlays)
-    except VariantError as error:
-        raise WrongUsage(error.lines()) from None
     if not given.are_missing:
         if missing := missing_folders(given):
             raise RequestError(*missing)

@@ -22,18 +22,20 @@ def schema_command(name: str) -> None:
     SCHEMA is one of these names. pyproject, the default, describes the tables [variant] and
     [tool.variant-backend] in pyproject.toml, and allows any other table. variant.json and index-file describe
     the metadata of a wheel and of a release. The name of a command describes its output with --json; for
-    hardware, that is a machine file. config describes the configuration file of a site or a user.
+    hardware, that is a machine file. config describes the configuration file of a site or a user, and
+    overlay the file of --overlay.
     """
     from ..schema import (
         DOCUMENTS,
         document_schema,
         output_commands,
         output_schema,
+        overlay_schema,
         pyproject_schema,
         table_schema,
     )
 
-    known = ["pyproject", "config", *DOCUMENTS, *output_commands()]
+    known = ["pyproject", "config", "overlay", *DOCUMENTS, *output_commands()]
     if name not in known:
         raise click.UsageError(
             f"unknown schema {name!r}{did_you_mean(_OTHER_NAMES.get(name, name), known)};"
@@ -41,6 +43,8 @@ def schema_command(name: str) -> None:
         )
     if name == "pyproject":
         print_json(pyproject_schema())
+    elif name == "overlay":
+        print_json(overlay_schema())
     elif name in DOCUMENTS:
         print_json(document_schema(name))
     else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import VariantError, problems_of
+from ..lowlevel.credentials import keyring_urls, use_keyring
 from ..lowlevel.terminal import print_message
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
@@ -21,6 +22,7 @@ from .machine_options import machine_option
 from .network_options import network_options
 from .options import (
     align_option,
+    allow_local_option,
     find_links_option,
     index_url_option,
     overlay_option,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from ..machine.environment import Environment
     from ..machine.support import Machine, Policy
     from ..machine.trusted_plugins import Trusted
+    from ..selection.releases import Sources
     from ..selection.target import Target
     from ..variants.alignment import AlignedName
     from ..variants.ranking import Supported
@@ -102,7 +105,8 @@ allow_root_option = click.option("--allow-root", is_flag=True, help="Run plugins
 # The parameters of the options for sources, the machine, the policy and the target environment.
 SELECTION = frozenset(
     (
-        *("find_links", "index_url", "given", "machine", "enabled", "disabled", "trusted", "align"),
+        *("find_links", "index_url", "overlays", "allows_local", "given", "machine", "enabled"),
+        *("disabled", "trusted", "align"),
         *("paths", "interpreter", "pinned", "python", "platform", "keyring_provider"),
         *("allow_root", "refresh", "no_policy"),
     )
@@ -171,8 +175,8 @@ _OPTIONS = (
 
 
 def overlaid_sources_options(command: _Function) -> Callable[..., object]:
-    """Add the options of `sources_options`, and --overlay."""
-    return overlay_option(sources_options(command))
+    """Add the options of `sources_options`, --overlay and --allow-local."""
+    return overlay_option(allow_local_option(sources_options(command)))
 
 
 def sources_options(command: _Function) -> Callable[..., object]:
@@ -184,17 +188,29 @@ def sources_options(command: _Function) -> Callable[..., object]:
         find_links: tuple[str, ...],
         index_url: tuple[str, ...],
         overlays: tuple[Path, ...] = (),
+        allows_local: bool = False,
         **kwargs: Any,
     ) -> object:
-        from ..selection.releases import Sources
-
-        try:
-            sources = Sources.of(find_links, index_url, overlays)
-        except VariantError as error:
-            raise WrongUsage(error.lines()) from None
+        sources = read_sources(find_links, index_url, overlays, allows_local=allows_local)
+        if (named := keyring_urls()) is not None:
+            use_keyring([*named, *sources.every_index_url])
         return command(*args, sources=sources, **kwargs)
 
     return find_links_option(index_url_option(network_options(with_sources)))
+
+
+def read_sources(
+    find_links: Sequence[str], index_urls: Sequence[str], overlays: Sequence[Path], *, allows_local: bool
+) -> Sources:
+    """Return the sources that options name; raises UsageError."""
+    from ..selection.releases import Sources
+
+    if allows_local and not overlays:
+        raise click.UsageError("--allow-local requires --overlay; add --overlay FILE")
+    try:
+        return Sources.of(find_links, index_urls, overlays, allows_local=allows_local)
+    except VariantError as error:
+        raise WrongUsage(error.lines()) from None
 
 
 def selection_options(command: _Function, *, aligns_packages: bool = False) -> Callable[..., object]:

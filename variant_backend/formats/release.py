@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, VariantError
 from ..lowlevel.urls import shown_url
-from ..variants.filename import WheelFilename, original_of
+from ..variants.filename import WheelFilename, is_same_version, original_of
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import check_label
 
@@ -129,6 +129,11 @@ class Release(NamedTuple):
     def member_of(self, label: str | None) -> str | None:
         """Return the project that the wheels of a label require, None if they are the project's own."""
         return self.members.get(label or "")
+
+    def has_version(self, version: str) -> bool:
+        """Return whether the release, or one of its wheels by an overlay, has a version."""
+        local = {wheel.name.version for wheel in self.candidates if wheel.name.by_overlay}
+        return any(is_same_version(known, version) for known in (str(self.version), *local))
 
     def of_label(self, label: str | None) -> Release:
         """Return the release with the wheels of one label only; None means plain wheels."""

@@ -9,7 +9,6 @@ from ..selection.releases import Sources
 from ..selection.resolve import Pick, SdistPick, check_filename
 from ..selection.target import Target
 from ..serving.running_offer import running_offer
-from ..variants.filename import is_same_version
 from ..variants.joined_requests import JoinedRequests
 from ..variants.namespace_support import Support
 from .fetch_packages import AlignedPicks
@@ -29,7 +28,7 @@ def downloads_of(graph: Graph) -> Iterator[Pick | SdistPick]:
 def _release(graph: Graph, package: GraphPackage) -> Release:
     """Return the release of a package; one without variants has no wheels here."""
     for _, release in graph.offer.upstream.project(package.name).releases:
-        if is_same_version(str(release.version), str(package.version)):
+        if release.has_version(str(package.version)):
             return release
     return Release(package.name, package.version, (), None)
 
@@ -39,6 +38,8 @@ def _download(package: GraphPackage, release: Release) -> Pick | SdistPick:
     wheel = Candidate.of(offered.file)
     if wheel is None:
         return SdistPick(release, offered.file)
+    if offered.wheel:
+        wheel = wheel._replace(name=offered.wheel.name)  # an overlay may say its label
     support = offered.wheel.support if offered.wheel else Support({}, {})
     return Pick(release, wheel, support, _why(wheel.label, release))
 
@@ -57,7 +58,10 @@ def graph_picks(
     resolver: Resolver,
 ) -> AlignedPicks:
     """Return the files of the whole graph of some requests; raises VariantError if there is none."""
-    policy = here.policy._replace(labels=joined.labels(), align=())
+    named = {request.name for request in joined.requests if request.names_plain_file}
+    named &= {name for entry in sources.overlay for name in entry.names}  # their wheels have labels
+    labels = {name: label for name, label in joined.labels().items() if name not in named}
+    policy = here.policy._replace(labels=labels, align=())
     roots = Requested.of(request.requirement for request in joined.requests).roots
     constraints = Requested.of(constraint.requirement for constraint in joined.constraints).roots
     requested = Requested((*roots, *(one._replace(is_constraint=True) for one in constraints)))
@@ -66,4 +70,4 @@ def graph_picks(
         check_wanted_labels(policy, offer.upstream)
         graph = resolved_graph(offer, here.machine, policy, target, request)
         check_aligned_names(here.wishes.align, [graph])
-        return AlignedPicks(tuple(downloads_of(graph)), (), graph.alignment)
+        return AlignedPicks(tuple(downloads_of(graph)), graph.problems, graph.alignment)

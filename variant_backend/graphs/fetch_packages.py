@@ -7,7 +7,6 @@ order of the packages does not matter. A package that `abi_dependency` names has
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, VariantError
@@ -24,9 +23,7 @@ from ..selection.select import Selection, select_listed
 from ..selection.source_files import Folders
 from ..serving.environments import environment_of_target
 from ..serving.offer import UpstreamProject
-from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import abi_dependencies
-from ..wheels.inspection import Inspection, VariantJson
 from .assignment import GraphAlignment
 from .installed_values import staying
 from .resolution import AlignedMachine
@@ -34,6 +31,8 @@ from .round_choices import GraphChooser, with_state
 from .rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from packaging.version import Version
 
     from ..selection.target import Target
@@ -172,8 +171,8 @@ class _RequestedProjects:
 
     def read(self, listing: Listing, *, pinned: bool = False) -> Release:
         """Return a release; its yanked wheels are excluded unless it is *pinned*."""
-        files = tuple(wheel.file.filename for wheel in listing.wheels)
-        key = (listing.name, listing.version, pinned, files)
+        wheels = tuple(wheel.name for wheel in listing.wheels)
+        key = (listing.name, listing.version, pinned, wheels)
         if key not in self._known:
             self._known[key] = read_release(listing, pinned=pinned)
         return self._known[key]
@@ -228,8 +227,4 @@ def _as_installed(pick: Pick) -> list[Installed]:
     """Return a wheel as an installed variant, or nothing if its variant is unknown."""
     if pick.variant is None:
         return []
-    metadata = VariantMetadata((), {}, {pick.variant.label: pick.variant})
-    filename, version = pick.wheel.file.filename, str(pick.release.version)
-    content = VariantJson(metadata)
-    inspection = Inspection(filename, pick.release.name, version, pick.variant.label, variant_json=content)
-    return [Installed(Path(filename), inspection)]
+    return [Installed.of(pick.release.name, str(pick.release.version), pick.variant)]

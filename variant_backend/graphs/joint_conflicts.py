@@ -1,4 +1,4 @@
-"""Projects that are labels of one project have the same files, so a graph may have only one of them."""
+"""Projects that are labels of one project: a graph may have only one, as they may have the same files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ONE = "require only one of them"
 
 
 def check_members(overlay: Iterable[OverlayEntry], graph: Mapping[str, Collection[str]]) -> None:
-    """Check that no two packages of a graph have the same files; raises VariantError.
+    """Check that no two packages of a graph are labels of one project; raises VariantError.
 
     *graph* has the names that each package requires.
     """
@@ -25,12 +25,12 @@ def check_members(overlay: Iterable[OverlayEntry], graph: Mapping[str, Collectio
 
 
 def same_files(entry: OverlayEntry, graph: Mapping[str, Collection[str]]) -> Iterator[Problem]:
-    """Yield the problem that packages of a graph are labels of one project, so they have the same files."""
+    """Yield the problem that packages of a graph are labels of one project."""
     names = _members_in(entry, graph)
     if len(names) > 1:
         texts = (_with_dependents(name, graph) for name in names)
-        text = f"{' and '.join(texts)} have the same files, as all are labels of {entry.names[0]}"
-        yield Problem("same-files", "", text, _ONE)
+        text = f"{' and '.join(texts)} are labels of {entry.names[0]}, so they may have the same files"
+        yield Problem("error", "", text, _ONE)
 
 
 def _members_in(entry: OverlayEntry, names: Collection[str]) -> list[str]:

@@ -99,17 +99,26 @@ def is_rewritten(package: GraphPackage) -> bool:
     return package.ready.core_metadata is not None
 
 
-def lock_comments(machine: LockedMachine, target: Target) -> list[str]:
-    """Return the lines at the start of a lock file whose wheels are at the upstream."""
+def lock_comments(machine: LockedMachine, locked: TargetGraph) -> list[str]:
+    """Return the lines at the start of a lock file whose wheels are at the upstream.
+
+    Only the names of labelled wheels keep pip from installing it; an overlay leaves names as they are.
+    """
+    target, graph = locked
+    wheels = [package.ready.offered.wheel for package in graph.packages]
+    is_for_pip = any(wheel and wheel.name.by_overlay for wheel in wheels) and all(
+        wheel is None or wheel.name.own.label is None for wheel in wheels
+    )
     name = lock_name(machine.name)
     spec = f" ({machine.spec})" if machine.spec else ""
     return [
         f"For the machine {machine.name}{spec}, Python {target.python}, {target.platform}.",
-        "Install with uv:",
+        "Install with uv, or with pip 26.1:" if is_for_pip else "Install with uv:",
         f"    uv pip sync --require-hashes {name}",
+        *([f"    pip install -r {name}"] if is_for_pip else []),
         "Add --offline if the cache of uv has the wheels. Add --reinstall if other variants of the same",
         "versions may be installed: uv compares only versions.",
-        "pip rejects the URLs of variants. For pip, use variant-backend mirror.",
+        *([] if is_for_pip else ["pip rejects the URLs of variants. For pip, use variant-backend mirror."]),
         "The command `variant-backend lock` wrote this file, and will replace it.",
     ]
 
@@ -261,7 +270,8 @@ def _check_hashes(files: Iterable[File]) -> None:
 def _contents(package: GraphPackage, graph: Graph, locate: Locate, folder: Path) -> dict[str, object]:
     """Return the keys of an entry that do not identify it."""
     file = locate(package)
-    index = graph.offer.upstream.index_of(package.name) if isinstance(file.location, str) else None
+    is_remote = isinstance(file.location, str)
+    index = graph.offer.upstream.index_of(package.name, file.location) if is_remote else None
     entry = pylock.file_entry(file._replace(hashes=file.proofs), folder)
     python = package.requires_python
     return {

@@ -58,7 +58,12 @@ class MirroredMachine(NamedTuple):
         return tuple(dict.fromkeys(lines))
 
     def conflicts(self) -> Iterator[Problem]:
-        """Yield a warning for each wheel that another wheel of the index may replace for its target."""
+        """Yield warnings about wheels of its graphs that do not fit together.
+
+        Another wheel of the index may replace one for its target.
+        """
+        problems = (problem for target in self.targets for problem in target.resolved.graph.problems)
+        yield from (problem.within(self.name) for problem in dict.fromkeys(problems))
         same: dict[tuple[str, Version], list[GraphPackage]] = {}
         for package in self.packages:
             same.setdefault((package.name, package.version), []).append(package)

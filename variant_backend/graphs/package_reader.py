@@ -20,7 +20,7 @@ from ..serving.environments import Environments
 from ..serving.offer import UpstreamProject
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.alignment import AlignedName, Axis, is_aligned
-from ..variants.filename import is_same_version, version_of
+from ..variants.filename import version_of
 from ..variants.label_pattern import PLAIN
 from ..variants.namespace_support import Support
 from ..variants.policy import Rules
@@ -63,7 +63,7 @@ class PackageReader(NamedTuple):
             self._supported(release)
             for name, version in sorted(versions.items())
             for _, release in self._project(name).releases
-            if is_same_version(str(release.version), str(version))
+            if release.has_version(str(version))
         ]
 
     def older_releases(self, known: GraphRelease) -> list[GraphRelease]:

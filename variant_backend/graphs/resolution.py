@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import RequestError, VariantError
+from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.threads import map_in_threads
 from ..machine.support import Machine, Policy
 from ..selection.target import Target
@@ -21,6 +21,7 @@ from .alignment_costs import alignment_lines
 from .assignment import GraphAlignment, Preference
 from .dependencies import dependencies_of, python_in, requirements_in
 from .joint_conflicts import check_members
+from .overlay_families import family_member, mixed_families
 from .package_files import best_file, metadata_of_file
 from .package_reader import PackageReader, ProjectReader
 from .resolver_failures import explained_failure, named_in
@@ -109,6 +110,15 @@ class Graph(NamedTuple):
         return alignment_lines(self.alignment)
 
     @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Warnings about packages of an overlay that are for different platforms."""
+        members = (
+            family_member(self.offer.upstream, package.name, str(package.version), package.label)
+            for package in self.packages
+        )
+        return tuple(mixed_families(filter(None, members)))
+
+    @property
     def labels(self) -> dict[str, str | None]:
         """The label of each package whose release has variants, None for its plain wheel."""
         return {package.name: package.label for package in self.packages if package.ready.offered.wheel}
@@ -128,7 +138,7 @@ def resolved_graph(
     """Return the graph that a resolver makes for a machine.
 
     It has the extras of the user's requirements, and their hashes are those of its files. Raises VariantError
-    as `aligned_offer` does, and if two packages have the same files.
+    as `aligned_offer` does, and if two packages are labels of one project.
     """
     requested, wishes, resolver = request
     here, environments = AlignedMachine(machine, policy, wishes), environment_of_target(target)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..errors import Problem, VariantError
+from ..serving.local_refusals import refusals_in_words
 from ..serving.offer import Choice
 from ..serving.reasons import choice_text, would_fit
 from ..serving.running_offer import RunningOffer
@@ -27,7 +28,8 @@ def explained_failure(error: VariantError, offer: RunningOffer) -> VariantError:
     reasons: list[Problem] = []
     for name in named_in(error, asked):
         if (project := asked[name]).offer:
-            reasons += (problem._replace(code=RESOLVER) for problem in project.problems)
+            refused = refusals_in_words(project.offer, _words(error))
+            reasons += (problem._replace(code=RESOLVER) for problem in (*project.problems, *refused))
             without = [choice for choice in project.offer.choices if not choice.labels]
             reasons += (problem for choice in without[:_MOST_RELEASES] for problem in _reasons(choice))
     return VariantError(*error.problems, *reasons)
@@ -35,8 +37,12 @@ def explained_failure(error: VariantError, offer: RunningOffer) -> VariantError:
 
 def named_in(error: VariantError, names: Iterable[str]) -> list[str]:
     """Return which of the normalized names an error names, sorted."""
-    words = "\n".join(problem.text for problem in error.problems)
+    words = _words(error)
     return [name for name in sorted(names) if _is_named(name, words)]
+
+
+def _words(error: VariantError) -> str:
+    return "\n".join(problem.text for problem in error.problems)
 
 
 def _is_named(name: str, words: str) -> bool:

@@ -62,11 +62,13 @@ def real_path(path: Path) -> Path:
 
 
 def path_of(url: str) -> Path:
-    """Return the path of a ``file:`` URL; raises VariantError if it names another machine."""
+    """Return the path of a ``file:`` URL; raises VariantError if it is invalid or of another machine."""
     from urllib.parse import unquote_to_bytes, urlsplit
 
     parts = urlsplit(url)
     path = os.fsdecode(unquote_to_bytes(parts.path))
+    if "\0" in path:
+        raise VariantError(f"invalid path {path!r}")
     is_windows = sys.platform == "win32"
     if parts.netloc not in ("", "localhost"):
         if is_windows:

@@ -11,13 +11,15 @@ from ..project.config_settings import AUTO
 from ..project.user_variables import LABEL, PLAIN
 from ..variants.alignment import AlignedName, Axis, is_aligned
 from ..variants.filename import normalize
+from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support
-from ..wheels.inspection import Inspection, inspect_installed_variants
+from ..wheels.inspection import Inspection, VariantJson, inspect_installed_variants
 from .environment import Environment
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..variants.properties import Variant
     from ..variants.runtimes import Runtimes
 
 _REINSTALL = "install it again with --force-reinstall --no-cache-dir (pip) or --reinstall --no-cache (uv)"
@@ -28,6 +30,13 @@ class Installed(NamedTuple):
 
     path: Path
     inspection: Inspection
+
+    @classmethod
+    def of(cls, name: str, version: str, variant: Variant) -> Installed:
+        """Return a variant as if it were installed, without a folder."""
+        content = VariantJson(VariantMetadata((), {}, {variant.label: variant}))
+        inspection = Inspection(f"{name} {version}", name, version, variant.label, variant_json=content)
+        return cls(Path(), inspection)
 
     @property
     def values(self) -> dict[Axis, tuple[str, ...]]:

@@ -27,7 +27,8 @@ class OverlayEntry(NamedTuple):
     *metadata* has the variants. *matches* has the globs for the wheels of a label, *projects* the normalized
     name of the project that is a label. *versions* admits all releases if it is None. *index_urls* are the
     indexes that have the projects; without them, these are the indexes of all projects. *place* is the entry
-    in messages, and *digest* changes with the file.
+    in messages, and *digest* changes with the file. *warnings* are about properties that no known provider
+    reports. If the entry *allows_local*, requirements on an exact local version get it on all machines.
     """
 
     names: tuple[str, ...]
@@ -38,6 +39,8 @@ class OverlayEntry(NamedTuple):
     index_urls: tuple[str, ...]
     place: str
     digest: str
+    warnings: tuple[Problem, ...] = ()
+    allows_local: bool = False
 
     def admits(self, version: Version) -> bool:
         """Return whether the entry is about the release of a version, whatever its local part is."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import VariantError, did_you_mean, one_of
+from ..errors import Problem, VariantError, did_you_mean, one_of
 from ..formats.toml_read import read_toml
+from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import check_project_name, normalize
+from ..variants.known_providers import KNOWN_PROVIDERS, suggested_namespace, unknown_property
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_variant_table
 from ..variants.properties import NULL_LABEL, NULL_VARIANT
@@ -26,7 +28,11 @@ _REQUIRED = ("names", "variant", "variants")
 
 def read_overlay(path: Path) -> tuple[OverlayEntry, ...]:
     """Read the entries of an overlay; raises VariantError with every problem of the file."""
-    content = read_toml(path)
+    return overlay_in(read_toml(path), path)
+
+
+def overlay_in(content: object, path: Path) -> tuple[OverlayEntry, ...]:
+    """Read the entries of an overlay from its *content*; raises VariantError with every problem."""
     digest = hashlib.sha256(repr(content).encode()).hexdigest()
     document = Document()
     top = document.table(content, "", ("projects",), ("projects",))
@@ -37,8 +43,24 @@ def read_overlay(path: Path) -> tuple[OverlayEntry, ...]:
     elif not listed and "projects" in top:
         document.note("projects", "expected at least one entry [[projects]]")
     entries = [_entry(document, value, f"projects[{n}]", path, digest) for n, value in enumerate(listed)]
+    _check_reachable(document, entries)
     document.check(path)
     return tuple(entry for entry in entries if entry)
+
+
+def _check_reachable(document: Document, entries: Sequence[OverlayEntry | None]) -> None:
+    """Note the names of entries that are never used, as an earlier entry is about the same releases."""
+    for number, entry in enumerate(entries):
+        for name in entry.names if entry else ():
+            for earlier, other in enumerate(entries[:number]):
+                if not entry or not other or name not in other.names:
+                    continue
+                if other.versions is None or other.versions == entry.versions:
+                    which = "all" if other.versions is None else "the same"
+                    text = f"{name!r} is never used, as projects[{earlier}] is about {which} releases of it"
+                    remedy = "write other versions in one of both entries, or remove the name"
+                    document.note(f"projects[{number}].names", text, code="duplicate-value", remedy=remedy)
+                    break
 
 
 def _entry(document: Document, value: object, place: str, path: Path, digest: str) -> OverlayEntry | None:
@@ -50,11 +72,29 @@ def _entry(document: Document, value: object, place: str, path: Path, digest: st
     metadata = _metadata(document, table["variant"], f"{place}.variant")
     matches, projects = _labels(document, table["variants"], place, names, metadata)
     urls = document.strings(table.get("index-urls", []), f"{place}.index-urls", _check_not_empty, least=0)
+    if table["variants"] == {} and "index-urls" not in table:
+        text, remedy = "expected at least one label, or index-urls", "write LABEL.match = { KEY = GLOB }"
+        document.note(f"{place}.variants", text, remedy=remedy)
     versions = _versions(document, table, place)
     shown = f"{path}: {place}"
     if metadata is None:
         return None
-    return OverlayEntry(names, metadata, matches, projects, versions, urls, shown, digest)
+    warnings = tuple(problem.within(shown) for problem in _unknown_properties(metadata))
+    return OverlayEntry(names, metadata, matches, projects, versions, urls, shown, digest, warnings)
+
+
+def _unknown_properties(metadata: VariantMetadata) -> Iterator[Problem]:
+    """Yield the properties that no machine supports, as far as the providers are known."""
+    for namespace in metadata.namespaces:
+        if namespace not in metadata.providers and namespace not in {*KNOWN_PROVIDERS, ABI_DEPENDENCY}:
+            text = f"unknown namespace {namespace!r}{suggested_namespace(namespace)}"
+            remedy = f"correct it, or add [projects.variant.providers.{namespace}]"
+            yield Problem("unknown-property", "variant", text, remedy)
+    properties = {prop for variant in metadata.variants.values() for prop in variant.properties}
+    for prop in sorted(properties):
+        problem = unknown_property(prop) if prop.namespace not in metadata.providers else None
+        if problem:
+            yield problem.within("variant.variants")
 
 
 def _metadata(document: Document, value: object, place: str) -> VariantMetadata | None:
@@ -117,10 +157,15 @@ def _versions(document: Document, table: Mapping[str, object], place: str) -> Sp
     if text is None:
         return None
     try:
-        return SpecifierSet(text)
-    except ValueError:  # InvalidSpecifier
+        specifiers = SpecifierSet(text)
+    except ValueError:  # InvalidSpecifier, or more digits than Python converts
         document.note(at_versions, f"invalid specifier {text!r}", remedy="write one such as '>=2.9,<3'")
         return None
+    for part in specifiers:
+        if "+" in part.version or part.operator == "===":
+            text = f"{str(part)!r} is not about whole releases"
+            document.note(at_versions, text, remedy="write '==' and no local version; match has local")
+    return specifiers
 
 
 def _check_not_empty(text: str) -> None:

@@ -14,6 +14,7 @@ from ..graphs.joint_conflicts import check_members
 from ..graphs.resolution import AlignedMachine, AlignedOffer, aligned_offer
 from ..graphs.unknown_in_graphs import project_releases, unknown_aligned_names
 from ..lowlevel.processes import temporary_folder
+from ..machine.installed import Installed
 from ..machine.support import Machine
 from ..serving.environments import Environments
 from ..serving.offer_place import OfferPlace
@@ -24,7 +25,7 @@ from .destination import environments_of
 from .dry_resolution import FailedDryRunError, would_install
 from .named_packages import named_requirements
 from .site_packages import environment_after
-from .stale_wheels import replacing_all
+from .stale_wheels import overlaid_wheels, replacing_all
 from .started_tool import StartedTool
 from .through_offer import offer_environ
 from .tool_variables import ToolFiles
@@ -83,9 +84,9 @@ def offer_aligned_for(
     """Return the offer in which what a command installs agrees.
 
     Raises FailedDryRunError with the words of the tool, NotStartedError, or VariantError if no values fit, or
-    if two packages have the same files.
+    if two packages are labels of one project.
     """
-    machine = _with_installed(here, tool, warn)
+    machine = _with_installed(here, tool, offer, warn)
     environments = environments_of(tool.before.environment)
     with temporary_folder() as temporary:
         resolve = _DryRuns(tool, offer, ToolFiles.below(temporary))
@@ -139,7 +140,9 @@ def _unknown_names(aligned: AlignedOffer, machine: Machine, names: Sequence[Alig
     return unknown_aligned_names(unknown, releases) if aligned.versions else []
 
 
-def _with_installed(here: AlignedMachine, tool: StartedTool, warn: Callable[[Problem], object]) -> Machine:
+def _with_installed(
+    here: AlignedMachine, tool: StartedTool, offer: RunningOffer, warn: Callable[[Problem], object]
+) -> Machine:
     """Return the machine with what is installed where a command installs, and is not removed there."""
     before = tool.before
     if before.environment is None:
@@ -147,6 +150,11 @@ def _with_installed(here: AlignedMachine, tool: StartedTool, warn: Callable[[Pro
     machine, problems = with_installed(here.machine, before.environment.folders, here.wishes.align)
     for problem in problems:
         warn(problem)
+    members = overlaid_wheels(
+        offer.site, offer.place.profile, before.installed, environments_of(before.environment)
+    )
+    overlaid = (Installed.of(one.name, one.version, one.variant) for one in members if one.variant)
+    machine = machine._replace(installed=(*machine.installed, *overlaid))
     if tool.command.words[:2] != ("pip", "sync"):
         return machine
     requirements = named_requirements(tool.command, tool.environ, tool.folder)

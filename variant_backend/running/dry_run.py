@@ -10,10 +10,12 @@ from ..errors import VariantError
 from ..formats.release import Candidate, File
 from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
+from ..serving.local_refusals import local_refusals
 from ..serving.offer import Choice, Offer
 from ..serving.reasons import label_meaning, would_fit
 from ..serving.site import Site
 from ..variants.filename import normalize, release_of_sdist
+from ..variants.requirements import PackageRequest
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -64,9 +66,16 @@ def _planned(
         offer = site.project(machine, name, environments).offer
     except VariantError as error:
         return error
+    request = PackageRequest.parse(f"{name}{specifiers}")
     version = max(specifiers.filter(_installable(offer, environments)), default=None)
+    if version is None and request.is_pinned:
+        version = max(specifiers.filter(_installable(offer, environments, yanked=True)), default=None)
+        if version is not None and version.local:
+            return PlannedPackage(name, version, None, "the requirement names this local version")
     if version is None:
-        return PlannedPackage(name, None, None, _why_nothing(offer, specifiers))
+        refused = local_refusals(offer, request)
+        reason = str(refused[0]) if refused else _why_nothing(offer, specifiers)
+        return PlannedPackage(name, None, None, reason)
     choice = offer.choice_of(str(version))
     if choice is None:
         return PlannedPackage(name, version, None, "the release has no variants")
@@ -90,12 +99,12 @@ def _first_reason(choice: Choice) -> str:
     return "".join(f"; {reason}" for reason in would_fit(choice)[:1])
 
 
-def _installable(offer: Offer, environments: Environments) -> set[Version]:
-    """Return the versions that have a file for an environment, and are not yanked."""
+def _installable(offer: Offer, environments: Environments, *, yanked: bool = False) -> set[Version]:
+    """Return the versions that have a file for an environment, which is *yanked* or not."""
     versions = (
         _version(offered.file._replace(filename=offered.filename), environments)
         for offered in offer.files
-        if offered.file.yanked is None
+        if (offered.file.yanked is not None) == yanked
     )
     return {version for version in versions if version is not None}
 

@@ -1,7 +1,7 @@
-"""Projects that are labels of one project have the same files: `run` warns before a command installs several.
+"""Projects that are labels of one project: `run` warns before a command installs several of them.
 
-pip and uv install both without a word. The files of the later one replace those of the other, and removing
-one of them removes the files of both.
+They mostly have the same files. pip and uv install both without a word: the files of the later one replace
+those of the other, and removing one of them removes the files of both.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from ..serving.asked_projects import AskedProject
 from ..serving.environments import Environments
 from ..serving.running_offer import RunningOffer
 from ..variants.filename import normalize
+from .command import ToolCommand
 from .destination import environments_of
 from .named_packages import named_requirements
+from .stale_wheels import StaleWheel
 from .started_commands import started_commands
 from .started_tool import StartedTool
 
@@ -82,10 +84,24 @@ def installed_members(
         wanted = {*_wanted(entry, names, offer, environments)}
         for member in members_of([entry]):
             if wanted and member in staying and member not in wanted:
-                text = f"it is installed, and has the same files as {' and '.join(sorted(wanted))}"
-                pip = "uv pip" if tool.command.tool == "uv" else "pip"
-                remedy = f"start `{pip} uninstall {member}` for this environment first"
+                text = f"it is installed, and may have the same files as {' and '.join(sorted(wanted))}"
+                remedy = f"start {_uninstall(tool.command, [member])} first"
                 yield Problem("warning", str(tool.before.installed[member]), text, remedy)
+
+
+def stale_problem(stale: StaleWheel, command: ToolCommand) -> Problem:
+    """Return the problem of a stale wheel; the project that it requires is to be uninstalled first."""
+    problem, release = stale.problem(command), stale.choice.release
+    required = release.member_of(next(iter(stale.choice.labels), None))
+    members = {member for label in stale.labels if (member := release.member_of(label))}
+    if not required or not (old := sorted(members - {required})):
+        return problem
+    return problem._replace(remedy=f"start {_uninstall(command, old)}, and then {problem.remedy}")
+
+
+def _uninstall(command: ToolCommand, names: Iterable[str]) -> str:
+    pip = "uv pip" if command.tool == "uv" else "pip"
+    return f"`{pip} uninstall {' '.join(names)}` for this environment"
 
 
 def _named(tool: StartedTool) -> Iterator[str]:
@@ -99,7 +115,7 @@ def _named(tool: StartedTool) -> Iterator[str]:
 def _wanted(
     entry: OverlayEntry, names: Collection[str], offer: RunningOffer, environments: Environments
 ) -> Iterator[str]:
-    """Yield the members that some packages are, or require on this machine."""
+    """Yield the projects whose files some packages install: members, or a project with own wheels."""
     yield from (member for member in members_of([entry]) if member in names)
     for name in entry.names:
         if name in names:
@@ -107,5 +123,4 @@ def _wanted(
                 project = offer.site.project(offer.place.profile, name, environments).offer
                 fitting = (choice for choice in project.choices if choice.labels)
                 for choice in [*fitting][:1]:
-                    if member := choice.release.member_of(choice.labels[0]):
-                        yield member
+                    yield choice.release.member_of(choice.labels[0]) or name

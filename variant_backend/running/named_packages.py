@@ -63,6 +63,11 @@ def requirements_in_words(command: ToolCommand) -> list[Requirement]:
     return _requirements(command.words[len(subcommand) :]) if subcommand else []
 
 
+def named_locals(requirements: Iterable[Requirement]) -> set[str]:
+    """Return the normalized names of packages of which requirements name a local version."""
+    return {normalize(one.name) for one in requirements if "+" in str(one.specifier)}
+
+
 def _requirements(texts: Iterable[str]) -> list[Requirement]:
     return [requirement for text in texts if (requirement := _requirement(text))]
 

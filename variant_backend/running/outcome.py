@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import Problem
+from ..errors import Problem, VariantError
+from ..graphs.overlay_families import mixed_families
 from ..lowlevel.threads import map_in_threads
 from ..serving.asked_projects import AskedProject
 from ..serving.environments import Environments
-from ..serving.offer import Choice, Offer, Offered
+from ..serving.offer import Choice, Offer
 from ..serving.reasons import choice_text, label_text, would_fit
 from ..serving.site import Site
-from ..variants.filename import is_same_version, normalize
+from ..variants.filename import normalize
+from ..variants.properties import NULL_LABEL
 from .command import ToolCommand
 from .destination import environments_of, installs
-from .named_packages import requirements_in_words
+from .joint_members import stale_problem
+from .leftovers import leftovers
+from .named_packages import named_locals, named_requirements, requirements_in_words
 from .site_packages import (
     InstalledBefore,
     InstalledWheel,
@@ -25,7 +30,14 @@ from .site_packages import (
     environment_after,
     installed_wheels,
 )
-from .stale_wheels import choice_for, offer_for, stale_wheels
+from .stale_wheels import (
+    choice_for,
+    installed_text,
+    offer_for,
+    overlaid_wheels,
+    possible_labels,
+    stale_wheels,
+)
 from .started_commands import started_commands, unwrapped
 
 # Messages call the machine so.
@@ -65,16 +77,31 @@ def outcome(
     problems: list[Problem] = []
     for name, project in sorted(asked.items()):
         if project.offer and project.offer.choices:
-            lines += _lines(project, project.offer, installed.get(name), is_known=is_known)
+            lines += _lines(
+                project, project.offer, installed.get(name), is_known=is_known, is_new=name in new
+            )
         problems += (*project.problems, *project.failures)
     problems = [*dict.fromkeys(problems)]
     if place is None:
         return RunOutcome(lines, problems)
     answered = {name for name, project in asked.items() if project.offer}
     unasked = {name: one for name, one in new.items() if name not in answered and not one.is_direct}
-    problems += _warnings(site, machine, command, installed, unasked, environments_of(place))
+    wanted = _wanted_locals(command, environ, folder) if site.upstream.overlaid else ()
+    problems += _warnings(site, machine, command, installed, unasked, wanted, environments_of(place))
     problems += _from_elsewhere(site, machine, new, environments_of(place))
+    problems += leftovers(site, machine, command, before.installed, now, place)
+    if not site.upstream.overlaid.isdisjoint(new):
+        problems += mixed_families(overlaid_wheels(site, machine, now, environments_of(place)))
     return RunOutcome(lines, problems)
+
+
+def _wanted_locals(command: ToolCommand, environ: Mapping[str, str], folder: Path) -> set[str]:
+    """Return the packages of which a command, or its files, name a local version."""
+    wanted: set[str] = set()
+    for one in started_commands(command):
+        with suppress(VariantError):  # the tool has reported a missing file
+            wanted |= named_locals(named_requirements(one, environ, folder))
+    return wanted
 
 
 def _from_elsewhere(
@@ -91,37 +118,53 @@ def _from_elsewhere(
 
 
 def _lines(
-    project: AskedProject, offer: Offer, installed: InstalledWheel | None, *, is_known: bool
+    project: AskedProject, offer: Offer, installed: InstalledWheel | None, *, is_known: bool, is_new: bool
 ) -> Iterator[str]:
     """Yield the lines about a project with variants: the wheel that was taken, and the release without one.
 
     If the environment *is_known*, the installed wheel was taken, else those that were downloaded.
     """
-    taken = [(installed.version, installed.label)] if installed else [*_downloaded(project.requested)]
-    for version, label in taken:
+    taken = [*_installed(project, offer, installed, is_new)] if installed else [*_downloaded(project)]
+    for version, labels in taken:
         choice = offer.choice_of(version)
         if choice is None and not offer.has_version(version):
             continue  # a warning says so
-        yield f"{offer.name} {version}: {_taken_text(choice, label)}"
-        yield from _reasons(choice) if choice and (label is None or choice.accelerated) else ()
+        yield f"{offer.name} {version}: {_taken_text(choice, labels)}"
+        if choice and (labels <= {None, NULL_LABEL} or choice.accelerated):
+            yield from _reasons(choice)
     newest = offer.choices[0]
     is_lost = newest.is_hidden or not newest.labels
-    if is_lost and not any(is_same_version(str(newest.version), version) for version, _ in taken):
+    if is_lost and not any(newest.has_version(version) for version, _ in taken):
         yield choice_text(newest, _HERE)
         yield from () if newest.is_hidden else _reasons(newest)
     elif not taken and not is_known and newest.labels:
         yield f"{choice_text(newest, _HERE)}; its wheel was not downloaded: it may be in a cache"
 
 
-def _downloaded(requested: Mapping[str, Offered]) -> Iterator[tuple[str, str | None]]:
+def _installed(
+    project: AskedProject, offer: Offer, wheel: InstalledWheel, is_new: bool
+) -> Iterator[tuple[str, frozenset[str | None]]]:
+    """Yield version and possible labels of an installed wheel; a new one is probably from the offer."""
+    choice = offer.choice_of(wheel.version)
+    if choice is None:
+        yield wheel.version, frozenset({wheel.label})
+        return
+    labels = possible_labels(wheel, choice, project.requested)
+    yield wheel.version, (is_new and labels.intersection(choice.labels)) or labels
+
+
+def _downloaded(project: AskedProject) -> Iterator[tuple[str, frozenset[str | None]]]:
     """Yield version and label of each requested wheel of a release with variants."""
-    for offered in [*requested.values()]:
+    for offered in [*project.requested.values()]:
         if offered.wheel is not None:
-            yield offered.wheel.name.version, offered.wheel.name.label
+            yield offered.wheel.name.version, frozenset({offered.wheel.name.label})
 
 
-def _taken_text(choice: Choice | None, label: str | None) -> str:
+def _taken_text(choice: Choice | None, labels: frozenset[str | None]) -> str:
     """Return which wheel was taken, and why."""
+    if len(labels) > 1:
+        return f"{installed_text(labels)}; installed wheels do not show which one"
+    (label,) = labels
     if choice is None:
         return "a plain wheel; the release has no variants" if label is None else label
     return "a variant whose variant.json is invalid" if label == "" else label_text(choice, label)
@@ -141,10 +184,12 @@ def _warnings(
     command: ToolCommand,
     installed: Mapping[str, InstalledWheel],
     unasked: Mapping[str, InstalledWheel],
+    wanted: Container[str],
     environments: Environments,
 ) -> Iterator[Problem]:
     """Yield a problem for each installed wheel that is another one than the offer has.
 
+    The user has *wanted* the local versions of some packages.
     *unasked* were installed without the offer, so all variants among them are reported.
     """
     asked = (name for name, one in site.asked(machine).items() if one.offer and one.offer.choices)
@@ -155,7 +200,8 @@ def _warnings(
         for requirement in requirements_in_words(one)
     )
     stale = stale_wheels(site, machine, installed, environments, {*asked, *named, *unasked})
-    yield from (one.problem(command) for one in stale)
+    stale = [one for one in stale if one.installed.name not in wanted]
+    yield from (stale_problem(one, command) for one in stale)
     known = {one.installed.name for one in stale}
     for name, wheel in unasked.items():
         if wheel.label is None or name in known:

@@ -18,7 +18,7 @@ from ..graphs.requirement_lines import lines_of_files
 from ..lowlevel.named_paths import place_of_file
 from ..lowlevel.ranges import file_digest
 from ..lowlevel.threads import map_in_threads
-from ..variants.filename import is_same_version, normalize
+from ..variants.filename import WheelFilename, is_same_version, normalize
 from .command import ToolCommand
 from .found_files import file_above, lock_of_pipenv, text_of, toml_of
 from .lock_commands import LOCK_WITH_SERVE
@@ -136,7 +136,7 @@ def _problems_of_pin(pin: PinnedHashes, project: RenderedProject) -> Iterator[Pr
     offered = [
         _texts_of(ready.file.hashes)
         for ready in project.ready.files
-        if ready.offered.wheel and is_same_version(str(ready.offered.wheel.name.version), pin.version)
+        if ready.offered.wheel and _is_pinned(ready.offered.wheel.name, pin.version)
     ]
     if offered and not any(hashes & pin.hashes for hashes in offered):
         labels = ", ".join(map(_label_text, choice.labels)) or "no wheel"
@@ -145,6 +145,11 @@ def _problems_of_pin(pin: PinnedHashes, project: RenderedProject) -> Iterator[Pr
         yield Problem(
             "error", pin.place, f"{text}; this machine gets {labels}", pin.remedy.format(hashes=wanted)
         )
+
+
+def _is_pinned(wheel: WheelFilename, version: str) -> bool:
+    """Return whether a wheel has a pinned version; one without a local part admits all local versions."""
+    return any(is_same_version(known, version) for known in (wheel.version, wheel.public().version))
 
 
 def _texts_of(hashes: Mapping[str, str]) -> set[str]:

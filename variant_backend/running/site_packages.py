@@ -35,6 +35,11 @@ class InstalledWheel(NamedTuple):
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
 
+    @property
+    def pinned(self) -> str:
+        """The requirement on exactly this version."""
+        return f"{self.name}=={self.version}"
+
 
 class InstalledBefore(NamedTuple):
     """The environment of a command before it starts.

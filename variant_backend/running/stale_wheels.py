@@ -6,21 +6,22 @@ No installer replaces an installed wheel if the version stays, so a changed mach
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
+from ..graphs.overlay_families import FamilyMember, family_member
 from ..lowlevel.threads import map_in_threads
 from ..serving.environments import Environments
-from ..serving.offer import Choice, Offer
+from ..serving.offer import Choice, Offer, Offered
 from ..serving.reasons import label_text
 from ..serving.site import Site
-from ..variants.filename import normalize
+from ..variants.filename import is_same_version, normalize
 from .command import ToolCommand
 from .destination import environments_of
-from .named_packages import named_requirements
+from .named_packages import named_locals, named_requirements
 from .repair_commands import reinstalled_by_uv
 from .site_packages import InstalledBefore, InstalledWheel
 
@@ -29,20 +30,51 @@ _REPLACING = ("--upgrade", "--force-reinstall")
 
 
 class StaleWheel(NamedTuple):
-    """An installed wheel, and the *choice* of the offer for its version, which is another wheel."""
+    """An installed wheel, and the *choice* of the offer for its version, which is another wheel.
+
+    *labels* are the possible ones of the installed wheel.
+    """
 
     installed: InstalledWheel
     choice: Choice
+    labels: frozenset[str | None]
 
     def problem(self, command: ToolCommand) -> Problem:
         """Return the problem, with a command that replaces the wheel and its requirements."""
-        label = self.installed.label
-        has = "a plain wheel" if label is None else f"the variant {label or '(unreadable)'}"
+        has = installed_text(self.labels)
         if not self.choice.labels:
             text = f"{has} is installed, and no wheel of this version fits this machine"
             return Problem("warning", str(self.installed), text, "install another version")
         text = f"{has} is installed, and the offer has {label_text(self.choice, self.choice.labels[0])}"
-        return Problem("warning", str(self.installed), text, _remedy(_replacing(self.installed, command)))
+        pinned = f"{self.installed.name}=={self.choice.version}"
+        return Problem(
+            "warning",
+            str(self.installed),
+            text,
+            _remedy(replacing_command(self.installed.name, pinned, command)),
+        )
+
+
+def installed_text(labels: Iterable[str | None]) -> str:
+    """Return what is installed, for the possible labels of a wheel."""
+    variants = sorted(label or "(unreadable)" for label in labels if label is not None)
+    texts = [f"the variant {' or '.join(variants)}"] if variants else []
+    return " or ".join([*texts, *(["a plain wheel"] if None in labels else [])])
+
+
+def possible_labels(
+    wheel: InstalledWheel, choice: Choice, requested: Mapping[str, Offered] = {}
+) -> frozenset[str | None]:
+    """Return the possible labels of an installed wheel; None is a plain wheel.
+
+    Only wheels by an overlay may have several; then those of the *requested* files count.
+    """
+    if wheel.label is not None:
+        return frozenset({wheel.label})
+    known = choice.labels_of(wheel.version) or frozenset({None})
+    offered = (one.wheel.name for one in [*requested.values()] if one.wheel)
+    downloaded = (name.label for name in offered if is_same_version(name.version, wheel.version))
+    return known.intersection(downloaded) or known
 
 
 def stale_wheels(
@@ -54,10 +86,10 @@ def stale_wheels(
 ) -> list[StaleWheel]:
     """Return the installed wheels for whose version the offer has another wheel.
 
-    Installed variants and *named* projects are compared, but none that was installed from a file or a URL.
-    Projects that the upstream lacks are skipped.
+    Installed variants, projects of the overlay and *named* projects are compared, but none that was installed
+    from a file or a URL. Projects that the upstream lacks are skipped.
     """
-    wanted = {*named}
+    wanted = {*named, *site.upstream.overlaid}
     wheels = [
         wheel
         for name, wheel in sorted(installed.items())
@@ -65,11 +97,28 @@ def stale_wheels(
     ]
     choose = partial(choice_for, site, machine, environments)
     pairs = zip(wheels, map_in_threads(choose, wheels), strict=True)
-    return [
-        StaleWheel(wheel, choice)
-        for wheel, choice in pairs
-        if choice is not None and wheel.label not in choice.labels[:1]
-    ]
+    asked = site.asked(machine)
+    stale = []
+    for wheel, choice in pairs:
+        if choice is not None:
+            requested = asked[wheel.name].requested if wheel.name in asked else {}
+            labels = possible_labels(wheel, choice, requested)
+            if labels.isdisjoint(choice.labels[:1]):
+                stale.append(StaleWheel(wheel, choice, labels))
+    return stale
+
+
+def overlaid_wheels(
+    site: Site, machine: str, installed: Mapping[str, InstalledWheel], environments: Environments
+) -> Iterator[FamilyMember]:
+    """Yield the installed packages whose labels come from an overlay, as far as they are known."""
+    for name in sorted(site.upstream.overlaid & installed.keys()):
+        wheel = installed[name]
+        if choice := choice_for(site, machine, environments, wheel):
+            requested = asked.requested if (asked := site.asked(machine).get(name)) else {}
+            (label, *others) = possible_labels(wheel, choice, requested)
+            if not others and (member := family_member(site.upstream, name, wheel.version, label)):
+                yield member
 
 
 def choice_for(site: Site, machine: str, environments: Environments, wheel: InstalledWheel) -> Choice | None:
@@ -90,18 +139,16 @@ def _remedy(line: str) -> str:
     return f"start `{line}` with the same options of `variant-backend run`"
 
 
-def _replacing(wheel: InstalledWheel, command: ToolCommand) -> str:
-    """Return a command that replaces an installed wheel."""
+def replacing_command(name: str, pinned: str, command: ToolCommand) -> str:
+    """Return a command that replaces an installed wheel by the *pinned* release."""
     if command.tool == "pdm":
         return "pdm sync --reinstall"
-    where = _given(command, "-t", "--target", "--prefix")
-    python = _given(command, "-p", "--python")
-    pinned = f"{wheel.name}=={wheel.version}"
+    where = given_options_of(command, "-t", "--target", "--prefix")
+    python = given_options_of(command, "-p", "--python")
     if command.tool == "uv":
-        parts = ["uv", "pip", "install", *where, *python, *reinstalled_by_uv([wheel.name]), pinned]
+        parts = ["uv", "pip", "install", *where, *python, *reinstalled_by_uv([name]), pinned]
     else:
-        pip = command.arguments[: len(command.arguments) - len(command.options)]
-        programs = {"pip": pip, "pipenv": ("pipenv", "run", "pip")}
+        programs = {"pip": pip_of(command), "pipenv": ("pipenv", "run", "pip")}
         parts = [
             *programs.get(command.tool, ("pip",)),
             *python,
@@ -113,7 +160,12 @@ def _replacing(wheel: InstalledWheel, command: ToolCommand) -> str:
     return shlex.join(parts)
 
 
-def _given(command: ToolCommand, *names: str) -> list[str]:
+def pip_of(command: ToolCommand) -> tuple[str, ...]:
+    """Return the start of a command of pip, before its options."""
+    return command.arguments[: len(command.arguments) - len(command.options)]
+
+
+def given_options_of(command: ToolCommand, *names: str) -> list[str]:
     """Return options of a command with their values."""
     return [text for name, value in command.given if name in names for text in (name, value)]
 
@@ -135,10 +187,12 @@ def with_reinstall(
     """
     if not before.installed:
         return reinstalling(command, ())
-    named = {normalize(requirement.name) for requirement in named_requirements(command, environ, folder)}
+    requirements = named_requirements(command, environ, folder)
+    named = {normalize(requirement.name) for requirement in requirements}
     named.update(graph)
     stale = stale_wheels(site, machine, before.installed, environments_of(before.environment), named)
-    return reinstalling(command, stale)
+    local = named_locals(requirements)
+    return reinstalling(command, [one for one in stale if one.installed.name not in local])
 
 
 def replacing_all(command: ToolCommand) -> tuple[str, ...]:

@@ -51,9 +51,11 @@ def run_through_offer(
         variables = offer_environ(started, offer.place, ToolFiles.below(temporary))
         code = run_in_foreground(arguments, variables)
     from .outcome import outcome  # the command is not to wait for it
+    from .refused_locals import refused_locals
 
     done = outcome(offer.site, machine, command, before, environ, folder)
-    done = done._replace(warnings=[*done.warnings, *_misspelt(offer, assignment)])
+    refused = refused_locals(offer, command, environ, folder, failed=code != 0)
+    done = done._replace(warnings=[*done.warnings, *_misspelt(offer, assignment), *refused])
     return EndedCommand(code, done, locks.problems(offer.place.host))
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem
 from ..formats.hardware_file import Hardware
 from ..machine.support import Machine, Policy
+from ..project.overlay import entries_of
 from ..variants.namespace_support import Lazy
 from ..variants.policy import NO_RULES
 from ..variants.ranking import Verdict, why_better
 from .evaluate import Evaluation
-from .releases import Sources, find_listings
+from .releases import Listings, Sources, find_listings
 from .report import of_label, shown_label
 from .select import Selection, check_names, older_accelerated, select_listed
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .uv_selection import UvSelection
 
 
+_NO_OVERLAY = "uv reads no overlay, and prefers the highest local version"
 _DETECT = "use --no-policy, or --machine SPEC"
 
 
@@ -29,6 +31,7 @@ class Explanation(NamedTuple):
 
     *evaluation* is None if no release was found. *differs* are the reasons why *uv* selects another wheel.
     *accelerated* is an older release whose best wheel is for an accelerator, if that of this one is not.
+    *overlay* is the entry of the overlay that labels the wheels, as messages name it; empty if none does.
     """
 
     request: PackageRequest
@@ -38,6 +41,7 @@ class Explanation(NamedTuple):
     uv: UvSelection | None = None
     differs: tuple[str, ...] = ()
     accelerated: Evaluation | None = None
+    overlay: str = ""
 
     @property
     def selected(self) -> Verdict | None:
@@ -74,13 +78,18 @@ def explain(
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
     accelerated = older_accelerated(selection, machine, policy, target)
-    explanation = Explanation(request, evaluation, newer, tuple(problems), accelerated=accelerated)
+    explanation = Explanation(
+        *(request, evaluation, newer, tuple(problems)),
+        accelerated=accelerated,
+        overlay=_overlay_of(evaluation, listings),
+    )
     if not for_uv:
         return explanation
     from .uv_differences import why_uv_differs
     from .uv_selection import uv_listings, uv_select
 
-    if len(sources.index_urls) > 1:
+    is_overlaid = any(entries_of(sources.overlay, request.name))
+    if len(sources.index_urls) > 1 or is_overlaid:
         listings = uv_listings(request.name, sources)
     facts = machine.without_policy or machine
     hardware = facts.hardware or Hardware({})
@@ -90,10 +99,18 @@ def explain(
     if facts.undetected:
         problems.append(Problem("warning", "uv", f"unknown supported values: {facts.undetected}", _DETECT))
     differs = why_uv_differs(selection.evaluation, selection.passed, uv)
+    if differs and is_overlaid:
+        return Explanation(request, evaluation, newer, tuple(problems), uv, (_NO_OVERLAY,))
     if differs and (policy.rules != NO_RULES or machine.without_policy):
         free = select_listed(request, listings, facts, policy._replace(rules=NO_RULES), target)
         differs = [*_without_policy(selection, free, machine, policy), *differs]
     return explanation._replace(problems=tuple(problems), uv=uv, differs=tuple(differs))
+
+
+def _overlay_of(evaluation: Evaluation | None, listings: Listings) -> str:
+    """Return the entry of the overlay that labels the wheels of a release, as messages name it."""
+    listed = listings.of_version(evaluation.release.version) if evaluation else ()
+    return "".join(listing.overlay.place for listing in listed if listing.overlay)
 
 
 def _without_policy(selection: Selection, free: Selection, machine: Machine, policy: Policy) -> list[str]:

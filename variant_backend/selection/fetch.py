@@ -109,7 +109,7 @@ def fetched(
                 verified = download(file, part, advance=advance, hosts=hosts)
             metadata = _variant_metadata(part, pick) if isinstance(pick, Pick) else None
             if plain and isinstance(pick, Pick):
-                part = for_pip(WheelFile(part, pick.wheel.name), scratch, pick.supported, plain)
+                part = for_pip(WheelFile(part, pick.wheel.name.own), scratch, pick.supported, plain)
             written = part != target and not _is_same(part, target, force=force)
             results.append(Fetched(pick, target, metadata, verified, written))
             moves += [(part, target)] if written else []
@@ -190,7 +190,7 @@ def _check_may_be_replaced(target: Path, *, force: bool) -> None:
 
 def _variant_metadata(path: Path, picked: Pick) -> VariantMetadata | None:
     """Return the content of a wheel's variant.json; raises VariantError if the index file contradicts it."""
-    if picked.label is None:
+    if picked.label is None or picked.wheel.name.by_overlay:
         return None
     with open_wheel(path, whole=False) as wheel:
         return announced_metadata(wheel, picked)

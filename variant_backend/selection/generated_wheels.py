@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..formats.release import Candidate, File
-from ..lowlevel.workspace import workspace
+from ..lowlevel.workspace import NotWritableError, workspace
 from ..project.overlay import OverlayEntry
 from ..variants.filename import WheelFilename, normalize
 from ..wheels.empty import empty_wheel
@@ -43,16 +43,16 @@ def with_generated_wheels(
     """Return a release with its own wheels in place of those that they stand for, written into a *folder*.
 
     METADATA of one wheel of each label decides about the others. Wheels whose METADATA cannot be used are
-    excluded. Raises VariantError if a wheel cannot be written.
+    excluded. Raises NotWritableError if a wheel cannot be written.
     """
     entry = listing.overlay
     standing = [wheel for wheel in listing.wheels if is_standing_in(wheel)]
     if entry is None or not standing:
         return listing
-    known = {
-        label: _joint(entry, label, wheel, metadata_of)
-        for label, wheel in {str(wheel.label): wheel for wheel in reversed(standing)}.items()
-    }
+    first: dict[str, Candidate] = {}
+    for wheel in standing:
+        first.setdefault(str(wheel.label), wheel)
+    known = {label: _joint(entry, label, wheel, metadata_of) for label, wheel in first.items()}
     root = folder()
     documents = {label: _document(entry, label) for label in known}
     written = {
@@ -124,12 +124,16 @@ def _write(root: Path, wheels: Iterable[_Written]) -> None:
     if not missing:
         return
     with workspace(root) as scratch:
-        for wheel, content in missing:
-            path = wheel.file.path
-            if path is not None:
-                (scratch / "wheel").write_bytes(content)
-                path.parent.mkdir(exist_ok=True)
-                (scratch / "wheel").replace(path)
+        for one in missing:
+            try:
+                (scratch / "wheel").write_bytes(one.content)
+                target = Path(one.wheel.file.location)
+                target.parent.mkdir(exist_ok=True)
+                (scratch / "wheel").replace(target)
+            except OSError as error:
+                if not _is_there(one):  # on Windows, another process may read the same file
+                    text = error.strerror or str(error)
+                    raise NotWritableError(text, place=root, hint="use another cache folder") from None
 
 
 def _is_there(one: _Written) -> bool:

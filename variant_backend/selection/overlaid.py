@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import Problem, shortened
+from ..errors import Problem, one_of, shortened
 from ..formats.release import Candidate
-from ..project.overlay import OverlayEntry, entry_for
+from ..lowlevel.urls import is_http, without_user
+from ..project.overlay import NO_LABEL, OverlayEntry, entry_for
 from .listing import Listed, Listing
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def with_overlay(
         else:
             result.append(listing)
     kept: list[str] = []
+    labelled: dict[str, tuple[OverlayEntry, list[Listing]]] = {}
     for version, group in merged.items():
         entry = entry_for(overlay, group[0].name, version)
         if not any(listing.wheels for listing in group):
@@ -37,11 +39,32 @@ def with_overlay(
             result += map(_without_members, group)
             kept.append(str(version))
         else:
-            result.append(_labelled(version, group, entry))
+            labelled.setdefault(entry.place, (entry, []))[1].append(_labelled(version, group, entry))
+    for entry, releases in labelled.values():
+        result += releases
+        problems += (*entry.warnings, *_unmatched(entry, releases))
     if kept:
         text = f"versions with variants of their own, so no overlay is used for them: {shortened(kept)}"
         problems.append(Problem("warning", overlay[0].place, text))
     return result
+
+
+def _unmatched(entry: OverlayEntry, releases: Iterable[Listing]) -> Iterator[Problem]:
+    """Yield a warning about labels that no wheel has, if there are wheels without a label.
+
+    Old and new releases mostly lack some labels, and some indexes lack a platform.
+    """
+    wheels = [wheel for listing in releases for wheel in listing.wheels]
+    without = dict.fromkeys(wheel.name.version for wheel in wheels if _lacks_label(wheel))
+    unused = [label for label in entry.matches if label not in {wheel.label for wheel in wheels}]
+    if without and unused:
+        text = f"{one_of(unused)}: no wheel of {wheels[0].name.distribution} matches; without a label:"
+        remedy = "correct the globs, if these wheels shall have the label"
+        yield Problem("warning", entry.place, f"{text} {shortened([*without])}", remedy)
+
+
+def _lacks_label(wheel: Candidate) -> bool:
+    return any(problem.code == NO_LABEL for problem in wheel.problems)
 
 
 def _public(version: Version) -> Version:
@@ -75,5 +98,6 @@ def _labelled(version: Version, group: Sequence[Listing], entry: OverlayEntry) -
 def _candidate(wheel: Candidate, entry: OverlayEntry, origin: str) -> Candidate:
     if wheel.name.by_overlay:
         return wheel
-    name, problems = entry.labelled(wheel.name, origin)
+    # A user and a password in the URL of an index are not parts of globs.
+    name, problems = entry.labelled(wheel.name, without_user(origin) if is_http(origin) else origin)
     return wheel._replace(name=name, problems=wheel.problems or problems)

@@ -102,9 +102,14 @@ class Sources(NamedTuple):
 
     @classmethod
     def of(
-        cls, find_links: Iterable[str], index_urls: Iterable[str], overlay_files: Iterable[Path] = ()
+        cls,
+        find_links: Iterable[str],
+        index_urls: Iterable[str],
+        overlay_files: Iterable[Path] = (),
+        *,
+        allows_local: bool = False,
     ) -> Sources:
-        """Read the values of ``--find-links``, ``--index-url`` and ``--overlay``; raises VariantError."""
+        """Read the values of options for sources; raises VariantError."""
         folders, urls = list[Path](), list[str]()
         problems: list[Problem] = []
         for text in find_links:
@@ -125,7 +130,8 @@ class Sources(NamedTuple):
                 problems += error.within("--overlay").problems
         if problems:
             raise VariantError(*problems)
-        return cls(tuple(folders), tuple(urls), tuple(overlay))
+        entries = tuple(entry._replace(allows_local=allows_local) for entry in overlay)
+        return cls(tuple(folders), tuple(urls), entries)
 
     def projects(self) -> list[str]:
         """Return the normalized names of the projects in folders and on indexes on disk."""
@@ -197,7 +203,12 @@ class Listings(NamedTuple):
 
         Pre-releases come last, unless the request names one.
         """
-        admitted = [one for one in self.releases if request is None or request.admits(one.version)]
+        public = request.public if request else None
+        admitted = [
+            one
+            for one in self.releases
+            if request is None or (public if public and one.overlay else request).admits(one.version)
+        ]
         if request is None or not request.wants_early:
             admitted.sort(key=lambda listing: listing.version.is_prerelease)
         yield from admitted

@@ -43,6 +43,11 @@ class Pick(NamedTuple):
         return self.wheel.file
 
     @property
+    def version(self) -> str:
+        """The version of the wheel; only by an overlay, it differs from that of the release."""
+        return str(self.wheel.name.release()[1])
+
+    @property
     def label(self) -> str | None:
         """The label of the wheel, None for a plain one."""
         return self.wheel.label
@@ -68,6 +73,11 @@ class SdistPick(NamedTuple):
     why: str = "an sdist, as no wheel fits"
     label: None = None
     variant: None = None
+
+    @property
+    def version(self) -> str:
+        """The version of the release."""
+        return str(self.release.version)
 
 
 def resolve_packages(

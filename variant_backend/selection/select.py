@@ -17,6 +17,7 @@ from ..variants.label_pattern import is_pattern
 from ..variants.metadata import VariantMetadata
 from .evaluate import Evaluation, evaluate, evaluate_label, has_accelerated, is_accelerated
 from .listing import Listing
+from .local_requests import as_requested
 from .read_ahead import read_ahead
 from .releases import (
     INDEX_FILE,
@@ -83,20 +84,33 @@ def select_listed(
     prefer an older release with a wheel for an accelerator.
     """
     tried = listings.matching(request)
-    if (wanted := request.label) is not None:
-        tried = (labelled for listing in tried if (labelled := listing.of_label(wanted)).wheels)
-    if wanted is not None and not is_pattern(wanted):
-        label = request.exact_label
-        return _first_that_fits(
-            request, listings, tried, read, lambda release: _evaluate_label(release, label, target)
-        )
+    tried = (labelled for listing in tried if (labelled := _of_label(listing, request)).wheels)
+    is_of_label = request.label is not None and not is_pattern(request.label)
 
-    def evaluated(release: Release) -> Evaluation:
-        return evaluate(release, machine, policy, target)
+    def evaluated(listing: Listing, release: Release) -> Evaluation:
+        if is_of_label and not _is_named_plain(listing, request):
+            evaluation = _evaluate_label(release, request.exact_label, target)
+        else:
+            evaluation = evaluate(release, machine, policy, target)
+        return as_requested(evaluation, listing.overlay, request, target) if listing.overlay else evaluation
 
+    if is_of_label:
+        return _first_that_fits(request, listings, tried, read, evaluated)
     is_wanted = _for_accelerator if policy.rules.prefers_accelerated else _fits
     selection = _first_that_fits(request, listings, tried, read, evaluated, is_wanted)
     return selection._replace(problems=(*selection.problems, *_missing_index_files(selection)))
+
+
+def _of_label(listing: Listing, request: PackageRequest) -> Listing:
+    """Return the release with only the wheels that a request wants by its label."""
+    if request.label is None or _is_named_plain(listing, request):
+        return listing
+    return listing.of_label(request.label)
+
+
+def _is_named_plain(listing: Listing, request: PackageRequest) -> bool:
+    """Return whether a request names a plain wheel to which an overlay gives a label."""
+    return listing.overlay is not None and request.names_plain_file
 
 
 def _fits(evaluation: Evaluation) -> bool:
@@ -115,15 +129,15 @@ def _first_that_fits(
     listings: Listings,
     tried: Iterable[Listing],
     read: ReadRelease,
-    evaluated: Callable[[Release], Evaluation],
+    evaluated: Callable[[Listing, Release], Evaluation],
     is_wanted: Callable[[Evaluation], bool] = _fits,
 ) -> Selection:
     """Evaluate releases in order up to the first wanted one; without one, the first that fits is selected."""
     passed: list[Evaluation] = []
     selected = None
     pinned = partial(read, pinned=request.is_pinned)
-    for _, release in read_ahead(pinned, tried, listings.most_at_once):
-        evaluation = evaluated(release())
+    for listing, release in read_ahead(pinned, tried, listings.most_at_once):
+        evaluation = evaluated(listing, release())
         if is_wanted(evaluation):
             selected = evaluation
             break

@@ -51,6 +51,8 @@ def read_index_url(text: str) -> str:
         return text
     if scheme == "file":
         return _path_of(text).as_uri()
+    if "\0" in text:
+        raise VariantError(f"invalid path {text!r}")
     if not Path(text).is_dir():
         if re.match(r"(localhost|[\w-]+(\.[\w-]+)+)(:\d+)?(/|$)", text):
             scheme = "http" if re.match(r"localhost\b|127\.", text) else "https"

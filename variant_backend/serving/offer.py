@@ -25,6 +25,7 @@ from ..variants.tag_order import Order, tag_order
 from ..wheels.plain import tagged_name
 from .environments import Environments
 from .listed_wheels import Form, listed_forms
+from .named_only import named_only
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -101,8 +102,16 @@ class Choice(NamedTuple):
 
     def has_version(self, version: str) -> bool:
         """Return whether the release, or one of its wheels by an overlay, has a version."""
-        local = {wheel.name.version for wheel in self.release.candidates if wheel.name.by_overlay}
-        return any(is_same_version(known, version) for known in (str(self.version), *local))
+        return self.release.has_version(version)
+
+    def labels_of(self, version: str) -> frozenset[str | None]:
+        """Return the labels of the wheels by an overlay that have a version, with None for a plain wheel.
+
+        Their files do not show a label, so an installed wheel may be any of them.
+        """
+        wheels = (wheel.name for wheel in self.release.candidates if not wheel.problems)
+        names = [name for name in wheels if name.by_overlay or name.label is None]
+        return frozenset(name.label for name in names if is_same_version(name.version, version))
 
 
 class Offer(NamedTuple):
@@ -140,10 +149,16 @@ def offer(project: UpstreamProject, machine: Machine, policy: Policy, environmen
         if choice.is_hidden:
             continue
         name_of = _naming(listing)
-        kept |= {
+        selected = {
             wheel.file.location: _offered_wheel(wheel, name_of(wheel), release, choice.support)
             for wheel in wheels
         }
+        names = {offered.filename for offered in selected.values()}
+        others = ((wheel, name_of(wheel)) for wheel in named_only(listing, wheels, environments))
+        kept |= {
+            wheel.file.location: Offered(wheel.file, name) for wheel, name in others if name not in names
+        }
+        kept |= selected
         if wanted == PLAIN and not (environments.named and choice.labels):
             kept |= {sdist.location: Offered(sdist, sdist.filename) for sdist in listing.sdists}
     listed = (

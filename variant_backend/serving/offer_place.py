@@ -41,7 +41,7 @@ def profile_of(sources: Sources, machine: Machine, policy: Policy) -> str:
         sorted((name, str(version)) for name, version in policy.pinned.items()),
         policy.opens_versions,
         sorted(policy.labels.items()),
-        [entry.digest for entry in sources.overlay],
+        [(entry.digest, entry.allows_local) for entry in sources.overlay],
     )
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

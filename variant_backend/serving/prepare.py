@@ -68,7 +68,11 @@ def prepared_file(offered: Offered, upstream: Upstream, *, streams: bool = False
 
 
 def ensure_rewritten(ready: Prepared, upstream: Upstream) -> None:
-    """Write the wheel of a file with new METADATA again if the cache was deleted; raises VariantError."""
+    """Write a generated wheel, or one with new METADATA, again if the cache was deleted.
+
+    Raises VariantError.
+    """
+    upstream.ensure_generated(ready.offered.file)
     wheel = ready.offered.wheel
     if wheel is not None and ready.core_metadata is not None:
         upstream.rewritten(ready.offered.file, wheel.name, ready.core_metadata)

@@ -56,7 +56,7 @@ class Served(NamedTuple):
 
 
 class Site:
-    """The offer of an upstream. *token* is the password of each request, None if there is none.
+    """The offer of an *upstream*. *token* is the password of each request, None if there is none.
 
     *streams*: no file is a redirect to the upstream. *report* gets the problems of projects. *remembers*:
     `asked` knows what installers asked for.
@@ -73,7 +73,7 @@ class Site:
         remembers: bool = True,
     ) -> None:
         self._report = report
-        self._upstream = upstream
+        self.upstream = upstream
         self._machines = machines
         self._token = token
         self._streams = streams
@@ -147,7 +147,7 @@ class Site:
         """
         served = self.served(machine)
         check_project_name(project)
-        read = self._upstream.project(project)
+        read = self.upstream.project(project)
         return self._pages.get(
             read, served.name, environments.key, lambda: self._rendered(read, served, environments)
         )
@@ -156,7 +156,7 @@ class Site:
         self, project: UpstreamProject, served: Served, environments: Environments
     ) -> RenderedProject:
         offered = offer(project, served.machine, served.policy, environments)
-        ready = prepared_project(offered, self._upstream, streams=self._streams)
+        ready = prepared_project(offered, self.upstream, streams=self._streams)
         ready = trial_project(ready) if served.trial_of else ready
         for problem in ready.problems:
             self._report(problem)
@@ -166,7 +166,7 @@ class Site:
         """Return the list of all projects."""
         self.served(place.machine)
         _environments(request, place.environment)
-        return page_response(request, partial(self._pages.projects, self._upstream.projects()))
+        return page_response(request, partial(self._pages.projects, self.upstream.projects()))
 
     def _page_for_people(self, name: str) -> tuple[int, bytes]:
         """Return the status and the content of a page for people."""
@@ -175,7 +175,7 @@ class Site:
         if not name:
             return 200, machines_page((name, served.machine) for name, served in self._machines.items())
         try:
-            project = self._upstream.project(name)
+            project = self.upstream.project(name)
         except VariantError as error:
             if any(problem.code != NOT_FOUND for problem in error.problems):
                 raise
@@ -197,13 +197,13 @@ class Site:
         filename = place.filename.removesuffix(_METADATA)
         is_metadata = filename != place.filename
         ready = self._pages.file(served.name, normalize(place.project), place.key, filename)
-        ready = ready or _ready_file(place, served, self._upstream, filename, streams=self._streams)
+        ready = ready or _ready_file(place, served, self.upstream, filename, streams=self._streams)
         if is_metadata:
-            return _metadata(request, place, ready, self._upstream)
-        if served.trial_of and (answer := _trial(ready, self._upstream)):
+            return _metadata(request, place, ready, self.upstream)
+        if served.trial_of and (answer := _trial(ready, self.upstream)):
             return answer
         self._asked_project(served.name, normalize(place.project)).requested[filename] = ready.offered
-        return _content(ready, self._upstream, streams=self._streams)
+        return _content(ready, self.upstream, streams=self._streams)
 
 
 def _trial(ready: Prepared, upstream: Upstream) -> ServerAnswer | None:

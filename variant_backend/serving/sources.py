@@ -58,8 +58,12 @@ class ProjectList(NamedTuple):
 
 def missing_folders(sources: Sources) -> list[Problem]:
     """Return a problem for each folder of wheels or of an index that does not exist."""
-    indexes = [path_of(url) for url in sources.index_urls if url.lower().startswith(_FILE_URL)]
-    named = [("--index-url", indexes), ("--find-links", sources.find_links)]
+    own = [url for entry in sources.overlay for url in entry.index_urls]
+    named = [
+        ("--index-url", _folders_of(sources.index_urls)),
+        ("--find-links", sources.find_links),
+        ("--overlay", _folders_of(dict.fromkeys(own))),
+    ]
     remedy = "create it, or name another one"
     return [
         Problem("error", option, f"{folder} is not a folder", remedy)
@@ -67,6 +71,11 @@ def missing_folders(sources: Sources) -> list[Problem]:
         for folder in folders
         if not folder.is_dir()
     ]
+
+
+def _folders_of(index_urls: Iterable[str]) -> list[Path]:
+    """Return the folders of the indexes on disk."""
+    return [path_of(url) for url in index_urls if url.lower().startswith(_FILE_URL)]
 
 
 class FolderSource:

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import VariantError
-from ..formats.release import Candidate, File, shown_location
+from ..formats.release import Candidate, File, Location, shown_location
 from ..lowlevel.http import NOT_FOUND, ForbiddenError
 from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import is_http
-from ..project.overlay import entries_of, members_of
+from ..project.overlay import OverlayEntry, entries_of, members_of
 from ..selection.download import download
+from ..selection.generated_wheels import is_generated
 from ..selection.releases import Sources
 from ..variants.filename import WheelFilename, normalize
 from ..variants.merging import conflicts_with_index
@@ -66,15 +67,21 @@ class Upstream:
             return known.project
         return self._reading.result(name, partial(self._renewed, name)).project
 
+    @property
+    def overlaid(self) -> frozenset[str]:
+        """The normalized names of the projects that an overlay is about."""
+        return frozenset(name for entry in self._sources.overlay for name in entry.names)
+
     def forget(self, name: str) -> None:
         """Read a project again at the next request: its page does not show that a file has changed."""
         self._snapshots.remove(normalize(name))
 
-    def index_of(self, name: str) -> str | None:
-        """Return the URL of the server from which a project was read, None if it was read from folders."""
+    def index_of(self, name: str, location: Location) -> str | None:
+        """Return the URL of the server whose page has a file of a project, None if no server has it."""
         snapshot = self._snapshots.find(normalize(name))
-        origins = [source.origin for source in snapshot.sources] if snapshot else []
-        return next((origin for origin in origins if is_http(origin)), None)
+        sources = [source for source in snapshot.sources if is_http(source.origin)] if snapshot else []
+        having = (source for source in sources if any(file.location == location for file in source.files))
+        return next((source.origin for source in having), None)
 
     def projects(self) -> tuple[str, ...]:
         """Return the normalized names of all projects; the same object as before if nothing has changed.
@@ -92,14 +99,8 @@ class Upstream:
         if [*map(id, lists)] != [*map(id, self._lists)]:
             self._lists = lists
             listed = {normalize(name) for names in lists for name in names}
-            self._names = tuple(sorted({*listed, *self._joint_names(listed)}))
+            self._names = tuple(sorted({*listed, *_joint_names(self._sources.overlay, listed)}))
         return self._names
-
-    def _joint_names(self, listed: Collection[str]) -> Iterator[str]:
-        """Yield the names of the projects that are one for several of the listed ones."""
-        for entry in self._sources.overlay:
-            if not {*entry.projects.values()}.isdisjoint(listed):
-                yield from entry.names
 
     def _renewed(self, name: str) -> Snapshot:
         known = self._snapshots.find(name)
@@ -150,7 +151,15 @@ class Upstream:
         wheel = Candidate.of(file)
         if wheel is None:
             raise VariantError("not a wheel", code=NOT_FOUND, place=file.filename)
+        self.ensure_generated(file)
         return self.core_metadata(file, wheel.name)
+
+    def ensure_generated(self, file: File) -> None:
+        """Write a generated wheel again if the cache was deleted; raises VariantError."""
+        if file.path and is_generated(file) and not file.path.exists():
+            name = file.filename.partition("-")[0]
+            self.forget(name)
+            self.project(name)
 
     def rewritten(self, file: File, name: WheelFilename, metadata: bytes) -> File:
         """Return a wheel with another METADATA, in the cache; raises VariantError if it cannot be written."""
@@ -196,3 +205,10 @@ def _rewriting_key(file: File, metadata: bytes) -> str:
     """Return the key of a rewritten wheel: its content, or else where it is."""
     content = str(sorted(file.proofs.items())) if file.proofs else f"{file.location} {file.upload_time}"
     return hashlib.sha256(f"{content}\n".encode() + metadata).hexdigest()
+
+
+def _joint_names(overlay: Iterable[OverlayEntry], listed: Collection[str]) -> Iterator[str]:
+    """Yield the names of the projects whose labels are some of the listed ones."""
+    for entry in overlay:
+        if not {*entry.projects.values()}.isdisjoint(listed):
+            yield from entry.names

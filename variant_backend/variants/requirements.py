@@ -122,6 +122,34 @@ class PackageRequest(NamedTuple):
         return self.specifiers.contains(version, prereleases=True)
 
     @property
+    def names_local(self) -> bool:
+        """Whether a specifier names one local version, such as ``==2.10.0+cu126``."""
+        return any(part.operator in _EQUALS and "+" in part.version for part in self.specifiers)
+
+    @property
+    def names_plain_file(self) -> bool:
+        """Whether it names a plain wheel by its local version, as `installed --freeze` does."""
+        return self.label == PLAIN and self.names_local
+
+    @property
+    def public(self) -> PackageRequest:
+        """The request for releases of which local versions are parts.
+
+        >>> str(PackageRequest.parse("torch===2.10.0+cu126,!=2.10.0+cpu,<3").public)
+        'torch<3,==2.10.0'
+        """
+        from packaging.specifiers import SpecifierSet
+
+        if not any(part.operator == "===" or "+" in part.version for part in self.specifiers):
+            return self
+        parts = (
+            f"=={part.version.partition('+')[0]}" if part.operator in _EQUALS else str(part)
+            for part in self.specifiers
+            if part.operator in _EQUALS or "+" not in part.version
+        )
+        return self._replace(specifiers=SpecifierSet(",".join(parts)))
+
+    @property
     def wants_early(self) -> bool:
         """Whether pre-releases are as good as other releases, since a specifier names one."""
         return self.is_pinned or bool(self.specifiers.prereleases)

@@ -176,6 +176,15 @@ def read_name(distribution: Distribution) -> str | None:
     return None
 
 
+def is_requested(distribution: Distribution) -> bool:
+    """Return whether the user has named a distribution, as far as the installer shows it; uv does not.
+
+    Source: PEP 376 (REQUESTED), which uv writes for all distributions. Raises as reading does.
+    """
+    is_marked = distribution.read_text("REQUESTED") is not None
+    return is_marked and (distribution.read_text("INSTALLER") or "").strip() != "uv"
+
+
 def read_record(distribution: Distribution) -> Record | None:
     """Return RECORD of a distribution, None if it is missing.
 

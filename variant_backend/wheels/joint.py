@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import VariantError
@@ -20,19 +22,23 @@ class JointMetadata(NamedTuple):
 
     def metadata(self, name: WheelFilename, requires_python: str | None) -> bytes:
         """Return METADATA of the wheel with a name, which requires the member at the same version."""
-        exact = f"=={name.version}"
         lines = [
             "Metadata-Version: 2.1",
             f"Name: {normalize(name.distribution)}",
             f"Version: {name.version}",
-            f"Summary: Requires {self.member}{exact}, which an overlay selects",
-            *([f"Requires-Python: {requires_python}"] if _is_valid(requires_python) else []),
-            f"Requires-Dist: {self.member}{exact}",
+            f"Summary: Requires {self.member}=={name.version}, which an overlay selects",
+            *(f"Requires-Python: {text}" for text in _specifiers(requires_python)),
+            *requiring_fields(self.member, name.version, self.extras),
         ]
-        for extra in self.extras:
-            lines.append(f"Provides-Extra: {extra}")
-            lines.append(f'Requires-Dist: {self.member}[{extra}]{exact} ; extra == "{extra}"')
         return "".join(f"{line}\n" for line in lines).encode()
+
+
+def requiring_fields(project: str, version: str, extras: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of METADATA that require a version of a project, and hand its extras on."""
+    yield f"Requires-Dist: {project}=={version}"
+    for extra in extras:
+        yield f"Provides-Extra: {extra}"
+        yield f'Requires-Dist: {project}[{extra}]=={version} ; extra == "{extra}"'
 
 
 def joint_metadata(data: bytes, member: str) -> JointMetadata:
@@ -63,11 +69,11 @@ def _is_extra(text: str) -> bool:
     return True
 
 
-def _is_valid(requires_python: str | None) -> bool:
-    """Return whether all readers understand a value of Requires-Python."""
+def _specifiers(requires_python: str | None) -> Iterator[str]:
+    """Yield a value of Requires-Python on one line, if all readers understand it."""
     from packaging.specifiers import SpecifierSet
 
-    try:
-        return bool(requires_python and SpecifierSet(requires_python))
-    except ValueError:  # InvalidSpecifier, or more digits than Python converts
-        return False
+    text = " ".join((requires_python or "").split())
+    with suppress(ValueError):  # InvalidSpecifier, or more digits than Python converts
+        if SpecifierSet(text):
+            yield text

@@ -16,6 +16,7 @@ from ..lowlevel.file_set import Output, write_all_files
 from ..lowlevel.zip_records import REBUILD
 from ..variants.filename import WheelFilename, check_project_name, escape, normalize
 from .empty import empty_wheel
+from .joint import requiring_fields
 from .reading import WheelFile
 from .writing import check_is_free
 
@@ -71,15 +72,6 @@ class Successor(NamedTuple):
 
     def metadata(self, old: str) -> bytes:
         """Return METADATA of the wheel of an *old* project."""
-        exact = f"=={self.version}"
-        extras = [
-            line
-            for extra in self.extras
-            for line in (
-                f"Provides-Extra: {extra}",
-                f'Requires-Dist: {self.name}[{extra}]{exact} ; extra == "{extra}"',
-            )
-        ]
         python = [f"Requires-Python: {self.requires_python}"] if self.requires_python else []
         lines = [
             "Metadata-Version: 2.1",
@@ -88,8 +80,7 @@ class Successor(NamedTuple):
             f"Summary: Replaced by {self.name}: install {self.name} instead",
             "Classifier: Development Status :: 7 - Inactive",
             *python,
-            f"Requires-Dist: {self.name}{exact}",
-            *extras,
+            *requiring_fields(self.name, self.version, self.extras),
             "Description-Content-Type: text/plain",
             "",
             _TEXT.format(old=old, new=self.name, version=self.version),
