@@ -56,6 +56,8 @@ EVERY_TOOL = {**TOOLS, **ALIGNING_TOOLS}
 # Those of the other tables.
 _NAMES = [installer.name for installer in ALIGNING]
 OVERLAY_INSTALLERS = (*ALIGNING, *(one for one in INSTALLERS if one.name not in _NAMES))
+# What `run` says if nothing fits a machine, or not the required local version.
+REASONS = ("no wheel fits this machine", "add --allow-local")
 # The projects whose index lists no hashes.
 UNHASHED = ("llama-cpp-python",)
 SHIPPED = ("pytorch", "llama-cpp-python", "cupy", "jax")
@@ -216,12 +218,14 @@ def graph_differences(
 
 
 def _refusal_problems(job: Job, installer: Installer) -> list[str]:
-    """Return what is wrong if an installer should say that nothing fits."""
-    (refused,) = (Requirement(text) for text in job.roots if Requirement(text).name != "jax")
+    """Return what is wrong if an installer should say that nothing fits, and `run` why."""
+    (refused,) = (required for required in map(Requirement, job.roots) if required.name != "jax")
     try:
         installer.install(job)
     except FailedCommandError as error:
-        return [] if refused.name in str(error).partition("\n")[2] else [f"another failure: {error}"]
+        said = str(error).partition("\n")[2]
+        has_reason = installer.through == "serve" or any(text in said for text in REASONS)
+        return [] if refused.name in said and has_reason else [f"another failure: {error}"]
     return [f"{refused}: installed, although no wheel fits"]
 
 
@@ -302,7 +306,8 @@ expected wheels are installed:
   uv locks none for llama-cpp-python, whose index lists none.
 - Generated wheels, such as `cupy`, require the expected project.
 - No other project is installed, such as a runtime for another version of CUDA.
-- Where nothing fits, such as CuPy without an NVIDIA GPU, the installer fails and names the project.
+- Where nothing fits, such as CuPy without an NVIDIA GPU, the installer fails and names the
+  project, and `run` says why.
 
 What is expected is computed by rules, without code of this project: from what PyTorch published about
 its variants, and from the GPUs and drivers that run code for a version of CUDA. [What the machines
@@ -324,7 +329,7 @@ machines with Windows, macOS or aarch64 get is tested without installers.
 
 All requirements are on `torch`. They are installed for an H100 with CUDA 12.8, which gets `+cu128`.
 The exact local version `+cu126` is installed for a P100, which it fits. For an H100 with CUDA 13.0, it
-does not fit: there, the installer must fail.
+does not fit: there, the installer must fail, and `run` must say why.
 
 {forms}
 
