@@ -294,7 +294,7 @@ def _files(published: Path) -> Mapping[str, Sequence[Path]]:
 
 _TEXT = """# Which installers get existing wheels by overlays
 
-Run `python3 dev.py overlays` to measure this page again. It takes about {minutes} minutes on two cores, and
+Run `python3 dev.py overlays` to measure this page again. It takes about 15 minutes on two cores, and
 downloads the installers. This page is of {date}.
 
 The program makes {wheels} wheels on indexes with the layouts of the real ones, and uses the overlays of
@@ -357,7 +357,6 @@ def _page(cells: Mapping[tuple[str, str], Cell], place: Place) -> str:
         for column, text in zip(SHAPES, _SHAPE_TEXTS, strict=True)
     ]
     return _TEXT.format(
-        minutes=25,
         date=datetime.datetime.now(datetime.timezone.utc).date(),
         wheels=sum(1 for _ in made_wheels()),
         machines_number=len(HERE),
