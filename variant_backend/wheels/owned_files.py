@@ -12,7 +12,7 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..formats import core_metadata
 from ..variants.filename import check_project_name, normalize
 from .distributions import (
@@ -22,6 +22,8 @@ from .distributions import (
     read_name,
     read_record,
 )
+
+_AGAIN = "install the package again"
 
 
 class FileOwner(NamedTuple):
@@ -55,20 +57,24 @@ class MissingFiles(NamedTuple):
     paths: Sequence[str]
 
 
-def read_owners(folders: Sequence[Path]) -> list[FileOwner]:
-    """Return the distributions in site-packages folders with their files, by name.
+def read_owners(folders: Sequence[Path]) -> tuple[list[FileOwner], list[Problem]]:
+    """Return the distributions in site-packages folders with their files, by name, and unreadable RECORDs.
 
-    Those without a valid name or a readable RECORD, and those hidden by an earlier folder, are left out.
+    Those without a valid name or a RECORD, and those hidden by an earlier folder, are left out.
     """
     owners: dict[str, FileOwner | None] = {}
+    problems: list[Problem] = []
     for distribution in find_distributions(folders):
         with suppress(VariantError, UnicodeDecodeError):
             name = read_name(distribution)
             if name is not None and (key := normalize(name)) not in owners:
                 check_project_name(name)  # a command shows it
                 owners[key] = None
-                owners[key] = _owner(name, distribution)
-    return [owner for _, owner in sorted(owners.items()) if owner is not None]
+                try:
+                    owners[key] = _owner(name, distribution)
+                except (VariantError, UnicodeDecodeError) as error:
+                    problems.append(Problem("warning", f"{name}: RECORD", str(error), _AGAIN))
+    return [owner for _, owner in sorted(owners.items()) if owner is not None], problems
 
 
 def _owner(name: str, distribution: Distribution) -> FileOwner | None:
