@@ -10,6 +10,7 @@
     python3 dev.py installers
                             compare what each installer gets from the offer, with each server of packages
     python3 dev.py aligned  compare aligned graphs that installers install with those of brute force
+    python3 dev.py overlays compare what each installer gets by the shipped overlays with rules
 
 Each creates the virtual environment `.venv` if it is missing, and installs the required packages there. The
 peer of the benchmarks has an environment of its own, `.venv-bench`, as it needs other versions. `agree` uses
@@ -39,6 +40,7 @@ GROUPS = {
     "projects": ["demo"],
     "installers": ["test"],
     "aligned": ["test"],
+    "overlays": ["test"],
 }
 
 
@@ -69,6 +71,7 @@ def main(arguments: list[str]) -> int:
         "bench": [[python, "benchmarks/run.py", *more]],
         "installers": [[python, "tests/any_installer.py", *more]],
         "aligned": [[python, "tests/aligned_graphs.py", *more]],
+        "overlays": [[python, "tests/overlay_installers.py", *more]],
         "projects": [[python, "benchmarks/real_projects.py", *more]],
     }[chore]
     # All commands run: an error of style does not hide one of types.

@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import os
 import random
 import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -37,11 +35,13 @@ from any_installer import (
     Place,
     digest_of_code,
     find_python,
+    is_right,
     make_environments,
     oracle,
     read_cell,
     started_server,
     versions_in,
+    write_cells,
     write_index,
 )
 from helpers.conflicts import (
@@ -63,7 +63,7 @@ from packaging.version import Version
 from variant_backend.variants.uv_behaviour import UV_FLAG
 
 ALIGNED_PAGE = ROOT / "docs" / "aligned-graphs.md"
-_TOOLS = {**{name: TOOLS[name] for name in ("pip-23", "pip-24", "pip-26")}, "pip-25": ("pip==25.*",)}
+ALIGNING_TOOLS = {**{name: TOOLS[name] for name in ("pip-23", "pip-24", "pip-26")}, "pip-25": ("pip==25.*",)}
 ALIGNING = (
     *(Installer(f"pip {number}", "run", installing_with_pip(number)) for number in ("23", "24", "25", "26")),
     Installer("`uv pip`", "run", install_with_uv),
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure everything, and write the page; return the exit code."""
     options = _options(arguments)
     place = Place(options.folder.absolute(), {version: find_python(version) for version in PYTHONS})
-    make_environments(place, {**_TOOLS, **SERVER_PROGRAMS})
+    make_environments(place, {**ALIGNING_TOOLS, **SERVER_PROGRAMS})
     write_index(place.published, write=write_conflicts)
     cells = {
         server: _column(place, server, _each_machine(server), options.jobs, "machines")
@@ -133,13 +133,12 @@ def _column(
     results.mkdir(parents=True, exist_ok=True)
     names = {one: re.sub(r"[^a-z0-9]+", "-", f"{one.name} {server} {kind}".lower()) for one in ALIGNING}
     files = {one: results / f"{names[one]}-{len(installations)}" for one in ALIGNING}
-    missing = [one for one in ALIGNING if not files[one].exists() or read_cell(files[one]).problems]
+    missing = [one for one in ALIGNING if not is_right(files[one])]
     if missing:
-        with started_server(place, server) as url, ThreadPoolExecutor(jobs) as pool:
+        with started_server(place, server) as url:
             measure = partial(_cell, place, url, installations)
-            for installer, cell in zip(missing, pool.map(measure, missing), strict=True):
-                print(f"{server}, {installer.name}, {kind}: {len(cell.problems)} problems", flush=True)
-                files[installer].write_text(json.dumps(cell))
+            named = {f"{server}, {one.name}, {kind}": (partial(measure, one), files[one]) for one in missing}
+            write_cells(named, jobs)
     return {one.name: read_cell(files[one]) for one in ALIGNING}
 
 
@@ -260,12 +259,14 @@ def _page(
         mixed=f"in {mixed} of {len(values)} cases, it mixes values",
         pythons=" and ".join(PYTHONS),
         orders=number,
-        values=_table(["machine", "Python", "values", "packages with a variant", "uv with its flag"], values),
-        table=_table(["installer", *INDEX_SERVERS], rows),
-        order_table=_table(
+        values=markdown_table(
+            ["machine", "Python", "values", "packages with a variant", "uv with its flag"], values
+        ),
+        table=markdown_table(["installer", *INDEX_SERVERS], rows),
+        order_table=markdown_table(
             ["installer", "the same"], [[one.name, _shown(orders[one.name])] for one in ALIGNING]
         ),
-        versions="\n".join(f"- {text}" for text in versions_in(place, {**_TOOLS, **SERVER_PROGRAMS})),
+        versions="\n".join(f"- {text}" for text in versions_in(place, {**ALIGNING_TOOLS, **SERVER_PROGRAMS})),
     )
 
 
@@ -281,7 +282,7 @@ def _value_rows(place: Place) -> Iterator[list[str]]:
         yield [machine, version, chosen, f"{best.kept} of {best.variants}", mixed]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in lines)
 

@@ -24,9 +24,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -34,7 +34,7 @@ from typing import NamedTuple, Protocol
 
 from helpers.ecosystem import MACHINES, ROOTS, Origin, origins, write_ecosystem
 from helpers.index_servers import INDEX_SERVERS
-from helpers.installers import INSTALLERS, TOOLS, Installer, Job, clean_environment, start
+from helpers.installers import INSTALLERS, TOOLS, Installed, Installer, Job, clean_environment, start
 from helpers.programs import SCRIPTS
 from packaging.requirements import Requirement
 
@@ -251,15 +251,20 @@ def _shown(cell: Cell | None) -> str:
 
 def versions_in(place: Place, tools: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield the names and versions of installers and servers."""
+    yield from tool_versions(place, tools)
+    yield f"moto {importlib.metadata.version('moto')}"
+    nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True, env=clean_environment(ROOT))
+    yield nginx.stderr.strip().rpartition(" ")[2].replace("/", " ")
+
+
+def tool_versions(place: Place, tools: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield the names and versions of tools that have environments of their own, and of uv."""
     yield f"uv {UV_VERSION}"
     for name, packages in sorted(tools.items()):
         folder = place.tools / (f"{name}-{PYTHONS[0]}" if name.startswith("pip-") else name)
         package = re.split(r"[=<\[]", packages[0])[0]
         (info,) = folder.glob(f"lib/python3*/site-packages/{package.replace('-', '_')}-*.dist-info")
         yield f"{package} {info.name.removesuffix('.dist-info').rpartition('-')[2]}"
-    yield f"moto {importlib.metadata.version('moto')}"
-    nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True, env=clean_environment(ROOT))
-    yield nginx.stderr.strip().rpartition(" ")[2].replace("/", " ")
 
 
 def _column(
@@ -273,15 +278,32 @@ def _column(
     results.mkdir(parents=True, exist_ok=True)
     files = {i: results / re.sub(r"[^a-z0-9]+", "-", f"{i.name} {server}".lower()) for i in INSTALLERS}
     wanted = [i for i in INSTALLERS if options.only in i.name or options.only in server]
-    missing = [i for i in wanted if not files[i].exists() or read_cell(files[i]).problems]
-    with ExitStack() as stack, ThreadPoolExecutor(options.jobs) as pool:
-        if missing:
-            url, site = stack.enter_context(_started(place, server))
+    missing = [i for i in wanted if not is_right(files[i])]
+    if missing:
+        with _started(place, server) as (url, site):
             measure = partial(_cell, place, url, site, expected)
-            for installer, cell in zip(missing, pool.map(measure, missing), strict=True):
-                print(f"{server}, {installer.name}: {len(cell.problems)} problems", flush=True)
-                files[installer].write_text(json.dumps(cell))
+            named = {f"{server}, {i.name}": (partial(measure, i), files[i]) for i in missing}
+            write_cells(named, options.jobs)
     return {i.name: read_cell(files[i]) for i in wanted}
+
+
+def write_cells(named: Mapping[str, tuple[Callable[[], Cell], Path]], jobs: int) -> None:
+    """Measure cells by name, several at the same time, and write each result into its file."""
+
+    def write(name: str, measure: Callable[[], Cell], path: Path) -> None:
+        cell = measure()
+        path.write_text(json.dumps(cell))
+        print(f"{name}: {len(cell.problems)} problems", flush=True)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        written = [pool.submit(write, name, *how) for name, how in named.items()]
+    for one in written:
+        one.result()
+
+
+def is_right(path: Path) -> bool:
+    """Return whether a file has the result of a cell without problems."""
+    return path.exists() and not read_cell(path).problems
 
 
 def read_cell(path: Path) -> Cell:
@@ -293,7 +315,8 @@ def read_cell(path: Path) -> Cell:
 def digest_of_code() -> str:
     """Return a short digest of this project's code and of the installers."""
     digest = hashlib.sha256(repr(TOOLS).encode())
-    for path in sorted([*ROOT.glob("variant_backend/**/*.py"), *Path(__file__).parent.glob("helpers/*.py")]):
+    patterns = ("variant_backend/**/*.py", "tests/helpers/*.py", "examples/overlays/*.toml")
+    for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern)):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -301,7 +324,10 @@ def digest_of_code() -> str:
 @contextmanager
 def _started(place: Place, server: str) -> Iterator[tuple[str, str]]:
     """Start a server and the offer of its index; yield the URLs of both."""
-    with started_server(place, server) as url, _offer(url, place) as site:
+    with (
+        started_server(place, server) as url,
+        started_offer(place.folder, MACHINES, "--index-url", url) as site,
+    ):
         yield url, site
 
 
@@ -315,28 +341,19 @@ def started_server(place: Place, server: str) -> Iterator[str]:
 
 
 @contextmanager
-def _offer(index_url: str, place: Place) -> Iterator[str]:
-    """Start `serve` for an index; yield its URL."""
-    machines = [part for name, spec in MACHINES.items() for part in ("--machine", f"{name}={spec}")]
-    command = [
-        SCRIPTS / "variant-backend",
-        "serve",
-        "--quiet",
-        "--index-url",
-        index_url,
-        "--port",
-        "0",
-        *machines,
-    ]
+def started_offer(home: Path, machines: Mapping[str, str], *sources: object) -> Iterator[str]:
+    """Start `serve` for machines by name, with options for its sources; yield its URL."""
+    named = [part for name, spec in machines.items() for part in ("--machine", f"{name}={spec}")]
+    command = [SCRIPTS / "variant-backend", "serve", "--quiet", "--no-access-log", "--port", "0"]
     with subprocess.Popen(
-        [*map(str, command), "--no-access-log"],
+        [*map(str, (*command, *sources)), *named],
         stdout=subprocess.PIPE,
         text=True,
-        env=clean_environment(place.folder),
+        env=clean_environment(home),
     ) as process:
         try:
             assert process.stdout is not None
-            yield process.stdout.readline().partition("gpu13/")[0]
+            yield process.stdout.readline().partition(f"{next(iter(machines))}/")[0]
         finally:
             process.terminate()
 
@@ -372,17 +389,19 @@ def _problems(job: Job, installer: Installer, published: Path, expected: Mapping
     """Install, and return the differences from the oracle."""
     done = installer.install(job)
     installed = origins(done.site_packages, published)
-    problems = differences(installed, expected)
-    if done.lock:
-        locked = set(re.findall(r"[0-9a-f]{64}", done.lock.read_text()))
-        # The offer decides the variant markers of `sciaudio`: its wheel has another hash, which tools verify.
-        unlocked = [
-            name
-            for name, origin in installed.items()
-            if origin.sha256 not in (*locked, "sdist") and name != "sciaudio"
-        ]
-        problems += (f"{name}: its hash is not in {done.lock.name}" for name in unlocked)
-    return problems
+    # The offer decides the variant markers of `sciaudio`: its wheel has another hash, which tools verify.
+    hashes = {name: origin.sha256 for name, origin in installed.items() if name != "sciaudio"}
+    unlocked = unlocked_problems(done, {name: text for name, text in hashes.items() if text != "sdist"})
+    return [*differences(installed, expected), *unlocked]
+
+
+def unlocked_problems(done: Installed, hashes: Mapping[str, str]) -> list[str]:
+    """Return a problem for each installed project whose hash is not in the lock file, if there is one."""
+    if done.lock is None:
+        return []
+    locked = set(re.findall(r"[0-9a-f]{64}", done.lock.read_text()))
+    missing = [name for name, sha256 in hashes.items() if sha256 not in locked]
+    return [f"{name}: its hash is not in {done.lock.name}" for name in missing]
 
 
 def differences(installed: Mapping[str, Origin], expected: Mapping[str, Origin]) -> list[str]:

@@ -29,7 +29,7 @@ OTHER_MACHINES = {"hardware", "state", "command-line"}
 # Pages of terms, explanations, settings and measured tables, and of commands that need PyTorch's own index.
 WITHOUT_COMMANDS = {
     *("glossary", "any-installer", "aligned-graphs", "alignment-explained"),
-    *("overlays-pytorch", "stub-users", "ways-explained"),
+    *("overlay-installers", "overlays-pytorch", "stub-users", "ways-explained"),
 }
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`((?:variant-backend|make-variant) [^`\n]*)`")

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from helpers.made_indexes import (
-    ARM,
-    BUILDS,
     FAMILY,
     LINUX,
     MACOS,
     OVERLAYS,
     WINDOWS,
-    llama_wheels,
+    made_wheels,
     overlay_for,
-    pypi_wheels,
-    pytorch_wheels,
     served_tree,
     tag_of,
     write_tree,
 )
 from helpers.offers import machine
+from helpers.overlay_rules import (
+    COMPUTERS,
+    DESCRIBED,
+    Computer,
+    expected_local,
+    minor_of,
+    published,
+)
 from helpers.programs import check_options, run, run_here
 from packaging.version import Version
 
@@ -42,112 +44,12 @@ from variant_backend.serving.offer import offer
 from variant_backend.serving.upstream import Upstream
 from variant_backend.variants.filename import WheelFilename
 
-DATA = Path(__file__).parent / "data"
-# What PyTorch published about the variants of its releases; 2.11 has those of 2.10.
-DESCRIBED = [release for release in FAMILY if release != "2.7.1"]
-PUBLISHED = {
-    "2.8": "torch_2.8_variants",
-    "2.9": "torch_2.9_variants",
-    "2.10": "torch_variants",
-    "2.11": "torch_variants",
-}
-
-
-class Computer(NamedTuple):
-    """A machine: its platform, and either the CUDA version of its driver with a capability, or other GPUs."""
-
-    platform: str
-    cuda: str = ""
-    sm: str = ""
-    rocm: str = ""
-    gfx: str = ""
-    xpu: str = ""
-
-    @property
-    def facts(self) -> str:
-        """The machine in the form of --machine."""
-        known = {key: value for key, value in self._asdict().items() if value and key != "platform"}
-        return ",".join(f"{key}:{value}" for key, value in known.items()) or "none"
-
-
-COMPUTERS = {
-    "V100 behind a driver for CUDA 13": Computer(LINUX, "13.0", "7.0"),
-    "P100 behind a driver for CUDA 13": Computer(LINUX, "13.0", "6.0"),
-    "T4 with CUDA 12.2": Computer(LINUX, "12.2", "7.5"),
-    "A100 with CUDA 12.6": Computer(LINUX, "12.6", "8.0"),
-    "A100 with CUDA 11.8": Computer(LINUX, "11.8", "8.0"),
-    "H100 with CUDA 12.8": Computer(LINUX, "12.8", "9.0"),
-    "H100 with CUDA 13.0": Computer(LINUX, "13.0", "9.0"),
-    "RTX 5090 with CUDA 12.9": Computer(LINUX, "12.9", "12.0"),
-    "GH200 with CUDA 12.9": Computer(ARM, "12.9", "9.0"),
-    "RTX 4090 on Windows": Computer(WINDOWS, "13.0", "8.9"),
-    "MI300X with ROCm 7.0": Computer(LINUX, rocm="7.0", gfx="gfx942"),
-    "MI300X with ROCm 6.4": Computer(LINUX, rocm="6.4", gfx="gfx942"),
-    "Arc A770": Computer(LINUX, xpu="12.55.8"),
-    "Arc B580 on Windows": Computer(WINDOWS, xpu="20.1.0"),
-    "no GPU": Computer(LINUX),
-    "Mac": Computer(MACOS),
-}
-
-
-@cache
-def published(minor: str) -> Mapping[str, Any]:
-    """Return the properties of each local version, as PyTorch published them."""
-    variants = json.loads((DATA / f"{PUBLISHED[minor]}.json").read_text())["variants"]
-    return {local_of(label): properties for label, properties in variants.items()}
-
-
-def local_of(label: str) -> str:
-    """Return the local version of a published label: cuda12.8 or cu128, null or its older form."""
-    if label in ("null", "00000000"):
-        return "cpu"
-    return label.replace("cuda", "cu").replace(".", "") if label.startswith("cu") else label
-
-
-def minor_of(release: str) -> str:
-    return release.rpartition(".")[0]
-
-
-def number(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(".")))
-
-
-def runs(properties: Mapping[str, Any], computer: Computer) -> bool:
-    """Return whether a build runs on a machine, by the rules of CUDA, ROCm and XPU."""
-    if nvidia := properties.get("nvidia"):
-        (bound,) = nvidia["cuda_version_lower_bound"]
-        # A cubin runs on GPUs of the same major and a higher or equal minor capability.
-        majors = [divmod(int(arch.removesuffix("_real")), 10) for arch in nvidia["sm_arch"] if "real" in arch]
-        major, minor = number(computer.sm or "0.0")
-        has_code = any(known == major and least <= minor for known, least in majors)
-        return bool(computer.cuda) and number(bound) <= number(computer.cuda) and has_code
-    if amd := properties.get("amd"):
-        return computer.rocm in amd["rocm_version"] and computer.gfx in amd["gfx_arch"]
-    if intel := properties.get("intel"):
-        return computer.xpu in intel["device_ip"]
-    return True
-
-
-def expected_local(release: str, computer: Computer) -> str:
-    """Return the local version that a machine should get: of those that run, the newest CUDA, else cpu."""
-    if computer.platform == MACOS:
-        return ""
-    minor = minor_of(release)
-    fitting = [
-        local
-        for local, platforms in BUILDS[minor].items()
-        if computer.platform in platforms
-        and local in published(minor)
-        and runs(published(minor)[local], computer)
-    ]
-    return max(fitting, key=lambda local: (local != "cpu", local))
-
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of all made indexes."""
     folder = tmp_path_factory.mktemp("indexes")
-    write_tree(folder, [*pytorch_wheels(), *llama_wheels(), *pypi_wheels()])
+    write_tree(folder, made_wheels())
     with served_tree(folder) as url:
         yield url
 

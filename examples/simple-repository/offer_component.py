@@ -21,8 +21,9 @@ from variant_backend.formats.machine_spec import parse_machine
 from variant_backend.formats.release import File
 from variant_backend.machine.detect import hardware_of
 from variant_backend.machine.support import Machine, Policy
+from variant_backend.selection.listed_files import listings_of
 from variant_backend.selection.listing import SourceRead
-from variant_backend.selection.releases import Sources, listings_of, read_release
+from variant_backend.selection.releases import Sources, read_release
 from variant_backend.serving.environments import unknown_environments
 from variant_backend.serving.offer import UpstreamProject, offer
 from variant_backend.serving.page import PreparedProject

@@ -238,20 +238,22 @@ def origins(site_packages: Path, wheels: Path, published: Path | None = None) ->
         if built_as == "sdist":
             known[name] = Origin("sdist", "sdist", requires)
             continue
-        _check_files(site_packages, wheels / built_as)
+        if member := changed_file(site_packages, wheels / built_as):
+            raise ValueError(f"{member}: the installed file is not that of {built_as}")
         digest = hashlib.sha256(((published or wheels) / built_as).read_bytes()).hexdigest()
         known[name] = Origin(built_as, digest, requires)
     return known
 
 
-def _check_files(site_packages: Path, wheel: Path) -> None:
-    """Compare installed files with those of a wheel."""
+def changed_file(site_packages: Path, wheel: Path) -> str | None:
+    """Return the first file of a wheel that is installed with another content; METADATA is not compared."""
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.namelist():
             if member.endswith(("/METADATA", "/RECORD")):
                 continue
             if (site_packages / member).read_bytes() != archive.read(member):
-                raise ValueError(f"{member}: the installed file is not that of {wheel.name}")
+                return member
+    return None
 
 
 def _sdist(name: str, version: str) -> bytes:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from packaging.requirements import Requirement
+
 from helpers.ecosystem import ROOTS
 from helpers.programs import SCRIPTS
 
@@ -59,7 +61,7 @@ class Job(NamedTuple):
     """One installation: an empty *folder*, the *python* to install for, its *version*, and the *index_url*.
 
     *through* is put before the first words of each command: `variant-backend run ... --`. *tools* has the
-    environments of the tools. *roots* are the projects to install.
+    environments of the tools. *roots* are the requirements to install.
     """
 
     folder: Path
@@ -212,10 +214,17 @@ _PIPENV = {"PIPENV_VENV_IN_PROJECT": "1", "PIPENV_YES": "1", "PIPENV_NOSPIN": "1
 
 
 def _pipenv_project(job: Job, index: str) -> Installed:
-    packages = "".join(f'{name} = "*"\n' for name in job.roots)
+    packages = "".join(map(_pipfile_line, job.roots))
     source = f'[[source]]\nname = "pypi"\nurl = "{index}"\nverify_ssl = true\n'
     job.write(Pipfile=f'{source}[packages]\n{packages}[requires]\npython_version = "{job.version}"\n')
     return job.make_environment()
+
+
+def _pipfile_line(text: str) -> str:
+    """Return the line of a requirement in a Pipfile."""
+    required = Requirement(text)
+    extras = json.dumps(sorted(required.extras))
+    return f'{required.name} = {{version = "{required.specifier or "*"}", extras = {extras}}}\n'
 
 
 def _project(dependencies: Sequence[str] = ()) -> str:

@@ -109,6 +109,7 @@ def pytorch_wheels() -> Iterator[MadeWheel]:
             for name, version in zip(("torch", "torchvision", "torchaudio"), versions, strict=True):
                 own = ("filelock", *(f"{text}{_ON_LINUX}" for text in _RUNTIMES.get(local, ())))
                 requires = own if name == "torch" else (f"torch=={versions[0]}",)
+                extras = {"opt-einsum": ["opt-einsum>=3.3"]} if name == "torch" else NO_EXTRAS
                 where = f"{PYTORCH}/whl/{local}"
                 for python in PYTHONS:
                     for platform in platforms:
@@ -119,6 +120,7 @@ def pytorch_wheels() -> Iterator[MadeWheel]:
                             tag_of(python, platform),
                             where,
                             requires,
+                            extras,
                         )
                     if local == "cpu":
                         requires = ("filelock",) if name == "torch" else requires
@@ -153,7 +155,7 @@ def llama_wheels() -> Iterator[MadeWheel]:
 def pypi_wheels() -> Iterator[MadeWheel]:
     """Yield the wheels of PyPI: requirements, projects of one CUDA version each, and torch for CUDA 12.8."""
     for text in (
-        *("filelock==3.20", "numpy==2.3.5", "fastrlock==0.8.3"),
+        *("filelock==3.20", "numpy==2.3.5", "fastrlock==0.8.3", "opt-einsum==3.4.0"),
         *(text for text in sorted({*chain(*_RUNTIMES.values())}) if not re.match("triton-(rocm|xpu)", text)),
     ):
         name, _, version = text.partition("==")
@@ -201,6 +203,11 @@ def _on_pypi(
     page, escaped = f"{PYPI}/simple/{name}", name.replace("-", "_")
     for tag in tags:
         yield MadeWheel(page, escaped, version, tag, f"{PYPI}/packages", requires, extras)
+
+
+def made_wheels() -> Iterator[MadeWheel]:
+    """Yield the wheels of all made indexes."""
+    return chain(pytorch_wheels(), llama_wheels(), pypi_wheels())
 
 
 def write_tree(folder: Path, wheels: Iterable[MadeWheel]) -> None:

@@ -189,6 +189,16 @@ def test_a_broken_page_is_a_warning_if_no_variant_is_left(tmp_path: Path) -> Non
     assert any("files[0]" in str(problem) for problem in done.warnings)
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_only_a_command_that_succeeds_may_have_used_a_cache(index: str, tmp_path: Path, code: int) -> None:
+    command = read_command(["make", "all"])
+    start = installed_before(command, {}, tmp_path)
+    with offered_site(index) as (site, _):
+        assert site.respond(ClientRequest("GET", "/new/simple/torchy/", {})).status == 200
+        lines = outcome(site, "new", command, start, {}, tmp_path, code=code).lines
+    assert any("may be in a cache" in line for line in lines) == (code == 0)
+
+
 def test_an_upstream_that_fails_is_a_warning(tmp_path: Path) -> None:
     venv.create(tmp_path / "env", symlinks=sys.platform != "win32")
     with offered_site("http://127.0.0.1:9/simple/") as (site, url):

@@ -19,10 +19,10 @@ from variant_backend.formats.release import File
 from variant_backend.formats.simple_api import JSON_TYPE, Page, to_html, to_json
 from variant_backend.machine.support import Machine, Policy
 from variant_backend.selection.evaluate import Evaluation, evaluate
+from variant_backend.selection.index_documents import UNREADABLE
 from variant_backend.selection.listing import Listing
 from variant_backend.selection.releases import (
     INDEX_FILE,
-    UNREADABLE,
     Listings,
     Sources,
     find_listings,

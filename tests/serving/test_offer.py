@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from packaging.tags import Tag
 from packaging.version import Version
@@ -250,6 +250,8 @@ def _names(file: Offered) -> tuple[str, str]:
 @ALL
 @given(release=RELEASES)
 def test_the_offer_of_the_offered_files_is_the_same(environments: Environments, release: Release) -> None:
+    # For several environments, a listed yanked wheel may be in the way of one that was left out.
+    assume(environments.named or all(wheel.file.yanked is None for wheel in release.candidates))
     page = offered(release, environments)
     kept = {file.file.filename for file in page.files}
     part = release._replace(

@@ -159,6 +159,13 @@ def test_unreadable_files_of_dist_info_leave_remedies() -> None:
     assert "install cv_gui==1.0` or run" in error["remedy"]
 
 
+@pytest.mark.parametrize("content", [b"\xff", b'a,"b\n', b"a,b,c,d\n"])
+def test_a_record_that_cannot_be_read_is_a_warning(content: bytes) -> None:
+    install("cv_gui", GUI)
+    (site() / "cv_gui-1.0.dist-info/RECORD").write_bytes(content)
+    assert "warning: cv_gui: RECORD: " in installed("--check").stderr
+
+
 def test_problems_of_several_environments_name_theirs() -> None:
     install("cv_gui", GUI, "--target", "site")
     install("cv_headless", HEADLESS, "--target", "site")

@@ -31,7 +31,9 @@ def report_ownership(
 
     shared_keys, missing_keys = list[dict[str, object]](), list[dict[str, object]]()
     for environment in environments:
-        owners = read_owners(environment.folders)
+        owners, unread = read_owners(environment.folders)
+        for problem in unread:
+            printer.warn(problem)
         shared, missing = [*shared_files(owners)], [*missing_files(owners)] if check else []
         shared_keys += (_shared_to_dict(environment, one) for one in shared)
         missing_keys += (_missing_to_dict(environment, one) for one in missing)

@@ -30,7 +30,7 @@ def explained_failure(error: VariantError, offer: RunningOffer) -> VariantError:
         if (project := asked[name]).offer:
             refused = refusals_in_words(project.offer, _words(error))
             reasons += (problem._replace(code=RESOLVER) for problem in (*project.problems, *refused))
-            without = [choice for choice in project.offer.choices if not choice.labels]
+            without = [choice for choice in project.offer.choices if not (refused or choice.labels)]
             reasons += (problem for choice in without[:_MOST_RELEASES] for problem in _reasons(choice))
     return VariantError(*error.problems, *reasons)
 

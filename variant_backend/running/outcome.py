@@ -62,10 +62,12 @@ def outcome(
     environ: Mapping[str, str],
     folder: Path,
     through: tuple[str, ...] = RUN,
+    code: int = 0,
 ) -> RunOutcome:
     """Return what became of the projects with variants, after a command has ended.
 
     *machine* is the name of the machine in the *site*. *through* are the arguments of `run` with its options.
+    *code* is the exit code of the command.
     """
     place = environment_after(before, command, environ, folder)
     now = installed_wheels(place.folders) if place else {}
@@ -78,9 +80,8 @@ def outcome(
     problems: list[Problem] = []
     for name, project in sorted(asked.items()):
         if project.offer and project.offer.choices:
-            lines += _lines(
-                project, project.offer, installed.get(name), is_known=is_known, is_new=name in new
-            )
+            wheel, may_be_cached = installed.get(name), not is_known and code == 0
+            lines += _lines(project, project.offer, wheel, is_new=name in new, may_be_cached=may_be_cached)
         problems += (*project.problems, *project.failures)
     problems = [*dict.fromkeys(problems)]
     if place is None:
@@ -116,11 +117,17 @@ def _from_elsewhere(
 
 
 def _lines(
-    project: AskedProject, offer: Offer, installed: InstalledWheel | None, *, is_known: bool, is_new: bool
+    project: AskedProject,
+    offer: Offer,
+    installed: InstalledWheel | None,
+    *,
+    is_new: bool,
+    may_be_cached: bool,
 ) -> Iterator[str]:
     """Yield the lines about a project with variants: the wheel that was taken, and the release without one.
 
-    If the environment *is_known*, the installed wheel was taken, else those that were downloaded.
+    The *installed* wheel was taken, else those that were downloaded. If *may_be_cached*, the command may have
+    installed a wheel elsewhere without downloading it.
     """
     taken = [*_installed(project, offer, installed, is_new)] if installed else [*_downloaded(project)]
     for version, labels in taken:
@@ -135,7 +142,7 @@ def _lines(
     if is_lost and not any(newest.has_version(version) for version, _ in taken):
         yield choice_text(newest, _HERE)
         yield from () if newest.is_hidden else _reasons(newest)
-    elif not taken and not is_known and newest.labels:
+    elif not taken and may_be_cached and newest.labels:
         yield f"{choice_text(newest, _HERE)}; its wheel was not downloaded: it may be in a cache"
 
 

@@ -53,7 +53,7 @@ def run_through_offer(
     from .outcome import outcome  # the command is not to wait for it
     from .refused_locals import refused_locals
 
-    done = outcome(offer.site, machine, command, before, environ, folder, through)
+    done = outcome(offer.site, machine, command, before, environ, folder, through, code)
     refused = refused_locals(offer, command, environ, folder, failed=code != 0)
     done = done._replace(warnings=[*done.warnings, *_misspelt(offer, assignment), *refused])
     return EndedCommand(code, done, locks.problems(offer.place.host))

@@ -120,7 +120,9 @@ def _normalized(version: str) -> str:
 
 def local_text(release: Release, labels: Sequence[str | None]) -> str:
     """Return which versions a machine gets that gets some labels of a release, and what the labels mean."""
-    gets = sorted({wheel.name.version for wheel in _wheels_of(release, labels)})
+    versions = {wheel.name.version for wheel in _wheels_of(release, labels)}
+    # Other platforms may get a wheel without a local version.
+    gets = sorted({version for version in versions if "+" in version} or versions)
     variants = release.metadata.variants if release.metadata else {}
     known = [variants[label] for label in labels if label is not None and label in variants]
     words = [phrase for variant in known for phrase in properties_in_words(variant.properties)]

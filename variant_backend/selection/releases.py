@@ -7,40 +7,33 @@ simple repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, VariantError, did_you_mean, one_of, shortened
-from ..formats import simple_api
 from ..formats.core_metadata import find_field
-from ..formats.release import Candidate, File, Release, shown_location
+from ..formats.release import Candidate, File, Release
 from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
-from ..lowlevel.regular_files import LARGEST, read_regular
 from ..lowlevel.threads import map_in_threads
-from ..project.overlay import entries_of, entry_for, members_of, used_entries
+from ..project.overlay import entries_of, members_of, used_entries
 from ..variants.filename import (
     index_filename,
     normalize,
-    parse_index_filename,
-    release_of_index,
-    release_of_sdist,
 )
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
-from ..variants.metadata_reading import read_metadata
-from ..variants.validation import Document, parse_json
 from ..wheels.reading import Wheel
 from .generated_wheels import is_generated, with_generated_wheels
+from .index_documents import UNREADABLE, IndexDocument, index_documents
+from .listed_files import listings_of, sdists_of_releases
 from .listing import Listed, Listing, SourceRead
-from .member_wheels import member_metadata, own_wheel_folder, standing_in
-from .overlaid import with_overlay
+from .member_wheels import member_metadata, own_wheel_folder
 from .read_ahead import AT_ONCE
 from .source_files import (
-    SDISTS,
     Folders,
     files_on_index,
     projects_in_folder,
@@ -61,8 +54,6 @@ if TYPE_CHECKING:
 INDEX_FILE = "index-file"
 # The code of a missing index file, as in `check`.
 MISSING_INDEX = "missing-index"
-# The code of an index file that is listed but cannot be read, as in `check`.
-UNREADABLE = "unreadable"
 
 
 _LOOK_ELSEWHERE = "check the name, and use --find-links or --index-url with a source that has its wheels"
@@ -161,24 +152,6 @@ def _read_overlay(path: Path) -> list[OverlayEntry]:
     return entries
 
 
-class IndexDocument(NamedTuple):
-    """The content of an index file as far as it is valid, and its problems.
-
-    Despite the *tolerated* ones, the file is usable.
-    """
-
-    place: str
-    metadata: VariantMetadata | None
-    problems: tuple[Problem, ...]
-    tolerated: tuple[Problem, ...] = ()
-
-    def check(self) -> VariantMetadata:
-        """Return the content; raises VariantError if it is not usable."""
-        if self.problems or self.metadata is None:
-            raise VariantError(*self.problems).within(self.place)
-        return self.metadata
-
-
 class Listings(NamedTuple):
     """The releases of a project that have wheels, newest first, and the problems of the sources.
 
@@ -259,7 +232,7 @@ def find_listings(
     sdist_only = tuple(listing for listing in listings if not listing.wheels and listing.sdists)
     # A package that an index does not have is an error too, whose remedy is in `nothing_listed`.
     unread = bool(problems) and not read and not sources.index_urls
-    has_sdists = any(_sdists(name, source.files) for source in read)
+    has_sdists = any(sdists_of_releases(name, source.files) for source in read)
     return Listings(sources, having, tuple(problems), unread, sdist_only, has_sdists)
 
 
@@ -311,49 +284,6 @@ def _read_or_error(look: Callable[[], tuple[str, list[File]]], origin: object) -
         return error
 
 
-def listings_of(
-    name: str,
-    read: Sequence[SourceRead],
-    problems: list[Problem],
-    *,
-    overlay: Sequence[OverlayEntry] = (),
-    members: Mapping[str, Sequence[SourceRead]] = {},
-    with_sdists: bool = False,
-) -> list[Listing]:
-    """Return the releases in the files of sources, newest first.
-
-    The *name* is normalized, and the *overlay* is about it. *members* are the sources of the projects that
-    are its labels. Misnamed index files are added to *problems*.
-    Without *with_sdists*, releases that have only sdists are left out, and other releases have none.
-    """
-    releases: dict[Version, list[Listed]] = {}
-    for source in read:
-        by_version = _by_version(name, source, problems)
-        for version, sdists in _sdists(name, source.files).items() if with_sdists else ():
-            listed = by_version.get(version, Listed(source.place, (), (), origin=source.origin))
-            by_version[version] = listed._replace(sdists=(*sdists,))
-        for version, listed in by_version.items():
-            releases.setdefault(version, []).append(listed)
-    for entry, label, source in _member_sources(overlay, members):
-        by_version = _by_version(entry.projects[label], source, problems)
-        for version, listed in by_version.items():
-            if entry_for(overlay, name, version) is entry and (stand_ins := standing_in(listed, name, label)):
-                releases.setdefault(version, []).append(stand_ins)
-    listings = [Listing(name, version, tuple(listed)) for version, listed in releases.items()]
-    if overlay:
-        listings = with_overlay(listings, overlay, problems)
-    return sorted(listings, key=lambda listing: listing.version, reverse=True)
-
-
-def _member_sources(
-    overlay: Iterable[OverlayEntry], members: Mapping[str, Sequence[SourceRead]]
-) -> Iterator[tuple[OverlayEntry, str, SourceRead]]:
-    """Yield the sources of each project that is a label, with the entry and the label."""
-    for entry in overlay:
-        for label, member in entry.projects.items():
-            yield from ((entry, label, source) for source in members.get(member, ()))
-
-
 def projects(sources: Sources) -> list[str]:
     """Return the normalized names of the projects that have wheels in the folders.
 
@@ -370,11 +300,6 @@ def projects(sources: Sources) -> list[str]:
     if not names:
         raise VariantError(f"no wheels in {Sources(sources.find_links)}", hint=_LOOK_ELSEWHERE)
     return sorted(names)
-
-
-def index_documents(source: Listed) -> list[IndexDocument]:
-    """Read the index files of a release in one source."""
-    return [*map(read_index_file, source.index_files)]
 
 
 def read_release(
@@ -480,80 +405,3 @@ def without_yanked(release: Release) -> Release:
 def against_variants(problem: Problem) -> Problem:
     """Return a problem of an index file as the reason that excludes the variants of its source."""
     return problem.within("index file")._replace(code=INDEX_FILE)
-
-
-def _by_version(name: str, source: SourceRead, problems: list[Problem]) -> dict[Version, Listed]:
-    """Return the files of each release in a source; misnamed index files are added to *problems*."""
-    wheels: dict[Version, list[Candidate]] = {}
-    indexes: dict[Version, list[File]] = {}
-    spelled: dict[Version, list[File]] = {}
-    for file in source.files:
-        try:
-            if (wheel := Candidate.of(file)) and normalize(wheel.name.distribution) == name:
-                wheels.setdefault(wheel.name.release()[1], []).append(wheel)
-            elif (release := release_of_index(file.filename)) and release[0] == name:
-                spelled.setdefault(release[1], []).append(file)
-                parse_index_filename(file.filename)
-                indexes.setdefault(release[1], []).append(file)
-        except VariantError as error:
-            if not file.filename.endswith(".whl"):
-                problems += error.within(source.place).problems
-    return {
-        version: Listed(
-            source.place,
-            tuple(wheels.get(version, ())),
-            tuple(indexes.get(version, ())),
-            tuple(spelled.get(version, ())),
-            origin=source.origin,
-        )
-        for version in {**wheels, **spelled}
-    }
-
-
-def _sdists(name: str, files: Iterable[File]) -> dict[Version, list[File]]:
-    """Return the sdists of each release in a source."""
-    sdists: dict[Version, list[File]] = {}
-    for file in files:
-        if file.filename.endswith(SDISTS):
-            with suppress(VariantError):
-                project, version = release_of_sdist(file.filename)
-                if project == name:
-                    sdists.setdefault(version, []).append(file)
-    return sdists
-
-
-def read_index_file(file: File) -> IndexDocument:
-    """Read an index file; its problems are returned, not raised."""
-    try:
-        content = _content(file)
-    except VariantError as error:
-        return unreadable_index_file(file, error)
-    return parsed_index_file(file, content)
-
-
-def unreadable_index_file(file: File, error: VariantError) -> IndexDocument:
-    """Return an index file that cannot be read."""
-    problems = (problem._replace(code=UNREADABLE, place="") for problem in error.problems)
-    return IndexDocument(shown_location(file), None, tuple(problems))
-
-
-def parsed_index_file(file: File, content: bytes) -> IndexDocument:
-    """Read the content of an index file, and compare it with the hashes of its source."""
-    place, document = shown_location(file), Document()
-    if wrong := tuple(simple_api.of_content("", file.hashes, content)):
-        return IndexDocument(place, None, wrong)
-    try:
-        metadata = read_metadata(document, parse_json(content))
-    except VariantError as error:
-        return IndexDocument(place, None, tuple(problem.at("", "not-json") for problem in error.problems))
-    return IndexDocument(place, metadata, tuple(document.problems), tuple(document.tolerated))
-
-
-def _content(file: File) -> bytes:
-    """Return the content of an index file; raises VariantError if it cannot be read."""
-    if isinstance(file.location, str):
-        return http.get(file.location, limit=LARGEST).content
-    try:
-        return read_regular(file.location)
-    except OSError as error:
-        raise VariantError(error.strerror or str(error)) from None

@@ -17,6 +17,7 @@ from ..variants.known_providers import ACCELERATORS
 from ..variants.label_pattern import is_pattern
 from ..variants.metadata import VariantMetadata
 from .evaluate import Evaluation, evaluate, evaluate_label, has_accelerated, is_accelerated
+from .index_documents import read_index_file
 from .listing import Listing
 from .local_requests import as_requested
 from .read_ahead import read_ahead
@@ -26,7 +27,6 @@ from .releases import (
     Sources,
     find_listings,
     missing_index_files,
-    read_index_file,
     read_release,
     without_yanked,
 )

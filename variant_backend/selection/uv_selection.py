@@ -22,19 +22,10 @@ from ..variants.tag_order import Order, tag_order
 from ..variants.uv_behaviour import dropping_uv, uv_drops, uv_ignores, uv_never_supports
 from ..variants.uv_specifiers import python_below_bound, unreadable_python
 from .evaluate import Evaluation
+from .index_documents import UNREADABLE, IndexDocument, read_index_file
 from .listing import Listed, Listing
 from .read_ahead import read_ahead
-from .releases import (
-    INDEX_FILE,
-    UNREADABLE,
-    IndexDocument,
-    Listings,
-    Sources,
-    against_variants,
-    find_listings,
-    read_index_file,
-    yanked_problem,
-)
+from .releases import INDEX_FILE, Listings, Sources, against_variants, find_listings, yanked_problem
 from .uv_files import (
     FailureError,
     UnreadError,

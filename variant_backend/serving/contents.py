@@ -23,7 +23,7 @@ from ..lowlevel.regular_files import LARGEST, read_regular
 from ..lowlevel.urls import without_user
 from ..lowlevel.workspace import NotWritableError
 from ..selection.dist_info import DistInfo, read_dist_info_files, read_metadata_beside
-from ..selection.releases import IndexDocument, parsed_index_file, unreadable_index_file
+from ..selection.index_documents import IndexDocument, parsed_index_file, unreadable_index_file
 from ..variants.filename import WheelFilename
 from ..wheels.remote import RequestFailedError
 from .disk_cache import KeptContents

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..formats.release import Candidate, Location, shown_location
+from ..selection.index_documents import IndexDocument
 from ..selection.listing import Listed, Listing
-from ..selection.releases import IndexDocument, against_variants
+from ..selection.releases import against_variants
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 

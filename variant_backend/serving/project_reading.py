@@ -13,8 +13,10 @@ from ..formats.release import Candidate, File, Location, Release
 from ..lowlevel.threads import map_in_threads
 from ..project.overlay import OverlayEntry
 from ..selection.generated_wheels import is_generated, retired_problems, with_generated_wheels
+from ..selection.index_documents import IndexDocument
+from ..selection.listed_files import listings_of
 from ..selection.listing import Listed, Listing, SourceRead
-from ..selection.releases import IndexDocument, listings_of, read_release
+from ..selection.releases import read_release
 from ..variants.metadata import VariantMetadata
 from .contents import FAILURES, KnownIndexFile, UpstreamContents
 from .in_wheels import SourceVariants, deciding_wheels, lacks_index_file, variants_of_source

@@ -12,7 +12,7 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..formats import core_metadata
 from ..variants.filename import check_project_name, normalize
 from .distributions import (
@@ -22,6 +22,8 @@ from .distributions import (
     read_name,
     read_record,
 )
+
+_AGAIN = "install the package again"
 
 
 class FileOwner(NamedTuple):
@@ -55,21 +57,24 @@ class MissingFiles(NamedTuple):
     paths: Sequence[str]
 
 
-def read_owners(folders: Sequence[Path]) -> list[FileOwner]:
-    """Return the distributions in site-packages folders with their files, by name.
+def read_owners(folders: Sequence[Path]) -> tuple[list[FileOwner], list[Problem]]:
+    """Return the distributions in site-packages folders with their files, by name, and unreadable RECORDs.
 
-    Those without a valid name or a readable RECORD, and those hidden by an earlier folder, are left out.
+    Those without a valid name or a RECORD, and those hidden by an earlier folder, are left out.
     A folder may have several versions of one: with ``--target``, pip does not remove the old one.
     """
-    owners, folder_of = list[FileOwner](), dict[str, str]()
+    owners, problems, folder_of = list[FileOwner](), list[Problem](), dict[str, str]()
     for distribution in find_distributions([*dict.fromkeys(folders)]):
         with suppress(VariantError, UnicodeDecodeError):
             name, folder = read_name(distribution), str(distribution.locate_file(""))
             if name is not None and folder_of.setdefault(normalize(name), folder) == folder:
                 check_project_name(name)  # a command shows it
-                if owner := _owner(name, distribution):
-                    owners.append(owner)
-    return sorted(owners, key=lambda owner: (normalize(owner.name), owner.version))
+                try:
+                    if owner := _owner(name, distribution):
+                        owners.append(owner)
+                except (VariantError, UnicodeDecodeError) as error:
+                    problems.append(Problem("warning", f"{name}: RECORD", str(error), _AGAIN))
+    return sorted(owners, key=lambda owner: (normalize(owner.name), owner.version)), problems
 
 
 def _owner(name: str, distribution: Distribution) -> FileOwner | None:
