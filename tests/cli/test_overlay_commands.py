@@ -106,3 +106,6 @@ def test_a_frozen_environment_is_fetched_again_with_its_local_versions(
     (tmp_path / "frozen.txt").write_text(frozen)
     command(folder, "fetch", *options, "-r", tmp_path / "frozen.txt", "-o", tmp_path / "again")
     assert (tmp_path / "again" / wheel.name).read_bytes() == wheel.read_bytes()
+    words = ("-r", tmp_path / "frozen.txt", "--machine", "gpu=cuda:12.8", "-o", tmp_path / "locks")
+    command(folder, "lock", *words)
+    assert wheel.name in (tmp_path / "locks" / "pylock.gpu.toml").read_text()

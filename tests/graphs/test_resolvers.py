@@ -244,10 +244,10 @@ def test_labels_are_those_of_requirements_that_apply(tmp_path: Path) -> None:
         'demo; python_version >= "3.12"',
         "other",
     ]
-    assert requested.labels(target("3.11")) == {"one": "null", "demo": "cuda*", "other": "(plain)"}
-    assert requested.labels(target("3.12")) == {"one": "null", "demo": "fast", "other": "(plain)"}
+    assert requested.labels(target("3.11"), ()) == {"one": "null", "demo": "cuda*", "other": "(plain)"}
+    assert requested.labels(target("3.12"), ()) == {"one": "null", "demo": "fast", "other": "(plain)"}
     with pytest.raises(RequestError, match="one: two labels are requested: null and fast"):
-        Requested.of(("one#null", "one#fast")).labels(RUNNING)
+        Requested.of(("one#null", "one#fast")).labels(RUNNING, ())
     (tmp_path / "not.txt").write_text("\nother#A\n")
     with pytest.raises(RequestError, match=r"not\.txt:2: 'other#A': label 'A': character 'A'"):
         Requested.of((), (tmp_path / "all.txt",))

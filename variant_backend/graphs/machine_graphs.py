@@ -31,7 +31,8 @@ def machine_graphs(
     errors: list[VariantError] = []
     for served in machines:
         for target in targets:
-            policy = served.policy._replace(labels=request.requested.labels(target))
+            labels = request.requested.labels(target, offer.upstream.overlaid)
+            policy = served.policy._replace(labels=labels)
             check_wanted_labels(policy, offer.upstream)
             begin(served.name)
             try:

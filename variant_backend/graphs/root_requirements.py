@@ -7,14 +7,15 @@ URLs have no entry in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.urls import shown_url, without_secrets
 from ..variants.filename import normalize
-from ..variants.requirements import PackageRequest
+from ..variants.label_pattern import PLAIN
+from ..variants.requirements import PackageRequest, names_local_version
 from .dependencies import is_active
 from .request_files import problems_of_files
 from .requirement_lines import RequirementLine
@@ -76,14 +77,20 @@ class Requested(NamedTuple):
             raise RequestError(*problems)
         return cls(tuple(reader.roots), tuple(dict.fromkeys(reader.options)))
 
-    def labels(self, target: Target) -> dict[str, str]:
-        """Return the wanted labels for a target by normalized name; raises RequestError if two are wanted."""
+    def labels(self, target: Target, overlaid: Collection[str]) -> dict[str, str]:
+        """Return the wanted labels for a target by normalized name; raises RequestError if two are wanted.
+
+        A wheel of an *overlaid* project that `installed --freeze` names as a plain one has a label here: its
+        local version selects it.
+        """
         environment = target.markers
         labels: dict[str, str] = {}
         for _, requirement, _, label, _ in self.roots:
             if label is None or not is_active(requirement, environment, [""]):
                 continue
             name = normalize(requirement.name)
+            if label == PLAIN and name in overlaid and names_local_version(requirement.specifier):
+                continue
             if labels.setdefault(name, label) != label:
                 text = f"two labels are requested: {labels[name]} and {label}"
                 raise RequestError(text, place=name, hint="remove one of them")

@@ -57,6 +57,11 @@ class Pin(NamedTuple):
         return PackageRequest.parse(str(self))
 
 
+def names_local_version(specifiers: SpecifierSet) -> bool:
+    """Return whether a specifier names one local version, such as ``==2.10.0+cu126``."""
+    return any(part.operator in _EQUALS and "+" in part.version for part in specifiers)
+
+
 class PackageRequest(NamedTuple):
     """A requirement on a package by its normalized *name*, optionally with the *label* that is wanted.
 
@@ -123,8 +128,8 @@ class PackageRequest(NamedTuple):
 
     @property
     def names_local(self) -> bool:
-        """Whether a specifier names one local version, such as ``==2.10.0+cu126``."""
-        return any(part.operator in _EQUALS and "+" in part.version for part in self.specifiers)
+        """Whether the specifiers name one local version."""
+        return names_local_version(self.specifiers)
 
     @property
     def names_plain_file(self) -> bool:
