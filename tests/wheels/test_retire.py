@@ -110,6 +110,13 @@ def test_an_invalid_requires_python_is_left_out() -> None:
     assert not re.search("Python|helper", member(Path("dist", OLD), "METADATA"))
 
 
+def test_a_retired_project_replaces_no_other_one() -> None:
+    retire("cupy-cuda12x", new_wheel())
+    result = retire("cupy-cuda11x", Path("dist", OLD), ok=False)
+    assert result.exit_code == 1
+    assert "the wheel has no files, and only requires cupy; name the wheel of cupy" in result.stderr
+
+
 def test_the_local_version_is_left_out() -> None:
     result = retire("cupy-cuda12x", new_wheel("14.0+cu12"))
     assert "+cu12 is left out, because public indexes refuse it" in result.stderr

@@ -80,9 +80,20 @@ class Retired(NamedTuple):
 
 
 def read_successor(wheel: WheelFile) -> Successor:
-    """Read the release of a wheel that replaces old projects; raises VariantError if it is invalid."""
+    """Read the release of a wheel that replaces old projects.
+
+    Raises VariantError if it is invalid, or if it is the wheel of a retired project.
+    """
     with wheel.open(renamed=True) as opened:
-        return Successor.of_metadata(opened.core_metadata)
+        successor = Successor.of_metadata(opened.core_metadata)
+        dist_info = opened.path("")
+        if not all(entry.name.startswith(dist_info) for entry in opened.archive.entries):
+            return successor
+    if len(successor.required) == 1:
+        text = f"the wheel has no files, and only requires {min(successor.required)}"
+        hint = f"name the wheel of {min(successor.required)}"
+        raise VariantError(text, place=wheel.path, hint=hint)
+    return successor
 
 
 def retire_all(
