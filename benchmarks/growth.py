@@ -16,6 +16,16 @@ _WHEEL_FILE = b"Wheel-Version: 1.0\nGenerator: made\nRoot-Is-Purelib: true\nTag:
 _WHEEL = "made-1.0-py3-none-any.whl"
 
 
+_OVERLAY = """\
+[[projects]]
+names = ["made"]
+variant.default-priorities.namespace = ["nvidia"]
+variant.variants.cu12.nvidia.cuda_version_lower_bound = ["12.0"]
+variants.cu12.match.local = "cu12"
+variants.null.match.local = "cu13"
+"""
+
+
 class Case(NamedTuple):
     """A command whose time may grow as fast as its input, from *size* to ten times as much.
 
@@ -110,6 +120,15 @@ def replaceable(folder: Path, count: int) -> None:
         _write_installed(folder, f"made{number}")
 
 
+def local_versions(folder: Path, count: int) -> None:
+    """Write the page of an index with *count* wheels of local versions, and an overlay for them."""
+    names = (f"made-1.{number // 2}+cu{12 + number % 2}-py3-none-any.whl" for number in range(count))
+    links = "".join(f'<a href="{_URL}/{name}">{name}</a>\n' for name in names)
+    (folder / "simple" / "made").mkdir(parents=True)
+    (folder / "simple" / "made" / "index.html").write_text(f"<!DOCTYPE html>{links}")
+    (folder / "overlay.toml").write_text(_OVERLAY)
+
+
 def members(folder: Path, count: int) -> None:
     """Write a plain wheel of *count* modules."""
     _write_wheel(folder, "made", modules=count)
@@ -168,6 +187,12 @@ CASES = (
         ("variant-backend", "stub", "INPUT", "--all", "--base-url", _URL, "-o", "OUTPUT"),
     ),
     Case("explain, wheels", 1_000, release, ("variant-backend", "explain", "made", "-f", "INPUT")),
+    Case(
+        "explain, local versions",
+        1_000,
+        local_versions,
+        ("variant-backend", "explain", "made", "-i", "INPUT/simple", "--overlay", "INPUT/overlay.toml"),
+    ),
     Case("check, projects", 100, projects, ("variant-backend", "check", "INPUT")),
     Case(
         "index --simple, projects",

@@ -33,8 +33,8 @@ The promises:
   6 random features, and random values of them.
 - pages: reading a page of 100,000 links takes at most 12 times as long as one of 10,000, and at most 250 MB
   of memory. The same is true for a page of 10,000 tags with 90 odd attributes each, against 1,000.
-- growth: for ten times as many labels, features, wheels of a release, projects, members of a wheel or
-  installed distributions, a command takes at most 12 times as long; the table is in ``growth.py``.
+- growth: for ten times as many labels, features, wheels of a release, projects, local versions, members of
+  a wheel or installed distributions, a command takes at most 12 times as long; the table is in ``growth.py``.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
 - detect: on a machine without libraries of GPU drivers, detecting what it supports takes at most half as long
   as ``python -c pass``, and ``variant-backend hardware`` at most 1.4 times as long as ``variant-backend

@@ -294,7 +294,7 @@ def _files(published: Path) -> Mapping[str, Sequence[Path]]:
 
 _TEXT = """# Which installers get existing wheels by overlays
 
-Run `python3 dev.py overlays` to measure this page again. It takes about 20 minutes on two cores, and
+Run `python3 dev.py overlays` to measure this page again. It takes about 15 minutes on two cores, and
 downloads the installers. This page is of {date}.
 
 The program makes {wheels} wheels on indexes with the layouts of the real ones, and uses the overlays of
