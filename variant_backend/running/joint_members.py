@@ -40,7 +40,7 @@ class MemberWatch:
         known: Iterable[Problem],
         warn: Callable[[Problem], object],
     ) -> None:
-        self._waiting = [entry for entry in overlay if len(entry.projects) > 1]
+        self._waiting = [*overlay]
         self._tool = tool
         self._staying = _staying_names(tool)
         self._known = {problem.place for problem in known}
@@ -71,9 +71,10 @@ class MemberWatch:
 
 def member_watch(
     tool: StartedTool, offer: RunningOffer, known: Iterable[Problem], warn: Callable[[Problem], object]
-) -> MemberWatch:
-    """Return what warns while a command runs."""
-    return MemberWatch(tool, offer.sources.overlay, known, warn)
+) -> MemberWatch | None:
+    """Return what warns while a command runs, None if no project has several labels that are projects."""
+    overlay = [entry for entry in offer.sources.overlay if len(entry.projects) > 1]
+    return MemberWatch(tool, overlay, known, warn) if overlay else None
 
 
 def _requested_together(entry: OverlayEntry, names: Collection[str]) -> Iterator[Problem]:

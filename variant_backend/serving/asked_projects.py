@@ -26,12 +26,13 @@ class AskedProject:
 class AskedProjects:
     """What installers of several machines asked for, by names of machines and projects.
 
-    *remembers* is false if nothing is to be kept. *watch* gets all projects of a machine after each page.
+    *remembers* is false if nothing is to be kept. *watch* gets all projects of a machine after each page, if
+    it is set.
     Several threads may use it.
     """
 
     def __init__(self, *, remembers: bool) -> None:
-        self.watch: Callable[[Mapping[str, AskedProject]], object] = lambda _: None
+        self.watch: Callable[[Mapping[str, AskedProject]], object] | None = None
         self._remembers = remembers
         self._machines: dict[str, dict[str, AskedProject]] = {}
 
@@ -47,5 +48,5 @@ class AskedProjects:
 
     def report(self, machine: str) -> None:
         """Call *watch* after a page of a machine."""
-        if self._remembers:
+        if self.watch:
             self.watch(self.of(machine))
