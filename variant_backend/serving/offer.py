@@ -208,6 +208,8 @@ def _naming(listing: Listing) -> Callable[[Candidate], str]:
     A label is moved into the build tag. Only a wheel with the label of an overlay keeps its name, unless
     another wheel has it, too: installers keep files and their metadata by this name.
     """
+    if not listing.overlay:
+        return lambda wheel: str(tagged_name(wheel.name))
     contents: dict[str, set[str]] = {}
     for wheel in (wheel for source in listing.sources for wheel in source.wheels):
         content = str(sorted(wheel.file.proofs.items()) or wheel.file.location)
