@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem
 from ..graphs.overlay_families import mixed_families
 from ..lowlevel.threads import map_in_threads
+from ..machine.environment import Environment
 from ..serving.asked_projects import AskedProject
 from ..serving.environments import Environments
 from ..serving.offer import Choice, Offer
@@ -38,7 +39,10 @@ from .stale_wheels import (
     without_wanted,
 )
 from .started_commands import started_commands, unwrapped
-from .tool_words import RUN, words_of_command
+from .tool_words import RUN, ToolWords, words_of_command
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 # Messages call the machine so.
 _HERE = "this machine"
@@ -84,23 +88,41 @@ def outcome(
             lines += _lines(project, project.offer, wheel, is_new=name in new, may_be_cached=may_be_cached)
         problems += (*project.problems, *project.failures)
     problems = [*dict.fromkeys(problems)]
-    if place is None:
-        return RunOutcome(lines, problems)
-    answered = {name for name, project in asked.items() if project.offer}
+    if place is not None:
+        words = words_of_command(command, place, environ)._replace(through=through)
+        wanted = started_requirements(command, environ, folder)
+        problems += _wrong_wheels(site, machine, command, words, installed, new, wanted, place)
+        problems += leftovers(site, machine, command, words, before.installed, now, place)
+        if not site.upstream.overlaid.isdisjoint(new):
+            members = overlaid_wheels(site, machine, now, environments_of(place))
+            problems += mixed_families(members, site.served(machine).policy.assignment)
+    return RunOutcome(lines, problems)
+
+
+def _wrong_wheels(
+    site: Site,
+    machine: str,
+    command: ToolCommand,
+    words: ToolWords,
+    installed: Mapping[str, InstalledWheel],
+    new: Mapping[str, InstalledWheel],
+    wanted: Iterable[Requirement],
+    place: Environment,
+) -> Iterator[Problem]:
+    """Yield a problem for each installed wheel that is another one than the offer has, or not from the offer.
+
+    *new* are those that the command has changed, and *wanted* its requirements.
+    """
+    environments = environments_of(place)
+    answered = {name for name, project in site.asked(machine).items() if project.offer}
     unasked = {name: one for name, one in new.items() if name not in answered and not one.is_direct}
-    words = words_of_command(command, place, environ)._replace(through=through)
-    stale = _stale(site, machine, command, installed, unasked, environments_of(place))
-    stale = without_wanted(stale, started_requirements(command, environ, folder), place)
-    problems += (one.problem(words) for one in stale)
+    stale = _stale(site, machine, command, installed, unasked, environments)
+    stale = without_wanted(stale, wanted, place)
+    yield from (one.problem(words) for one in stale)
     known = {one.installed.name for one in stale}
     others = [wheel for name, wheel in unasked.items() if name not in known and wheel.label is not None]
-    problems += _from_caches(site, machine, others, environments_of(place))
-    problems += _from_elsewhere(site, machine, new, environments_of(place))
-    problems += leftovers(site, machine, command, words, before.installed, now, place)
-    if not site.upstream.overlaid.isdisjoint(new):
-        members = overlaid_wheels(site, machine, now, environments_of(place))
-        problems += mixed_families(members, site.served(machine).policy.assignment)
-    return RunOutcome(lines, problems)
+    yield from _from_caches(site, machine, others, environments)
+    yield from _from_elsewhere(site, machine, new, environments)
 
 
 def _from_elsewhere(

@@ -83,11 +83,22 @@ def explain(
         accelerated=accelerated,
         overlay=_overlay_of(evaluation, listings),
     )
-    if not for_uv:
-        return explanation
+    return _with_uv(explanation, selection, sources, machine, policy, target) if for_uv else explanation
+
+
+def _with_uv(
+    explanation: Explanation,
+    selection: Selection,
+    sources: Sources,
+    machine: Machine,
+    policy: Policy,
+    target: Target,
+) -> Explanation:
+    """Return the explanation with the wheel that uv selects, and why it differs."""
     from .uv_differences import why_uv_differs
     from .uv_selection import uv_listings, uv_select
 
+    request, listings = selection.request, selection.listings
     is_overlaid = any(entries_of(sources.overlay, request.name))
     if len(sources.index_urls) > 1 or is_overlaid:
         listings = uv_listings(request.name, sources)
@@ -95,7 +106,7 @@ def explain(
     hardware = facts.hardware or Hardware({})
     # Detection starts only when a namespace needs it.
     uv = uv_select(listings, Lazy(lambda: hardware.supported), target, request=request)
-    problems += uv.unread.problems if uv.unread else ()
+    problems = [*explanation.problems, *(uv.unread.problems if uv.unread else ())]
     if facts.undetected:
         problems.append(Problem("warning", "uv", f"unknown supported values: {facts.undetected}", _DETECT))
     differs = why_uv_differs(selection.evaluation, selection.passed, uv)
