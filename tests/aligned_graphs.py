@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import random
 import re
 import sys
@@ -37,6 +36,7 @@ from any_installer import (
     find_python,
     is_right,
     make_environments,
+    measuring_parser,
     oracle,
     read_cell,
     started_server,
@@ -103,12 +103,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--folder", type=Path, default=ROOT / ".venv-aligned")
+    parser = measuring_parser(__doc__, ".venv-aligned")
     parser.add_argument("--orders", type=int, default=20)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     return parser.parse_args(arguments)
 
 

@@ -110,13 +110,19 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--folder", type=Path, default=ROOT / ".venv-installers")
+    parser = measuring_parser(__doc__, ".venv-installers")
     parser.add_argument("--only", default="")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     return parser.parse_args(arguments)
+
+
+def measuring_parser(description: str | None, folder: str) -> argparse.ArgumentParser:
+    """Return a parser of the options that all programs with installers have."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, default=ROOT / folder)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    return parser
 
 
 def find_python(version: str) -> Path:

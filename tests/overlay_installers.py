@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import hashlib
-import os
 import re
 import shutil
 import sys
@@ -37,6 +36,7 @@ from any_installer import (
     find_python,
     is_right,
     make_environments,
+    measuring_parser,
     read_cell,
     started_offer,
     tool_versions,
@@ -136,12 +136,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--folder", type=Path, default=ROOT / ".venv-overlays")
+    parser = measuring_parser(__doc__, ".venv-overlays")
     parser.add_argument("--only", default="")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     return parser.parse_args(arguments)
 
 
