@@ -836,14 +836,14 @@ SELECTION = [
     Scenario(
         "no-label",
         "change the globs so that only one label matches",
-        lambda _: files({"o.toml": LABELS.format(cuda12="py2", cuda13="py3")})(),
+        add(files({"o.toml": LABELS.format(cuda12="py2", cuda13="py3")})),
         both(files({"o.toml": LABELS.format(cuda12="*", cuda13="*")}), local_wheel),
         "explain demo -f dist --overlay o.toml --machine cuda:12.8",
     ),
     Scenario(
         "no-label",
         "add a label for it, if machines shall get it",
-        lambda _: files({"o.toml": LABELS.format(cuda12="py3", cuda13="py2")})(),
+        add(files({"o.toml": LABELS.format(cuda12="py3", cuda13="py2")})),
         both(files({"o.toml": LABELS.format(cuda12="py4", cuda13="py2")}), local_wheel),
         "explain demo -f dist --overlay o.toml --machine cuda:12.8",
     ),
