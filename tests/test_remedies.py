@@ -14,7 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner
-from helpers.made_wheels import METADATA, make_wheel, record_row
+from helpers.made_wheels import make_wheel, record_row, requiring
 from helpers.programs import check_options, run_here
 from helpers.remedies import (
     FAST,
@@ -195,7 +195,7 @@ def member_wheel(label: str) -> Maker:
 
 
 def retired_wheel() -> None:
-    metadata = METADATA.replace("\n\n", "\nRequires-Dist: demo\n\n", 1)
+    metadata = requiring("demo")
     make_wheel(Path("dist"), "demo_cuda12", metadata=metadata)
 
 

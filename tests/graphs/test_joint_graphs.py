@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers.made_wheels import METADATA, make_wheel
+from helpers.made_wheels import make_wheel, requiring
 from helpers.overlays import JOINT_PROJECTS, make_members, write_overlay
 from helpers.programs import empty_cache, run, run_here
 
@@ -20,7 +20,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("upstream") / "wheels"
     make_members(folder)
     for name, required in {"all": "cupy", "old": "cupy-cuda12x"}.items():
-        metadata = METADATA.replace("\n\n", f"\nRequires-Dist: {required}\n\n", 1)
+        metadata = requiring(required)
         make_wheel(folder, f"needs_{name}", metadata=metadata)
     write_overlay(folder.parent / "overlay.toml", JOINT_PROJECTS)
     return folder
@@ -119,7 +119,7 @@ def test_explain_names_the_selected_project(wheels: Path) -> None:
 
 
 def test_explain_reports_a_retired_wheel(wheels: Path, tmp_path: Path) -> None:
-    retired = METADATA.replace("\n\n", "\nRequires-Dist: cupy==14.0\n\n", 1)
+    retired = requiring("cupy==14.0")
     make_wheel(tmp_path, "cupy_cuda12x", "14.0", metadata=retired)
     options = ("--overlay", wheels.parent / "overlay.toml", "--machine", "cuda:12.8")
     done = run_here(main, "explain", "cupy", "-f", tmp_path, *options, ok=False)

@@ -14,6 +14,12 @@ METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: a 
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
+def requiring(*requirements: str) -> str:
+    """Return METADATA of a wheel with requirements, for `make_wheel`."""
+    lines = "".join(f"\nRequires-Dist: {text}" for text in requirements)
+    return METADATA.replace("\n\n", f"{lines}\n\n", 1)
+
+
 def record_row(path: str, content: bytes) -> str:
     digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
     text = io.StringIO()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from helpers.made_wheels import METADATA, make_wheel
+from helpers.made_wheels import METADATA, make_wheel, requiring
 from helpers.offers import machine
 from helpers.programs import run_here
 from variant_backend.cli.main import main
@@ -92,21 +92,16 @@ def make_locals(
             f"{version}+{local}" if local else version,
             tag,
             files={f"{name}/__init__.py": f"label = {local!r}\n".encode()},
-            metadata=METADATA.replace("\n\n", _requirements(requires or {}, local) + "\n\n", 1),
+            metadata=requiring(*(requires or {}).get(local, ())),
         )
         for local in locals_
         for tag in tags
     ]
 
 
-def _requirements(requires: Mapping[str, Sequence[str]], local: str) -> str:
-    return "".join(f"\nRequires-Dist: {text}" for text in requires.get(local, ()))
-
-
 def make_dependent(folder: Path, name: str, requirement: str) -> Path:
     """Write a wheel with one requirement."""
-    metadata = METADATA.replace("\n\n", f"\nRequires-Dist: {requirement}\n\n", 1)
-    return make_wheel(folder, name, files={f"{name}/__init__.py": b""}, metadata=metadata)
+    return make_wheel(folder, name, files={f"{name}/__init__.py": b""}, metadata=requiring(requirement))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from helpers.made_wheels import METADATA, make_wheel
+from helpers.made_wheels import make_wheel, requiring
 from helpers.offers import label_in, machine
 from helpers.overlays import JOINT_PROJECTS, make_members, write_overlay
 from helpers.programs import empty_cache, run, run_here
@@ -35,7 +35,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_members(folder, ["13.5.0", "13.6.0", "14.0.0rc1"], fields=EXTRA)
     make_wheel(folder, "scipy")
     for name, required in {"all": "cupy", "old": "cupy-cuda12x", "new": "cupy-cuda13x"}.items():
-        metadata = METADATA.replace("\n\n", f"\nRequires-Dist: {required}\n\n", 1)
+        metadata = requiring(required)
         make_wheel(folder, f"needs_{name}", metadata=metadata)
     write_overlay(folder.parent / "overlay.toml", JOINT_PROJECTS)
     return folder

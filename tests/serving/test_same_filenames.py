@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from helpers.made_wheels import METADATA, make_wheel
+from helpers.made_wheels import make_wheel, requiring
 from helpers.offers import machine
 from helpers.overlays import write_overlay
 from helpers.programs import empty_cache, run, run_here
@@ -56,7 +56,7 @@ ENVIRONMENT = environments_named("3.12-manylinux_2_28_x86_64")
 def make_indexes(folder: Path, platforms: Mapping[str, str]) -> None:
     """Write an index for each platform, whose wheel requires a runtime; equal runtimes make equal wheels."""
     for platform, runtime in platforms.items():
-        metadata = METADATA.replace("\n\n", f"\nRequires-Dist: {runtime}\n\n", 1)
+        metadata = requiring(runtime)
         content = f"runtime = {runtime!r}\n".encode()
         wheel = make_wheel(
             folder / platform, "llama_cpp", "0.3.4", TAGS, {"llama_cpp/__init__.py": content}, metadata
