@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.made_sdists import unpack_sdist
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from helpers.range_server import Handler, Server
@@ -68,10 +69,7 @@ def made(*arguments: object, base_url: str | None = BASE_URL) -> Path:
     options = ("--base-url", base_url) if base_url else ()
     result = stub(*arguments, *options)
     assert result.exit_code == 0, result.stderr
-    with tarfile.open(result.stdout.splitlines()[0]) as archive:
-        archive.extractall("unpacked", filter="data")
-    (folder,) = Path("unpacked").iterdir()
-    return folder
+    return unpack_sdist(result.stdout.splitlines()[0])
 
 
 def refused(*arguments: object, code: int = 1) -> list[str]:

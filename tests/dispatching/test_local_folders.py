@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.made_sdists import unpack_sdist
 from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, write_release
 from helpers.servers import publish
@@ -38,10 +38,8 @@ def enter_sdist(wheels: Path, base_url: object, monkeypatch: pytest.MonkeyPatch)
     """Make an sdist, and enter its folder as build frontends do; return the folder for built wheels."""
     result = stub(wheels, base_url)
     assert result.exit_code == 0, result.stderr
-    with tarfile.open("out/demo-1.0.tar.gz") as archive:
-        archive.extractall("unpacked", filter="data")
-    built = Path("built").absolute()
-    monkeypatch.chdir("unpacked/demo-1.0")
+    folder, built = unpack_sdist("out/demo-1.0.tar.gz"), Path("built").absolute()
+    monkeypatch.chdir(folder)
     return built
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import sys
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.made_sdists import unpack_sdist
 from helpers.made_wheels import METADATA
 from helpers.programs import run
 from helpers.range_server import Server
@@ -92,11 +92,9 @@ def stub(server: Server, source: object, *options: object) -> Result:
 def enter_sdist(server: Server, source: object, monkeypatch: pytest.MonkeyPatch) -> Path:
     result = stub(server, source)
     assert result.exit_code == 0, result.stderr
-    with tarfile.open("out/demo-1.0.tar.gz") as archive:
-        archive.extractall("unpacked", filter="data")
-    built = Path("built").absolute()
+    folder, built = unpack_sdist("out/demo-1.0.tar.gz"), Path("built").absolute()
     built.mkdir()
-    monkeypatch.chdir("unpacked/demo-1.0")
+    monkeypatch.chdir(folder)
     return built
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,14 @@ def metadata_of(wheel: Path) -> bytes:
     with ZipFile(wheel) as archive:
         (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
         return archive.read(name)
+
+
+def unpack_sdist(path: Path | str) -> Path:
+    """Unpack an sdist below the current folder, as build frontends do, and return the folder of its files."""
+    with tarfile.open(path) as archive:
+        archive.extractall("unpacked", filter="data")
+    (folder,) = Path("unpacked").iterdir()
+    return folder
 
 
 def write_sdist(
