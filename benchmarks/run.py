@@ -415,14 +415,14 @@ from pathlib import Path
 from packaging.tags import sys_tags
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata_reading import metadata_from_json
-from variant_backend.variants.ranking import rank, static_support
+from variant_backend.variants.ranking import rank_wheels, static_support
 
 gc.disable()  # our programs do the same
 metadata = metadata_from_json(Path(sys.argv[1]).read_bytes(), "document")
 wheels = [WheelFilename("made", "1.0", "", "py3-none-any", label) for label in metadata.variants]
 tags = list(sys_tags())
 start = time.perf_counter()
-verdicts = rank(wheels, metadata, static_support(metadata), tags)
+verdicts = rank_wheels(wheels, metadata, static_support(metadata), tags)
 print(time.perf_counter() - start)
 assert all(verdict.is_compatible for verdict in verdicts)
 """

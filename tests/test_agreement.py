@@ -19,7 +19,7 @@ from variant_backend.checking.rule import ERROR, FORMAT
 from variant_backend.checking.run import find_problems
 from variant_backend.errors import VariantError
 from variant_backend.publishing.index_file import plan_index
-from variant_backend.wheel_rewrite import make_variant
+from variant_backend.wheel_rewrite import write_variant
 from variant_backend.wheels.reading import WheelFile
 
 # Errors that do not come from the wheels themselves.
@@ -68,7 +68,7 @@ def test_check_finds_an_error_in_every_refused_wheel(data: bytes) -> None:
         for path in (plain, labelled):
             path.parent.mkdir()
             path.write_bytes(data)
-        if refused := issues(lambda: make_variant(WheelFile.of(plain), PLAN, Path(folder, "out"))):
+        if refused := issues(lambda: write_variant(WheelFile.of(plain), PLAN, Path(folder, "out"))):
             assert errors(plain), refused
         if refused := issues(lambda: plan_index([labelled.parent])):
             assert errors(labelled.parent), refused

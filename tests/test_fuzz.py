@@ -51,7 +51,7 @@ from variant_backend.variants.legacy import upgrade_document
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
 from variant_backend.variants.metadata_reading import metadata_from_dict, metadata_from_json
 from variant_backend.variants.wheel_metadata import remarks_on
-from variant_backend.wheel_rewrite import make_variant
+from variant_backend.wheel_rewrite import write_variant
 from variant_backend.wheels.reading import WheelFile
 from variant_backend.wheels.soundness import of_entry_points
 
@@ -300,7 +300,7 @@ def test_a_zip_bomb_takes_little_memory(name: str) -> None:
         results: list[bool] = []
         used = peak(
             lambda: results.append(
-                refused(lambda: make_variant(WheelFile.of(path), OTHER_PLAN, Path(folder)))
+                refused(lambda: write_variant(WheelFile.of(path), OTHER_PLAN, Path(folder)))
             )
         )
         assert used <= GROWTH * len(data) + SLACK
@@ -344,7 +344,7 @@ def test_a_wheel_with_well_compressed_metadata_is_read(
     largest = max(len(content) for content in contents.values())
     assert largest > (MIB if metadata else wheel.stat().st_size / 2)
     assert find_problems([wheel]) == []
-    made = make_variant(WheelFile.of(wheel), PLAN, tmp_path / "out").path
+    made = write_variant(WheelFile.of(wheel), PLAN, tmp_path / "out").path
     assert {finding.problem.code for finding in find_problems([made])} == {"unknown-property"}
 
 

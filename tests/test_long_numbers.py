@@ -19,7 +19,7 @@ from variant_backend.machine.trusted_plugins import TrustedPackage, objection, t
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.provider_nvidia import forced_driver
 from variant_backend.variants.providers import PluginProvider
-from variant_backend.variants.ranking import rank
+from variant_backend.variants.ranking import rank_wheels
 
 LONG = "1" * 5000
 
@@ -51,7 +51,7 @@ def test_a_wheel_of_others_crashes_no_selection(dist: Path, field: str) -> None:
 
 def test_build_numbers_of_others_crash_no_ranking() -> None:
     wheels = [WheelFilename("demo", "1.0", build, "py3-none-any", None) for build in (LONG, "2", f"0{LONG}a")]
-    ranks = [verdict.filename.build for verdict in rank(wheels, None, {}, [Tag("py3", "none", "any")])]
+    ranks = [verdict.filename.build for verdict in rank_wheels(wheels, None, {}, [Tag("py3", "none", "any")])]
     assert ranks == [f"0{LONG}a", LONG, "2"]
 
 

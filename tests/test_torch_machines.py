@@ -19,7 +19,7 @@ from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.legacy import upgrade_document
 from variant_backend.variants.provider_intel import FORCE_DEVICE_IP
 from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
-from variant_backend.variants.ranking import rank
+from variant_backend.variants.ranking import rank_wheels
 
 DATA = json.loads((Path(__file__).parent / "data/torch_variants.json").read_text())
 TORCH = upgrade_document(DATA, "torch").metadata
@@ -83,6 +83,6 @@ def test_a_machine_gets_the_variants_of_torch_that_fit_it(
     host = host_with(tmp_path, files, environ=environ)
     support, problems = machine_support(TORCH, Machine(detect(host)), Policy())
     wheels = [WheelFilename("torch", "2.10.0", "", "py3-none-any", label) for label in TORCH.variants]
-    verdicts = rank(wheels, TORCH, support.supported, [Tag("py3", "none", "any")])
+    verdicts = rank_wheels(wheels, TORCH, support.supported, [Tag("py3", "none", "any")])
     assert [verdict.filename.label for verdict in verdicts if verdict.key] == labels.split()
     assert problems == ()

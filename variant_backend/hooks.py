@@ -202,7 +202,7 @@ def _build_variant(
     from .building.plan import plan_remarks
     from .building.unmatched import unmatched_removals
     from .lowlevel.workspace import workspace
-    from .wheel_rewrite import make_variant
+    from .wheel_rewrite import write_variant
     from .wheels.plain import with_tag
     from .wheels.reading import WheelFile
 
@@ -230,7 +230,7 @@ def _build_variant(
                 wheels = {build.variant.label: [wheel]}
                 for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
                     _warn(text)
-                outcome = make_variant(wheel, plan, target, force=True, owned=True)
+                outcome = write_variant(wheel, plan, target, force=True, owned=True)
     _warn_of(outcome, build.project.build_backend)
     return outcome.path.name
 

@@ -146,7 +146,7 @@ def _with_requirements(metadata: bytes, present: Sequence[str], wanted: Sequence
     return core_metadata.replace_requirements(metadata, wanted)
 
 
-def make_variant(
+def write_variant(
     wheel: WheelFile,
     plan: AnyPlan,
     out_dir: Path,

@@ -11,7 +11,7 @@ from hypothesis import given
 from variant_backend.checking.release_rules import of_newer_gpus, of_priorities, of_projects
 from variant_backend.project.pyproject import Project
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.merging import combine, conflicts_with_index
+from variant_backend.variants.merging import combine_metadata, conflicts_with_index
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
 
@@ -65,7 +65,7 @@ def test_a_variant_for_gpus_of_any_architecture_supports_the_newest_ones() -> No
 
 @given(releases(), releases())
 def test_index_conflicts_are_those_of_combining(index: VariantMetadata, part: VariantMetadata) -> None:
-    combined = {conflict.problem for conflict in combine({"": index, "wheel": part})[1]}
+    combined = {conflict.problem for conflict in combine_metadata({"": index, "wheel": part})[1]}
     assert {conflict.problem for conflict in conflicts_with_index(index, part, "wheel")} == combined
 
 

@@ -27,7 +27,7 @@ from variant_backend.formats.metadata_readers import (
 )
 from variant_backend.lowlevel.zip_records import MEND
 from variant_backend.project.recipe import Recipe
-from variant_backend.wheel_rewrite import Plan, edited_metadata, make_variant
+from variant_backend.wheel_rewrite import Plan, edited_metadata, write_variant
 from variant_backend.wheels.mend import mend
 from variant_backend.wheels.reading import WheelFile
 
@@ -242,11 +242,11 @@ def test_a_mistake_is_refused_until_it_is_mended(name: str, tmp_path: Path) -> N
     wheel = WheelFile.of(make_wheel(tmp_path, metadata=data.decode().replace("+cpu", "")))
     plan = Plan(metadata(), Recipe(dependencies=("extra-dep>=1",)))
     with pytest.raises(VariantError, match=f"METADATA: {text}") as raised:
-        make_variant(wheel, plan, tmp_path)
+        write_variant(wheel, plan, tmp_path)
     assert [problem.remedy for problem in raised.value.problems] == [MEND]
     done = mend(wheel, tmp_path / "mended")
     assert done.repairs[0].startswith(f"METADATA: corrected: {text}")
-    assert make_variant(WheelFile.of(done.path), plan, tmp_path).warnings == ()
+    assert write_variant(WheelFile.of(done.path), plan, tmp_path).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -285,9 +285,9 @@ def test_all_fields_are_compared() -> None:
 def test_a_field_is_read_after_its_malformed_line_is_corrected(tmp_path: Path) -> None:
     text = f"{HEAD.replace('+cpu', '')}License: MIT\nCopyright me\n\n"
     with pytest.raises(VariantError, match=r"expected .* got 'Copyright me'"):
-        make_variant(WheelFile.of(make_wheel(tmp_path, metadata=text)), PLAN, tmp_path)
+        write_variant(WheelFile.of(make_wheel(tmp_path, metadata=text)), PLAN, tmp_path)
     wheel = make_wheel(tmp_path, metadata=text.replace("Copyright", "  Copyright"))
-    assert make_variant(WheelFile.of(wheel), PLAN, tmp_path).written
+    assert write_variant(WheelFile.of(wheel), PLAN, tmp_path).written
 
 
 def test_the_email_module_is_imported_only_for_edits(tmp_path: Path) -> None:

@@ -7,27 +7,27 @@ import struct
 import zlib
 from pathlib import Path
 
-from variant_backend.variants.metadata import VariantMetadata, declare
+from variant_backend.variants.metadata import VariantMetadata, declared_metadata
 from variant_backend.variants.properties import NULL_VARIANT, Property
 from variant_backend.variants.wheel_metadata import select_variant
-from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheel_rewrite import Plan, write_variant
 from variant_backend.wheels.reading import WheelFile
 
 LEVEL = Property("x86_64", "level", "v3")
 
 
 def metadata(label: str = "v3", *properties: Property) -> VariantMetadata:
-    release = declare(properties or [LEVEL])
+    release = declared_metadata(properties or [LEVEL])
     return release.only(select_variant(release, label, frozenset(properties or [LEVEL])))
 
 
 def null_metadata() -> VariantMetadata:
-    return declare([LEVEL]).only(NULL_VARIANT)
+    return declared_metadata([LEVEL]).only(NULL_VARIANT)
 
 
 def convert(wheel: Path, folder: Path, plan: Plan | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    return make_variant(WheelFile.of(wheel), plan or Plan(metadata()), folder, force=True).path
+    return write_variant(WheelFile.of(wheel), plan or Plan(metadata()), folder, force=True).path
 
 
 def write_sparse_wheel(wheel: Path, members: dict[str, bytes], size: int, extra: bytes = b"") -> None:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from helpers.sample_release import write_wheel
 from variant_backend.lowlevel.tarball import pack
 from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import VariantMetadata, declare
+from variant_backend.variants.metadata import VariantMetadata, declared_metadata
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import Provider, StaticProvider
 
@@ -85,7 +85,7 @@ class MadeRelease(NamedTuple):
         providers = {name: provider for name, provider in _STATIC.items() if name in namespaces}
         if levels and "x86_64" in namespaces:
             providers["x86_64"] = StaticProvider((("level", tuple(levels)),))
-        return declare(ordered, providers)
+        return declared_metadata(ordered, providers)
 
     def requirements(self, label: str | None, *, markers: bool) -> list[str]:
         """Return the requirements of a wheel; variant markers are decided unless *markers* is true."""

@@ -20,9 +20,9 @@ from helpers.made_wheels import make_wheel
 from helpers.strict_reader import walk
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
-from variant_backend.variants.metadata import declare
+from variant_backend.variants.metadata import declared_metadata
 from variant_backend.variants.properties import Property, Variant
-from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheel_rewrite import Plan, write_variant
 from variant_backend.wheels.mend import mend
 from variant_backend.wheels.reading import WheelFile, open_wheel
 
@@ -43,10 +43,10 @@ PROPERTY = Property("nvidia", "a", "1")
 VARIANT = Variant.of("x", frozenset({PROPERTY}))
 
 
-PLAN = Plan(declare([PROPERTY]).only(VARIANT))
+PLAN = Plan(declared_metadata([PROPERTY]).only(VARIANT))
 
 
-OTHER_PLAN = Plan(declare([PROPERTY]).only(Variant.of("y", frozenset({PROPERTY}))))
+OTHER_PLAN = Plan(declared_metadata([PROPERTY]).only(Variant.of("y", frozenset({PROPERTY}))))
 
 
 DOCUMENT = PLAN.metadata.to_json()
@@ -152,7 +152,7 @@ def seeds() -> list[bytes]:
             make_wheel(path / "b", files=some, compression=zipfile.ZIP_STORED),
             make_wheel(path / "c", files=some, order=["METADATA", "WHEEL", "RECORD"]),
         ]
-        labelled = [make_variant(WheelFile.of(wheel), PLAN, wheel.parent / "x").path for wheel in plain]
+        labelled = [write_variant(WheelFile.of(wheel), PLAN, wheel.parent / "x").path for wheel in plain]
         contents = [wheel.read_bytes() for wheel in [*plain, *labelled]]
     return [*contents, with_zip64(contents[1])]
 
@@ -191,7 +191,7 @@ def use(data: bytes) -> bool:
         out = Path(folder, "out")
         made: list[Path] = []
         results = [refused(lambda path=path: read(path)) for path in (wheel, labelled)]  # type: ignore[misc]
-        results.append(refused(lambda: made.append(make_variant(WheelFile.of(wheel), PLAN, out).path)))
+        results.append(refused(lambda: made.append(write_variant(WheelFile.of(wheel), PLAN, out).path)))
         left = [*out.iterdir()] if out.exists() else []
         assert left == made
         for path in made:

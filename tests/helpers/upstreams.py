@@ -18,7 +18,7 @@ from variant_backend.serving.environments import unknown_environments
 from variant_backend.serving.offer import Offer, offer
 from variant_backend.serving.upstream import Upstream
 from variant_backend.variants.properties import Property
-from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheel_rewrite import Plan, write_variant
 from variant_backend.wheels.plain import replace_metadata
 from variant_backend.wheels.reading import WheelFile
 
@@ -40,8 +40,8 @@ def variant_wheel(
     if label is None:
         return plain
     plan = Plan(metadata(label, Property("x86_64", "level", level)))
-    wheel = WheelFile.of(make_variant(WheelFile.of(plain), plan, folder, force=True).path)
-    if requires:  # `make_variant` would decide markers of labels
+    wheel = WheelFile.of(write_variant(WheelFile.of(plain), plan, folder, force=True).path)
+    if requires:  # `write_variant` would decide markers of labels
         replace_metadata(wheel, text.format(name="demo", version=version).encode(), wheel.path)
     return wheel.path
 

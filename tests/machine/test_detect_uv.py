@@ -24,7 +24,7 @@ from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Proper
 from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
 from variant_backend.variants.provider_tpu import FORCE_TPU
 from variant_backend.variants.providers import PluginProvider
-from variant_backend.variants.ranking import rank
+from variant_backend.variants.ranking import rank_wheels
 
 pytestmark = [pytest.mark.slow, pytest.mark.agreement]
 
@@ -142,7 +142,7 @@ def test_uv_installs_the_first_ranked_wheel_on_forced_hardware(
     expected = []
     for metadata in releases:
         wheels = [WheelFilename("p", "1.0", "", "py3-none-any", label) for label in metadata.variants]
-        best, *_ = rank(wheels, metadata, supported, [*sys_tags()])
+        best, *_ = rank_wheels(wheels, metadata, supported, [*sys_tags()])
         expected.append(best.filename.label)
     assert installed(releases, tmp_path, env) == expected
 

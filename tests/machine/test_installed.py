@@ -25,7 +25,7 @@ from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.variants.providers import StaticProvider
-from variant_backend.variants.ranking import rank, static_support, unsupported
+from variant_backend.variants.ranking import rank_wheels, static_support, unsupported_features
 
 CUDA = ("-p", "nvidia :: cuda_version_lower_bound :: 12.8", "-l", "cuda12.8")
 # These variables make uv install variants for a GPU on a machine without one.
@@ -423,9 +423,9 @@ def test_unsupported_variants_are_those_that_selection_excludes(
     variant = Variant("x", properties)
     metadata = VariantMetadata(("a", "b", "c"), {"a": StaticProvider((("a", ("a",)),))}, {"x": variant})
     known = {**supported, **static_support(metadata)}
-    reasons = unsupported(variant, metadata, known)
+    reasons = unsupported_features(variant, metadata, known)
     wheel = WheelFilename("demo", "1.0", "", "py3-none-any", "x")
-    (verdict,) = rank([wheel], metadata, known, [Tag("py3", "none", "any")])
+    (verdict,) = rank_wheels([wheel], metadata, known, [Tag("py3", "none", "any")])
     assert verdict.reasons == tuple(reasons.values())
     assert set(reasons) == {
         item[:2]

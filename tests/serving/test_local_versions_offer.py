@@ -28,7 +28,7 @@ from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import StaticProvider
-from variant_backend.variants.ranking import rank
+from variant_backend.variants.ranking import rank_wheels
 from variant_backend.variants.requirements import PackageRequest
 
 # The machine supports all but the last one; the first one is best, but has not the highest local version.
@@ -110,7 +110,7 @@ def installed(page: Offer, target: Target, request: str = "demo==1.0") -> str | 
     names = {WheelFilename.parse(one.filename): one.file for one in page.files}
     admits = PackageRequest.parse(request).admits
     admitted = {name: file for name, file in names.items() if admits(name.release()[1])}
-    fitting = [verdict.filename for verdict in rank(admitted, None, {}, target.tags) if verdict.key]
+    fitting = [verdict.filename for verdict in rank_wheels(admitted, None, {}, target.tags) if verdict.key]
     usable = [name for name in fitting if names[name].yanked is None] or fitting
     newest = max((Version(name.version) for name in usable), default=None)
     return next((LABEL_OF[name.version] for name in usable if Version(name.version) == newest), None)

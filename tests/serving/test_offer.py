@@ -31,7 +31,7 @@ from variant_backend.variants.label_pattern import PLAIN
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import StaticProvider
-from variant_backend.variants.ranking import Verdict, rank
+from variant_backend.variants.ranking import Verdict, rank_wheels
 
 # The machine supports all but the last one; the first one is best.
 LABELS = ("fast", "safe", "null", "other")
@@ -140,7 +140,7 @@ def selected_files(page: Offer, target: Target, *, linux_first: bool = False) ->
             for name, file in names.items()
             if (file.yanked is not None) <= is_yanked and _allows(file.requires_python, python)
         ]
-        verdicts = [verdict for verdict in rank(fitting, None, {}, tags) if verdict.key]
+        verdicts = [verdict for verdict in rank_wheels(fitting, None, {}, tags) if verdict.key]
         if verdicts:
             return {names[verdict.filename].filename for verdict in verdicts if _equal(verdict, verdicts[0])}
     return set()

@@ -12,7 +12,12 @@ from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 
 from variant_backend.errors import VariantError
-from variant_backend.variants.markers import check_dependency, mentions_variant, resolve, resolve_here
+from variant_backend.variants.markers import (
+    check_dependency,
+    mentions_variant,
+    resolve_requirement,
+    resolve_requirement_here,
+)
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 
 CUDA = Variant.of(
@@ -49,34 +54,39 @@ DECIDED = [
 
 @pytest.mark.parametrize(("test", "holds"), DECIDED)
 def test_comparisons_that_a_wheel_can_decide_are_decided(test: str, holds: bool) -> None:
-    assert resolve(f"triton==3.6.0; {test}", CUDA) == ("triton==3.6.0" if holds else None)
+    assert resolve_requirement(f"triton==3.6.0; {test}", CUDA) == ("triton==3.6.0" if holds else None)
     expected = 'triton==3.6.0; platform_system == "Linux"'
     for marker in (f"platform_system=='Linux' and {test}", f"({test})and(platform_system == 'Linux')"):
-        assert resolve(f"triton==3.6.0; {marker}", CUDA) == (expected if holds else None)
+        assert resolve_requirement(f"triton==3.6.0; {marker}", CUDA) == (expected if holds else None)
     marker = f"platform_system=='Linux'   or {test}"
-    assert resolve(f"triton==3.6.0; {marker}", CUDA) == ("triton==3.6.0" if holds else expected)
+    assert resolve_requirement(f"triton==3.6.0; {marker}", CUDA) == ("triton==3.6.0" if holds else expected)
 
 
 @pytest.mark.parametrize("test", [test for test, _ in DECIDED])
 def test_the_null_variant_has_a_label_and_no_property(test: str) -> None:
-    assert resolve(f"a; {test}", NULL_VARIANT) == ("a" if "not in" in test or "!=" in test else None)
-    assert resolve("a; variant_label == 'null'", NULL_VARIANT) == "a"
+    assert resolve_requirement(f"a; {test}", NULL_VARIANT) == (
+        "a" if "not in" in test or "!=" in test else None
+    )
+    assert resolve_requirement("a; variant_label == 'null'", NULL_VARIANT) == "a"
 
 
 def test_the_remaining_marker_is_in_normal_form() -> None:
     nested = "('nvidia' in variant_namespaces and (os_name=='nt' or extra=='x' or sys.platform == 'linux'))"
     marker = f"((os_name == 'nt')) or {nested} and 'blas' in variant_namespaces"
     resolved = 'Some_Name[b]<2,>=1; os_name == "nt" or extra == "x" or sys_platform == "linux"'
-    assert resolve(f"Some_Name [b] >=1 ,<2 ; {marker}", CUDA) == resolved
+    assert resolve_requirement(f"Some_Name [b] >=1 ,<2 ; {marker}", CUDA) == resolved
     other = "(os_name == 'nt' or os_name=='posix') and extra == 'x'"
-    assert resolve(f"a;{other}", CUDA) == 'a; (os_name == "nt" or os_name == "posix") and extra == "x"'
+    assert (
+        resolve_requirement(f"a;{other}", CUDA)
+        == 'a; (os_name == "nt" or os_name == "posix") and extra == "x"'
+    )
 
 
 def test_a_url_keeps_its_semicolon() -> None:
     url = "a @ https://example.org/a;b.whl"
-    assert resolve(f"{url} ; 'amd' in variant_namespaces", CUDA) is None
-    assert resolve(f"{url} ; 'blas' in variant_namespaces", CUDA) == url
-    assert resolve(f"{url} ; os_name == 'nt'", CUDA) == f'{url} ; os_name == "nt"'
+    assert resolve_requirement(f"{url} ; 'amd' in variant_namespaces", CUDA) is None
+    assert resolve_requirement(f"{url} ; 'blas' in variant_namespaces", CUDA) == url
+    assert resolve_requirement(f"{url} ; os_name == 'nt'", CUDA) == f'{url} ; os_name == "nt"'
 
 
 UNDECIDED = "'nvidia::sm_arch::120' in variant_properties"
@@ -94,7 +104,7 @@ UNDECIDED = "'nvidia::sm_arch::120' in variant_properties"
 )
 def test_an_undecidable_value_is_refused_with_two_remedies(marker: str) -> None:
     with pytest.raises(VariantError) as error:
-        resolve(f"a; {marker}", CUDA)
+        resolve_requirement(f"a; {marker}", CUDA)
     (line,) = error.value.lines()
     assert repr(f"a; {marker}") in line
     assert "nvidia :: sm_arch :: 120" in line
@@ -116,7 +126,7 @@ def test_an_undecidable_value_is_refused_with_two_remedies(marker: str) -> None:
 def test_a_marker_that_does_not_depend_on_the_undecided_value_is_decided(
     marker: str, expected: str | None
 ) -> None:
-    assert resolve(f"a; {marker}", CUDA) == expected
+    assert resolve_requirement(f"a; {marker}", CUDA) == expected
 
 
 @pytest.mark.parametrize(
@@ -156,14 +166,14 @@ def test_a_marker_with_too_many_nested_brackets_is_refused() -> None:
     with pytest.raises(VariantError, match="more than 50 nested brackets"):
         check_dependency(f"a; {'(' * 100_000}variant_label == 'x'")
     nested = f"{'(' * 50}variant_label == 'cu128'{')' * 50}"
-    assert resolve(f"a; {nested} and {nested}", CUDA) == "a"
+    assert resolve_requirement(f"a; {nested} and {nested}", CUDA) == "a"
 
 
 def test_a_marker_with_too_many_undecided_values_is_refused() -> None:
     variant = Variant.of("x", frozenset(Property("a", "b", f"v{number}") for number in range(30)))
     tests = " or ".join(f"'a::b::v{number}' in variant_properties" for number in range(20))
     with pytest.raises(VariantError, match="cannot be resolved for variant 'x': it tests a :: b :: v0, and"):
-        resolve(f"a; {tests}", variant)
+        resolve_requirement(f"a; {tests}", variant)
 
 
 # Random markers on random machines: the reduced marker has the same result as the whole marker.
@@ -245,7 +255,7 @@ def test_resolving_keeps_the_meaning_on_every_machine_that_can_use_the_wheel(
     tree: object, variant: Variant, data: st.DataObject
 ) -> None:
     try:
-        resolved = resolve(f"a; {text_of(tree)}", variant)
+        resolved = resolve_requirement(f"a; {text_of(tree)}", variant)
     except VariantError:
         return  # the next test covers this case
     features = {(item.namespace, item.feature): item for item in variant.properties}
@@ -271,13 +281,13 @@ def test_every_variant_marker_is_decided_for_one_machine(
     tree: object, label: str, supported: set[str]
 ) -> None:
     properties = set(map(Property.parse, supported))
-    check_meaning(resolve_here(f"a; {text_of(tree)}", label, properties), tree, label, properties)
+    check_meaning(resolve_requirement_here(f"a; {text_of(tree)}", label, properties), tree, label, properties)
 
 
 @given(tree=trees, variant=variants)
 def test_only_markers_that_differ_between_machines_are_undecided(tree: object, variant: Variant) -> None:
     try:
-        resolve(f"a; {text_of(tree)}", variant)
+        resolve_requirement(f"a; {text_of(tree)}", variant)
     except VariantError:
         features = {item[:2] for item in variant.properties}
         systems = [
@@ -296,10 +306,10 @@ def test_only_markers_that_differ_between_machines_are_undecided(tree: object, v
 @given(tree=trees, variant=variants)
 def test_resolving_twice_changes_nothing(tree: object, variant: Variant) -> None:
     try:
-        once = resolve(f"a; {text_of(tree)}", variant)
+        once = resolve_requirement(f"a; {text_of(tree)}", variant)
     except VariantError:
         return
-    assert once is None or resolve(once, variant) == once
+    assert once is None or resolve_requirement(once, variant) == once
 
 
 # Simple requirements, which are parsed without packaging.
@@ -336,7 +346,7 @@ def in_normal_form(requirement: str) -> str | None:
 def resolved(requirement: str) -> str | None:
     """Return a requirement as resolved for the null variant, or None if it is invalid."""
     try:
-        return resolve(requirement, NULL_VARIANT)
+        return resolve_requirement(requirement, NULL_VARIANT)
     except VariantError:
         return None
 

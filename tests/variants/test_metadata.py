@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
-from variant_backend.variants.merging import merge
+from variant_backend.variants.merging import merge_metadata
 from variant_backend.variants.metadata import (
     DRAFT_SCHEMAS,
     SCHEMA_WITH_PROVIDERS,
     SCHEMA_WITHOUT_PROVIDERS,
     VariantMetadata,
-    declare,
+    declared_metadata,
 )
 from variant_backend.variants.metadata_reading import (
     metadata_from_dict,
@@ -66,7 +66,7 @@ def test_wheels_of_a_release_combine_to_the_release_in_any_order(
 ) -> None:
     parts = [(f"w{number}", release.only(each)) for number, each in enumerate(release.variants.values())]
     random.shuffle(parts)
-    assert merge(dict(parts)) == release
+    assert merge_metadata(dict(parts)) == release
 
 
 @given(releases(), st.integers(1, 2))
@@ -76,7 +76,7 @@ def test_the_longer_of_two_namespace_lists_is_used(release: VariantMetadata, len
         kept, {name: p for name, p in release.providers.items() if name in kept}, {"null": NULL_VARIANT}
     )
     for parts in ({"x": shorter, "y": release}, {"x": release, "y": shorter}):
-        assert merge(parts) == release
+        assert merge_metadata(parts) == release
 
 
 @given(st.lists(releases(), min_size=2, max_size=3))
@@ -85,7 +85,7 @@ def test_merging_is_symmetric_in_its_result_and_in_its_conflicts(parts: list[Var
     results = []
     for order in itertools.permutations(named):
         try:
-            results.append(merge({name: named[name] for name in order}).to_json())
+            results.append(merge_metadata({name: named[name] for name in order}).to_json())
         except VariantError as error:
             results.append("\n".join(sorted(error.lines())).encode())
     assert len(set(results)) == 1
@@ -103,7 +103,7 @@ def test_a_conflict_names_both_parts_and_the_place() -> None:
         {"x": Variant("x", frozenset([Property("a", "f", "2")]))},
     )
     with pytest.raises(VariantError) as caught:
-        merge({"one.whl": ours, "two.whl": theirs})
+        merge_metadata({"one.whl": ours, "two.whl": theirs})
     text = str(caught.value)
     assert text.count("one.whl and two.whl: ") == 4
     for place in (
@@ -323,12 +323,12 @@ def test_a_label_is_found_by_its_properties_or_becomes_a_hash() -> None:
 
 def test_declared_namespaces_keep_their_order_and_get_known_providers() -> None:
     given_properties = [Property.parse(text) for text in ("x86_64::level::v3", "nvidia::cuda::12")]
-    release = declare(given_properties, {"other": PluginProvider(("p",))})
+    release = declared_metadata(given_properties, {"other": PluginProvider(("p",))})
     assert release.namespaces == ("x86_64", "nvidia", "other")
     assert release.without_provider() == []
-    assert declare(given_properties, known=False).without_provider() == ["x86_64", "nvidia"]
-    assert declare([]).namespaces == ("nvidia",)
+    assert declared_metadata(given_properties, known=False).without_provider() == ["x86_64", "nvidia"]
+    assert declared_metadata([]).namespaces == ("nvidia",)
     with pytest.raises(VariantError, match="would be empty"):
-        declare([], known=False)
+        declared_metadata([], known=False)
     with pytest.raises(VariantError, match=r"unknown namespace 'nvidja'.*did you mean 'nvidia'"):
         release.only(Variant("z", frozenset([Property("nvidja", "a", "b")])))

@@ -10,7 +10,7 @@ from variant_backend.variants.namespace_support import (
     UNKNOWN,
     Origin,
     Support,
-    support,
+    supported_values,
 )
 from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
 from variant_backend.variants.ranking import Supported
@@ -28,24 +28,24 @@ def release(*providers: Provider) -> VariantMetadata:
 
 
 def test_the_first_source_that_knows_a_namespace_decides_it() -> None:
-    known = support(release(PLUGIN, PLUGIN), SOURCES)
+    known = supported_values(release(PLUGIN, PLUGIN), SOURCES)
     assert known == Support({**DETECTED, **GIVEN}, {"a": USER, "b": MACHINE})
 
 
 def test_a_source_with_an_empty_namespace_decides_it() -> None:
-    known = support(release(PLUGIN), {USER: {"a": {}}, MACHINE: DETECTED})
+    known = supported_values(release(PLUGIN), {USER: {"a": {}}, MACHINE: DETECTED})
     assert known == Support({"a": {}}, {"a": USER})
 
 
 def test_static_properties_win_over_all_sources() -> None:
     static = StaticProvider((("f", ("9",)),))
-    assert support(release(static), SOURCES) == Support({"a": {"f": ("9",)}}, {"a": STATIC})
+    assert supported_values(release(static), SOURCES) == Support({"a": {"f": ("9",)}}, {"a": STATIC})
 
 
 @pytest.mark.parametrize("provider", [PLUGIN, StaticProvider((("f", ("9",)),))])
 def test_a_disabled_namespace_has_no_supported_values(provider: Provider) -> None:
-    assert support(release(provider), SOURCES, disabled=["a"]) == Support({}, {"a": DISABLED})
-    assert support(release(provider), SOURCES, disabled=["a"], enabled=["a"]).supported == {}
+    assert supported_values(release(provider), SOURCES, disabled=["a"]) == Support({}, {"a": DISABLED})
+    assert supported_values(release(provider), SOURCES, disabled=["a"], enabled=["a"]).supported == {}
 
 
 OPTIONAL_PLUGIN = PluginProvider(("a-provider",), optional=True)
@@ -54,14 +54,14 @@ OPTIONAL_STATIC = StaticProvider((("f", ("9",)),), optional=True)
 
 @pytest.mark.parametrize(("provider", "origin"), [(OPTIONAL_PLUGIN, USER), (OPTIONAL_STATIC, STATIC)])
 def test_an_optional_provider_is_used_only_if_enabled(provider: Provider, origin: Origin) -> None:
-    assert support(release(provider), SOURCES) == Support({}, {"a": NOT_ENABLED})
-    assert support(release(provider), SOURCES, enabled=["a"]).origins == {"a": origin}
+    assert supported_values(release(provider), SOURCES) == Support({}, {"a": NOT_ENABLED})
+    assert supported_values(release(provider), SOURCES, enabled=["a"]).origins == {"a": origin}
 
 
 def test_an_unknown_namespace_has_no_supported_values() -> None:
     metadata = VariantMetadata(("c",), {}, {})
-    assert support(metadata, SOURCES) == Support({}, {"c": UNKNOWN})
+    assert supported_values(metadata, SOURCES) == Support({}, {"c": UNKNOWN})
 
 
 def test_undeclared_namespaces_of_sources_are_ignored() -> None:
-    assert support(release(PLUGIN), SOURCES).supported == GIVEN
+    assert supported_values(release(PLUGIN), SOURCES).supported == GIVEN

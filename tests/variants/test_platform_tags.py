@@ -9,7 +9,7 @@ from packaging.tags import mac_platforms
 
 from variant_backend.variants.consistency import of_tags
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.markers import resolve_for
+from variant_backend.variants.markers import resolve_requirement_for
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.platform_tags import hardware_of_tags, machines_of, marker_values
 from variant_backend.variants.properties import Property, Variant
@@ -48,7 +48,7 @@ from variant_backend.variants.providers import Provider, StaticProvider
     ],
 )
 def test_tags_decide_markers(tags: str, marker: str, value: bool | None) -> None:
-    resolved = resolve_for(f"six; {marker}", marker_values(tags))
+    resolved = resolve_requirement_for(f"six; {marker}", marker_values(tags))
     assert {None: False, "six": True}.get(resolved) == value
 
 
@@ -57,7 +57,7 @@ def test_equal_requirements_give_equal_texts() -> None:
         "Foo.Bar [b, A] >=1.0, <2 ; os_name == 'nt' and extra == 'X_y'",
         "foo-bar[a,b]<2,>=1; extra == 'x-y' and (os_name=='nt')",
     ]
-    assert {resolve_for(text, {}) for text in spellings} == {
+    assert {resolve_requirement_for(text, {}) for text in spellings} == {
         'foo-bar[a,b]<2,>=1; extra == "x-y" and os_name == "nt"'
     }
 

@@ -25,10 +25,10 @@ from variant_backend.variants.ranking import (
     WRONG_TAGS,
     Supported,
     Verdict,
-    rank,
+    rank_wheels,
     static_support,
     supported_labels,
-    unsupported,
+    unsupported_features,
     why_better,
 )
 
@@ -70,7 +70,9 @@ def labels(verdicts: list[Verdict]) -> list[str | None]:
 def ordered(metadata: VariantMetadata, supported: Supported | None = None) -> list[str | None]:
     """Return the compatible labels of a release with a plain wheel, best first."""
     wheels = [wheel(label) for label in [None, *metadata.variants]]
-    return labels(rank(wheels, metadata, static_support(metadata) if supported is None else supported, ANY))
+    return labels(
+        rank_wheels(wheels, metadata, static_support(metadata) if supported is None else supported, ANY)
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,9 @@ def test_tags_and_then_build_numbers_decide_within_a_label() -> None:
         wheel("x", "cp311-cp311-linux_x86_64"),
         wheel(None, "cp311-cp311-linux_x86_64"),
     ]
-    names = [str(verdict.filename) for verdict in rank(wheels, metadata, static_support(metadata), tags)]
+    names = [
+        str(verdict.filename) for verdict in rank_wheels(wheels, metadata, static_support(metadata), tags)
+    ]
     assert names == [
         "demo-1.0-cp311-cp311-linux_x86_64-x.whl",
         "demo-1.0-10b-py3-none-any-x.whl",
@@ -159,7 +163,7 @@ def test_tags_and_then_build_numbers_decide_within_a_label() -> None:
 
 def test_the_best_tag_of_a_compressed_set_decides() -> None:
     tags = [Tag("py3", "none", "linux_x86_64"), *ANY]
-    (first, second) = rank(
+    (first, second) = rank_wheels(
         [wheel(None, "py3-none-any"), wheel(None, "py2.py3-none-Linux_x86_64")], None, {}, tags
     )
     assert (first.filename.tags, first.key and first.key.tag) == ("py2.py3-none-Linux_x86_64", 0)
@@ -168,7 +172,7 @@ def test_the_best_tag_of_a_compressed_set_decides() -> None:
 
 def test_every_reason_that_excludes_a_wheel_is_reported() -> None:
     metadata = release("a", {"a.f": ["2", "1"]}, {"x": ["a.f.3", "a.f.4", "a.g.1"]})
-    (verdict,) = rank([wheel("x", "py2-none-any")], metadata, static_support(metadata), ANY)
+    (verdict,) = rank_wheels([wheel("x", "py2-none-any")], metadata, static_support(metadata), ANY)
     assert verdict.key is None
     assert [str(reason) for reason in verdict.reasons] == [
         "a :: f: needs one of 3, 4; supported: 2, 1",
@@ -185,11 +189,11 @@ def test_every_reason_that_excludes_a_wheel_is_reported() -> None:
 @pytest.mark.parametrize("label", ["x", "null"])
 def test_a_label_missing_in_the_index_file_is_excluded(label: str) -> None:
     metadata = release("a", {"a.f": ["1"]}, {"y": ["a.f.1"]})
-    (verdict,) = rank([wheel(label)], metadata, static_support(metadata), ANY)
+    (verdict,) = rank_wheels([wheel(label)], metadata, static_support(metadata), ANY)
     assert verdict.reasons == (
         Problem("unknown-label", "label", f"the index file does not define {label!r}"),
     )
-    (verdict,) = rank([wheel(label)], None, {}, ANY)
+    (verdict,) = rank_wheels([wheel(label)], None, {}, ANY)
     assert verdict.reasons == (
         Problem("unknown-label", "label", "the source has no valid index file (*-variants.json)"),
     )
@@ -200,15 +204,15 @@ def test_wheels_barred_for_other_reasons_are_excluded() -> None:
     wheels, supported = [wheel("x"), wheel("y"), wheel()], static_support(metadata)
     yanked, old = Problem("yanked", "", "yanked"), Problem("yanked", "", "it is old")
     barred = {wheel("x"): (yanked,), wheel("y"): (yanked, old)}
-    plain, *out = rank(wheels, metadata, supported, ANY, barred=barred)
-    assert plain == rank(wheels, metadata, supported, ANY)[1]
+    plain, *out = rank_wheels(wheels, metadata, supported, ANY, barred=barred)
+    assert plain == rank_wheels(wheels, metadata, supported, ANY)[1]
     missing = Problem("unsupported-feature", "a :: f", "needs 2; supported: 1")
     assert [verdict.reasons for verdict in out] == [(yanked,), (yanked, old, missing)]
 
 
 def test_the_key_has_the_best_value_of_each_feature_and_its_rank() -> None:
     metadata = release("b a", {"a.f": ["3", "2"], "b.g": ["1"]}, {"x": ["a.f.2", "a.f.3", "b.g.1"]})
-    (verdict,) = rank([wheel("x")], metadata, static_support(metadata), ANY)
+    (verdict,) = rank_wheels([wheel("x")], metadata, static_support(metadata), ANY)
     assert verdict.key
     assert [(str(feature.best), feature.numbers) for feature in verdict.key.features] == [
         ("b :: g :: 1", (0, 0, 0)),
@@ -241,7 +245,7 @@ def test_the_order_is_the_recorded_one(case: Mapping[str, Any]) -> None:
     metadata, _ = usable_metadata(document, "a case")
     tags = Target.of("3.11", "linux_x86_64", running=Version("3.11"), tags=()).tags
     wheels = [wheel(label, tags, build) for label, tags, build in case["wheels"]]
-    verdicts = rank(wheels, metadata, static_support(metadata), tags)
+    verdicts = rank_wheels(wheels, metadata, static_support(metadata), tags)
     order = [verdict.filename for verdict in verdicts if verdict.is_compatible]
     assert order == [wheel(label, tags, build) for label, tags, build in case["expected"]]
 
@@ -283,7 +287,7 @@ def test_the_order_of_the_input_does_not_matter(
     metadata, wheels = case
     supported = static_support(metadata)
     shuffled = data.draw(st.permutations(wheels))
-    assert rank(shuffled, metadata, supported, TAGS) == rank(wheels, metadata, supported, TAGS)
+    assert rank_wheels(shuffled, metadata, supported, TAGS) == rank_wheels(wheels, metadata, supported, TAGS)
 
 
 @given(cases())
@@ -291,9 +295,11 @@ def test_an_additional_incompatible_wheel_changes_nothing_else(
     case: tuple[VariantMetadata, list[WheelFilename]],
 ) -> None:
     metadata, wheels = case
-    verdicts = rank(wheels, metadata, static_support(metadata), TAGS)
+    verdicts = rank_wheels(wheels, metadata, static_support(metadata), TAGS)
     compatible = [verdict for verdict in verdicts if verdict.is_compatible]
-    again = rank([verdict.filename for verdict in compatible], metadata, static_support(metadata), TAGS)
+    again = rank_wheels(
+        [verdict.filename for verdict in compatible], metadata, static_support(metadata), TAGS
+    )
     assert again == compatible
 
 
@@ -303,9 +309,9 @@ def test_the_order_of_two_wheels_does_not_depend_on_others(
 ) -> None:
     metadata, wheels = case
     supported = static_support(metadata)
-    whole = [verdict.filename for verdict in rank(wheels, metadata, supported, TAGS)]
+    whole = [verdict.filename for verdict in rank_wheels(wheels, metadata, supported, TAGS)]
     for first, second in pairwise(whole):
-        pair = [verdict.filename for verdict in rank([second, first], metadata, supported, TAGS)]
+        pair = [verdict.filename for verdict in rank_wheels([second, first], metadata, supported, TAGS)]
         assert pair == [first, second]
 
 
@@ -314,7 +320,11 @@ def test_the_first_different_part_of_the_key_explains_the_order(
     case: tuple[VariantMetadata, list[WheelFilename]],
 ) -> None:
     metadata, wheels = case
-    keys = [verdict.key for verdict in rank(wheels, metadata, static_support(metadata), TAGS) if verdict.key]
+    keys = [
+        verdict.key
+        for verdict in rank_wheels(wheels, metadata, static_support(metadata), TAGS)
+        if verdict.key
+    ]
     for one, other in pairwise(keys):
         differing = [
             part for part, ours, theirs in zip(one._fields, one, other, strict=True) if ours != theirs
@@ -333,7 +343,9 @@ def test_the_first_different_part_of_the_key_explains_the_order(
 def test_the_supported_labels_are_those_without_an_unsupported_feature(metadata: VariantMetadata) -> None:
     supported = static_support(metadata)
     expected = [
-        label for label, variant in metadata.variants.items() if not unsupported(variant, metadata, supported)
+        label
+        for label, variant in metadata.variants.items()
+        if not unsupported_features(variant, metadata, supported)
     ]
     assert supported_labels(metadata, supported) == expected
 

@@ -15,7 +15,7 @@ from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import StaticProvider
-from variant_backend.variants.ranking import rank, static_support
+from variant_backend.variants.ranking import rank_wheels, static_support
 
 pytestmark = [pytest.mark.slow, pytest.mark.agreement]
 
@@ -78,7 +78,9 @@ def test_real_uv_installs_the_first_wheel(seed: int, tmp_path: Path) -> None:
     for number in range(PROJECTS):
         project, metadata = f"p{number}", draw_release(source)
         names = publish(source, wheels, project, metadata)
-        best, *_ = rank(map(WheelFilename.parse, names), metadata, static_support(metadata), [*sys_tags()])
+        best, *_ = rank_wheels(
+            map(WheelFilename.parse, names), metadata, static_support(metadata), [*sys_tags()]
+        )
         expected[project] = str(best.filename)
     install = ("uv", "pip", "install", "--quiet", "--preview-features", "wheel-variants", "--no-index")
     run(*install, "--python", sys.executable, "--find-links", wheels, "--target", target, *expected)

@@ -11,7 +11,7 @@ from variant_backend.selection.target import Target
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_VARIANT
-from variant_backend.variants.ranking import rank, why_better
+from variant_backend.variants.ranking import rank_wheels, why_better
 from variant_backend.variants.uv_behaviour import uv_ignores
 
 METADATA = VariantMetadata(("a",), {}, {"null": NULL_VARIANT})
@@ -19,7 +19,7 @@ METADATA = VariantMetadata(("a",), {}, {"null": NULL_VARIANT})
 
 def order(target: Target, wheels: Sequence[WheelFilename]) -> list[str]:
     """Return the compatible wheels, best first, without name, version and label."""
-    verdicts = rank(wheels, METADATA, {}, target.tags)
+    verdicts = rank_wheels(wheels, METADATA, {}, target.tags)
     return ["-".join(filter(None, verdict.filename[2:4])) for verdict in verdicts if verdict.key]
 
 
@@ -77,7 +77,7 @@ def test_equal_wheels_rank_as_in_uv(platform: str, pattern: str, plain: str, var
 def test_the_order_of_equal_wheels_is_explained() -> None:
     for label, expected in ((None, "before"), ("null", "after")):
         wheels = [WheelFilename("demo", "1.0", "", f"{tag}-none-any", label) for tag in ("py3", "py2.py3")]
-        first, second = rank(wheels, METADATA, {}, target(LINUX).tags)
+        first, second = rank_wheels(wheels, METADATA, {}, target(LINUX).tags)
         assert first.key and second.key
         text = f"all else is equal, and its name sorts {expected} the name of the other wheel"
         assert why_better(first.key, second.key) == text

@@ -22,7 +22,7 @@ from variant_backend.lowlevel.zip_records import _REFUSED, MEND
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.variants.providers import StaticProvider
-from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheel_rewrite import Plan, write_variant
 from variant_backend.wheels.mend import mend
 from variant_backend.wheels.reading import WheelFile
 from variant_backend.wheels.soundness import NOTICES, REMEDIES, of_entry_points
@@ -260,7 +260,7 @@ def test_an_unsound_wheel_is_an_error_in_every_command(name: str, tmp_path: Path
     assert codes(path).get(code) == ERROR
     for dry_run in (True, False):
         with pytest.raises(VariantError) as raised:
-            make_variant(WheelFile.of(path), PLAN, tmp_path, dry_run=dry_run)
+            write_variant(WheelFile.of(path), PLAN, tmp_path, dry_run=dry_run)
         assert all(problem.remedy for problem in raised.value.problems)
     assert [file.name for file in tmp_path.iterdir()] == [NAME]
     path.rename(labelled := tmp_path / NAME.replace(".whl", "-fast.whl"))
@@ -273,7 +273,7 @@ def test_what_installers_accept_is_a_warning_in_every_command(name: str, tmp_pat
     code, make = NOTICED[name]
     make(path := tmp_path / NAME)
     assert codes(path) == {code: WARNING}
-    outcome = make_variant(WheelFile.of(path), PLAN, tmp_path)
+    outcome = write_variant(WheelFile.of(path), PLAN, tmp_path)
     assert [notice.code for notice in outcome.notices] == [code]
     plain = unmake(WheelFile.of(outcome.path), tmp_path / "out")
     assert plain.notices == outcome.notices
@@ -296,7 +296,7 @@ def test_mend_removes_each_problem_whose_remedy_it_is(name: str, tmp_path: Path)
 def test_a_sound_wheel_has_no_problem_and_no_warning(name: str, tmp_path: Path) -> None:
     SOUND[name](path := tmp_path / NAME)
     assert codes(path) == {}
-    outcome = make_variant(WheelFile.of(path), PLAN, tmp_path)
+    outcome = write_variant(WheelFile.of(path), PLAN, tmp_path)
     assert (outcome.notices, outcome.warnings) == ((), ())
     walk(outcome.path)
 
@@ -327,13 +327,13 @@ def test_a_name_that_installers_refuse_is_refused(name: str, tmp_path: Path) -> 
             )
     assert codes(tmp_path / name)["bad-filename"] == ERROR
     with pytest.raises(VariantError, match="nvalid"):
-        make_variant(WheelFile.of(tmp_path / name), PLAN, tmp_path)
+        write_variant(WheelFile.of(tmp_path / name), PLAN, tmp_path)
 
 
 def test_all_problems_are_one_error(tmp_path: Path) -> None:
     write(path := tmp_path / NAME, wheel=b"", row=hex_row, own_row="")
     with pytest.raises(VariantError) as raised:
-        make_variant(WheelFile.of(path), PLAN, tmp_path)
+        write_variant(WheelFile.of(path), PLAN, tmp_path)
     assert [problem.code for problem in raised.value.problems] == [
         "bad-wheel-file",
         "bad-hash",

@@ -24,7 +24,7 @@ from helpers.strict_reader import walk
 
 from variant_backend.cli.main import main
 from variant_backend.project.recipe import Recipe
-from variant_backend.variants.metadata import declare
+from variant_backend.variants.metadata import declared_metadata
 from variant_backend.variants.properties import Property
 from variant_backend.variants.providers import StaticProvider
 from variant_backend.variants.wheel_metadata import select_variant
@@ -75,7 +75,7 @@ def static_plan(label: str, supported: str) -> Plan:
         "mode": StaticProvider((("kind", (supported,)),)),
         "a": StaticProvider((("b", ("c", "d")), ("e", ("f",)))),
     }
-    release = declare(properties, providers)
+    release = declared_metadata(properties, providers)
     return Plan(release.only(select_variant(release, label, frozenset(properties))))
 
 

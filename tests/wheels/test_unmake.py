@@ -24,7 +24,7 @@ from variant_backend.cli.main import main
 from variant_backend.lowlevel import ranges
 from variant_backend.project.recipe import Recipe
 from variant_backend.variants.properties import Property
-from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheel_rewrite import Plan, write_variant
 from variant_backend.wheels.reading import WheelFile
 from variant_backend.wheels.unmake import unmake
 
@@ -249,7 +249,7 @@ def test_zip64_fields_are_removed_with_variant_json(
         file.seek(size)
         before = file.read()
     (tmp_path / "out").mkdir()
-    variant = make_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out", owned=True).path
+    variant = write_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out", owned=True).path
     with variant.open("rb") as file:
         file.seek(size)
         has_zip64 = b"PK\6\6" in file.read()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from variant_backend.lowlevel import ranges, workspace
 from variant_backend.project.recipe import Recipe
 from variant_backend.variants.properties import Property
-from variant_backend.wheel_rewrite import Outcome, Plan, make_variant
+from variant_backend.wheel_rewrite import Outcome, Plan, write_variant
 from variant_backend.wheels.reading import WheelFile
 
 
@@ -109,7 +109,7 @@ def test_an_owned_wheel_changed_in_place_equals_a_copy(
     wheel = make_wheel(folder, **options)  # type: ignore[arg-type]  # drawn by name
     copy = convert(wheel, folder / "copy")
     (folder / "owned").mkdir()
-    owned = make_variant(WheelFile.of(wheel), Plan(metadata()), folder / "owned", owned=True).path
+    owned = write_variant(WheelFile.of(wheel), Plan(metadata()), folder / "owned", owned=True).path
     assert owned.read_bytes() == copy.read_bytes()
 
 
@@ -118,7 +118,7 @@ def test_an_owned_wheel_with_another_hard_link_is_copied(tmp_path: Path) -> None
     os.link(wheel, tmp_path / "link")
     before = wheel.read_bytes()
     (tmp_path / "out").mkdir()
-    variant = make_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out", owned=True).path
+    variant = write_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out", owned=True).path
     walk(variant)
     assert (tmp_path / "link").read_bytes() == before
 
@@ -148,7 +148,7 @@ def test_signatures_of_the_old_record_are_removed_and_reported(tmp_path: Path) -
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("demo-1.0.dist-info/RECORD.jws", b"{}")
     (tmp_path / "out").mkdir()
-    outcome = make_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out")
+    outcome = write_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out")
     assert outcome.warnings == ("RECORD.jws was removed, because it signs the old RECORD",)
     assert "demo-1.0.dist-info/RECORD.jws" not in walk(outcome.path)
 
@@ -213,7 +213,7 @@ def test_offsets_over_four_gigabytes_move_to_zip64_fields(tmp_path: Path) -> Non
     wheel = tmp_path / "demo-1.0-py3-none-any.whl"
     write_sparse_wheel(wheel, members, size)
     (tmp_path / "out").mkdir()
-    variant = make_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out", owned=True).path
+    variant = write_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out", owned=True).path
     with zipfile.ZipFile(variant) as archive:
         last = archive.getinfo("demo-1.0.dist-info/RECORD")
         assert last.header_offset > 0xFFFFFFFF
@@ -222,7 +222,7 @@ def test_offsets_over_four_gigabytes_move_to_zip64_fields(tmp_path: Path) -> Non
     with variant.open("rb") as file:
         file.seek(-22 - 20 - 56, os.SEEK_END)
         assert file.read(4) == b"PK\x06\x06"
-    again = make_variant(WheelFile.of(variant), Plan(null_metadata()), tmp_path, owned=True).path
+    again = write_variant(WheelFile.of(variant), Plan(null_metadata()), tmp_path, owned=True).path
     with zipfile.ZipFile(again) as archive:
         assert archive.read("demo-1.0.dist-info/variant.json") == null_metadata().to_json()
 
@@ -283,7 +283,7 @@ def test_workspaces_work_without_locks_and_are_not_removed(
 def test_an_existing_variant_is_not_rewritten(tmp_path: Path) -> None:
     variant = convert(make_wheel(tmp_path), tmp_path)
     before = variant.stat()
-    assert make_variant(WheelFile.of(variant), Plan(metadata()), tmp_path) == Outcome(
+    assert write_variant(WheelFile.of(variant), Plan(metadata()), tmp_path) == Outcome(
         variant, False, ("the wheel is this variant already",)
     )
     assert variant.stat() == before

@@ -82,7 +82,7 @@ def best_label(environ: Mapping[str, str], say: Callable[[str], object]) -> str 
     from packaging.tags import Tag
 
     from ..machine.user_config import build_policy_text, configured
-    from ..variants.ranking import rank
+    from ..variants.ranking import rank_wheels
 
     project = Project.load(PROJECT_FILE)
     if project.metadata is None:
@@ -105,7 +105,7 @@ def best_label(environ: Mapping[str, str], say: Callable[[str], object]) -> str 
     barred = {name: (against,) for name in names if against and name.label}
     tags = [Tag(*_TAGS.split("-"))]
     ordered = metadata._replace(namespaces=namespaces)
-    verdicts = rank(names, ordered, known.supported, tags, barred=barred)
+    verdicts = rank_wheels(names, ordered, known.supported, tags, barred=barred)
     reasons = [_reason(verdicts, rules.preferred_namespaces()), *_unknown(known, environ, config)]
     say("; ".join(filter(None, [*reasons, build_policy_text(config, environ)])))
     return verdicts[0].filename.label

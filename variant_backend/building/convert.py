@@ -13,7 +13,7 @@ from ..lowlevel.ranges import Advance
 from ..project.recipe import Recipe, label_for
 from ..variants.filename import WheelFilename
 from ..variants.requirements import LocalPin
-from ..wheel_rewrite import AnyPlan, Outcome, PlainPlan, Plan, make_variant, renamed
+from ..wheel_rewrite import AnyPlan, Outcome, PlainPlan, Plan, renamed, write_variant
 from ..wheels.reading import WheelFile, wheel_files
 from ..wheels.writing import check_targets
 from .plan import Draft, Request, plan_plain, plan_remarks
@@ -112,7 +112,7 @@ def convert(
     """Convert wheels, *jobs* at a time, into *out_dir*, or each beside itself if that is None.
 
     Yields the results in the order of the wheels; an item without a conversion is yielded as it is.
-    *force*, *dry_run* and *advance* are as in `make_variant`. Raises VariantError before any file is written
+    *force*, *dry_run* and *advance* are as in `write_variant`. Raises VariantError before any file is written
     if two wheels would become one file.
     """
     planned = list(planned)
@@ -127,7 +127,7 @@ def convert(
         wheel, plan = item
         folder = out_dir or wheel.path.parent
         try:
-            outcome = make_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=advance)
+            outcome = write_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=advance)
             return _with_pins(outcome, plan, removed)
         except VariantError as error:
             return error.naming(wheel.path)

@@ -12,7 +12,7 @@ from ..errors import RequestError, VariantError
 from ..project.recipe import Recipe
 from ..variants.abi_dependency import ABI_DEPENDENCY, built_with
 from ..variants.filename import escape
-from ..variants.metadata import VariantMetadata, declare
+from ..variants.metadata import VariantMetadata, declared_metadata
 from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.providers import Provider, StaticProvider
 from ..variants.wheel_metadata import left_out, select_variant, variant_of_wheel, with_answers
@@ -71,7 +71,7 @@ class Draft(NamedTuple):
                 raise RequestError(f"duplicate property {str(prop)!r}", hint="give it once")
         release = project.metadata if project else None
         if release is None:
-            release = declare(request.properties, request.providers, known=request.known)
+            release = declared_metadata(request.properties, request.providers, known=request.known)
         variant = select_variant(release, request.label, frozenset(request.properties))
         recipe = project.recipe(variant.label) if project else Recipe()
         return cls(release.only(variant), request.overridden(recipe))

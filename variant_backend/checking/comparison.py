@@ -10,7 +10,7 @@ from ..errors import Problem, VariantError
 from ..formats.release import Location
 from ..variants import consistency
 from ..variants.filename import WheelFilename, index_filename
-from ..variants.merging import combine
+from ..variants.merging import combine_metadata
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
 from ..variants.ranking import static_support, supported_labels
@@ -165,7 +165,7 @@ def _supported_always(parts: Mapping[str, VariantMetadata]) -> list[str]:
     """Return the labels that every machine supports, in the metadata of a release's wheels."""
     if not parts:
         return []
-    combined, _ = combine(parts)
+    combined, _ = combine_metadata(parts)
     return supported_labels(combined, static_support(combined))
 
 
@@ -201,7 +201,7 @@ def _compare_projects(files: CheckedFiles) -> None:
         documents = {str(path): part for path, part in release.indexes.items() if part is not None}
         documents = documents or {str(path): part for path, part in release.metadata.items()}
         if documents:
-            combined, _ = combine(documents)
+            combined, _ = combine_metadata(documents)
             projects.setdefault(release.name, {}).update(combined.variants)
             namespaces[release.name] = combined.namespaces
             places[release.name] = min(documents)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats.metadata_readers import read_by_packaging
 from ..variants.filename import WheelFilename, normalize
-from ..variants.markers import resolve_for
+from ..variants.markers import resolve_requirement_for
 from ..variants.platform_tags import machines_of, marker_values
 from ..variants.uv_specifiers import parsed_by_uv, uv_specifiers
 
@@ -37,7 +37,7 @@ def read_dependencies(data: bytes) -> Dependencies | None:
     fields = read_by_packaging(data)
     requirements = [" ".join(text.split()) for text in fields["Requires-Dist"]]
     try:
-        normal = frozenset(filter(None, (resolve_for(text, {}) for text in requirements)))
+        normal = frozenset(filter(None, (resolve_requirement_for(text, {}) for text in requirements)))
         text = "".join(fields["Requires-Python"])
         requires_python = str(parsed_by_uv("Requires-Python", text, uv_specifiers))
     except (VariantError, ValueError):  # more digits than Python converts
@@ -100,7 +100,7 @@ def _applied(requirements: Collection[str], tags: str) -> set[str]:
 
 @lru_cache(4096)
 def _resolved(requirement: str, tags: str) -> str | None:
-    return resolve_for(requirement, marker_values(tags))
+    return resolve_requirement_for(requirement, marker_values(tags))
 
 
 def of_modules(

@@ -16,7 +16,7 @@ from ..errors import Problem, VariantError
 from ..variants.filename import WheelFilename
 from ..variants.platform_tags import machines_of
 from ..variants.properties import NULL_LABEL
-from ..variants.ranking import rank
+from ..variants.ranking import rank_wheels
 from ..variants.tag_coverage import single_tags
 from ..variants.uv_specifiers import FIRST, Point, lower_bound
 from .dependency_rules import ComparedWheel
@@ -144,7 +144,7 @@ def _minor(least: Point) -> int:
 def _first(wheels: Sequence[_BoundWheel], environment: _TagSystem) -> _BoundWheel | None:
     """Return the best wheel by tags and build number, None if no tag matches."""
     names = {wheel.name: wheel for wheel in reversed(wheels)}
-    best = next(iter(rank(names, None, {}, _tags(environment))), None)
+    best = next(iter(rank_wheels(names, None, {}, _tags(environment))), None)
     return names[best.filename] if best and best.is_compatible else None
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -> Iterator[Problem]:
     """Find dependencies in recipes whose variant markers are undecidable or are kept."""
-    from ..variants.markers import mentions_variant, resolve
+    from ..variants.markers import mentions_variant, resolve_requirement
 
     for label, recipe in sorted(recipes.items()):
         place = f"tool.variant-backend: label {label}"
@@ -52,7 +52,7 @@ def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -
                 yield Problem("variant-marker", place, text)
                 continue
             try:
-                resolve(requirement, variants[label])
+                resolve_requirement(requirement, variants[label])
             except VariantError as error:
                 yield error.problems[0].at(place, "undecidable-marker")
 

@@ -9,7 +9,7 @@ from ..errors import Problem
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.providers import StaticProvider
-from ..variants.ranking import Supported, unsupported
+from ..variants.ranking import Supported, unsupported_features
 from ..variants.words import in_words
 from .installed import Installed
 from .support import Machine, Policy, support_without_plugins
@@ -81,7 +81,7 @@ def fitness(installed: Installed, machine: Machine, given: Supported) -> Fitness
         return Fitness()
     policy = Policy(given=given, enabled=metadata.namespaces)
     known = support_without_plugins(metadata, machine, policy).supported
-    missing = unsupported(variant, metadata, known)
+    missing = unsupported_features(variant, metadata, known)
     reasons = tuple(reason for (namespace, _), reason in missing.items() if namespace in known)
     unknown = tuple(dict.fromkeys(namespace for namespace, _ in missing if namespace not in known))
     return Fitness(False if reasons else None if unknown else True, reasons, unknown)

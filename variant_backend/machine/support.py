@@ -22,7 +22,7 @@ from ..variants.namespace_support import (
     abi_support,
     assigned,
     open_abi_support,
-    support,
+    supported_values,
 )
 from ..variants.policy import NO_RULES, Rules, governed
 from ..variants.providers import PluginProvider
@@ -142,7 +142,7 @@ def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy
         GIVEN: policy.given,
         _HARDWARE: Lazy(lambda: hardware.supported_by(metadata.providers)),
     }
-    known = support(metadata, sources, disabled=policy.disabled, enabled=policy.enabled)
+    known = supported_values(metadata, sources, disabled=policy.disabled, enabled=policy.enabled)
     named = {
         namespace: Origin(origin.kind, hardware.namespaces[namespace].source or origin.text)
         for namespace, origin in known.origins.items()

@@ -118,13 +118,13 @@ class Recipe(NamedTuple):
         # Mostly nothing changes, and the modules below take long to import.
         if not (self.dependencies or self.remove_dependencies or any("variant_" in text for text in own)):
             return [*own]
-        from ..variants.markers import resolve
+        from ..variants.markers import resolve_requirement
 
         kept = [text for text in own if not self.removes(text)]
         added = [*self.dependencies]
         if not self.keep_markers:
             kept = [decided for text in kept if (decided := _decided(text, variant)) is not None]
-            added = [decided for text in added if (decided := resolve(text, variant)) is not None]
+            added = [decided for text in added if (decided := resolve_requirement(text, variant)) is not None]
         identities = _identities([*kept, *added])
         wanted, others = _by_identity(added, identities), _by_identity(kept, identities)
         return [*(text for key, text in others.items() if key not in wanted), *wanted.values()]
@@ -195,10 +195,10 @@ def _extended(former: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, 
 
 
 def _decided(requirement: str, variant: Variant) -> str | None:
-    """Decide a requirement of a wheel by `markers.resolve`; keep its spelling if it has no variant marker."""
-    from ..variants.markers import mentions_variant, resolve
+    """Decide a requirement of a wheel by its variant markers; keep its spelling if it has none."""
+    from ..variants.markers import mentions_variant, resolve_requirement
 
-    return resolve(requirement, variant) if mentions_variant(requirement) else requirement
+    return resolve_requirement(requirement, variant) if mentions_variant(requirement) else requirement
 
 
 def _by_identity(requirements: Iterable[str], identities: Mapping[str, object]) -> dict[object, str]:

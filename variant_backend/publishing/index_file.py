@@ -14,7 +14,7 @@ from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_read
 from ..lowlevel.urls import shown_url
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
-from ..variants.merging import merge
+from ..variants.merging import merge_metadata
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import metadata_from_json
 from ..wheels import soundness
@@ -193,7 +193,7 @@ def combine_wheels(
     for release, documents_of_release in sorted(parts.items()):
         places = (out_dir,) if out_dir else tuple(sorted(folders.get(release, {first})))
         try:
-            releases.append(ReleaseIndex(release, merge(_distinct(documents_of_release)), places))
+            releases.append(ReleaseIndex(release, merge_metadata(_distinct(documents_of_release)), places))
         except VariantError as error:
             problems += error.problems
     return releases, problems

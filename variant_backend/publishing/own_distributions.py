@@ -18,7 +18,7 @@ from ..project.recipe import Recipe
 from ..variants.filename import normalize
 from ..variants.own_distribution import distribution_names
 from ..variants.wheel_metadata import label_problem
-from ..wheel_rewrite import Plan, make_variant
+from ..wheel_rewrite import Plan, write_variant
 from ..wheels.reading import WheelFile, wheel_files
 from ..wheels.writing import check_targets
 from ..wheels.wrong_files import folder_problem
@@ -100,7 +100,7 @@ def _write(item: OwnDistribution, advance: Advance) -> WrittenDistribution:
             raise VariantError(problem).within(wheel.path.name)
     plan = Plan(metadata, Recipe(name=item.name), labelled=False)
     with workspace(item.folder) as scratch:
-        outcome = make_variant(wheel, plan, scratch, advance=advance)
+        outcome = write_variant(wheel, plan, scratch, advance=advance)
         if item.path.exists() and filecmp.cmp(outcome.path, item.path, shallow=False):
             return WrittenDistribution(item, False, outcome.warnings)
         if item.path.exists():

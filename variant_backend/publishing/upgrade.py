@@ -21,7 +21,7 @@ from ..variants.filename import index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
 from ..variants.validation import Document, read_strict_json
 from ..variants.wheel_metadata import label_problem
-from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
+from ..wheel_rewrite import Plan, edited_metadata, renamed, rewritten, write_variant
 from ..wheels.examination import sound_wheel
 from ..wheels.reading import WheelFile
 from ..wheels.wrong_files import path_problem
@@ -136,7 +136,7 @@ def _upgrade_wheel(path: Path, to: Destination, moment: int | None) -> UpgradedF
         if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan)):
             upgraded = upgraded._replace(changed=(*upgraded.changed, decided))
     name = str(renamed(file.name, plan))
-    return UpgradedFile(_put(path, name, to, lambda folder: make_variant(file, plan, folder).path), upgraded)
+    return UpgradedFile(_put(path, name, to, lambda folder: write_variant(file, plan, folder).path), upgraded)
 
 
 def _parsed(data: bytes, where: str) -> object:

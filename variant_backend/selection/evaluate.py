@@ -16,7 +16,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Origin, Support
 from ..variants.policy import NO_RULES, Rules
 from ..variants.properties import Variant
-from ..variants.ranking import Verdict, ordered_labels, rank, why_label_better
+from ..variants.ranking import Verdict, ordered_labels, rank_wheels, why_label_better
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -95,7 +95,7 @@ def ranked(release: Release, support: Support, target: Target, rules: Rules = NO
         for wheel in release.candidates
     }
     metadata = _in_order(release.metadata, rules)
-    return rank(barred, metadata, support.supported, target.tags, barred=barred)
+    return rank_wheels(barred, metadata, support.supported, target.tags, barred=barred)
 
 
 def labels_in_order(release: Release, support: Support, rules: Rules = NO_RULES) -> list[str]:

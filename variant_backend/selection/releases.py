@@ -24,7 +24,7 @@ from ..variants.filename import (
     index_filename,
     normalize,
 )
-from ..variants.merging import merge
+from ..variants.merging import merge_metadata
 from ..variants.metadata import VariantMetadata
 from ..wheels.reading import Wheel
 from .generated_wheels import is_generated, with_generated_wheels
@@ -332,7 +332,7 @@ def read_release(
             name = wheel.name
             if name not in wheels or wheels[name].problems:
                 wheels[name] = _read_wheel(wheel, () if wheel.label is None else reasons, pinned)
-    metadata = merge(parts) if parts else None
+    metadata = merge_metadata(parts) if parts else None
     members = overlay.projects if overlay else {}
     return Release(listing.name, listing.version, tuple(wheels.values()), metadata, tuple(problems), members)
 
@@ -343,7 +343,7 @@ def _merged(
     """Add the index files of one more source to a release; raises VariantError on a contradiction."""
     result = {**parts, **{document.place: document.check() for document in documents}}
     if len(result) > 1:
-        merge(result)
+        merge_metadata(result)
     return result
 
 

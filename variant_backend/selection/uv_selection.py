@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, VariantError
 from ..formats.release import Candidate, File, Release
 from ..variants.filename import WheelFilename
-from ..variants.merging import combine
+from ..variants.merging import combine_metadata
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import STATIC, Origin, Support
 from ..variants.providers import StaticProvider
-from ..variants.ranking import Supported, Verdict, rank, unsupported
+from ..variants.ranking import Supported, Verdict, rank_wheels, unsupported_features
 from ..variants.tag_order import Order, tag_order
 from ..variants.uv_behaviour import dropping_uv, uv_drops, uv_ignores, uv_never_supports
 from ..variants.uv_specifiers import python_below_bound, unreadable_python
@@ -179,7 +179,7 @@ def _evaluated(
     release = Release(listing.name, listing.version, wheels, metadata)
     support = uv_support(metadata, detected) if metadata else Support({}, {})
     order = _name_order(listing)
-    verdicts = rank(barred, metadata, support.supported, target.tags, barred=barred, name_order=order)
+    verdicts = rank_wheels(barred, metadata, support.supported, target.tags, barred=barred, name_order=order)
     evaluation = Evaluation(release, support, verdicts)
     plain = next((verdict for verdict in verdicts if verdict.key and not verdict.key.label), None)
     if plain and not python_below_bound(evaluation.candidate(plain).file.requires_python, target.python):
@@ -225,7 +225,7 @@ def _read_sources(listing: Listing, target: Target, pinned: bool) -> _ReadSource
                 reason = reason or (against_variants(wrong[0]) if wrong else missing)
             if name not in seen or (not reason and (wheel.label is not None or seen[name].reason)):
                 seen[name] = _Seen(wheel, reason, wrong)
-    metadata = combine(parts)[0] if parts else None
+    metadata = combine_metadata(parts)[0] if parts else None
     return _ReadSources(metadata, tuple(seen.values()), tuple(errors_of_sdists))
 
 
@@ -317,5 +317,5 @@ def _check_selected(
     if errors := _dropped(content.metadata):
         raise VariantError(*errors).within(f"{selected.filename}: variant.json")
     support = uv_support(content.metadata, detected)
-    if reasons := unsupported(variant, content.metadata, support.supported):
+    if reasons := unsupported_features(variant, content.metadata, support.supported):
         raise FailureError(*reasons.values()).within(f"{selected.filename}: variant.json")

@@ -14,7 +14,7 @@ from ..formats.release import Candidate, Location, shown_location
 from ..selection.index_documents import IndexDocument
 from ..selection.listing import Listed, Listing
 from ..selection.releases import against_variants
-from ..variants.merging import merge
+from ..variants.merging import merge_metadata
 from ..variants.metadata import VariantMetadata
 
 # Returns variant.json of a wheel; raises VariantError.
@@ -59,7 +59,7 @@ def variants_of_source(source: Listed, variants_of: VariantsOf) -> SourceVariant
                 continue
             part = {shown_location(wheel.file): metadata}
             try:
-                merge({**parts, **part})
+                merge_metadata({**parts, **part})
                 parts |= part
             except VariantError as error:
                 problems += error.problems

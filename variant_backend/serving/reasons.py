@@ -13,7 +13,7 @@ from ..selection.evaluate import labels_in_order, why_label
 from ..variants.namespace_support import DISABLED, FAILED, NOT_ENABLED, UNKNOWN, UNUSABLE, Support
 from ..variants.policy import POLICY, at_most, preferring_older
 from ..variants.properties import NULL_LABEL, Property
-from ..variants.ranking import unsupported
+from ..variants.ranking import unsupported_features
 from ..variants.words import in_words, properties_in_words
 from .offer import Choice
 
@@ -156,7 +156,7 @@ def _problems(choice: Choice, label: str) -> Iterator[Problem]:
     if metadata is None or variant is None:
         yield Problem("unknown-label", "", "no usable index file has its properties")
         return
-    for key, problem in unsupported(variant, metadata, choice.support.supported).items():
+    for key, problem in unsupported_features(variant, metadata, choice.support.supported).items():
         values = [prop.value for prop in sorted(variant.properties) if prop.key == key]
         yield _with_remedy(problem, *key, values, choice)
     wheels = [wheel for wheel in choice.release.candidates if wheel.label == label]

@@ -9,7 +9,7 @@ from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
 from .known_providers import KNOWN_PROVIDERS, requires_known_plugin
-from .merging import combine, conflicts_with_index
+from .merging import combine_metadata, conflicts_with_index
 from .metadata import DRAFT_SCHEMAS, VariantMetadata
 from .own_distribution import is_own_distribution
 from .platform_tags import hardware_of_tags
@@ -117,7 +117,7 @@ def has_known_plugin(namespace: str, metadata: VariantMetadata) -> bool:
 
 def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Problem]]:
     """Find conflicts between the wheels of one release; yield each with the name of the wheel."""
-    combined, conflicts = combine(parts)
+    combined, conflicts = combine_metadata(parts)
     for first, second, problem in conflicts:
         yield second, Problem(problem.code, problem.place, f"conflicts with {first}: {problem.text}")
     for name, part in sorted(parts.items()):

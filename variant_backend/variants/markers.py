@@ -142,7 +142,7 @@ def is_true(marker: str, environment: Mapping[str, str]) -> bool:
     return Marker(marker).evaluate(dict(environment))
 
 
-def resolve(requirement: str, variant: Variant) -> str | None:
+def resolve_requirement(requirement: str, variant: Variant) -> str | None:
     """Return a requirement resolved for the wheel of *variant*, in normal form, or None if it never applies.
 
     Raises VariantError if it is invalid, or if it depends on which of several values of a feature the machine
@@ -163,16 +163,16 @@ def resolve(requirement: str, variant: Variant) -> str | None:
     return _joined(specifier, outcome)
 
 
-def resolve_here(requirement: str, label: str, supported: Iterable[Property]) -> str | None:
+def resolve_requirement_here(requirement: str, label: str, supported: Iterable[Property]) -> str | None:
     """Return a requirement resolved for a wheel on one machine, in normal form, or None if it never applies.
 
     *supported* are the properties of the wheel that the machine supports. A plain wheel has an empty *label*
     and no properties. Raises VariantError if the requirement is invalid.
 
     >>> requirement = "fast; 'blas :: library :: mkl' in variant_properties or python_version < '3.9'"
-    >>> resolve_here(requirement, "mkl", [Property("blas", "library", "mkl")])
+    >>> resolve_requirement_here(requirement, "mkl", [Property("blas", "library", "mkl")])
     'fast'
-    >>> resolve_here(requirement, "", [])
+    >>> resolve_requirement_here(requirement, "", [])
     'fast; python_version < "3.9"'
     """
     specifier, marker = _read(requirement)
@@ -181,16 +181,16 @@ def resolve_here(requirement: str, label: str, supported: Iterable[Property]) ->
     return _joined(specifier, _reduced(marker, partial(_is_true, label, _names(supported))))
 
 
-def resolve_for(requirement: str, values: Mapping[str, Collection[str]]) -> str | None:
+def resolve_requirement_for(requirement: str, values: Mapping[str, Collection[str]]) -> str | None:
     """Return a requirement where only some markers are known, in normal form, or None if it never applies.
 
     *values* has all possible values of each known marker. A comparison is decided if they all agree. Equal
     requirements give equal texts. Raises VariantError if the requirement is invalid or has variant markers.
 
     >>> requirement = "Fast_er>=1; extra == 'all' and sys_platform == 'win32'"
-    >>> resolve_for(requirement, {"sys_platform": ["win32"]})
+    >>> resolve_requirement_for(requirement, {"sys_platform": ["win32"]})
     'fast-er>=1; extra == "all"'
-    >>> resolve_for(requirement, {"sys_platform": ["linux", "darwin"]})
+    >>> resolve_requirement_for(requirement, {"sys_platform": ["linux", "darwin"]})
     """
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name

@@ -23,25 +23,25 @@ class Conflict(NamedTuple):
 
     @classmethod
     def between(cls, first: str, second: str, place: str, text: str) -> Conflict:
-        """Return the conflict at *place* between two parts, named as in `combine`."""
+        """Return the conflict at *place* between two parts, named as in `combine_metadata`."""
         return cls(first, second, Problem("wheels-differ", place, text))
 
 
-def merge(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
+def merge_metadata(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
     """Combine the metadata of one release's wheels; the keys name the source of each part.
 
     The order of the parts does not change the result (PEP 825, "Metadata consistency").
     Raises VariantError with all conflicts; each names both parts and the place.
     """
-    result, conflicts = combine(parts)
+    result, conflicts = combine_metadata(parts)
     if conflicts:
         problems = (problem.within(f"{first} and {second}") for first, second, problem in conflicts)
         raise VariantError(*problems, hint="build all wheels of a release from one [variant] table")
     return result
 
 
-def combine(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list[Conflict]]:
-    """Return the result of `merge` and the conflicts. In a conflict, the first part by name decides."""
+def combine_metadata(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list[Conflict]]:
+    """Return the result of `merge_metadata`, and the conflicts: there the first part by name decides."""
     names = sorted(parts)
     longest = max(names, key=lambda name: len(parts[name].namespaces))
     namespaces = parts[longest].namespaces
@@ -63,7 +63,7 @@ def combine(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list
 
 
 def conflicts_with_index(index: VariantMetadata, part: VariantMetadata, name: str) -> list[Conflict]:
-    """Return the conflicts of `combine` between an index-level file and the part *name*.
+    """Return the conflicts of `combine_metadata` between an index-level file and the part *name*.
 
     Only the entries of the part are compared: an index-level file has those of all wheels.
     """

@@ -97,7 +97,7 @@ class VariantMetadata(NamedTuple):
         }
 
 
-def declare(
+def declared_metadata(
     properties: Iterable[Property], providers: Mapping[str, Provider] | None = None, *, known: bool = True
 ) -> VariantMetadata:
     """Return the metadata of a release without a project file; namespaces rank in their given order.

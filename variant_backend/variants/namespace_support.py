@@ -78,7 +78,7 @@ class Support(NamedTuple):
         ]
 
 
-def support(
+def supported_values(
     metadata: VariantMetadata,
     sources: Mapping[Origin, Supported],
     *,
@@ -94,7 +94,7 @@ def support(
     >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
     >>> metadata = VariantMetadata(("nvidia", "blas"), {"blas": blas}, {})
     >>> given = {"nvidia": {"sm_arch": ["90_real"]}, "blas": {}}
-    >>> known = support(metadata, {Origin("given", "--supported"): given})
+    >>> known = supported_values(metadata, {Origin("given", "--supported"): given})
     >>> known.supported
     {'nvidia': {'sm_arch': ['90_real']}, 'blas': {'library': ('mkl', 'openblas')}}
     >>> [origin.kind for origin in known.origins.values()]

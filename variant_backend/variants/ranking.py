@@ -96,18 +96,19 @@ def static_support(metadata: VariantMetadata) -> Supported:
     }
 
 
-def unsupported(
+def unsupported_features(
     variant: Variant, metadata: VariantMetadata, supported: Supported
 ) -> dict[tuple[str, str], Problem]:
     """Return the unsupported features of a variant by namespace and feature, each with a problem.
 
-    The variant can be selected if there are none. `rank` uses the same test.
+    The variant can be selected if there are none. `rank_wheels` uses the same test.
 
     >>> variant = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
     >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": variant})
-    >>> unsupported(variant, metadata, {"x86_64": {"level": ["v3", "v2"]}})
+    >>> unsupported_features(variant, metadata, {"x86_64": {"level": ["v3", "v2"]}})
     {}
-    >>> unsupported(variant, metadata, {"x86_64": {"level": ["v2"]}})  # doctest: +NORMALIZE_WHITESPACE
+    >>> v2 = {"x86_64": {"level": ["v2"]}}
+    >>> unsupported_features(variant, metadata, v2)  # doctest: +NORMALIZE_WHITESPACE
     {('x86_64', 'level'): Problem(code='unsupported-feature', place='x86_64 :: level',
     text='needs v3; supported: v2; v3 means processors with AVX2, BMI2 and FMA (x86-64-v3: Haswell, Zen and
     most newer ones)', remedy=None)}
@@ -116,13 +117,13 @@ def unsupported(
 
 
 def supported_labels(metadata: VariantMetadata, supported: Supported) -> list[str]:
-    """Return the labels of the variants that can be selected, as in `unsupported`."""
+    """Return the labels of the variants that can be selected, as in `unsupported_features`."""
     ranks = _Ranks(metadata, supported)
     return [label for label, variant in metadata.variants.items() if not ranks.of_variant(variant)[1]]
 
 
 def ordered_labels(metadata: VariantMetadata, supported: Supported) -> list[str]:
-    """Return the labels of the variants that can be selected, best first, as `rank` orders their wheels.
+    """Return the labels of the variants that can be selected, best first, in the order of `rank_wheels`.
 
     >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
     >>> variants = {
@@ -139,7 +140,7 @@ def ordered_labels(metadata: VariantMetadata, supported: Supported) -> list[str]
     return sorted(fitting, key=lambda label: ((*features[label][0], _END), label))
 
 
-def rank(
+def rank_wheels(
     wheels: Iterable[WheelFilename],
     metadata: VariantMetadata | None,
     supported: Supported,
@@ -164,7 +165,8 @@ def rank(
     >>> metadata = VariantMetadata(("blas",), blas, variants)
     >>> names = ["demo-1-py3-none-any.whl", *(f"demo-1-py3-none-any-{label}.whl" for label in variants)]
     >>> wheels = [WheelFilename.parse(name) for name in names]
-    >>> verdicts = rank(wheels, metadata, {"blas": {"library": ["openblas"]}}, [Tag("py3", "none", "any")])
+    >>> supported = {"blas": {"library": ["openblas"]}}
+    >>> verdicts = rank_wheels(wheels, metadata, supported, [Tag("py3", "none", "any")])
     >>> [(verdict.filename.label, *map(str, verdict.reasons)) for verdict in verdicts]
     ... # doctest: +NORMALIZE_WHITESPACE
     [('openblas',), (None,),

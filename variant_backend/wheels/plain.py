@@ -12,7 +12,7 @@ from ..lowlevel.ranges import Source
 from ..lowlevel.regular_files import open_regular
 from ..lowlevel.zip_archive import assemble
 from ..variants.filename import WheelFilename
-from ..variants.markers import mentions_variant, resolve_here
+from ..variants.markers import mentions_variant, resolve_requirement_here
 from ..variants.properties import Property, Variant
 from ..variants.wheel_metadata import variant_of_wheel
 from .examination import SoundWheel
@@ -115,7 +115,7 @@ def resolved_metadata(metadata: bytes, label: str, properties: Collection[Proper
     The label of a plain wheel is empty. Raises VariantError if a requirement is invalid.
     """
     decided = (
-        resolve_here(text, label, frozenset(properties)) if mentions_variant(text) else text
+        resolve_requirement_here(text, label, frozenset(properties)) if mentions_variant(text) else text
         for text in core_metadata.requirements(metadata)
     )
     kept = [text for text in decided if text is not None]

@@ -1,4 +1,4 @@
-"""Turn a variant back into the plain wheel: the inverse of `wheel_rewrite.make_variant`.
+"""Turn a variant back into the plain wheel: the inverse of `wheel_rewrite.write_variant`.
 
 `unmake` removes the label, variant.json and its row in RECORD. Other changes are not recorded in the wheel
 and cannot be restored; `unmake` reports those that it can detect.
@@ -136,7 +136,7 @@ def _plain(sound: SoundWheel) -> Rewriting:
 def _lost(wheel: Wheel) -> list[str]:
     """Return detectable changes that cannot be restored; raises VariantError if the wheel is not a variant.
 
-    `make_variant` stores changed members without compression. It adds a row to a compressed RECORD as a
+    `write_variant` stores changed members without compression. It adds a row to a compressed RECORD as a
     block at the top; if that block has one row, nothing else was changed.
     """
     if not wheel.is_variant():
