@@ -366,8 +366,10 @@ def _shows_styles(stream: TextIO) -> bool:
     if not os.environ.get("FORCE_COLOR") and (not is_terminal(stream) or os.environ.get("TERM") == "dumb"):
         return False
     if sys.platform == "win32":
-        import colorama
-
+        try:
+            import colorama
+        except ImportError:  # it comes with click, which builds do not have
+            return False
         colorama.just_fix_windows_console()
     return True
 
