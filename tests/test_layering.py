@@ -64,6 +64,7 @@ RESERVED = {
         "machine.plugins",
         "machine.trusted_plugins",
     },
+    "colorama": {"lowlevel.terminal"},
     "pwd": {"lowlevel.user_folders"},
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),

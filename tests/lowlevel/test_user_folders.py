@@ -23,15 +23,15 @@ from variant_backend.machine.user_config import config_path, configured
 Environ: TypeAlias = dict[str, str]
 
 PATHS = st.sampled_from(["", "/a b", "/c/d/", "rel", "~/e", ".", "//f", "/g:h", ":/i:", "/j::/k", "rel:/l"])
-HOMES = st.sampled_from(["", "/home/u", "/home/u/", "/", "rel", "~"])
+HOMES = st.sampled_from(["/home/u", "/home/u/", "/"])
 XDG = ["CONFIG_HOME", "DATA_HOME", "CACHE_HOME", "CONFIG_DIRS", "DATA_DIRS"]
 UNIX = st.fixed_dictionaries({}, optional={**{f"XDG_{name}": PATHS for name in XDG}, "HOME": HOMES})
 FRAMEWORK = "Frameworks/Python.framework/Versions/3.14"
+PREFIX_OF_LINK = f"/usr/local/opt/python@3.14/{FRAMEWORK}"
 PREFIXES = st.sampled_from(
     [
         "/usr",
-        f"/opt/homebrew/opt/python@3.14/{FRAMEWORK}",
-        f"/usr/local/Cellar/python@3.14/3.14.0_1/{FRAMEWORK}",
+        PREFIX_OF_LINK,
         f"/opt/homebrew/opt/python-freethreading/{FRAMEWORK.replace('Python.', 'PythonT.')}",
         f"/Library/{FRAMEWORK}",
         f"/opt/local/Library/{FRAMEWORK}",
@@ -49,6 +49,17 @@ WINDOWS = st.fixed_dictionaries(
 on_unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rules for paths and HOME")
 
 
+ask_windows = windows.get_win_folder
+
+
+def windows_folder(name: str) -> str:
+    """Return a folder as platformdirs does; elsewhere than on Windows, as where Python has no ctypes."""
+    try:
+        return ask_windows(name)
+    except ImportError:  # of ctypes.HRESULT
+        return windows.get_win_folder_from_env_vars(name)
+
+
 @contextmanager
 def process(platform: str, environ: Environ, prefix: str = "") -> Iterator[FolderFacts]:
     """Give this process other facts, and yield those that the package reads."""
@@ -59,7 +70,7 @@ def process(platform: str, environ: Environ, prefix: str = "") -> Iterator[Folde
             patch.setenv(name, value)
         patch.setattr(sys, "platform", platform)
         patch.setattr(sys, "base_prefix", prefix)
-        patch.setattr(windows, "_RESOLVE_WIN_FOLDER", windows.get_win_folder_from_env_vars)
+        patch.setattr(windows, "get_win_folder", windows_folder)
         yield folder_facts()
 
 
@@ -96,15 +107,31 @@ def test_macos_has_the_folders_of_platformdirs(environ: Environ, prefix: str) ->
         assert ours(facts, "demo") == theirs(macos.MacOS, "demo")
 
 
+def test_the_keg_of_homebrew_has_the_folders_of_its_link() -> None:
+    prefix = f"/usr/local/Cellar/python@3.14/3.14.0_1/{FRAMEWORK}"
+    keg, link = (FolderFacts("darwin", {}, "/Users/u", path) for path in (prefix, PREFIX_OF_LINK))
+    assert site_folders("demo", "data", keg) == site_folders("demo", "data", link)
+    assert len(site_folders("demo", "data", keg)) == 2
+
+
 @pytest.mark.parametrize("roaming", [False, True])
 @given(environ=WINDOWS)
 def test_windows_has_the_folders_of_platformdirs(environ: Environ, roaming: bool) -> None:
     with process("win32", environ) as facts:
-        facts = facts._replace(environ=environ)  # not those that Windows names
         assert ours(facts, "demo", roaming=roaming) == theirs(
             windows.Windows, "demo", appauthor=False, roaming=roaming
         )
         assert ours(facts, "demo/demo") == theirs(windows.Windows, "demo")
+
+
+@on_unix
+@pytest.mark.parametrize("home", ["", "relative", "~"])
+def test_a_relative_home_is_ignored(home: str) -> None:
+    with process("linux", {}):
+        expected = user_folder("demo", "config", folder_facts())
+        assert expected == Path(unix.Unix("demo").user_config_dir)
+    with process("linux", {"HOME": home}) as facts:
+        assert user_folder("demo", "config", facts) == expected
 
 
 def test_this_system_has_the_folders_of_platformdirs() -> None:

@@ -110,9 +110,7 @@ def _is_absolute(path: str) -> bool:
 def _of_windows(variable: str, facts: FolderFacts) -> str:
     _, override, default = _OF_WINDOWS[variable]
     replaced = facts.environ.get(override, "").strip()
-    if re.match(
-        r"[A-Za-z]:[\\/]|[\\/]{2}[^\\/]+[\\/]+[^\\/]", replaced
-    ):  # a folder of a drive or of a server
+    if _OF_DRIVE_OR_SERVER.match(replaced):
         return replaced
     return facts.environ.get(variable) or default.replace("~", facts.home)
 
