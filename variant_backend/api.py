@@ -1,7 +1,8 @@
 """The public interface of this package, for build backends, installers, indexes and other tools.
 
-Only the names in `__all__` are public. What they promise is in docs/api-stability.md. All other modules may
-change in every release, except the build backends `variant_backend.hooks` and `variant_backend.dispatch`.
+Only the names in `__all__` are public. What they promise is in docs/api-stability.md. Members, fields and
+parameters that their text calls internal are not part of it. All other modules may change in every release,
+except the build backends `variant_backend.hooks` and `variant_backend.dispatch`.
 
 Values are named tuples and have no effects. Functions are pure unless their text says what they read, run or
 write. Errors are `VariantError`: one error has all problems of a document, each with its place and a remedy.

@@ -80,7 +80,10 @@ class Detected(NamedTuple):
         }
 
     def features_for(self, provider: Provider | None) -> Mapping[str, tuple[str, ...]]:
-        """Return the supported values for a release with this *provider* of the namespace, or None."""
+        """Return the supported values by feature, for a release with this *provider* of the namespace.
+
+        *provider* is None if the release has none.
+        """
         if self.by_package and isinstance(provider, PluginProvider):
             for package in required_packages(provider):
                 if package in self.by_package:

@@ -132,10 +132,9 @@ class Variant(NamedTuple):
 
     @classmethod
     def of(cls, label: str, properties: frozenset[Property]) -> Variant:
-        """Return a variant.
+        """Return the variant of a *label* and its *properties*.
 
-        Raises VariantError if the *label* is invalid, if it is ``null`` and there are *properties*, or if
-        there are none for another label.
+        Raises VariantError if the label is invalid, if ``null`` has properties, or if another label has none.
         """
         check_label(label)
         if label == NULL_LABEL and properties:
