@@ -109,11 +109,12 @@ def variant_of_settings(
 ) -> WheelVariant | None:
     """Return the variant that config settings request from a build backend, or None (PEP 517).
 
-    The settings are ``variant`` (a label, or properties ``NAMESPACE :: FEATURE :: VALUE``), ``variant-label``
-    (a label for properties) and ``variant-filename`` (``plain`` leaves the label out of the filename). Each
-    is a string or a list of strings. *table* is the ``[variant]`` table of pyproject.toml, or None.
-    Raises VariantError if a setting is invalid or misspelt, RequestError if it requests ``auto``, the best
-    label, which only `variant_backend.hooks` selects, and the errors of `wheel_variant`.
+    *config_settings* may be None. The settings are ``variant`` (a label, or properties
+    ``NAMESPACE :: FEATURE :: VALUE``), ``variant-label`` (a label for properties) and ``variant-filename``
+    (``plain`` leaves the label out of the filename). Each is a string or a list of strings. *table* is the
+    ``[variant]`` table of pyproject.toml, or None. Raises VariantError if a setting is invalid or misspelt,
+    RequestError if it requests ``auto``, the best label, which only `variant_backend.hooks` selects, and the
+    errors of `wheel_variant`.
 
     >>> variant = variant_of_settings({"variant": "x86_64::level::v3", "variant-label": "v3"}, None)
     >>> variant.filename("demo-1.0-py3-none-any.whl")
@@ -148,7 +149,13 @@ def asks_for_plain_name(config_settings: ConfigSettings | None) -> bool:
 
 
 def without_variant_settings(config_settings: ConfigSettings | None) -> dict[str, Any] | None:
-    """Return a copy of the settings for the wrapped backend, because some backends change the mapping."""
+    """Return a copy of *config_settings* without those of `variant_of_settings` (PEP 517).
+
+    None stays None. It is a copy, because some backends change the mapping.
+
+    >>> without_variant_settings({"variant": "mkl", "--global-option": "--quiet"})
+    {'--global-option': '--quiet'}
+    """
     if config_settings is None:
         return None
     return {key: value for key, value in config_settings.items() if key not in VARIANT_SETTINGS}

@@ -20,10 +20,14 @@ _PLACE = "pyproject.toml"
 
 
 class WheelVariant(NamedTuple):
-    """The variant that a wheel becomes, for a build backend.
+    """The variant that a wheel becomes, for a build backend (PEP 825, "Variant wheel"; the building draft).
 
     *metadata* is the metadata of the release, with only this variant. *labelled* says whether the filename
-    gets the label; without it, `make-variant` adds the label after other tools have changed the wheel.
+    gets the label; without it, ``make-variant`` adds the label after other tools have changed the wheel.
+
+    >>> mkl = wheel_variant(None, "mkl", [Property("blas", "library", "mkl")])
+    >>> mkl.variant.to_dict()
+    {'blas': {'library': ['mkl']}}
     """
 
     metadata: VariantMetadata
@@ -31,7 +35,7 @@ class WheelVariant(NamedTuple):
 
     @classmethod
     def of(cls, release: VariantMetadata, label: str | None, properties: Iterable[Property]) -> WheelVariant:
-        """Return the variant of a *release* with a label, with properties, or with both.
+        """Return the variant of a *release* with a *label*, with *properties*, or with both.
 
         Raises RequestError if a property is given twice, or as `select_variant` does, UnknownNameError if the
         namespace of a property is not declared, and VariantError if a property is invalid.
@@ -87,8 +91,9 @@ class WheelVariant(NamedTuple):
     def requirements(self, requires_dist: Iterable[str]) -> list[str]:
         """Return the values of Requires-Dist for the wheel: variant markers are decided.
 
-        Other requirements keep their spelling; equal ones are listed once. Raises VariantError if a variant
-        marker is invalid, or depends on the installing machine (PEP 825, "Environment markers").
+        *requires_dist* are the values before. Requirements without variant markers keep their spelling; equal
+        ones are listed once. Raises VariantError if a variant marker is invalid, or depends on the installing
+        machine (PEP 825, "Environment markers").
 
         >>> mkl = wheel_variant(None, "mkl", [Property("blas", "library", "mkl")])
         >>> mkl.requirements(["numpy", "mkl; variant_label == 'mkl'", "slow; variant_label != 'mkl'"])
@@ -112,7 +117,7 @@ class WheelVariant(NamedTuple):
 def wheel_variant(
     table: Mapping[str, object] | None, label: str | None, properties: Iterable[Property]
 ) -> WheelVariant:
-    """Return the variant with a label, with properties, or with both, for a build backend.
+    """Return the variant with a *label*, with *properties*, or with both (the building draft).
 
     *table* is the ``[variant]`` table of pyproject.toml. If it is None, only properties and the label
     ``null`` are possible, and the namespaces get the providers that this package knows.
