@@ -59,7 +59,10 @@ class Detected(NamedTuple):
     least: Mapping[str, tuple[str, ...]] | None = None
 
     def of_least_device(self) -> Detected:
-        """Return what the least capable device supports instead; releases of other packages keep theirs."""
+        """Return what the least capable device supports instead (internal).
+
+        Releases of other packages keep theirs.
+        """
         if self.least is None:
             return self
         return self._replace(

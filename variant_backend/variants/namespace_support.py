@@ -73,8 +73,8 @@ class Lazy(Mapping[str, _Value]):
 class Support(NamedTuple):
     """The supported values of a release's namespaces.
 
-    *supported* has the values by namespace and feature, without the namespaces of which nothing is known.
-    *origins* says by namespace where they come from, or why there are none.
+    *supported* has the values by namespace and feature, both best first; a namespace without known values is
+    missing. *origins* says by namespace where they come from, or why there are none.
 
     >>> known = Support({"x86_64": {"level": ["v3", "v2"]}}, {"x86_64": Origin("given", "--supported")})
     >>> known.of_variant(Variant("v3", frozenset({Property("x86_64", "level", "v3")})))

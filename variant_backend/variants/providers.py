@@ -85,8 +85,8 @@ class BuiltinProvider(NamedTuple):
 class UnusableProvider(NamedTuple):
     """A provider whose entry is invalid: nothing is supported in its namespace (PEP 825, "Metadata format").
 
-    *problems* say why. They are empty for the empty table, which only lock files have. *optional* is false.
-    `usable_metadata` returns this provider; metadata that must be valid never has it.
+    *problems* say why, and *optional* is false. Only the metadata that `usable_metadata` returns has it, and
+    a lock file of such a release, as an empty table.
 
     >>> UnusableProvider((Problem("provider-source", "providers.gpu", "no source"),)).to_dict()
     {}

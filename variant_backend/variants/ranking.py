@@ -190,10 +190,10 @@ def rank_wheels(
 ) -> list[Verdict]:
     """Return a verdict on every wheel of one release: the best wheel first, incompatible wheels last.
 
-    The order is that of PEP 825, "Variant ordering". *wheels* are the names, in any order: it does not change
-    the result. *metadata* is the content of the index-level file; if it is None, all variants are excluded.
-    *supported* has the machine's values by namespace and feature, and *tags* the environment's tags; all are
-    best first. *barred* has other reasons that exclude wheels, by name, such as a required Python version.
+    *wheels* are the names. Their order does not change the result (PEP 825, "Variant ordering"). *metadata*
+    is the content of the index-level file; if it is None, all variants are excluded. *supported* has the
+    machine's values by namespace and feature, and *tags* the environment's tags; all are best first. *barred*
+    has other reasons that exclude wheels, by name, such as a required Python version.
 
     If all else is equal, *name_order* (internal) decides; it is the order of uv.
 
