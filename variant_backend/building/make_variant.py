@@ -24,14 +24,19 @@ def make_variant(
     force: bool = False,
     dry_run: bool = False,
 ) -> Outcome:
-    """Write a variant of a wheel into the folder *output*, or beside the wheel if that is None.
+    """Write a variant of a *wheel* into the folder *output*, or beside the wheel (PEP 825, "Variant wheel").
 
     The variant has a *label* that the release's *metadata* defines, or *properties*, or both, as in
     `select_variant`. Without *metadata*, the namespaces get the providers that this package knows.
     Requirements with variant markers are decided for the variant. The old wheel stays as it is, and the new
     one gets its name when it is complete. *force* replaces an existing file. *dry_run* checks everything and
     writes nothing. Raises RequestError if label and properties do not say which variant, and VariantError if
-    the wheel is invalid or the variant cannot be written (PEP 825, "Variant wheel").
+    the wheel is invalid or the variant cannot be written.
+
+    >>> v3 = Property("x86_64", "level", "v3")
+    >>> made = make_variant("demo-1.0-py3-none-any.whl", "x86_64_v3", [v3])  # doctest: +SKIP
+    >>> made.path.name  # doctest: +SKIP
+    'demo-1.0-py3-none-any-x86_64_v3.whl'
     """
     given = tuple(properties)
     if label is None and not given:
