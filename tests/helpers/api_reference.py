@@ -1,7 +1,8 @@
 """The Python API as Markdown, from the source text of the public names: the same with every Python.
 
 A docstring is plain text with `code`, *parameters* and doctests. The text of a constant is the comment above
-it. A comment that starts with "Internal:" above a member leaves this member out.
+it. What a docstring calls (internal) is left out: a method in its first line, a *field* or *parameter* behind
+its name. Paragraphs with this word are left out, too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from variant_backend import api
 
 PACKAGE = Path(api.__file__).parent
 WIDTH = 100
+INTERNAL = "(internal)"
 
 # The groups of the reference, and the public names in each, in the order of the page.
 GROUPS = {
@@ -50,7 +52,8 @@ GROUPS = {
     "Machines": ("detect_hardware", "read_hardware", "Hardware", "Detected"),
     "Making variants": ("make_variant", "Outcome"),
     "Making variants in a build backend": (
-        *("select_variant", "with_answers", "ask_build_plugins", "validate_variant"),
+        *("wheel_variant", "variant_of_settings", "without_variant_settings", "WheelVariant"),
+        *("ask_build_plugins", "validate_variant", "select_variant", "with_answers"),
     ),
 }
 
@@ -115,7 +118,7 @@ def _described(name: str, module: Module, node: ast.stmt) -> Iterator[str]:
         yield _code(_class_form(node, module))
         yield from _text(node, name)
         for method in node.body:
-            if isinstance(method, ast.FunctionDef) and _is_public(method, module):
+            if isinstance(method, ast.FunctionDef) and _is_public(method):
                 yield f"#### {name}.{method.name}"
                 yield _code(_signature(method.name, method, module))
                 yield from _text(method, name)
@@ -125,15 +128,20 @@ def _described(name: str, module: Module, node: ast.stmt) -> Iterator[str]:
             yield _prose(comment, name)
 
 
-def _is_public(member: ast.stmt, module: Module) -> bool:
-    return not _names(member)[0].startswith("_") and not _comment(member, module).startswith("Internal:")
+def _is_public(method: ast.FunctionDef) -> bool:
+    summary = (ast.get_docstring(method) or "").partition("\n\n")[0]
+    return not method.name.startswith("_") and INTERNAL not in summary
+
+
+def _internal_names(node: ast.FunctionDef | ast.ClassDef) -> set[str]:
+    return {*re.findall(r"\*(\w+)\* \(internal\)", ast.get_docstring(node) or "")}
 
 
 def _class_form(node: ast.ClassDef, module: Module) -> str:
     """Return a class with its public fields; an error has its constructor instead."""
-    lines = []
+    lines, hidden = [], _internal_names(node)
     for member in node.body:
-        if isinstance(member, ast.AnnAssign) and _is_public(member, module):
+        if isinstance(member, ast.AnnAssign) and not hidden & {*_names(member)}:
             lines.append(_source(member, module))
         elif isinstance(member, ast.FunctionDef) and member.name == "__init__":
             lines.append(_signature(member.name, member, module))
@@ -147,7 +155,8 @@ def _signature(name: str, node: ast.FunctionDef, module: Module) -> str:
     result = _source(node.returns, module) if node.returns else "None"
     if "property" in decorators:
         return f"property {name}: {result}"
-    parameters = [part for part in _parameters(node.args, module) if part not in ("self", "cls")]
+    hidden = {"self", "cls", *_internal_names(node)}
+    parameters = [part for part in _parameters(node.args, module) if part.partition(":")[0] not in hidden]
     front = f"classmethod {name}" if "classmethod" in decorators else name
     line = f"{front}({', '.join(parameters)}) -> {result}"
     if len(line) <= WIDTH:
@@ -184,13 +193,11 @@ def _source(node: ast.AST, module: Module) -> str:
 
 def _comment(node: ast.stmt, module: Module) -> str:
     """Return the text of the comment lines directly above a definition."""
-    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
-    first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
     lines: list[str] = []
-    for line in reversed(module.lines[: first - 1]):
-        if not line.lstrip().startswith("# "):
+    for line in reversed(module.lines[: node.lineno - 1]):
+        if not line.startswith("# "):
             break
-        lines.insert(0, line.lstrip().removeprefix("# "))
+        lines.insert(0, line.removeprefix("# "))
     return "\n".join(lines)
 
 
@@ -198,8 +205,8 @@ def _text(node: ast.FunctionDef | ast.ClassDef, own: str) -> Iterator[str]:
     """Yield the paragraphs of a docstring; doctests become blocks of code."""
     for paragraph in (ast.get_docstring(node) or "").split("\n\n"):
         if paragraph.startswith(">>> "):
-            yield _code(paragraph)
-        elif paragraph:
+            yield _code(re.sub(r"(\n\.\.\.)? +# doctest: .*", "", paragraph))
+        elif paragraph and INTERNAL not in paragraph:
             yield _prose(paragraph, own)
 
 
