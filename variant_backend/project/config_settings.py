@@ -147,7 +147,7 @@ def asks_for_plain_name(config_settings: ConfigSettings | None) -> bool:
     return bool(texts)
 
 
-def without_variant_settings(config_settings: ConfigSettings | None) -> dict[str, Any] | None:
+def without_variant_settings(config_settings: ConfigSettings | None) -> dict[str, object] | None:
     """Return a copy of the settings for the wrapped backend, because some backends change the mapping."""
     if config_settings is None:
         return None
