@@ -148,7 +148,7 @@ def asks_for_plain_name(config_settings: ConfigSettings | None) -> bool:
     return bool(texts)
 
 
-def without_variant_settings(config_settings: ConfigSettings | None) -> dict[str, object] | None:
+def without_variant_settings(config_settings: Mapping[str, object] | None) -> dict[str, object] | None:
     """Return a copy of *config_settings* without those of `variant_of_settings` (PEP 517).
 
     None stays None. It is a copy, because some backends change the mapping.

@@ -63,15 +63,15 @@ class Key(NamedTuple):
     """The sort key of a compatible wheel (PEP 825, "Variant ordering"). `rank_wheels` returns it in verdicts.
 
     *features* are the ranks of the variant's features, best first; the null variant has none. *label* is None
-    for a plain wheel. *tag* is the position of the wheel's best tag in the environment's tags. *build* is the
-    number of the build tag and the rest of it; it is ``(-1, "")`` without one. Lower ranks, labels and tags
-    are better, but higher build tags.
+    for a plain wheel, which ranks after all variants. *tag* is the position of the wheel's best tag in the
+    environment's tags. *build* is the number of the build tag and the rest of it; it is ``(-1, "")`` without
+    one. Lower ranks, labels and tags are better, but higher build tags.
 
     If all else is equal, *name* (internal) decides: the higher one of variants, the lower one of plain
     wheels.
 
     >>> v3 = FeatureRank(0, 0, 0, Property("x86_64", "level", "v3"))
-    >>> key = Key((v3,), "v3", tag=0, build=(-1, ""), name=())
+    >>> key = Key((v3,), "v3", tag=0, build=(-1, ""))
     >>> key.features[0].best.value
     'v3'
     """
@@ -80,7 +80,7 @@ class Key(NamedTuple):
     label: str | None
     tag: int
     build: tuple[int, str]
-    name: Order
+    name: Order = ()
 
     def order(self) -> tuple[object, ...]:
         """Return the part before build tags and names, for comparisons (internal)."""
@@ -228,7 +228,7 @@ def why_better(one: Key, other: Key, preferred: Collection[str] = ()) -> str:
     user has chosen.
 
     >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
-    >>> why_better(Key(v3, "v3", 0, (-1, ""), ()), Key(v2, "null", 0, (-1, ""), ()))
+    >>> why_better(Key(v3, "v3", 0, (-1, "")), Key(v2, "null", 0, (-1, "")))
     'it has cpu :: level :: v3, and the other wheel has no more features'
     """
     if (one.label is None) != (other.label is None):
@@ -262,7 +262,7 @@ def why_label_better(
     'it has x86_64 :: level :: v3, and the other wheel has no more features'
     """
     ranks = _Ranks(metadata, supported)
-    first, second = (Key(ranks.of(label)[0], label, 0, (-1, ""), ()) for label in (one, other))
+    first, second = (Key(ranks.of(label)[0], label, 0, (-1, "")) for label in (one, other))
     return why_better(first, second, preferred)
 
 
