@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import re
 import shlex
@@ -14,6 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from helpers.made_wheels import make_wheel
 from helpers.programs import check_options, run, run_here, start
 
 from variant_backend.cli.main import main
@@ -30,7 +32,10 @@ OTHER_MACHINES = {"hardware", "state", "command-line"}
 WITHOUT_COMMANDS = {
     *("glossary", "any-installer", "aligned-graphs", "alignment-explained"),
     *("overlay-installers", "overlays-pytorch", "stub-users", "ways-explained"),
+    *("api", "api-stability", "from-variantlib", "library"),
 }
+# Their blocks of Python are run in order. The blocks of the reference are those of docstrings.
+WITH_PYTHON = [page for page in PAGES if page.stem != "api" and "\n>>> " in page.read_text("utf-8")]
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`((?:variant-backend|make-variant) [^`\n]*)`")
 BLOCK_OF_CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
@@ -115,6 +120,23 @@ def test_commands_of_a_page_print_what_it_shows(
             if language == "text" and not name and page.stem not in OTHER_MACHINES:
                 assert re.search(pattern_of(text.splitlines()), messages), messages
     assert ran or page.stem in WITHOUT_COMMANDS
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.stem)
+def test_python_examples_of_a_page_print_what_it_shows(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_wheel(tmp_path)  # demo-1.0-py3-none-any.whl
+    blocks = BLOCK.findall(page.read_text("utf-8"))
+    for _, name, text in blocks:
+        if name:
+            (tmp_path / name).write_text(text, encoding="utf-8")
+    session = "\n".join(text for language, _, text in blocks if language == "python")
+    example = doctest.DocTestParser().get_doctest(session, {}, page.name, str(page), 0)
+    messages: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=messages.append)
+    assert messages == [], "".join(messages)
 
 
 def with_free_port(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from helpers.sample_release import DOCUMENT, only, patched, write_release, write
 from helpers.strict_reader import walk
 from helpers.uv_oracle import uv_installs
 
+from variant_backend.api import Property, default_label, metadata_from_dict, ordered_labels, static_support
 from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
 from variant_backend.publishing.index_file import plan_index
@@ -148,10 +150,15 @@ def interpreter_of_variantlib(environment: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with variantlib."""
+    return interpreter_of_variantlib(tmp_path_factory.mktemp("peer") / "peer")
+
+
+@pytest.fixture(scope="module")
+def made(peer: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with all releases as variantlib writes them, each with a plain wheel."""
     folder = tmp_path_factory.mktemp("variantlib")
-    python = interpreter_of_variantlib(folder / "peer")
     (folder / "speed_plugin.py").write_text(PLUGIN)
     dist = folder / "dist"
     calls: list[list[Any]] = []
@@ -165,7 +172,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             wanted = ["--property", *properties] if properties else ["--null-variant"]
             calls.append(["make-variant", *options, *named, *wanted])
     calls.append(["generate-index-json", "-d", dist])
-    run(python, "-c", PROGRAM, json.dumps(calls, default=str), PYTHONPATH=folder)
+    run(peer, "-c", PROGRAM, json.dumps(calls, default=str), PYTHONPATH=folder)
     yield dist
 
 
@@ -244,3 +251,76 @@ def test_upgraded_wheels_of_variantlib_have_no_format_error(made: Path, tmp_path
     assert found & {"draft-schema", "unknown-schema", "provider-source", "wheels-differ"} == set()
     installed = uv_labels(tmp_path / "dist", tmp_path / "target", *UNREADABLE, "static")
     assert installed == {"fixed": "b", "static": "b"}
+
+
+def random_release(rng: random.Random) -> dict[str, Any]:
+    """Return an index-level document with static providers of two namespaces."""
+    features, values = {"a": ["f", "g"], "b": ["f"]}, ["1", "2", "3"]
+    providers = {
+        namespace: {
+            "static-properties": {name: rng.sample(values, rng.randint(1, 3)) for name in names},
+            "feature-order": rng.sample(names, len(names)),
+        }
+        for namespace, names in features.items()
+    }
+    variants: dict[str, Any] = {"null": {}}
+    for number in range(6):
+        keys = rng.sample([(namespace, name) for namespace, names in features.items() for name in names], 2)
+        for namespace, name in keys[: rng.randint(1, 2)]:
+            properties = variants.setdefault(f"l{number}", {}).setdefault(namespace, {})
+            properties[name] = sorted(rng.sample(values, rng.randint(1, 2)))
+    priorities = {"default-priorities": {"namespace": rng.sample(["a", "b"], 2)}}
+    return {"$schema": SCHEMA_WITH_PROVIDERS, **priorities, "providers": providers, "variants": variants}
+
+
+ORDER = """
+import json, pathlib
+from variantlib.api import get_variants_by_priority
+documents = json.loads(pathlib.Path("releases.json").read_bytes())
+ordered = [get_variants_by_priority(variants_json=document) for document in documents]
+print(json.dumps([[variant.label for variant in variants] for variants in ordered]))
+"""
+
+
+@pytest.mark.agreement
+@pytest.mark.slow  # installs variantlib
+def test_variantlib_orders_random_releases_as_the_api_does(peer: Path, tmp_path: Path) -> None:
+    rng = random.Random(825)
+    documents = [random_release(rng) for _ in range(200)]
+    (tmp_path / "releases.json").write_text(json.dumps(documents))
+    theirs = run(peer, "-c", ORDER, cwd=tmp_path).stdout
+    ours = [metadata_from_dict(document, "release") for document in documents]
+    assert json.loads(theirs) == [ordered_labels(metadata, static_support(metadata)) for metadata in ours]
+
+
+# Prints the facts that docs/from-variantlib.md states.
+FACTS = """
+import importlib.metadata, json
+from packaging.version import Version
+from variantlib.api import VariantDescription, VariantProperty
+from variantlib.resolver.lib import sort_and_filter_supported_variants
+from variantlib.variants_json import VariantsJson
+version = Version(importlib.metadata.version("packaging"))
+ranked = [
+    VariantDescription([VariantProperty("abi_dependency", "packaging", value)], label=label)
+    for label, value in (("minor", f"{version.major}.{version.minor}"), ("major", str(version.major)))
+]
+document = {"default-priorities": {"namespace": ["a"]}, "variants": {"x": {"a": {"f": ["1"]}}}}
+try:
+    reads = bool(VariantsJson(document))
+except Exception:
+    reads = False
+print(json.dumps({
+    "abi order": [variant.label for variant in sort_and_filter_supported_variants(ranked, [], [])],
+    "hash": VariantDescription([VariantProperty("x86_64", "level", "v3")]).label,
+    "reads 0.1.1": reads,
+}))
+"""
+
+
+@pytest.mark.agreement
+@pytest.mark.slow  # installs variantlib
+def test_variantlib_behaves_as_the_page_about_moving_from_it_says(peer: Path, tmp_path: Path) -> None:
+    facts = json.loads(run(peer, "-c", FACTS, cwd=tmp_path).stdout)
+    hashed = default_label([Property("x86_64", "level", "v3")])
+    assert facts == {"abi order": ["major", "minor", "null"], "hash": hashed, "reads 0.1.1": False}

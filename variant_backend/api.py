@@ -1,7 +1,8 @@
 """The public interface of this package, for build backends, installers, indexes and other tools.
 
-Only the names in `__all__` are public. What they promise is in docs/api-stability.md. All other modules may
-change in every release, except the build backends `variant_backend.hooks` and `variant_backend.dispatch`.
+Only the names in `__all__` are public. What they promise is in docs/api-stability.md. Members, fields and
+parameters that their text calls internal are not part of it. All other modules may change in every release,
+except the build backends `variant_backend.hooks` and `variant_backend.dispatch`.
 
 Values are named tuples and have no effects. Functions are pure unless their text says what they read, run or
 write. Errors are `VariantError`: one error has all problems of a document, each with its place and a remedy.
@@ -11,6 +12,7 @@ import typing as _typing
 
 from .errors import Problem, RequestError, UnknownNameError, VariantError
 from .formats.hardware_file import Detected, Hardware
+from .project.config_settings import variant_of_settings, without_variant_settings
 from .variants.abi_dependency import ABI_DEPENDENCY
 from .variants.filename import WheelFilename, index_filename, parse_index_filename
 from .variants.known_providers import unknown_property
@@ -53,6 +55,7 @@ from .variants.ranking import (
     why_label_better,
 )
 from .variants.wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
+from .variants.wheel_variant import WheelVariant, wheel_variant
 
 if _typing.TYPE_CHECKING:
     from .building.make_variant import make_variant
@@ -92,6 +95,7 @@ __all__ = [
     "VariantMetadata",
     "Verdict",
     "WheelFilename",
+    "WheelVariant",
     "abi_dependencies",
     "abi_support",
     "ask_build_plugins",
@@ -126,10 +130,13 @@ __all__ = [
     "usable_from_json",
     "usable_metadata",
     "validate_variant",
+    "variant_of_settings",
     "variant_of_wheel",
+    "wheel_variant",
     "why_better",
     "why_label_better",
     "with_answers",
+    "without_variant_settings",
 ]
 
 # Names that few programs need, with their modules: these start processes or read wheels, and import more.

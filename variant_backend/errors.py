@@ -16,10 +16,15 @@ _MOST_COMPARED = 200
 
 
 class Problem(NamedTuple):
-    """A problem: a stable code, the place, a text that says what is wrong, and the remedy.
+    """A problem: what is wrong, where, and what cures it.
 
-    The code is listed in `docs/rules.md`. The place is a file, a key in it, or both, separated by ``: ``.
-    The place is empty if the reader already knows it.
+    *code* is stable and listed in docs/rules.md. *place* is a file, a key in it, or both, separated by
+    ``: ``; it is empty if the reader already knows it. *text* says what is wrong. *remedy* says what to do,
+    or is None.
+
+    >>> problem = Problem("bad-name", "variants.V3", "label 'V3' is invalid", "write 'v3'")
+    >>> print(problem.within("demo-1.0-variants.json"))
+    demo-1.0-variants.json: variants.V3: label 'V3' is invalid; write 'v3'
     """
 
     code: str
@@ -32,11 +37,11 @@ class Problem(NamedTuple):
         return f"{self.place}: {text}" if self.place else text
 
     def within(self, place: object) -> Problem:
-        """Return this problem with *place* put before its own place."""
+        """Return this problem with *place*, as text, put before its own place."""
         return self._replace(place=f"{place}: {self.place}" if self.place else str(place))
 
     def naming(self, path: object) -> Problem:
-        """Return this problem with *path* in the command of its remedy, for the word WHEEL."""
+        """Return this problem with *path* for WHEEL in the command of its remedy (internal)."""
         if not self.remedy or " WHEEL " not in self.remedy:
             return self
         from shlex import quote
@@ -44,7 +49,7 @@ class Problem(NamedTuple):
         return self._replace(remedy=self.remedy.replace(" WHEEL ", f" {quote(str(path))} "))
 
     def at(self, place: str, code: str | None = None) -> Problem:
-        """Return this problem at *place*, with its own place moved to the start of its text."""
+        """Return this problem at *place*; its own place moves to its text (internal)."""
         text = f"{self.place}: {self.text}" if self.place else self.text
         return Problem(code or self.code, place, text, self.remedy)
 
@@ -52,7 +57,15 @@ class Problem(NamedTuple):
 class VariantError(Exception):
     """One or more problems: one error reports all problems of a document.
 
-    A text becomes a problem with this *code* and *place*. *hint* becomes the remedy of the last problem.
+    *problems* are values of `Problem`, and texts, which become problems with this *code* and *place*. *hint*
+    becomes the remedy of the last problem. The attribute ``problems`` is the tuple of all. The text of the
+    error has one line for each.
+
+    >>> error = VariantError("no variant.json in it", place="demo.whl", hint="build it again")
+    >>> error.problems[0].remedy
+    'build it again'
+    >>> print(error.within("dist"))
+    dist: demo.whl: no variant.json in it; build it again
     """
 
     def __init__(
@@ -72,20 +85,36 @@ class VariantError(Exception):
         return list(map(str, self.problems))
 
     def within(self, place: object) -> VariantError:
-        """Return this error with *place* put before the place of every problem."""
+        """Return this error with *place*, as text, put before the place of every problem."""
         return type(self)(*(problem.within(place) for problem in self.problems))
 
     def naming(self, path: object) -> VariantError:
-        """Return this error with *path* in the commands of its remedies, for the word WHEEL."""
+        """Return this error with *path* for WHEEL in the commands of its remedies (internal)."""
         return type(self)(*(problem.naming(path) for problem in self.problems))
 
 
 class RequestError(VariantError):
-    """The user's request is incomplete, or contradicts the project file: wrong usage."""
+    """The user's request is incomplete, or contradicts the project file: wrong usage.
+
+    >>> from variant_backend.api import make_variant
+    >>> try:
+    ...     make_variant("demo-1.0-py3-none-any.whl")
+    ... except RequestError as error:
+    ...     print(error)
+    no variant is requested; give a label or properties
+    """
 
 
 class UnknownNameError(RequestError):
-    """The user named something that nothing in the run knows: wrong usage."""
+    """The user named something that nothing in the run knows: wrong usage.
+
+    >>> from variant_backend.api import VariantMetadata
+    >>> try:
+    ...     VariantMetadata(("x86_64",), {}, {}).variant("nul")
+    ... except UnknownNameError as error:
+    ...     print(error)
+    unknown label 'nul' (did you mean 'null'?); known labels: null
+    """
 
 
 def problems_of(errors: Iterable[VariantError]) -> list[Problem]:

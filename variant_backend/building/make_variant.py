@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import RequestError
 from ..variants.metadata import VariantMetadata, declared_metadata
 from ..variants.properties import Property
-from ..variants.wheel_metadata import select_variant, with_answers
+from ..variants.wheel_variant import WheelVariant
 from ..wheel_rewrite import Outcome, Plan, write_variant
 from ..wheels.reading import WheelFile
 
@@ -24,21 +24,25 @@ def make_variant(
     force: bool = False,
     dry_run: bool = False,
 ) -> Outcome:
-    """Write a variant of a wheel into the folder *output*, or beside the wheel if that is None.
+    """Write a variant of a *wheel* into the folder *output*, or beside the wheel (PEP 825, "Variant wheel").
 
     The variant has a *label* that the release's *metadata* defines, or *properties*, or both, as in
     `select_variant`. Without *metadata*, the namespaces get the providers that this package knows.
     Requirements with variant markers are decided for the variant. The old wheel stays as it is, and the new
     one gets its name when it is complete. *force* replaces an existing file. *dry_run* checks everything and
     writes nothing. Raises RequestError if label and properties do not say which variant, and VariantError if
-    the wheel is invalid or the variant cannot be written (PEP 825, "Variant wheel").
+    the wheel is invalid or the variant cannot be written.
+
+    >>> v3 = Property("x86_64", "level", "v3")
+    >>> made = make_variant("demo-1.0-py3-none-any.whl", "x86_64_v3", [v3])  # doctest: +SKIP
+    >>> made.path.name  # doctest: +SKIP
+    'demo-1.0-py3-none-any-x86_64_v3.whl'
     """
-    wanted = frozenset(properties)
-    if label is None and not wanted:
+    given = tuple(properties)
+    if label is None and not given:
         raise RequestError("no variant is requested", hint="give a label or properties")
-    release = declared_metadata(sorted(wanted)) if metadata is None else metadata
-    variant = select_variant(release, label, wanted)
-    own = with_answers(release.only(variant), {}, variant.namespaces())
+    release = declared_metadata(sorted(given)) if metadata is None else metadata
+    own = WheelVariant.of(release, label, given).with_answers({})
     file = WheelFile.of(Path(wheel))
     return write_variant(
         file, Plan(own), file.path.parent if output is None else Path(output), force=force, dry_run=dry_run

@@ -39,12 +39,17 @@ _NO_FACT = "no fact given"
 
 
 class Detected(NamedTuple):
-    """The supported values of one namespace, features and values best first, and the source of the fact.
+    """The supported values of one namespace on a machine.
 
-    Without features, nothing of the namespace is supported. *by_package* has other values, for releases
-    whose provider requires this package (by normalized name). *warnings* are problems of the detection.
-    *least* has what the least capable device of the machine supports, if devices differ: a policy may prefer
-    it to *features*, which are the provider's choice. It is None if the devices are equal, or unknown.
+    *features* has the values by feature, both best first. Without features, nothing of the namespace is
+    supported. *source* says for people how the values are known. *by_package* has other values by feature,
+    for releases whose provider requires this package (by normalized name). *warnings* are problems of the
+    detection. *least* has what the least capable device of the machine supports, if devices differ: a policy
+    may prefer it to *features*, which are the provider's choice. It is None if the devices are equal, or
+    unknown.
+
+    >>> Detected({"sm_arch": ("90_real", "80_real")}, "driver", least={"sm_arch": ("80_real",)}).least
+    {'sm_arch': ('80_real',)}
     """
 
     features: Mapping[str, tuple[str, ...]]
@@ -54,7 +59,10 @@ class Detected(NamedTuple):
     least: Mapping[str, tuple[str, ...]] | None = None
 
     def of_least_device(self) -> Detected:
-        """Return what the least capable device supports instead; releases of other packages keep theirs."""
+        """Return what the least capable device supports instead (internal).
+
+        Releases of other packages keep theirs.
+        """
         if self.least is None:
             return self
         return self._replace(
@@ -75,7 +83,10 @@ class Detected(NamedTuple):
         }
 
     def features_for(self, provider: Provider | None) -> Mapping[str, tuple[str, ...]]:
-        """Return the supported values for a release with this provider of the namespace."""
+        """Return the supported values by feature, for a release with this *provider* of the namespace.
+
+        *provider* is None if the release has none.
+        """
         if self.by_package and isinstance(provider, PluginProvider):
             for package in required_packages(provider):
                 if package in self.by_package:
@@ -84,17 +95,27 @@ class Detected(NamedTuple):
 
 
 class Hardware(NamedTuple):
-    """What a machine supports, by namespace."""
+    """What a machine supports: *namespaces* has its supported values by namespace.
+
+    A namespace that is not in it is unknown. `detect_hardware` and `read_hardware` return this value, and
+    `supported_values` takes `Hardware.supported`.
+
+    >>> machine = Hardware({"x86_64": Detected({"level": ("v3", "v2", "v1")}, "cpuinfo")})
+    >>> machine.supported
+    {'x86_64': {'level': ('v3', 'v2', 'v1')}}
+    >>> Hardware.from_bytes(machine.to_json().encode(), "machine.json") == machine
+    True
+    """
 
     namespaces: Mapping[str, Detected]
 
     @property
     def supported(self) -> Supported:
-        """The supported values for releases with the providers of the registry."""
+        """The supported values for releases with the providers that this package knows."""
         return self.supported_by({})
 
     def supported_by(self, providers: Mapping[str, Provider]) -> Supported:
-        """Return the supported values for a release with these providers."""
+        """Return the supported values for a release with these *providers*, by namespace."""
         return {name: known.features_for(providers.get(name)) for name, known in self.namespaces.items()}
 
     def of_least_devices(self) -> Hardware:
@@ -109,9 +130,9 @@ class Hardware(NamedTuple):
 
     @classmethod
     def from_facts(cls, facts: Facts, described: Collection[str] = ()) -> Hardware:
-        """Return what a machine with only these facts supports, without the *described* namespaces.
+        """Return what a machine with only these facts supports (internal).
 
-        Raises VariantError with every problem.
+        The *described* namespaces are left out. Raises VariantError with every problem.
         """
         given = {
             name: facts_text(tuple(facts_of_provider(provider, facts).items()))
@@ -130,7 +151,7 @@ class Hardware(NamedTuple):
     def from_bytes(cls, data: bytes, where: str) -> Hardware:
         """Read a machine file without a name, such as stdin: JSON if it starts with ``{``, else TOML.
 
-        *where* is the place of all problems. Raises VariantError with every problem.
+        *data* is its content in UTF-8. Raises VariantError with every problem, each with the place *where*.
         """
         if data.lstrip().startswith(b"{"):
             return cls.from_json(data, where)
@@ -140,7 +161,10 @@ class Hardware(NamedTuple):
 
     @classmethod
     def from_json(cls, data: bytes, where: str) -> Hardware:
-        """Read a JSON file; raises VariantError with every problem, each with the place *where*."""
+        """Read *data*, the content of a JSON file.
+
+        Raises VariantError with every problem, each with the place *where*.
+        """
         document = Document()
         try:
             parsed = read_strict_json(document, data)
@@ -150,7 +174,10 @@ class Hardware(NamedTuple):
 
     @classmethod
     def from_table(cls, table: object, where: str) -> Hardware:
-        """Read a parsed TOML file; raises VariantError with every problem, each with the place *where*."""
+        """Read a *table*, as a TOML parser returns a file.
+
+        Raises VariantError with every problem, each with the place *where*.
+        """
         return cls._read(Document(), table, where)
 
     @classmethod
@@ -182,16 +209,16 @@ class Hardware(NamedTuple):
             raise (error.within(place) if place else error).within(where) from None
 
     def to_dict(self) -> dict[str, dict[str, object]]:
-        """Return the tables of all namespaces."""
+        """Return the tables of all namespaces, without the version of the file."""
         return {name: support.to_dict() for name, support in self.namespaces.items()}
 
     def to_json(self) -> str:
-        """Return the JSON file."""
+        """Return the content of a machine file as JSON."""
         envelope = {"version": _VERSION, "machine": self.to_dict(), "warnings": [], "errors": []}
         return json.dumps(envelope, indent=2, ensure_ascii=False) + "\n"
 
     def to_toml(self) -> str:
-        """Return the TOML file."""
+        """Return the content of a machine file as TOML."""
         tables = [_toml_lines({"version": _VERSION})]
         for name, support in self.namespaces.items():
             head = support.to_dict()

@@ -81,18 +81,24 @@ def assumed(machine: str, environ: Mapping[str, str]) -> Hardware:
 
 
 def detect_hardware(namespaces: Collection[str] | None = None) -> Hardware:
-    """Return what this machine supports, as `hardware_of` detects it with this process's environment.
+    """Return what this machine supports, as the plugins of the known providers would report it.
 
-    Only these *namespaces* are detected, None means all known ones. No plugin runs; the detection reads files
-    of the system and asks drivers, when the result is read first.
+    Only these *namespaces* are detected, None means all known ones. No plugin runs. The detection reads files
+    of the system and asks drivers when the result is first read. What fails is a warning, in
+    `Hardware.warnings`. Environment variables that force facts for uv force them here.
+
+    >>> machine = detect_hardware(["x86_64"])
+    >>> machine.supported["x86_64"]["level"]  # doctest: +SKIP
+    ('v3', 'v2', 'v1')
     """
     return hardware_of(None, os.environ, namespaces)
 
 
 def read_hardware(machine: str) -> Hardware:
-    """Return what a described machine supports: facts, a preset, or a machine file, as for ``--machine``.
+    """Return what a described machine supports.
 
-    Raises VariantError if the description or the file is invalid.
+    *machine* is what ``--machine`` takes: facts such as ``cuda:12.8,x86_64:v3``, the name of a preset, or the
+    path of a machine file; ``-`` is stdin. Raises VariantError if the description or the file is invalid.
 
     >>> read_hardware("x86_64:v2").supported["x86_64"]["level"]
     ('v2', 'v1')

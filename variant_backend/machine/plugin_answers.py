@@ -40,16 +40,26 @@ _CONFIG_KEYS = {"name", "values", "multi_value"}
 
 
 class Feature(NamedTuple):
-    """The values of a feature in a plugin's answer, and whether a variant may have several of them."""
+    """A feature in a plugin's answer (the providers draft, "Plugin API").
+
+    *values* are best first. *several* says whether a variant may have several of them.
+
+    >>> Feature(("v3", "v2", "v1"), several=False).values[0]
+    'v3'
+    """
 
     values: tuple[str, ...]
     several: bool
 
 
 class Cost(NamedTuple):
-    """What an answer takes: its time, and the modules that importing the plugin adds, with their time.
+    """What an answer of a plugin takes, without the start of the interpreter.
 
-    The times are in seconds. The start of the interpreter is not included.
+    *seconds* is the whole time. *modules* is the number of modules that importing the plugin adds, and
+    *import_seconds* the time of this import.
+
+    >>> Cost(seconds=0.2, modules=31, import_seconds=0.15).modules
+    31
     """
 
     seconds: float
@@ -58,12 +68,29 @@ class Cost(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The answer of a plugin.
+    """The answer of a plugin (the providers draft, "Plugin API").
 
-    *namespace* is None if the plugin has none. *violations* are of rules that builds do not enforce.
-    *duplicates* are warnings about values that are listed twice, and *tolerated* are errors of other rules
-    that older generations of the protocol do not have. *outdated* are problems with what only they have.
-    *cost* is what the answer took.
+    *features* has the features by name, both they and their values best first. *all_compatible* says whether
+    all values are supported on every machine. *namespace* is None if the plugin has none. *generation* is the
+    number of the protocol's generation; 4 is the newest one.
+
+    *violations* are of rules that builds do not enforce. *duplicates* are warnings about values that are
+    listed twice, and *tolerated* are errors of other rules that older generations of the protocol do not
+    have. *outdated* are problems with what only they have. *cost* is what the answer took.
+
+    >>> answer = Answer(
+    ...     {"level": Feature(("v3", "v2"), several=False)},
+    ...     all_compatible=False,
+    ...     namespace="x86_64",
+    ...     generation=TODAY,
+    ...     violations=(),
+    ...     duplicates=(),
+    ...     tolerated=(),
+    ...     outdated=(),
+    ...     cost=Cost(0.2, 31, 0.15),
+    ... )
+    >>> answer.supported
+    {'level': ('v3', 'v2')}
     """
 
     features: dict[str, Feature]

@@ -141,11 +141,15 @@ def check_isolated(namespace: str, provider: PluginProvider, printed: Mapping[st
 
 
 def ask_plugin(namespace: str, provider: PluginProvider, python: str) -> Answer:
-    """Run the plugin of a provider in a process of its own, and return its checked answer about this machine.
+    """Run a plugin in a process, and return its checked answer about this machine (the providers draft).
 
-    *python* is the interpreter of an environment in which the plugin is installed; the process imports from
-    that environment only. Raises VariantError if the plugin hangs, fails, or violates its protocol (the
-    providers draft, "Plugin API").
+    *provider* names the plugin, and *namespace* is the one that it must have. *python* is the path of the
+    interpreter of an environment in which the plugin is installed; the process imports from that environment
+    only. Raises VariantError if the plugin fails, takes more than 60 seconds, or violates its protocol.
+
+    >>> provider = PluginProvider(("gpu-provider>=1",))
+    >>> ask_plugin("gpu", provider, ".venv/bin/python").supported  # doctest: +SKIP
+    {'sm_arch': ('90_real', '80_real')}
     """
     return check_isolated(namespace, provider, run_isolated(namespace, provider, python))
 
@@ -247,9 +251,15 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
 
 
 def ask_build_plugins(providers: Mapping[str, Provider]) -> dict[str, StaticProvider]:
-    """Run the plugins of all providers that run in builds, and return their answers by namespace.
+    """Run the plugins of all providers that run in builds, and return their answers (the building draft).
 
-    The plugins must be installed in this environment. Raises VariantError as `ask_for_static` does.
+    *providers* and the result are by namespace; other providers than `BuildProvider` are ignored. The plugins
+    must be installed in this environment. Raises VariantError if a plugin is missing or fails, or if its
+    answer is empty or depends on the machine.
+
+    >>> provider = BuildProvider(("gpu-provider>=1",))
+    >>> ask_build_plugins({"gpu": provider})  # doctest: +SKIP
+    {'gpu': StaticProvider(features=(('api', ('v2', 'v1')),), optional=False)}
     """
     return {
         namespace: ask_for_static(namespace, provider)
@@ -259,9 +269,17 @@ def ask_build_plugins(providers: Mapping[str, Provider]) -> dict[str, StaticProv
 
 
 def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> None:
-    """Check that the plugins know the properties of a variant, and allow as many values as it has.
+    """Check that plugins know the properties of a *variant*, and allow as many values as it has.
 
-    The plugins must be installed in this environment. Raises VariantError with all errors.
+    *providers* are by namespace; the plugins of `PluginProvider` and `BuildProvider` are run, and must be
+    installed in this environment. Raises VariantError with all errors (the providers draft, "Plugin API").
+
+    >>> from variant_backend.api import Property
+    >>> variant = Variant("fast", frozenset({Property("gpu", "api", "v9")}))
+    >>> validate_variant(variant, {"gpu": PluginProvider(("gpu-provider>=1",))})  # doctest: +SKIP
+    Traceback (most recent call last):
+        ...
+    variant_backend.errors.VariantError: variants.fast.gpu.api: unknown value 'v9'; known values: v2, v1
     """
     problems: list[Problem] = []
     for namespace, features in variant.to_dict().items():

@@ -17,6 +17,8 @@ from .properties import Property, Variant
 if TYPE_CHECKING:
     from packaging.version import Version
 
+# The namespace of versions of other projects that a wheel was built with (PEP 817, "ABI Dependency Variant
+# Namespace"). Every release may use it; it has no provider.
 ABI_DEPENDENCY = "abi_dependency"
 
 # Python converts no number with more than 4300 digits.

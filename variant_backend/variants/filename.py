@@ -38,12 +38,19 @@ _COPY = rf"(?P<front>Copy of )?(?P<stem>.+?)(?P<mark>{_MARK})?\.whl(?P<end>\.\d+
 
 
 class WheelFilename(NamedTuple):
-    """The parts of a wheel's filename, spelled as in the filename; *build* may be empty.
+    """The name of a wheel, in parts (PEP 825, "Variant wheel"; the binary distribution format).
 
-    If *by_overlay* is true, an overlay says the label of a wheel whose filename has none.
+    All parts are spelled as in the filename: *distribution* and *version* may not be normalized, and *tags*
+    such as ``py2.py3-none-any`` may be a compressed set. *build* is the build tag, or empty. *label* is None
+    if the filename has none: that is a plain wheel.
 
-    >>> WheelFilename.parse("numpy-2.3.2-cp313-cp313t-musllinux_1_2_x86_64-x86_64_v3.whl").label
-    'x86_64_v3'
+    If *by_overlay* (internal) is true, an overlay says the label of a wheel whose filename has none.
+
+    >>> name = WheelFilename.parse("numpy-2.3.2-cp313-cp313t-musllinux_1_2_x86_64-x86_64_v3.whl")
+    >>> name.label, name.tags
+    ('x86_64_v3', 'cp313-cp313t-musllinux_1_2_x86_64')
+    >>> str(name._replace(label=None))
+    'numpy-2.3.2-cp313-cp313t-musllinux_1_2_x86_64.whl'
     """
 
     distribution: str
@@ -60,9 +67,10 @@ class WheelFilename(NamedTuple):
 
     @classmethod
     def parse(cls, filename: str) -> WheelFilename:
-        """Split a filename into its parts.
+        """Split a *filename* into its parts.
 
-        Raises VariantError if it is not the filename of a wheel, or if the label is invalid.
+        Raises VariantError if it is not the filename of a wheel, if the label is invalid, or if a compressed
+        set stands for more than 1000 tags.
         """
         match = _WHEEL.fullmatch(filename)
         if not match:
@@ -88,7 +96,7 @@ class WheelFilename(NamedTuple):
 
     @property
     def own(self) -> WheelFilename:
-        """The name as the file has it, without the label of an overlay."""
+        """The name as the file has it, without the label of an overlay (internal)."""
         return self._replace(label=None, by_overlay=False) if self.by_overlay else self
 
     def public(self) -> WheelFilename:
@@ -98,6 +106,7 @@ class WheelFilename(NamedTuple):
     def release(self) -> tuple[str, Version]:
         """Return the normalized name and the version, which are equal for all wheels of a release.
 
+        The version is a ``packaging.version.Version``.
         Raises VariantError if the version is invalid (PEP 440).
         """
         from packaging.version import Version
@@ -139,15 +148,26 @@ def check_project_name(name: str) -> None:
 
 
 def index_filename(release: tuple[str, Version]) -> str:
-    """Return the name of a release's index-level metadata file (PEP 825, "Index-level metadata")."""
+    """Return the name of a release's index-level metadata file (PEP 825, "Index-level metadata").
+
+    *release* is the name of the project, normalized or not, and the version.
+
+    >>> index_filename(WheelFilename.parse("Demo_Pkg-1.0-py3-none-any-x86_64_v3.whl").release())
+    'demo_pkg-1.0-variants.json'
+    """
     name, version = release
     return f"{escape(name)}-{version}-variants.json"
 
 
 def parse_index_filename(filename: str) -> tuple[str, Version]:
-    """Return the release of an index-level metadata file: the inverse of `index_filename`.
+    """Return the release of an index-level metadata file (PEP 825, "Index-level metadata").
 
-    Raises VariantError if the filename is invalid or not normalized.
+    It is the normalized name and the version: the inverse of `index_filename`. Raises VariantError if the
+    *filename* is invalid or not normalized.
+
+    >>> name, version = parse_index_filename("demo_pkg-1.0-variants.json")
+    >>> f"{name} {version}"
+    'demo-pkg 1.0'
     """
     from packaging.version import Version
 

@@ -46,7 +46,8 @@ def requires_known_plugin(namespace: str, provider: object) -> bool:
 def unknown_property(prop: Property) -> Problem | None:
     """Return why no provider of a known namespace can report a property, with a suggestion.
 
-    None if the provider can report it, or if the namespace is unknown.
+    None if the provider can report *prop*, or if the namespace is unknown. A problem is a warning: a later
+    version of the provider may know the value.
 
     >>> print(unknown_property(Property.parse("x86_64 :: level :: v9")))
     property 'x86_64 :: level :: v9': unknown value 'v9' of x86_64 :: level; known values: v1, v2, v3, v4

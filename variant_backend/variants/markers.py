@@ -87,13 +87,24 @@ _Marker: TypeAlias = Union[str, _Test, _Junction]  # noqa: UP007  # it names cla
 
 
 def mentions_variant(requirement: str) -> bool:
-    """Return whether a requirement's marker contains the name of a variant marker."""
+    """Return whether the marker of a *requirement* has a variant marker (PEP 825, "Environment markers").
+
+    Only the name is looked for: the requirement is not checked.
+
+    >>> mentions_variant("fast; variant_label == 'x86_64_v3'")
+    True
+    """
     marker = requirement.partition(";")[2]
     return "variant_" in marker and any(re.search(rf"\b{variable}\b", marker) for variable in _VARIABLES)
 
 
 def check_requirement(text: str) -> None:
-    """Check a requirement without variant markers (PEP 508). Raises VariantError if it is invalid."""
+    """Check the *text* of a requirement without variant markers (PEP 508).
+
+    Raises VariantError if it is invalid.
+
+    >>> check_requirement("numpy>=2; python_version >= '3.11'")
+    """
     _normalized(text)
 
 
@@ -143,10 +154,16 @@ def is_true(marker: str, environment: Mapping[str, str]) -> bool:
 
 
 def resolve_requirement(requirement: str, variant: Variant) -> str | None:
-    """Return a requirement resolved for the wheel of *variant*, in normal form, or None if it never applies.
+    """Return a *requirement* resolved for the wheel of *variant*, or None if it never applies.
 
-    Raises VariantError if it is invalid, or if it depends on which of several values of a feature the machine
-    supports: only the installation shows that.
+    The result is in normal form and has no variant markers (PEP 825, "Environment markers"; PEP 508): the
+    variant decides them, and other markers stay. Raises VariantError if the requirement is invalid, or if it
+    depends on which of several values of a feature the machine supports: only the installation shows that.
+
+    >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> resolve_requirement("fast; variant_label == 'v3' and os_name == 'nt'", v3)
+    'fast; os_name == "nt"'
+    >>> resolve_requirement("slow; variant_label == 'null'", v3)
     """
     specifier, marker = _read(requirement)
     if marker is None:
@@ -163,11 +180,24 @@ def resolve_requirement(requirement: str, variant: Variant) -> str | None:
     return _joined(specifier, outcome)
 
 
-def resolve_requirement_here(requirement: str, label: str, supported: Iterable[Property]) -> str | None:
-    """Return a requirement resolved for a wheel on one machine, in normal form, or None if it never applies.
+def decided_requirements(requirements: Iterable[str], variant: Variant) -> list[str]:
+    """Return the requirements that apply to the wheel of *variant*, with decided variant markers.
 
-    *supported* are the properties of the wheel that the machine supports. A plain wheel has an empty *label*
-    and no properties. Raises VariantError if the requirement is invalid.
+    Requirements without variant markers keep their spelling. Raises VariantError as `resolve_requirement`.
+    """
+    decided = (
+        resolve_requirement(text, variant) if mentions_variant(text) else text for text in requirements
+    )
+    return [text for text in decided if text is not None]
+
+
+def resolve_requirement_here(requirement: str, label: str, supported: Iterable[Property]) -> str | None:
+    """Return a *requirement* resolved for a wheel on one machine, or None if it never applies.
+
+    The result is in normal form and has no variant markers (PEP 825, "Environment markers"; PEP 508).
+    *supported* are the properties of the wheel that the machine supports, as `Support.of_variant` returns
+    them. A plain wheel has an empty *label* and no properties. Raises VariantError if the requirement is
+    invalid.
 
     >>> requirement = "fast; 'blas :: library :: mkl' in variant_properties or python_version < '3.9'"
     >>> resolve_requirement_here(requirement, "mkl", [Property("blas", "library", "mkl")])

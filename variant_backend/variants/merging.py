@@ -15,7 +15,16 @@ from .validation import join
 
 
 class Conflict(NamedTuple):
-    """Two parts of one release that differ at one place."""
+    """Two parts of one release that differ at one place (PEP 825, "Metadata consistency").
+
+    *first* and *second* are the names of the parts; an index-level file has an empty name. *problem* has the
+    place in both, and both values.
+
+    >>> index = VariantMetadata(("x86_64", "blas"), {}, {})
+    >>> [conflict] = conflicts_with_index(index, VariantMetadata(("blas",), {}, {}), "demo.whl")
+    >>> conflict.second, conflict.problem.place
+    ('demo.whl', 'default-priorities.namespace')
+    """
 
     first: str
     second: str
@@ -23,15 +32,24 @@ class Conflict(NamedTuple):
 
     @classmethod
     def between(cls, first: str, second: str, place: str, text: str) -> Conflict:
-        """Return the conflict at *place* between two parts, named as in `combine_metadata`."""
+        """Return the conflict at *place* between two named parts (internal)."""
         return cls(first, second, Problem("wheels-differ", place, text))
 
 
 def merge_metadata(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
-    """Combine the metadata of one release's wheels; the keys name the source of each part.
+    """Combine the metadata of one release's wheels into that of the release.
 
-    The order of the parts does not change the result (PEP 825, "Metadata consistency").
-    Raises VariantError with all conflicts; each names both parts and the place.
+    *parts* has the metadata of at least one wheel, by the name that problems show. Its order does not change
+    the result (PEP 825, "Metadata consistency"). Raises VariantError with all conflicts; each names both
+    parts and the place.
+
+    >>> from variant_backend.api import Property
+    >>> release = VariantMetadata(("x86_64",), {}, {})
+    >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> v2 = Variant("v2", frozenset({Property("x86_64", "level", "v2")}))
+    >>> merged = merge_metadata({"demo-v3.whl": release.only(v3), "demo-v2.whl": release.only(v2)})
+    >>> list(merged.variants)
+    ['v2', 'v3']
     """
     result, conflicts = combine_metadata(parts)
     if conflicts:
@@ -41,7 +59,18 @@ def merge_metadata(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
 
 
 def combine_metadata(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list[Conflict]]:
-    """Return the result of `merge_metadata`, and the conflicts: there the first part by name decides."""
+    """Return the result of `merge_metadata`, and the conflicts (PEP 825, "Metadata consistency").
+
+    *parts* are as there. Where parts differ, the first one by name decides, but the longest list of
+    namespaces is used.
+
+    >>> parts = {"a": VariantMetadata(("x86_64",), {}, {}), "b": VariantMetadata(("blas", "x86_64"), {}, {})}
+    >>> metadata, conflicts = combine_metadata(parts)
+    >>> metadata.namespaces
+    ('blas', 'x86_64')
+    >>> [(conflict.first, conflict.second) for conflict in conflicts]
+    [('b', 'a')]
+    """
     names = sorted(parts)
     longest = max(names, key=lambda name: len(parts[name].namespaces))
     namespaces = parts[longest].namespaces
@@ -63,9 +92,15 @@ def combine_metadata(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetad
 
 
 def conflicts_with_index(index: VariantMetadata, part: VariantMetadata, name: str) -> list[Conflict]:
-    """Return the conflicts of `combine_metadata` between an index-level file and the part *name*.
+    """Return the conflicts between an index-level file and one wheel (PEP 825, "Metadata consistency").
 
-    Only the entries of the part are compared: an index-level file has those of all wheels.
+    *index* is the metadata of the file, and *part* that of the wheel, which conflicts call *name*. Only the
+    entries of the part are compared: an index-level file has those of all wheels.
+
+    >>> conflicts_with_index(
+    ...     VariantMetadata(("x86_64", "blas"), {}, {}), VariantMetadata(("x86_64",), {}, {}), "demo.whl"
+    ... )
+    []
     """
     conflicts: list[Conflict] = []
     shorter, longer = sorted((part.namespaces, index.namespaces), key=len)

@@ -28,14 +28,27 @@ DRAFT_SCHEMAS = {
 
 
 class VariantMetadata(NamedTuple):
-    """The variants of a release, the order of their namespaces, and the providers."""
+    """The variant metadata of a release, or of one wheel (PEP 825, "Variant metadata"; the providers draft).
+
+    *namespaces* are the declared ones, with the highest priority first. *providers* say by namespace which
+    values a machine supports; a namespace may have none. *variants* are the variants by label; those of a
+    wheel's variant.json have one entry.
+
+    >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": v3, "null": NULL_VARIANT})
+    >>> metadata.only(metadata.variant("v3")).to_dict()["variants"]
+    {'v3': {'x86_64': {'level': ['v3']}}}
+    """
 
     namespaces: tuple[str, ...]
     providers: Mapping[str, Provider]
     variants: Mapping[str, Variant]
 
     def to_dict(self) -> dict[str, object]:
-        """Return the document, in version 0.2.0 if every namespace has a provider, else in version 0.1.1."""
+        """Return the parsed form of variant.json or of an index-level file.
+
+        It has version 0.2.0 of the format if every namespace has a provider, else version 0.1.1.
+        """
         complete = not self.without_provider()
         providers = {name: self.providers[name].to_dict() for name in self.namespaces if complete}
         return {
@@ -46,7 +59,10 @@ class VariantMetadata(NamedTuple):
         }
 
     def to_json(self) -> bytes:
-        """Return the document as the content of a file; equal values give equal bytes."""
+        """Return the content of variant.json or of an index-level file, in UTF-8.
+
+        Equal values give equal bytes.
+        """
         import json
 
         return (json.dumps(self.to_dict(), indent=2) + "\n").encode()
@@ -86,7 +102,7 @@ class VariantMetadata(NamedTuple):
         return self.variants[label]
 
     def without_provider(self) -> list[str]:
-        """Return the declared namespaces that wheels would have no provider for."""
+        """Return the declared namespaces that wheels would have no provider for, in their order."""
         built = self.build_providers()
         return [name for name in self.namespaces if name not in self.providers or name in built]
 
@@ -100,11 +116,18 @@ class VariantMetadata(NamedTuple):
 def declared_metadata(
     properties: Iterable[Property], providers: Mapping[str, Provider] | None = None, *, known: bool = True
 ) -> VariantMetadata:
-    """Return the metadata of a release without a project file; namespaces rank in their given order.
+    """Return the metadata of a release without a project file, with no variants yet.
 
-    With *known*, namespaces of built-in providers get these providers. The null variant uses no namespace,
-    but the format requires one: then the first built-in namespace is declared.
+    The namespaces of *properties*, then those of *providers*, rank in their given order. *providers* has
+    providers by namespace. With *known*, other namespaces get the providers that this package knows. The null
+    variant uses no namespace, but the format requires one: then the first known namespace is declared.
     Raises RequestError if there is no namespace.
+
+    >>> metadata = declared_metadata([Property("x86_64", "level", "v3"), Property("blas", "library", "mkl")])
+    >>> metadata.namespaces
+    ('x86_64', 'blas')
+    >>> list(metadata.providers)
+    ['x86_64']
     """
     from .known_providers import KNOWN_PROVIDERS
 

@@ -31,12 +31,36 @@ _OF_OLDER_DRAFTS = {"unknown-key", "missing-provider", "provider-source"}
 
 
 def metadata_from_json(data: bytes, place: str) -> VariantMetadata:
-    """Read the content of variant.json or of an index-level file. Raises as `metadata_from_dict`."""
+    """Read the content of variant.json or of an index-level file (PEP 825; the providers draft).
+
+    *data* is JSON in UTF-8. *place* names the file in problems. The whole document must be valid. Raises
+    VariantError with all problems.
+
+    >>> data = b'{"$schema": "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json",'
+    >>> data += b' "default-priorities": {"namespace": ["x86_64"]},'
+    >>> data += b' "variants": {"v3": {"x86_64": {"level": ["v3"]}}}}'
+    >>> metadata_from_json(data, "variant.json").variants["v3"].properties
+    frozenset({Property(namespace='x86_64', feature='level', value='v3')})
+    """
     return metadata_from_dict(_parsed(data, place), place)
 
 
 def usable_from_json(data: bytes, place: str) -> tuple[VariantMetadata, tuple[Problem, ...]]:
-    """Read the same as `metadata_from_json` as far as it is usable. Raises as `usable_metadata`."""
+    """Read the same as `metadata_from_json` as far as it is usable (PEP 825, "Metadata format").
+
+    This is for installers: a problem in one part leaves the other parts usable. *data* is JSON in UTF-8, and
+    *place* names the file in problems. Return the metadata and the tolerated problems. Raises VariantError
+    with the problems that make the whole document unusable.
+
+    >>> data = b'{"$schema": "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json",'
+    >>> data += b' "default-priorities": {"namespace": ["gpu"]}, "providers": {"gpu": {}},'
+    >>> data += b' "variants": {"null": {}}}'
+    >>> metadata, problems = usable_from_json(data, "demo-1.0-variants.json")
+    >>> list(metadata.variants)
+    ['null']
+    >>> [problem.place for problem in problems]
+    ['demo-1.0-variants.json: providers.gpu']
+    """
     return usable_metadata(_parsed(data, place), place)
 
 
@@ -49,18 +73,36 @@ def _parsed(data: bytes, place: str) -> object:
 
 
 def metadata_from_dict(data: object, place: str) -> VariantMetadata:
-    """Read the parsed form of variant.json or of an index-level file.
+    """Read the parsed form of variant.json or of an index-level file (PEP 825; the providers draft).
 
-    Raises VariantError with all problems, each with *place* before its own place.
+    *data* is what a JSON parser returned. Raises VariantError with all problems, each with *place* before its
+    own place.
+
+    >>> try:
+    ...     metadata_from_dict({"default-priorities": {"namespace": ["GPU"]}, "variants": {}}, "index")
+    ... except VariantError as error:
+    ...     [problem.place for problem in error.problems]
+    ['index: $schema', 'index: default-priorities.namespace[0]']
     """
     return _checked(read_metadata, data, place)
 
 
 def usable_metadata(data: object, place: str) -> tuple[VariantMetadata, tuple[Problem, ...]]:
-    """Read the same as `metadata_from_dict` as far as it is usable, and return the tolerated problems.
+    """Read the same as `metadata_from_dict` as far as it is usable (PEP 825, "Metadata format").
 
-    Raises VariantError with the problems that make the document unusable (PEP 825, "Metadata format"). All
-    problems have *place* before their own place.
+    *data* is what a JSON parser returned. Return the metadata and the tolerated problems. Raises VariantError
+    with the problems that make the document unusable. All problems have *place* before their own place.
+
+    >>> data = {
+    ...     "$schema": "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json",
+    ...     "default-priorities": {"namespace": ["x86_64"]},
+    ...     "variants": {"any": {}},
+    ... }
+    >>> metadata, problems = usable_metadata(data, "variant.json")
+    >>> metadata.variants["any"].properties
+    frozenset()
+    >>> [problem.text for problem in problems]
+    ['no properties, so it is compatible with every machine']
     """
     document = Document()
     result = read_metadata(document, data)
@@ -70,9 +112,15 @@ def usable_metadata(data: object, place: str) -> tuple[VariantMetadata, tuple[Pr
 
 
 def metadata_from_table(data: object, place: str) -> VariantMetadata:
-    """Read the ``[variant]`` table of a project file, where providers may be missing.
+    """Read the ``[variant]`` table of a project file, where providers may be missing (the building draft).
 
-    Raises VariantError with all problems, each with *place* before its own place.
+    *data* is what a TOML parser returned. Raises VariantError with all problems, each with *place* before its
+    own place.
+
+    >>> blas = {"static-properties": {"library": ["mkl", "openblas"]}}
+    >>> table = {"default-priorities": {"namespace": ["blas"]}, "providers": {"blas": blas}}
+    >>> metadata_from_table(table, "pyproject.toml: variant").providers["blas"].features
+    (('library', ('mkl', 'openblas')),)
     """
     return _checked(read_variant_table, data, place)
 

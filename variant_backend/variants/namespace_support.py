@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 
 class Origin(NamedTuple):
-    """Where the supported values of a namespace come from: the kind of source, and a text for people."""
+    """Where the supported values of a namespace come from.
+
+    *kind* is a word for programs: ``static``, ``disabled``, ``optional``, ``unusable``, ``unknown`` and
+    ``failed`` are those of `supported_values`; callers may use others for their own sources. *text* is for
+    people.
+
+    >>> str(Origin("given", "--supported"))
+    '--supported'
+    """
 
     kind: str
     text: str
@@ -28,7 +36,7 @@ class Origin(NamedTuple):
         return self.text
 
     def with_more(self, text: str) -> Origin:
-        """Return this origin with more text."""
+        """Return this origin with more *text* (internal)."""
         return Origin(self.kind, f"{self.text}{text}")
 
 
@@ -63,13 +71,21 @@ class Lazy(Mapping[str, _Value]):
 
 
 class Support(NamedTuple):
-    """The supported values of a release's namespaces, and the *origins* of these values by namespace."""
+    """The supported values of a release's namespaces.
+
+    *supported* has the values by namespace and feature, both best first; a namespace without known values is
+    missing. *origins* says by namespace where they come from, or why there are none.
+
+    >>> known = Support({"x86_64": {"level": ["v3", "v2"]}}, {"x86_64": Origin("given", "--supported")})
+    >>> known.of_variant(Variant("v3", frozenset({Property("x86_64", "level", "v3")})))
+    [Property(namespace='x86_64', feature='level', value='v3')]
+    """
 
     supported: Supported
     origins: Mapping[str, Origin]
 
     def of_variant(self, variant: Variant) -> list[Property]:
-        """Return the supported properties of a variant, by which variant markers are evaluated."""
+        """Return the supported properties of a *variant*, by which variant markers are evaluated."""
         known = self.supported
         return [
             item
@@ -85,11 +101,12 @@ def supported_values(
     disabled: Collection[str] = (),
     enabled: Collection[str] = (),
 ) -> Support:
-    """Return the supported values of the namespaces that *metadata* declares.
+    """Return the supported values of the namespaces that *metadata* declares (the providers draft).
 
     Namespaces in *disabled*, optional ones that are not in *enabled*, and those with an invalid provider have
     no values. If a namespace has static-properties, only these are used. Otherwise the first of the *sources*
-    that knows the namespace is used: the user's values, detected values, or answers of plugins.
+    that knows the namespace is used: the user's values, detected values, or answers of plugins. *sources* has
+    supported values by their origin.
 
     >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
     >>> metadata = VariantMetadata(("nvidia", "blas"), {"blas": blas}, {})
@@ -138,7 +155,15 @@ def assigned(known: Support, assignment: Assignment) -> Support:
 
 
 def abi_dependencies(metadata: VariantMetadata) -> list[str]:
-    """Return the sorted normalized names of the packages that variants name in ``abi_dependency``."""
+    """Return the names of the packages that variants name in ``abi_dependency``, normalized and sorted.
+
+    *metadata* is that of a release (PEP 817, "ABI Dependency Variant Namespace"). `abi_support` needs the
+    versions of these packages.
+
+    >>> torch = Variant("torch2", frozenset({Property("abi_dependency", "torch", "2.10")}))
+    >>> abi_dependencies(VariantMetadata(("x86_64",), {}, {"torch2": torch}))
+    ['torch']
+    """
     variants = metadata.variants.values()
     properties = (item for variant in variants for item in variant.properties)
     return sorted({normalize(item.feature) for item in properties if item.namespace == ABI_DEPENDENCY})
@@ -147,8 +172,9 @@ def abi_dependencies(metadata: VariantMetadata) -> list[str]:
 def abi_support(versions: Mapping[str, Version]) -> Mapping[str, tuple[str, ...]]:
     """Return the supported values of ``abi_dependency`` for packages with these versions.
 
-    The keys of *versions* are normalized names. A value ``2.9`` means ``==2.9.*`` (PEP 817, "ABI Dependency
-    Variant Namespace"), so every leading part of a version is supported, the most specific part first.
+    The keys of *versions* are normalized names, those of the result have ``_`` for ``-``. A value ``2.9``
+    means ``==2.9.*`` (PEP 817, "ABI Dependency Variant Namespace"), so every leading part of a version is
+    supported, the most specific part first. A version with an epoch has no values.
 
     >>> from packaging.version import Version
     >>> abi_support({"torch": Version("2.10.1"), "typing-extensions": Version("4.15")})

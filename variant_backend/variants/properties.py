@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..errors import VariantError
 
+# The label of the null variant (PEP 825, "Variant label").
 NULL_LABEL = "null"
 
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_"
@@ -38,9 +39,15 @@ def _corrected(text: str, allowed: str) -> str:
 
 
 def check_label(label: str) -> None:
-    """Check a variant label (PEP 825, "Variant label").
+    """Check a variant *label* (PEP 825, "Variant label").
 
     Raises VariantError that names the first invalid character.
+
+    >>> check_label("cuda12.8")
+    >>> check_label("cuda-12")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    variant_backend.errors.VariantError: label 'cuda-12': character '-' at position 5 is not allowed; ...
     """
     _check_text(label, _VALUE_CHARACTERS, "label")
 
@@ -61,9 +68,15 @@ def check_value(value: str) -> None:
 
 
 class Property(NamedTuple):
-    """A variant property ``namespace :: feature :: value`` (PEP 825, "Variant properties").
+    """A variant property (PEP 825, "Variant properties"). Its text is ``namespace :: feature :: value``.
 
-    >>> str(Property.parse("nvidia::cuda_version_lower_bound::12.8"))
+    *namespace* belongs to one provider, which defines the *feature* and the possible *value*. The constructor
+    checks no part; `Property.parse` does.
+
+    >>> prop = Property.parse("nvidia::cuda_version_lower_bound::12.8")
+    >>> prop.feature
+    'cuda_version_lower_bound'
+    >>> str(prop)
     'nvidia :: cuda_version_lower_bound :: 12.8'
     """
 
@@ -73,7 +86,7 @@ class Property(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Return the namespace and the feature."""
+        """The namespace and the feature."""
         return self.namespace, self.feature
 
     def __str__(self) -> str:
@@ -81,7 +94,7 @@ class Property(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Property:
-        """Parse a property; spaces around ``::`` are optional.
+        """Parse the *text* of a property; spaces around ``::`` are optional.
 
         Raises VariantError if the text does not have three parts, or if a part is invalid.
         """
@@ -104,9 +117,14 @@ class Property(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """A label and its properties.
+    """A *label* and its *properties* (PEP 825, "Variant label").
 
-    The label ``null`` has no properties. Others always have some, except in documents of other tools.
+    A variant may have several values of a feature: a machine must support one of them. The label ``null``
+    has no properties. Others always have some, except in documents of other tools.
+
+    >>> variant = Variant.of("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> variant.to_dict()
+    {'x86_64': {'level': ['v3']}}
     """
 
     label: str
@@ -114,7 +132,10 @@ class Variant(NamedTuple):
 
     @classmethod
     def of(cls, label: str, properties: frozenset[Property]) -> Variant:
-        """Return a variant. Raises VariantError if label and properties do not match."""
+        """Return the variant of a *label* and its *properties*.
+
+        Raises VariantError if the label is invalid, if ``null`` has properties, or if another label has none.
+        """
         check_label(label)
         if label == NULL_LABEL and properties:
             raise VariantError(
@@ -139,14 +160,18 @@ class Variant(NamedTuple):
         return result
 
 
+# The variant without properties: every machine supports it, and it ranks after all other variants.
 NULL_VARIANT = Variant(NULL_LABEL, frozenset())
 
 
 def default_label(properties: Iterable[Property]) -> str:
     """Return the label of a variant without a name: eight hexadecimal digits of a SHA-256.
 
-    The hash covers the sorted properties as text, each with a line feed, as in older tools. PEP 825 rejects
+    The hash covers the sorted *properties* as text, each with a line feed, as in older tools. PEP 825 rejects
     hashes as a naming scheme, so a readable label is better.
+
+    >>> default_label([Property("x86_64", "level", "v3")])
+    'fa7c1393'
     """
     import hashlib
 

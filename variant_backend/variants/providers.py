@@ -16,13 +16,21 @@ SOURCES_OF_A_TABLE = ("static-properties", "requires", "build-requires", "builti
 
 
 class StaticProvider(NamedTuple):
-    """A provider whose supported features and values are in the metadata, both best first."""
+    """A provider whose supported values are in the metadata, for all machines (the providers draft).
+
+    *features* are pairs of a feature and a tuple of its supported values, both best first. If *optional*, an
+    installer uses the namespace only if the user enables it.
+
+    >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
+    >>> blas.to_dict()
+    {'static-properties': {'library': ['mkl', 'openblas']}}
+    """
 
     features: tuple[tuple[str, tuple[str, ...]], ...]
     optional: bool = False
 
     def to_dict(self) -> dict[str, object]:
-        """Return the provider's table; the order of a single feature is left out."""
+        """Return the provider's table, as under ``providers``; it has no order of a single feature."""
         names = [name for name, _ in self.features]
         return {
             "static-properties": {name: list(values) for name, values in self.features},
@@ -32,7 +40,15 @@ class StaticProvider(NamedTuple):
 
 
 class PluginProvider(NamedTuple):
-    """A provider whose plugin reports the supported values when the wheel is installed."""
+    """A provider whose plugin reports a machine's supported values to the installer (the providers draft).
+
+    *requires* are the requirements that install the plugin, at least one. *plugin_api* is its object
+    reference, ``module`` or ``module:object``, or None if the name of the first required package gives it. If
+    *optional*, an installer uses the namespace only if the user enables it.
+
+    >>> PluginProvider(("gpu-provider>=1",)).reference
+    'gpu_provider'
+    """
 
     requires: tuple[str, ...]
     plugin_api: str | None = None
@@ -40,29 +56,40 @@ class PluginProvider(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The plugin's ``module`` or ``module:object``."""
+        """The object reference of the plugin: *plugin_api*, or the module that is named like its package."""
         return _reference(self)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the provider's table."""
+        """Return the provider's table, as under ``providers``."""
         return _plugin_table("requires", self)
 
 
 class BuiltinProvider(NamedTuple):
-    """A provider inside the installer. The draft reserves it: this package reads it, but never creates it."""
+    """A provider inside the installer, with a *name* (the providers draft).
+
+    The draft reserves it: this package reads it, but never creates it. If *optional*, an installer uses the
+    namespace only if the user enables it.
+
+    >>> BuiltinProvider("cpu").to_dict()
+    {'builtin': 'cpu'}
+    """
 
     name: str
     optional: bool = False
 
     def to_dict(self) -> dict[str, object]:
-        """Return the provider's table."""
+        """Return the provider's table, as under ``providers``."""
         return {"builtin": self.name, **({"optional": True} if self.optional else {})}
 
 
 class UnusableProvider(NamedTuple):
-    """A provider whose entry is invalid: nothing is supported in its namespace.
+    """A provider whose entry is invalid: nothing is supported in its namespace (PEP 825, "Metadata format").
 
-    Only a lock file of such a release has it, as an empty table.
+    *problems* say why, and *optional* is false. Only the metadata that `usable_metadata` returns has it, and
+    a lock file of such a release, as an empty table.
+
+    >>> UnusableProvider((Problem("provider-source", "providers.gpu", "no source"),)).to_dict()
+    {}
     """
 
     problems: tuple[Problem, ...]
@@ -74,10 +101,14 @@ class UnusableProvider(NamedTuple):
 
 
 class BuildProvider(NamedTuple):
-    """A provider whose plugin reports the supported values when the wheel is built.
+    """A provider whose plugin reports the supported values when the wheel is built (the building draft).
 
-    Only the ``[variant]`` table has it: wheels have the plugin's answer, a `StaticProvider`. Without an
-    answer, its namespace is treated as a namespace without a provider.
+    *requires*, *plugin_api* and *optional* are those of `PluginProvider`. Only the ``[variant]`` table has
+    it, as ``build-requires``: wheels have the plugin's answer, a `StaticProvider`. Without an answer, its
+    namespace is treated as a namespace without a provider.
+
+    >>> BuildProvider(("gpu-provider>=1",), "gpu_provider:Plugin").to_dict()
+    {'build-requires': ['gpu-provider>=1'], 'plugin-api': 'gpu_provider:Plugin'}
     """
 
     requires: tuple[str, ...]
@@ -86,14 +117,15 @@ class BuildProvider(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The plugin's ``module`` or ``module:object``."""
+        """The object reference of the plugin: *plugin_api*, or the module that is named like its package."""
         return _reference(self)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the provider's table."""
+        """Return the provider's table, as under ``providers``."""
         return _plugin_table("build-requires", self)
 
 
+# What defines the supported values of a namespace (the providers draft).
 Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinProvider | UnusableProvider
 
 

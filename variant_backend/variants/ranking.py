@@ -37,7 +37,16 @@ _END = (math.inf,)
 
 
 class FeatureRank(NamedTuple):
-    """The ranks of a machine's best value of one feature: namespace, feature and value; 0 is best."""
+    """The ranks of a feature of a variant (PEP 825, "Variant ordering"); 0 is best.
+
+    *namespace* is the position of the namespace in the release's order, and *feature* that of the feature in
+    the machine's supported ones. *value* is the position of the best supported value. *best* is the property
+    with this value.
+
+    >>> rank = FeatureRank(0, 0, 1, Property("x86_64", "level", "v2"))
+    >>> rank.numbers
+    (0, 0, 1)
+    """
 
     namespace: int
     feature: int
@@ -46,31 +55,48 @@ class FeatureRank(NamedTuple):
 
     @property
     def numbers(self) -> tuple[int, int, int]:
-        """The three ranks."""
+        """The three ranks: namespace, feature and value."""
         return self.namespace, self.feature, self.value
 
 
 class Key(NamedTuple):
-    """The sort key of a compatible wheel: a lower key is better, but a higher *build* is better.
+    """The sort key of a compatible wheel (PEP 825, "Variant ordering"). `rank_wheels` returns it in verdicts.
 
-    *features* are sorted, best first. A plain wheel has no label, and the null variant has no features.
-    *tag* is the position of the wheel's best tag in the environment's tags; *build* is the build tag. If all
-    else is equal, the higher *name* of variants and the lower one of plain wheels is better.
+    *features* are the ranks of the variant's features, best first; the null variant has none. *label* is None
+    for a plain wheel, which ranks after all variants. *tag* is the position of the wheel's best tag in the
+    environment's tags. *build* is the number of the build tag and the rest of it; it is ``(-1, "")`` without
+    one. Lower ranks, labels and tags are better, but higher build tags.
+
+    If all else is equal, *name* (internal) decides: the higher one of variants, the lower one of plain
+    wheels.
+
+    >>> v3 = FeatureRank(0, 0, 0, Property("x86_64", "level", "v3"))
+    >>> key = Key((v3,), "v3", tag=0, build=(-1, ""))
+    >>> key.features[0].best.value
+    'v3'
     """
 
     features: tuple[FeatureRank, ...]
     label: str | None
     tag: int
     build: tuple[int, str]
-    name: Order
+    name: Order = ()
 
     def order(self) -> tuple[object, ...]:
-        """Return the part to compare first; build tags and names decide between wheels with equal parts."""
+        """Return the part before build tags and names, for comparisons (internal)."""
         return self.label is None, (*self.features, _END), self.label or "", self.tag
 
 
 class Verdict(NamedTuple):
-    """The result for a wheel: the key of a compatible wheel, or the reasons that exclude it."""
+    """The result of `rank_wheels` for one wheel.
+
+    *filename* is the name of the wheel. *key* is None if the wheel is excluded. Then *reasons* has all
+    problems that exclude it.
+
+    >>> name = WheelFilename.parse("demo-1.0-py3-none-any-v3.whl")
+    >>> Verdict(name, None, (Problem("unknown-label", "label", "not in the index file"),)).is_compatible
+    False
+    """
 
     filename: WheelFilename
     key: Key | None
@@ -83,7 +109,9 @@ class Verdict(NamedTuple):
 
 
 def static_support(metadata: VariantMetadata) -> Supported:
-    """Return the values that static-properties declare as supported on every machine.
+    """Return the values that static-properties declare as supported on every machine (the providers draft).
+
+    Optional providers of *metadata* are left out.
 
     >>> metadata = VariantMetadata(("blas",), {"blas": StaticProvider((("library", ("mkl",)),))}, {})
     >>> static_support(metadata)
@@ -99,9 +127,11 @@ def static_support(metadata: VariantMetadata) -> Supported:
 def unsupported_features(
     variant: Variant, metadata: VariantMetadata, supported: Supported
 ) -> dict[tuple[str, str], Problem]:
-    """Return the unsupported features of a variant by namespace and feature, each with a problem.
+    """Return the unsupported features of a *variant* by namespace and feature, each with a problem.
 
-    The variant can be selected if there are none. `rank_wheels` uses the same test.
+    The variant can be selected if there are none (PEP 825, "Variant ordering"). *metadata* is that of the
+    release: values of namespaces that it does not declare are unsupported. *supported* has the values of the
+    machine. `rank_wheels` uses the same test.
 
     >>> variant = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
     >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": variant})
@@ -117,13 +147,22 @@ def unsupported_features(
 
 
 def supported_labels(metadata: VariantMetadata, supported: Supported) -> list[str]:
-    """Return the labels of the variants that can be selected, as in `unsupported_features`."""
+    """Return the labels of the variants that can be selected, in the order of *metadata*.
+
+    *supported* has the values of the machine. `unsupported_features` tests each variant.
+
+    >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> supported_labels(VariantMetadata(("x86_64",), {}, {"v3": v3}), {"x86_64": {"level": ["v3", "v2"]}})
+    ['v3']
+    """
     ranks = _Ranks(metadata, supported)
     return [label for label, variant in metadata.variants.items() if not ranks.of_variant(variant)[1]]
 
 
 def ordered_labels(metadata: VariantMetadata, supported: Supported) -> list[str]:
-    """Return the labels of the variants that can be selected, best first, in the order of `rank_wheels`.
+    """Return the labels of the variants that can be selected, best first (PEP 825, "Variant ordering").
+
+    *metadata* and *supported* are those of `rank_wheels`, which has the same order.
 
     >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
     >>> variants = {
@@ -151,10 +190,12 @@ def rank_wheels(
 ) -> list[Verdict]:
     """Return a verdict on every wheel of one release: the best wheel first, incompatible wheels last.
 
-    *metadata* is the content of the index-level file, or None. *supported* has the machine's supported
-    values, and *tags* the environment's tags, best first. *barred* has reasons that exclude wheels and do
-    not concern variants. *name_order* decides if all else is equal. The order of the wheels does not change
-    the result.
+    *wheels* are the names. Their order does not change the result (PEP 825, "Variant ordering"). *metadata*
+    is the content of the index-level file; if it is None, all variants are excluded. *supported* has the
+    machine's values by namespace and feature, and *tags* the environment's tags; all are best first. *barred*
+    has other reasons that exclude wheels, by name, such as a required Python version.
+
+    If all else is equal, *name_order* (internal) decides; it is the order of uv.
 
     >>> from packaging.tags import Tag
     >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
@@ -181,12 +222,13 @@ def rank_wheels(
 
 
 def why_better(one: Key, other: Key, preferred: Collection[str] = ()) -> str:
-    """Return why the wheel with *one* key is better than the wheel with the *other*: the first difference.
+    """Return why the wheel with *one* key is better than the wheel with the *other*, as a text for people.
 
-    *preferred* are namespaces whose priority is that of a policy.
+    It is the first difference (PEP 825, "Variant ordering"). *preferred* are namespaces whose priority the
+    user has chosen.
 
     >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
-    >>> why_better(Key(v3, "v3", 0, (-1, ""), ()), Key(v2, "null", 0, (-1, ""), ()))
+    >>> why_better(Key(v3, "v3", 0, (-1, "")), Key(v2, "null", 0, (-1, "")))
     'it has cpu :: level :: v3, and the other wheel has no more features'
     """
     if (one.label is None) != (other.label is None):
@@ -209,9 +251,18 @@ def why_better(one: Key, other: Key, preferred: Collection[str] = ()) -> str:
 def why_label_better(
     metadata: VariantMetadata, supported: Supported, one: str, other: str, preferred: Collection[str] = ()
 ) -> str:
-    """Return why *one* label ranks before the *other*, as `why_better` compares their wheels."""
+    """Return why *one* label ranks before the *other*, as `why_better` compares their wheels.
+
+    Both are labels of *metadata*. *supported* has the values of the machine. *preferred* are namespaces whose
+    priority the user has chosen.
+
+    >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": v3, "null": Variant("null", frozenset())})
+    >>> why_label_better(metadata, {"x86_64": {"level": ["v3"]}}, "v3", "null")
+    'it has x86_64 :: level :: v3, and the other wheel has no more features'
+    """
     ranks = _Ranks(metadata, supported)
-    first, second = (Key(ranks.of(label)[0], label, 0, (-1, ""), ()) for label in (one, other))
+    first, second = (Key(ranks.of(label)[0], label, 0, (-1, "")) for label in (one, other))
     return why_better(first, second, preferred)
 
 

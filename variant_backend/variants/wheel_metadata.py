@@ -26,18 +26,30 @@ def label_problem(labels: Collection[str], expected: str | None) -> Problem | No
 
 
 def variant_of_wheel(metadata: VariantMetadata) -> Variant:
-    """Return the variant of a wheel with this metadata. Raises VariantError unless it has one label."""
+    """Return the variant of a wheel with this *metadata* (PEP 825, "Variant wheel").
+
+    Raises VariantError unless it has exactly one label.
+
+    >>> variant_of_wheel(VariantMetadata(("x86_64",), {}, {"null": Variant("null", frozenset())})).label
+    'null'
+    """
     if problem := label_problem(metadata.variants, None):
         raise VariantError(problem)
     return next(iter(metadata.variants.values()))
 
 
 def select_variant(release: VariantMetadata, label: str | None, properties: frozenset[Property]) -> Variant:
-    """Return the variant with a label, with properties, or with both.
+    """Return the variant of a *release* with a *label*, with *properties*, or with both.
 
-    Properties without a label get the label that is defined for them, or a hash. Properties of
-    ``abi_dependency`` can be added to the defined properties of a label.
-    Raises RequestError if the label is unknown, or if it is defined with other properties.
+    Properties without a label (None) get the label that is defined for them, or `default_label`. Properties
+    of ``abi_dependency`` can be added to the defined properties of a label. Neither label nor properties mean
+    the null variant. Raises UnknownNameError if the label is unknown and there are no properties, and
+    RequestError if the label is invalid, or defined with other properties.
+
+    >>> v3 = frozenset({Property("x86_64", "level", "v3")})
+    >>> release = VariantMetadata(("x86_64",), {}, {"fast": Variant("fast", v3)})
+    >>> select_variant(release, None, v3).label
+    'fast'
     """
     if not properties:
         return release.variant(NULL_LABEL if label is None else label)
@@ -68,11 +80,19 @@ def _defined_label(release: VariantMetadata, properties: frozenset[Property]) ->
 def with_answers(
     release: VariantMetadata, answers: Mapping[str, StaticProvider], used: Collection[str]
 ) -> VariantMetadata:
-    """Return the metadata with the answers of plugins that ran when the wheel was built, by namespace.
+    """Return the metadata of a *release* with the answers of the plugins that ran when the wheel was built.
 
-    A namespace without an answer is left out, together with all namespaces that rank after it: so the list
-    stays the start of the lists in the release's other wheels. If the wheel has *used* one of those, only
-    namespaces without an answer are left out. Raises VariantError if the wheel uses one of these.
+    *answers* are those of `ask_build_plugins`, by namespace. *used* are the namespaces of the wheel's
+    variant. A namespace without an answer is left out, together with all namespaces that rank after it: so
+    the list stays the start of the lists in the release's other wheels (PEP 825, "Metadata consistency"). If
+    the variant uses one of those, only namespaces without an answer are left out. Raises VariantError if the
+    variant uses one of these.
+
+    >>> from variant_backend.api import BuildProvider
+    >>> release = VariantMetadata(("blas",), {"blas": BuildProvider(("blas-provider",))}, {})
+    >>> answers = {"blas": StaticProvider((("library", ("mkl",)),))}
+    >>> with_answers(release, answers, {"blas"}).providers["blas"].features
+    (('library', ('mkl',)),)
     """
     missing = release.build_providers().keys() - answers
     if unanswered := sorted(missing & set(used)):
@@ -107,7 +127,13 @@ def left_out(release: VariantMetadata, metadata: VariantMetadata) -> str | None:
 
 
 def remarks_on(metadata: VariantMetadata) -> list[str]:
-    """Return warnings for the maintainer of wheels with this metadata."""
+    """Return warnings for the maintainer of wheels with this *metadata*, as texts for people.
+
+    >>> mkl = Variant("mkl", frozenset({Property("blas", "library", "mkl")}))
+    >>> blas = StaticProvider((("library", ("openblas",)),))
+    >>> remarks_on(VariantMetadata(("blas",), {"blas": blas}, {"mkl": mkl}))  # doctest: +ELLIPSIS
+    ["variant 'mkl' can never be selected, because the static-properties of 'blas' contain none of ...]
+    """
     remarks = []
     # The null variant needs no provider, and plugins that run in a build give an answer there.
     used = [label for label, variant in metadata.variants.items() if variant.properties]

@@ -1,6 +1,6 @@
-"""The generated parts of docs/reference: the help of each command, and the keys of its JSON output.
+"""The generated parts of docs/reference: the help of commands, the keys of their JSON output, the Python API.
 
-    python tests/helpers/reference_pages.py
+    python tests/reference_pages.py
 
 This program writes these parts into the pages. tests/cli/test_command_line.py compares them.
 """
@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+from helpers.api_reference import api_parts
 
 from variant_backend.cli.command import Command
 from variant_backend.cli.main import main
 from variant_backend.schema import output_commands, output_schema
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
-COMMAND_LINE, JSON_OUTPUT = FOLDER / "command-line.md", FOLDER / "json.md"
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+COMMAND_LINE, JSON_OUTPUT, API = (FOLDER / f"{name}.md" for name in ("command-line", "json", "api"))
 # What follows these headings is generated.
-HEADINGS = {COMMAND_LINE: "## Commands", JSON_OUTPUT: "## Common keys"}
+HEADINGS = {COMMAND_LINE: "## Commands", JSON_OUTPUT: "## Common keys", API: "## All names"}
 COMMON = {"--json", "--quiet", "--verbose", "--version"}
 
 
@@ -38,8 +39,8 @@ def all_commands() -> Iterator[tuple[str, Command]]:
 
 def generated(page: Path) -> str:
     """Return the generated part of a page."""
-    parts = _command_parts() if page == COMMAND_LINE else _json_parts()
-    return "\n".join(f"{part}\n" for part in parts)
+    parts = {COMMAND_LINE: _command_parts, JSON_OUTPUT: _json_parts, API: api_parts}[page]
+    return "\n".join(f"{part}\n" for part in parts())
 
 
 def written(page: Path) -> str:
