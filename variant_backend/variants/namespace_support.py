@@ -85,11 +85,12 @@ def supported_values(
     disabled: Collection[str] = (),
     enabled: Collection[str] = (),
 ) -> Support:
-    """Return the supported values of the namespaces that *metadata* declares.
+    """Return the supported values of the namespaces that *metadata* declares, and of ``abi_dependency``.
 
     Namespaces in *disabled*, optional ones that are not in *enabled*, and those with an invalid provider have
     no values. If a namespace has static-properties, only these are used. Otherwise the first of the *sources*
-    that knows the namespace is used: the user's values, detected values, or answers of plugins.
+    that knows the namespace is used: the user's values, detected values, or answers of plugins. If variants
+    have properties of ``abi_dependency``, a source has its values, too: those of `abi_support`.
 
     >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
     >>> metadata = VariantMetadata(("nvidia", "blas"), {"blas": blas}, {})
@@ -99,11 +100,19 @@ def supported_values(
     {'nvidia': {'sm_arch': ['90_real']}, 'blas': {'library': ('mkl', 'openblas')}}
     >>> [origin.kind for origin in known.origins.values()]
     ['given', 'static']
+    >>> torch2 = Variant("torch2", frozenset({Property("abi_dependency", "torch", "2")}))
+    >>> installed = {"abi_dependency": {"torch": ["2.10.1", "2.10", "2"]}}
+    >>> built = metadata._replace(variants={"torch2": torch2})
+    >>> known = supported_values(built, {Origin("versions", "installed packages"): installed})
+    >>> known.supported["abi_dependency"]
+    {'torch': ['2.10.1', '2.10', '2']}
     """
     supported: dict[str, Mapping[str, Sequence[str]]] = {}
     origins: dict[str, Origin] = {}
-    for namespace in metadata.namespaces:
-        provider = metadata.providers.get(namespace)
+    reserved = [ABI_DEPENDENCY] if abi_dependencies(metadata) else []
+    for namespace in dict.fromkeys([*metadata.namespaces, *reserved]):
+        # Some documents of variantlib have a provider of the reserved namespace.
+        provider = metadata.providers.get(namespace) if namespace not in reserved else None
         if namespace in disabled:
             origins[namespace] = DISABLED
         elif provider is not None and provider.optional and namespace not in enabled:
