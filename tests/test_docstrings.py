@@ -25,7 +25,7 @@ SOURCES = {
     **dict.fromkeys(
         ("index_filename", "parse_index_filename", "variant_of_wheel", "make_variant"), "PEP 825"
     ),
-    **dict.fromkeys(("metadata_from_dict", "metadata_from_json"), "PEP 825"),
+    **dict.fromkeys(("metadata_from_dict", "metadata_from_json", "read_wheel_metadata"), "PEP 825"),
     **dict.fromkeys(("usable_from_json", "usable_metadata", "UnusableProvider"), "PEP 825"),
     **dict.fromkeys(("Conflict", "combine_metadata", "conflicts_with_index", "merge_metadata"), "PEP 825"),
     **dict.fromkeys(("FeatureRank", "Key", "ordered_labels", "rank_wheels", "why_better"), "PEP 825"),

@@ -11,11 +11,8 @@ write. Errors are `VariantError`: one error has all problems of a document, each
 import typing as _typing
 
 from .errors import Problem, RequestError, UnknownNameError, VariantError
-from .formats.hardware_file import Detected, Hardware
-from .project.config_settings import variant_of_settings, without_variant_settings
 from .variants.abi_dependency import ABI_DEPENDENCY
 from .variants.filename import WheelFilename, index_filename, parse_index_filename
-from .variants.known_providers import unknown_property
 from .variants.markers import (
     check_requirement,
     mentions_variant,
@@ -59,10 +56,14 @@ from .variants.wheel_variant import WheelVariant, wheel_variant
 
 if _typing.TYPE_CHECKING:
     from .building.make_variant import make_variant
+    from .formats.hardware_file import Detected, Hardware
     from .machine.detect import detect_hardware, read_hardware
     from .machine.plugin_answers import Answer, Cost, Feature
     from .machine.plugins import ask_build_plugins, ask_plugin, validate_variant
+    from .project.config_settings import variant_of_settings, without_variant_settings
+    from .variants.known_providers import unknown_property
     from .wheel_rewrite import Outcome
+    from .wheels.reading import read_wheel_metadata
 
 __all__ = [
     "ABI_DEPENDENCY",
@@ -118,6 +119,7 @@ __all__ = [
     "parse_index_filename",
     "rank_wheels",
     "read_hardware",
+    "read_wheel_metadata",
     "remarks_on",
     "resolve_requirement",
     "resolve_requirement_here",
@@ -139,18 +141,25 @@ __all__ = [
     "without_variant_settings",
 ]
 
-# Names that few programs need, with their modules: these start processes or read wheels, and import more.
+# Names that installers need not have, with their modules: these start processes, read files, or import more.
+# Vendored copies lack these modules (docs/vendoring.md).
 _LATER = {
     "Answer": "machine.plugin_answers",
     "Cost": "machine.plugin_answers",
+    "Detected": "formats.hardware_file",
     "Feature": "machine.plugin_answers",
+    "Hardware": "formats.hardware_file",
     "Outcome": "wheel_rewrite",
     "ask_build_plugins": "machine.plugins",
     "ask_plugin": "machine.plugins",
     "detect_hardware": "machine.detect",
     "make_variant": "building.make_variant",
     "read_hardware": "machine.detect",
+    "read_wheel_metadata": "wheels.reading",
+    "unknown_property": "variants.known_providers",
     "validate_variant": "machine.plugins",
+    "variant_of_settings": "project.config_settings",
+    "without_variant_settings": "project.config_settings",
 }
 
 

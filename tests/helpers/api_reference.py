@@ -32,7 +32,8 @@ GROUPS = {
     "Variant metadata": (
         *("VariantMetadata", "metadata_from_json", "metadata_from_dict", "metadata_from_table"),
         *("usable_from_json", "usable_metadata", "declared_metadata", "merge_metadata"),
-        *("combine_metadata", "conflicts_with_index", "Conflict", "variant_of_wheel", "remarks_on"),
+        *("combine_metadata", "conflicts_with_index", "Conflict", "read_wheel_metadata"),
+        *("variant_of_wheel", "remarks_on"),
     ),
     "Providers and plugins": (
         *("Provider", "PluginProvider", "BuildProvider", "StaticProvider", "BuiltinProvider"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from variant_backend.variants.abi_dependency import ABI_DEPENDENCY
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import (
     DISABLED,
@@ -12,6 +13,7 @@ from variant_backend.variants.namespace_support import (
     Support,
     supported_values,
 )
+from variant_backend.variants.properties import Property, Variant
 from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
 from variant_backend.variants.ranking import Supported
 
@@ -65,3 +67,26 @@ def test_an_unknown_namespace_has_no_supported_values() -> None:
 
 def test_undeclared_namespaces_of_sources_are_ignored() -> None:
     assert supported_values(release(PLUGIN), SOURCES).supported == GIVEN
+
+
+BUILT = Variant("built", frozenset({Property(ABI_DEPENDENCY, "torch", "2.9")}))
+INSTALLED: Supported = {ABI_DEPENDENCY: {"torch": ("2.9.1", "2.9", "2")}}
+
+
+def test_versions_of_packages_come_from_the_first_source_that_has_them() -> None:
+    metadata = release(PLUGIN)._replace(variants={"built": BUILT})
+    known = supported_values(metadata, {USER: GIVEN, MACHINE: INSTALLED})
+    assert known == Support({**GIVEN, **INSTALLED}, {"a": USER, ABI_DEPENDENCY: MACHINE})
+    assert supported_values(metadata, SOURCES).origins[ABI_DEPENDENCY] == UNKNOWN
+    disabled = supported_values(metadata, {MACHINE: INSTALLED}, disabled=[ABI_DEPENDENCY])
+    assert disabled.origins[ABI_DEPENDENCY] == DISABLED
+
+
+def test_versions_of_packages_are_ignored_if_no_variant_needs_them() -> None:
+    assert supported_values(release(PLUGIN), {USER: {**GIVEN, **INSTALLED}}) == Support(GIVEN, {"a": USER})
+
+
+def test_a_declared_provider_of_abi_dependency_is_ignored() -> None:
+    static = StaticProvider((("torch", ("1",)),))
+    metadata = VariantMetadata((ABI_DEPENDENCY,), {ABI_DEPENDENCY: static}, {"built": BUILT})
+    assert supported_values(metadata, {MACHINE: INSTALLED}) == Support(INSTALLED, {ABI_DEPENDENCY: MACHINE})

@@ -12,7 +12,6 @@ from ..variants.alignment import AlignedName, Assignment
 from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import (
-    DISABLED,
     FAILED,
     UNKNOWN,
     Lazy,
@@ -105,8 +104,8 @@ def machine_support(
     fails, its namespace is unsupported. If installed variants to align with have no value in common for a
     feature, that feature is unsupported. In the end, the policy's rules narrow and reorder the values.
     """
-    known, problems = _with_plugins(metadata, _without_plugins(metadata, machine, policy), policy)
-    known = governed(_with_abi(metadata, known, machine, policy), policy.rules)
+    known, problems = _with_plugins(metadata, support_without_plugins(metadata, machine, policy), policy)
+    known = governed(known, policy.rules)
     fixed = aligned(known, policy.align, machine.installed)
     for disagreement in disagreements(machine.installed, policy.align):
         if fixed.origins.get(disagreement.namespace) != known.origins.get(disagreement.namespace):
@@ -131,15 +130,11 @@ def _undetected(known: Support, machine: Machine) -> Support:
 
 def support_without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
     """Return the supported values of a release's namespaces as far as no plugin is needed."""
-    return _with_abi(metadata, _without_plugins(metadata, machine, policy), machine, policy)
-
-
-def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
-    """Return the supported values without running plugins."""
     hardware = machine.hardware or Hardware({})
     # Detection starts only when a namespace needs it.
     sources: dict[Origin, Supported] = {
         GIVEN: policy.given,
+        **_abi_source(metadata, machine, policy),
         _HARDWARE: Lazy(lambda: hardware.supported_by(metadata.providers)),
     }
     known = supported_values(metadata, sources, disabled=policy.disabled, enabled=policy.enabled)
@@ -181,28 +176,20 @@ def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> 
     return Support(supported, origins), problems
 
 
-def _with_abi(metadata: VariantMetadata, known: Support, machine: Machine, policy: Policy) -> Support:
-    """Return the supported values, with the versions of packages that abi_dependency properties name."""
+def _abi_source(metadata: VariantMetadata, machine: Machine, policy: Policy) -> dict[Origin, Supported]:
+    """Return the source with the versions of the packages that abi_dependency properties name."""
     names = abi_dependencies(metadata)
-    if not names:
-        return known
-    if ABI_DEPENDENCY in policy.disabled:
-        return Support(known.supported, {**known.origins, ABI_DEPENDENCY: DISABLED})
-    if ABI_DEPENDENCY in policy.given:
-        values, origin = policy.given[ABI_DEPENDENCY], GIVEN
-    else:
-        pinned = {name: policy.pinned[name] for name in names if name in policy.pinned}
-        others = [name for name in names if name not in pinned]
-        present = {name: machine.versions[name] for name in others if name in machine.versions}
-        missing = [name for name in others if name not in present]
-        opened = missing if policy.opens_versions else []
-        values = {**open_abi_support(metadata, opened), **abi_support({**present, **pinned})}
-        parts = {
-            "pinned": [f"{name} {version}" for name, version in pinned.items()],
-            "installed": [f"{name} {version}" for name, version in present.items()],
-            "any version": opened,
-            "unknown version (require it; explain and fetch take --pin)": [] if opened else missing,
-        }
-        text = "; ".join(f"{how}: {', '.join(which)}" for how, which in parts.items() if which)
-        origin = Origin("versions", text)
-    return Support({**known.supported, ABI_DEPENDENCY: values}, {**known.origins, ABI_DEPENDENCY: origin})
+    pinned = {name: policy.pinned[name] for name in names if name in policy.pinned}
+    others = [name for name in names if name not in pinned]
+    present = {name: machine.versions[name] for name in others if name in machine.versions}
+    missing = [name for name in others if name not in present]
+    opened = missing if policy.opens_versions else []
+    values = {**open_abi_support(metadata, opened), **abi_support({**present, **pinned})}
+    parts = {
+        "pinned": [f"{name} {version}" for name, version in pinned.items()],
+        "installed": [f"{name} {version}" for name, version in present.items()],
+        "any version": opened,
+        "unknown version (require it; explain and fetch take --pin)": [] if opened else missing,
+    }
+    text = "; ".join(f"{how}: {', '.join(which)}" for how, which in parts.items() if which)
+    return {Origin("versions", text): {ABI_DEPENDENCY: values}} if names else {}

@@ -106,7 +106,8 @@ def supported_values(
     Namespaces in *disabled*, optional ones that are not in *enabled*, and those with an invalid provider have
     no values. If a namespace has static-properties, only these are used. Otherwise the first of the *sources*
     that knows the namespace is used: the user's values, detected values, or answers of plugins. *sources* has
-    supported values by their origin.
+    supported values by their origin. If variants have properties of ``abi_dependency``, this namespace is
+    known, too, and a source has its values: those of `abi_support`.
 
     >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
     >>> metadata = VariantMetadata(("nvidia", "blas"), {"blas": blas}, {})
@@ -116,11 +117,19 @@ def supported_values(
     {'nvidia': {'sm_arch': ['90_real']}, 'blas': {'library': ('mkl', 'openblas')}}
     >>> [origin.kind for origin in known.origins.values()]
     ['given', 'static']
+    >>> torch2 = Variant("torch2", frozenset({Property("abi_dependency", "torch", "2")}))
+    >>> installed = {"abi_dependency": {"torch": ["2.10.1", "2.10", "2"]}}
+    >>> built = metadata._replace(variants={"torch2": torch2})
+    >>> known = supported_values(built, {Origin("versions", "installed packages"): installed})
+    >>> known.supported["abi_dependency"]
+    {'torch': ['2.10.1', '2.10', '2']}
     """
     supported: dict[str, Mapping[str, Sequence[str]]] = {}
     origins: dict[str, Origin] = {}
-    for namespace in metadata.namespaces:
-        provider = metadata.providers.get(namespace)
+    reserved = [ABI_DEPENDENCY] if abi_dependencies(metadata) else []
+    for namespace in dict.fromkeys([*metadata.namespaces, *reserved]):
+        # Some documents of variantlib have a provider of the reserved namespace.
+        provider = metadata.providers.get(namespace) if namespace not in reserved else None
         if namespace in disabled:
             origins[namespace] = DISABLED
         elif provider is not None and provider.optional and namespace not in enabled:

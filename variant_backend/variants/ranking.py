@@ -391,11 +391,18 @@ class _Ranks:
 
     def _reason(self, namespace: str, feature: str, own: Sequence[str]) -> Problem:
         """Return the problem of a feature: the machine supports none of the variant's values (*own*)."""
-        from .words import in_words  # builds import this module
-
         values = self._supported.get(namespace, {}).get(feature, ())
         needed = f"one of {shortened(own)}" if len(own) > 1 else own[0]
         text = f"needs {needed}; supported: {shortened(values) or 'none'}"
-        if words := in_words(namespace, feature, own):
+        if words := _meaning(namespace, feature, own):
             text += f"; {f'{own[0]} means' if len(own) == 1 else 'the needed values mean'} {words}"
         return Problem("unsupported-feature", f"{namespace} :: {feature}", text)
+
+
+def _meaning(namespace: str, feature: str, values: Sequence[str]) -> str:
+    """Return what values mean, in words; an empty text if a vendored copy lacks the words of providers."""
+    try:
+        from .words import in_words  # builds import this module
+    except ModuleNotFoundError:
+        return ""
+    return in_words(namespace, feature, values)
