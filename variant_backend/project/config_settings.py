@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from ..errors import Problem, VariantError
 
-ConfigSettings = Mapping[str, Any]
+ConfigSettings = Mapping[str, object]
 
 _VARIANT_KEYS = ("variant", "variant-label")
 _FILENAME_KEY = "variant-filename"
@@ -103,7 +102,7 @@ def asks_for_plain_name(config_settings: ConfigSettings | None) -> bool:
     return bool(texts)
 
 
-def backend_settings(config_settings: ConfigSettings | None) -> dict[str, Any] | None:
+def backend_settings(config_settings: ConfigSettings | None) -> dict[str, object] | None:
     """Return a copy of the settings for the wrapped backend, because some backends change the mapping."""
     if config_settings is None:
         return None
@@ -116,7 +115,8 @@ def _texts(config_settings: ConfigSettings | None, key: str) -> Sequence[str]:
     An empty string is an error, because it usually comes from a variable that is not set.
     """
     value = (config_settings or {}).get(key, [])
-    values = value if isinstance(value, (list, tuple)) else [value]
+    values: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
+    texts = []
     for text in values:
         if not isinstance(text, str) or not text:
             got = "an empty string" if text == "" else repr(text)
@@ -124,4 +124,5 @@ def _texts(config_settings: ConfigSettings | None, key: str) -> Sequence[str]:
                 f"config setting {key!r}: expected {_EXPECTED[key]}, got {got}",
                 hint=f"write -C{key}={_VALUES[key]}, or leave it out",
             )
-    return values
+        texts.append(text)
+    return texts
