@@ -15,7 +15,7 @@ PACKAGE = Path(variant_backend.__file__).parent
 ROWS = [
     ["__main__"],
     ["scripts"],
-    ["cli", "dispatch", "hooks"],
+    ["api", "cli", "dispatch", "hooks"],
     ["running"],
     ["graphs"],
     ["dispatching", "serving", "schema"],

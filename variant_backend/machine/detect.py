@@ -10,12 +10,13 @@ same facts are assumed as in uv.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from ..errors import VariantError
 from ..formats.hardware_file import Detected, Hardware
-from ..formats.machine_spec import GivenMachine, MachineSpec
+from ..formats.machine_spec import GivenMachine, MachineSpec, parse_machine
 from ..lowlevel.piped_input import read_input
 from ..lowlevel.terminal import print_read
 from ..variants.known_providers import KNOWN_PROVIDERS
@@ -77,6 +78,26 @@ def assumed(machine: str, environ: Mapping[str, str]) -> Hardware:
             if provider.exists_on(machine) and (provider.uv or given.get(namespace))
         }
     )
+
+
+def detect_hardware(namespaces: Collection[str] | None = None) -> Hardware:
+    """Return what this machine supports, as `hardware_of` detects it with this process's environment.
+
+    Only these *namespaces* are detected, None means all known ones. No plugin runs; the detection reads files
+    of the system and asks drivers, when the result is read first.
+    """
+    return hardware_of(None, os.environ, namespaces)
+
+
+def read_hardware(machine: str) -> Hardware:
+    """Return what a described machine supports: facts, a preset, or a machine file, as for ``--machine``.
+
+    Raises VariantError if the description or the file is invalid.
+
+    >>> read_hardware("x86_64:v2").supported["x86_64"]["level"]
+    ('v2', 'v1')
+    """
+    return hardware_of(parse_machine(machine), os.environ)
 
 
 def hardware_of(

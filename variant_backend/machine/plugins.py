@@ -140,6 +140,16 @@ def check_isolated(namespace: str, provider: PluginProvider, printed: Mapping[st
     return answer
 
 
+def ask_plugin(namespace: str, provider: PluginProvider, python: str) -> Answer:
+    """Run the plugin of a provider in a process of its own, and return its checked answer about this machine.
+
+    *python* is the interpreter of an environment in which the plugin is installed; the process imports from
+    that environment only. Raises VariantError if the plugin hangs, fails, or violates its protocol (the
+    providers draft, "Plugin API").
+    """
+    return check_isolated(namespace, provider, run_isolated(namespace, provider, python))
+
+
 def required_by(plugin: Plugin, folders: Sequence[Path]) -> list[str]:
     """Return the requirements of a plugin's distribution in site-packages folders."""
     from importlib.metadata import distributions
@@ -234,6 +244,18 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
     return StaticProvider(
         tuple((name, feature.values) for name, feature in answer.features.items()), provider.optional
     )
+
+
+def ask_build_plugins(providers: Mapping[str, Provider]) -> dict[str, StaticProvider]:
+    """Run the plugins of all providers that run in builds, and return their answers by namespace.
+
+    The plugins must be installed in this environment. Raises VariantError as `ask_for_static` does.
+    """
+    return {
+        namespace: ask_for_static(namespace, provider)
+        for namespace, provider in providers.items()
+        if isinstance(provider, BuildProvider)
+    }
 
 
 def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> None:

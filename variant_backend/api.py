@@ -1,0 +1,163 @@
+"""The public interface of this package, for build backends, installers, indexes and other tools.
+
+Only the names in `__all__` are public. What they promise is in docs/api-stability.md. All other modules may
+change in every release, except the build backends `variant_backend.hooks` and `variant_backend.dispatch`.
+
+Values are named tuples and have no effects. Functions are pure unless their text says what they read, run or
+write. Errors are `VariantError`: one error has all problems of a document, each with its place and a remedy.
+"""
+
+import typing as _typing
+
+from .errors import Problem, RequestError, UnknownNameError, VariantError
+from .formats.hardware_file import Detected, Hardware
+from .variants.abi_dependency import ABI_DEPENDENCY
+from .variants.filename import WheelFilename, index_filename, parse_index_filename
+from .variants.known_providers import unknown_property
+from .variants.markers import (
+    check_requirement,
+    mentions_variant,
+    resolve_requirement,
+    resolve_requirement_here,
+)
+from .variants.merging import Conflict, combine_metadata, conflicts_with_index, merge_metadata
+from .variants.metadata import VariantMetadata, declared_metadata
+from .variants.metadata_reading import (
+    metadata_from_dict,
+    metadata_from_json,
+    metadata_from_table,
+    usable_from_json,
+    usable_metadata,
+)
+from .variants.namespace_support import Origin, Support, abi_dependencies, abi_support, supported_values
+from .variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant, check_label, default_label
+from .variants.providers import (
+    BuildProvider,
+    BuiltinProvider,
+    PluginProvider,
+    Provider,
+    StaticProvider,
+    UnusableProvider,
+)
+from .variants.ranking import (
+    FeatureRank,
+    Key,
+    Supported,
+    Verdict,
+    ordered_labels,
+    rank_wheels,
+    static_support,
+    supported_labels,
+    unsupported_features,
+    why_better,
+    why_label_better,
+)
+from .variants.wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
+
+if _typing.TYPE_CHECKING:
+    from .building.make_variant import make_variant
+    from .machine.detect import detect_hardware, read_hardware
+    from .machine.plugin_answers import Answer, Cost, Feature
+    from .machine.plugins import ask_build_plugins, ask_plugin, validate_variant
+    from .wheel_rewrite import Outcome
+
+__all__ = [
+    "ABI_DEPENDENCY",
+    "NULL_LABEL",
+    "NULL_VARIANT",
+    "Answer",
+    "BuildProvider",
+    "BuiltinProvider",
+    "Conflict",
+    "Cost",
+    "Detected",
+    "Feature",
+    "FeatureRank",
+    "Hardware",
+    "Key",
+    "Origin",
+    "Outcome",
+    "PluginProvider",
+    "Problem",
+    "Property",
+    "Provider",
+    "RequestError",
+    "StaticProvider",
+    "Support",
+    "Supported",
+    "UnknownNameError",
+    "UnusableProvider",
+    "Variant",
+    "VariantError",
+    "VariantMetadata",
+    "Verdict",
+    "WheelFilename",
+    "abi_dependencies",
+    "abi_support",
+    "ask_build_plugins",
+    "ask_plugin",
+    "check_label",
+    "check_requirement",
+    "combine_metadata",
+    "conflicts_with_index",
+    "declared_metadata",
+    "default_label",
+    "detect_hardware",
+    "index_filename",
+    "make_variant",
+    "mentions_variant",
+    "merge_metadata",
+    "metadata_from_dict",
+    "metadata_from_json",
+    "metadata_from_table",
+    "ordered_labels",
+    "parse_index_filename",
+    "rank_wheels",
+    "read_hardware",
+    "remarks_on",
+    "resolve_requirement",
+    "resolve_requirement_here",
+    "select_variant",
+    "static_support",
+    "supported_labels",
+    "supported_values",
+    "unknown_property",
+    "unsupported_features",
+    "usable_from_json",
+    "usable_metadata",
+    "validate_variant",
+    "variant_of_wheel",
+    "why_better",
+    "why_label_better",
+    "with_answers",
+]
+
+# Names that few programs need, with their modules: these start processes or read wheels, and import more.
+_LATER = {
+    "Answer": "machine.plugin_answers",
+    "Cost": "machine.plugin_answers",
+    "Feature": "machine.plugin_answers",
+    "Outcome": "wheel_rewrite",
+    "ask_build_plugins": "machine.plugins",
+    "ask_plugin": "machine.plugins",
+    "detect_hardware": "machine.detect",
+    "make_variant": "building.make_variant",
+    "read_hardware": "machine.detect",
+    "validate_variant": "machine.plugins",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a name at its first use (PEP 562)."""
+    from importlib import import_module
+
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{_LATER[name]}", __package__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, for completion."""
+    return __all__

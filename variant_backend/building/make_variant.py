@@ -1,0 +1,45 @@
+"""Make a variant of one existing wheel, for programs that call Python functions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import RequestError
+from ..variants.metadata import VariantMetadata, declared_metadata
+from ..variants.properties import Property
+from ..variants.wheel_metadata import select_variant, with_answers
+from ..wheel_rewrite import Outcome, Plan, write_variant
+from ..wheels.reading import WheelFile
+
+
+def make_variant(
+    wheel: str | os.PathLike[str],
+    label: str | None = None,
+    properties: Iterable[Property] = (),
+    *,
+    metadata: VariantMetadata | None = None,
+    output: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
+    """Write a variant of a wheel into the folder *output*, or beside the wheel if that is None.
+
+    The variant has a *label* that the release's *metadata* defines, or *properties*, or both, as in
+    `select_variant`. Without *metadata*, the namespaces get the providers that this package knows.
+    Requirements with variant markers are decided for the variant. The old wheel stays as it is, and the new
+    one gets its name when it is complete. *force* replaces an existing file. *dry_run* checks everything and
+    writes nothing. Raises RequestError if label and properties do not say which variant, and VariantError if
+    the wheel is invalid or the variant cannot be written (PEP 825, "Variant wheel").
+    """
+    wanted = frozenset(properties)
+    if label is None and not wanted:
+        raise RequestError("no variant is requested", hint="give a label or properties")
+    release = declared_metadata(sorted(wanted)) if metadata is None else metadata
+    variant = select_variant(release, label, wanted)
+    own = with_answers(release.only(variant), {}, variant.namespaces())
+    file = WheelFile.of(Path(wheel))
+    return write_variant(
+        file, Plan(own), file.path.parent if output is None else Path(output), force=force, dry_run=dry_run
+    )
