@@ -15,9 +15,9 @@ from helpers.programs import run
 from helpers.range_server import Server
 from helpers.servers import answering
 from hypothesis import settings
-from platformdirs import site_config_dir, user_config_dir
 
 from variant_backend.lowlevel import http, remembered_digests
+from variant_backend.lowlevel.user_folders import folder_facts, site_folders, user_folder
 from variant_backend.machine import answer_cache, user_config
 
 ROOT = Path(__file__).parents[1]
@@ -76,15 +76,16 @@ def _configuration_files_of_this_machine_are_hidden(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[None]:
     """Hide those of this package from tests and from programs that they start; pip and uv keep their own."""
-    folders = {"XDG_CONFIG_HOME": user_config_dir(), "XDG_CONFIG_DIRS": site_config_dir(multipath=True)}
+    facts = folder_facts()
+    user, site = user_folder("", "config", facts), site_folders("", "config", facts)
     with pytest.MonkeyPatch.context() as patch:
-        for variable, real in folders.items():
-            copies = [_without_own(Path(folder), tmp_path_factory) for folder in real.split(os.pathsep)]
+        for variable, folders in {"XDG_CONFIG_HOME": [user], "XDG_CONFIG_DIRS": site}.items():
+            copies = [_without_own(folder, tmp_path_factory) for folder in folders]
             patch.setenv(variable, os.pathsep.join(map(str, copies)))
         if sys.platform == "win32":  # the system has other folders, which no variable replaces
             nowhere = tmp_path_factory.mktemp("config") / "variant-backend" / "config.toml"
             patch.setattr(user_config, "config_path", lambda: nowhere)
-            patch.setattr("platformdirs.site_config_dir", lambda *_, **__: str(nowhere.parent))
+            patch.setattr(user_config, "site_folders", lambda *_: [nowhere.parent])
         yield
 
 
