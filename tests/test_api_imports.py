@@ -105,6 +105,7 @@ VALUES: dict[str, object] = {
     "BuiltinProvider": api.BuiltinProvider("cuda"),
     "UnusableProvider": api.UnusableProvider((PROBLEM,)),
     "WheelFilename": WHEEL,
+    "WheelVariant": api.WheelVariant(METADATA),
     "Problem": PROBLEM,
     "Conflict": api.Conflict.between("mkl", "openblas", "variants", "text"),
     "Origin": api.Origin("given", "--supported"),

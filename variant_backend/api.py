@@ -11,6 +11,7 @@ import typing as _typing
 
 from .errors import Problem, RequestError, UnknownNameError, VariantError
 from .formats.hardware_file import Detected, Hardware
+from .project.config_settings import variant_of_settings, without_variant_settings
 from .variants.abi_dependency import ABI_DEPENDENCY
 from .variants.filename import WheelFilename, index_filename, parse_index_filename
 from .variants.known_providers import unknown_property
@@ -53,6 +54,7 @@ from .variants.ranking import (
     why_label_better,
 )
 from .variants.wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
+from .variants.wheel_variant import WheelVariant, wheel_variant
 
 if _typing.TYPE_CHECKING:
     from .building.make_variant import make_variant
@@ -92,6 +94,7 @@ __all__ = [
     "VariantMetadata",
     "Verdict",
     "WheelFilename",
+    "WheelVariant",
     "abi_dependencies",
     "abi_support",
     "ask_build_plugins",
@@ -126,10 +129,13 @@ __all__ = [
     "usable_from_json",
     "usable_metadata",
     "validate_variant",
+    "variant_of_settings",
     "variant_of_wheel",
+    "wheel_variant",
     "why_better",
     "why_label_better",
     "with_answers",
+    "without_variant_settings",
 ]
 
 # Names that few programs need, with their modules: these start processes or read wheels, and import more.

@@ -23,6 +23,9 @@ MISTAKES = {
     "api.Variant.of('fast', {'speed': 'fast'})": ("arg-type", "reportArgumentType"),
     "api.metadata_from_json('{}', 'variant.json')": ("arg-type", "reportArgumentType"),
     "api.rank_wheels([], None, {'speed': 'fast'}, [])": ("dict-item", "reportArgumentType"),
+    "api.wheel_variant(None, 'fast', ['speed :: mode :: fast'])": ("list-item", "reportArgumentType"),
+    "api.variant_of_settings('fast', None)": ("arg-type", "reportArgumentType"),
+    "api.variant_of_settings({}, {}).label": ("union-attr", "reportOptionalMemberAccess"),
     "api.make_variant('demo.whl', labels=['fast'])": ("call-arg", "reportCallIssue"),
     "api.read_hardware('x86_64:v3').supported + 1": ("operator", "reportOperatorIssue"),
     "api.VariantError('text').problem": ("attr-defined", "reportAttributeAccessIssue"),
@@ -63,11 +66,15 @@ def test_the_program_makes_and_ranks_variants(project: Path, tmp_path: Path) -> 
         " value fast is listed first in the supported values",
         "fast safe",
         "fast one",
+        "True",
+        "demo-1.0-py3-none-any-safe.whl demo-1.0-py3-none-any.whl",
     ]
 
 
 def test_mypy_finds_the_mistakes_and_no_other_errors(project: Path) -> None:
-    options = ("--strict", "--no-error-summary", "--python-executable", interpreter(project))
+    config = "[mypy]\nstrict = true\n[mypy-program]\ndisallow_any_expr = true\n"  # no Any reaches the program
+    (project / "mypy.ini").write_text(config)
+    options = ("--no-error-summary", "--python-executable", interpreter(project))
     printed = run("mypy", *options, "program.py", "mistakes.py", cwd=project, ok=False).stdout
     errors = re.findall(r"^(.*?):(\d+): error: .*  \[([\w-]+)\]$", printed, re.MULTILINE)
     assert len(errors) == printed.count(" error: "), printed

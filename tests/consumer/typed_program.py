@@ -109,6 +109,23 @@ def decided(variant: api.Variant) -> list[str]:
     return [text for text in requirements if text]
 
 
+def own_backend(settings: Mapping[str, object] | None) -> str:
+    """Return the filename of the wheel that config settings request, as a build backend makes it."""
+    plain = "demo-1.0-py3-none-any.whl"
+    wanted = api.variant_of_settings(settings, TABLE)
+    assert_type(wanted, api.WheelVariant | None)
+    assert_type(api.without_variant_settings(settings), dict[str, object] | None)
+    if wanted is None:
+        return plain
+    answers = api.ask_build_plugins(wanted.metadata.providers)
+    assert_type(answers, dict[str, api.StaticProvider])
+    assert_type(wanted.variant_json(answers), bytes)
+    assert_type(wanted.build_requires() + wanted.requirements(["one"]), list[str])
+    same = api.wheel_variant(TABLE, wanted.label, wanted.variant.properties)
+    print(same.metadata == wanted.metadata, *same.remarks())
+    return wanted.filename(plain)
+
+
 def in_tree_backend(wheel_directory: str, settings: Mapping[str, object] | None) -> list[str]:
     """Pass hooks on, as a backend in the tree of a project does; only its types are checked."""
     assert_type(hooks.build_wheel(wheel_directory, settings, None), str)
@@ -126,6 +143,7 @@ def main(wheel: str, folder: str) -> None:
     best = ranked(wheels, merged(metadata))[0]
     label = best.filename.label or api.NULL_LABEL
     print(label, *decided(metadata.variant(label)))
+    print(own_backend({"variant": "safe"}), own_backend(None))
 
 
 if __name__ == "__main__":
