@@ -101,7 +101,10 @@ def _without_own(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def own_wheel(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Path]:
-    """A wheel of this checkout that isolated build environments find without PyPI, and a cache for uv."""
+    """The wheel of this package, which isolated builds find without PyPI, and a cache for uv.
+
+    They also find the wheel of the commands.
+    """
     cache = pytestconfig.cache.mkdir("uv")
     parallel = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp()
@@ -109,9 +112,10 @@ def own_wheel(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Con
     with only_one_process(folder.with_suffix(".lock")), pytest.MonkeyPatch.context() as patch:
         patch.setenv("UV_CACHE_DIR", str(cache))
         if not folder.exists():
-            run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
+            for source in (ROOT, ROOT / "commands"):
+                run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, source)
             fill(cache, base / "packages", *folder.glob("*.whl"))
-    (wheel,) = folder.glob("*.whl")
+    (wheel,) = folder.glob("variant_backend_core-*.whl")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UV_CACHE_DIR", str(cache))
         for variable, separator in (("PIP_FIND_LINKS", " "), ("UV_FIND_LINKS", ",")):

@@ -163,8 +163,8 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import a name at its first use (PEP 562)."""
+def _imported(name: str) -> object:
+    """Import a name at its first use."""
     from importlib import import_module
 
     if name not in _LATER:
@@ -172,6 +172,10 @@ def __getattr__(name: str) -> object:
     value: object = getattr(import_module(f".{_LATER[name]}", __package__), name)
     globals()[name] = value
     return value
+
+
+if not _typing.TYPE_CHECKING:  # a checker would accept any name
+    __getattr__ = _imported  # PEP 562
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .building.hook_shell import ends_in_clear_lines, say
 from .lowlevel.terminal import is_terminal, print_message, print_status
@@ -29,7 +29,7 @@ from .project.user_variables import BUILD_SOURCE
 if TYPE_CHECKING:
     from .dispatching.ways import Way
 
-_ConfigSettings = Mapping[str, Any]
+_ConfigSettings = Mapping[str, object]
 
 
 @ends_in_clear_lines

@@ -74,7 +74,7 @@ class VariantError(Exception):
         made = [Problem(code, str(place), item) if isinstance(item, str) else item for item in problems]
         if hint:
             made[-1] = made[-1]._replace(remedy=hint)
-        self.problems = tuple(made)
+        self.problems: tuple[Problem, ...] = tuple(made)
         super().__init__(*self.problems)
 
     def __str__(self) -> str:

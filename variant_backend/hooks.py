@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .building.hook_shell import ends_in_clear_lines, say
 from .building.wrapped_backend import (
@@ -44,9 +44,37 @@ if TYPE_CHECKING:
     from .building.variant_build import VariantBuild
     from .wheel_rewrite import Outcome
 
+    class _WheelHook(Protocol):
+        """Writes a wheel, and returns its name."""
+
+        def __call__(
+            self,
+            wheel_directory: str,
+            config_settings: ConfigSettings | None = None,
+            metadata_directory: str | None = None,
+        ) -> str: ...
+
+    class _MetadataHook(Protocol):
+        """Writes the dist-info folder of a wheel, and returns its name."""
+
+        def __call__(self, metadata_directory: str, config_settings: ConfigSettings | None = None) -> str: ...
+
+    class _RequirementsHook(Protocol):
+        """Returns build requirements."""
+
+        def __call__(self, config_settings: ConfigSettings | None = None) -> list[str]: ...
+
+    # The names that `__getattr__` offers.
+    build_editable: _WheelHook
+    prepare_metadata_for_build_wheel: _MetadataHook
+    prepare_metadata_for_build_editable: _MetadataHook
+    get_requires_for_build_editable: _RequirementsHook
+    get_requires_for_build_sdist: _RequirementsHook
+    UnsupportedOperation: type[Exception]
+
 
 def _wrapped(*hook: str, project: Project | None = None) -> Any:
-    """Return the wrapped backend, or one of its hooks."""
+    """Return the wrapped backend, or one of its hooks; both are foreign objects without types."""
     # A plain build does not depend on the [variant] table.
     return wrapped_backend(project or Project.load(PROJECT_FILE, variants=False), *hook)
 
@@ -137,16 +165,20 @@ def build_sdist(sdist_directory: str, config_settings: ConfigSettings | None = N
 
 
 @ends_in_clear_lines
-def __getattr__(name: str) -> Any:
-    """Return an optional hook if the wrapped backend has it."""
+def _optional(name: str) -> object:
+    """Return an optional hook if the wrapped backend has it, or the error of its `build_sdist`."""
     if name in _OPTIONAL_HOOKS:
         # A recipe may require something for editable builds even if the wrapped backend never does.
         getattr(_wrapped(), "build_editable" if name == "get_requires_for_build_editable" else name)
         return _OPTIONAL_HOOKS[name]
     if name == "UnsupportedOperation":
         with suppress(VariantError):  # frontends look it up after build_sdist has failed and printed why
-            return _wrapped().UnsupportedOperation
+            return getattr(_wrapped(), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if not TYPE_CHECKING:  # a checker would accept any name
+    __getattr__ = _optional  # PEP 562
 
 
 @ends_in_clear_lines
@@ -163,8 +195,9 @@ def _build_editable(
     return _build_variant("build_editable", wheel_directory, config_settings, build)
 
 
-def _build_plain(hook: str, *arguments: Any) -> str:
-    wheel_directory, config_settings, metadata_directory = arguments
+def _build_plain(
+    hook: str, wheel_directory: str, config_settings: ConfigSettings | None, metadata_directory: str | None
+) -> str:
     arguments = (wheel_directory, without_variant_settings(config_settings), metadata_directory)
     if not has_marks(Path()):
         name: str = _wrapped(hook)(*arguments)
@@ -244,7 +277,7 @@ def _warn_of(outcome: Outcome, backend: str | None) -> None:
         _warn(f"{outcome.path.name}: {text}")
 
 
-def _prepare_metadata(hook: str) -> Callable[..., str]:
+def _prepare_metadata(hook: str) -> _MetadataHook:
     @ends_in_clear_lines
     def prepare(metadata_directory: str, config_settings: ConfigSettings | None = None) -> str:
         build = _variant_build(config_settings)
@@ -316,7 +349,7 @@ def _get_requires_for_build_sdist(config_settings: ConfigSettings | None = None)
     return requires
 
 
-_OPTIONAL_HOOKS: dict[str, Callable[..., Any]] = {
+_OPTIONAL_HOOKS: Mapping[str, _WheelHook | _MetadataHook | _RequirementsHook] = {
     "build_editable": _build_editable,
     "prepare_metadata_for_build_wheel": _prepare_metadata("prepare_metadata_for_build_wheel"),
     "prepare_metadata_for_build_editable": _prepare_metadata("prepare_metadata_for_build_editable"),

@@ -168,7 +168,8 @@ def test_settings_of_the_user_follow_those_of_the_recipe() -> None:
         "build-dir": "there",
         "own": ["x"],
     }
-    assert recipe.settings({"setup-args": ["-Dc", "-Dd"]})["setup-args"][2:] == ["-Dc", "-Dd"]
+    extended = recipe.settings({"setup-args": ["-Dc", "-Dd"]})
+    assert extended["setup-args"] == ["-Da=1", "-Db=2", "-Dc", "-Dd"]
 
 
 # Requirements.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 from ..errors import VariantError
 from ..lowlevel.terminal import print_message
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 
 def say(*parts: str) -> None:
@@ -15,11 +18,11 @@ def say(*parts: str) -> None:
     print_message("variant-backend: ", *parts)
 
 
-def ends_in_clear_lines(hook: Callable[..., Any]) -> Callable[..., Any]:
+def ends_in_clear_lines(hook: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
     """Decorate a hook: on VariantError, print one line for each problem and exit with code 1."""
 
     @functools.wraps(hook)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
         try:
             return hook(*args, **kwargs)
         except VariantError as error:

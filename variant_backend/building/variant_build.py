@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, UnknownNameError, VariantError, one_of
 from ..project.config_settings import ConfigSettings, label_and_properties, without_variant_settings
@@ -93,7 +93,7 @@ class VariantBuild(NamedTuple):
                 else:
                     os.environ.pop(name, None)
 
-    def settings(self, config_settings: ConfigSettings | None) -> dict[str, Any]:
+    def settings(self, config_settings: ConfigSettings | None) -> dict[str, object]:
         """Return the settings for the wrapped backend."""
         return self.draft.recipe.settings(without_variant_settings(config_settings) or {})
 

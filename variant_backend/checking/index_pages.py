@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -16,7 +16,10 @@ from .findings import Findings
 from .input_files import document_content, file_size, is_regular_file, sorted_entries
 
 # The pages of a project, each with its parser.
-PAGES = {"index.html": simple_api.from_html, "index.json": simple_api.from_json}
+PAGES: dict[str, Callable[[bytes, str], Page]] = {
+    "index.html": simple_api.from_html,
+    "index.json": simple_api.from_json,
+}
 # The file that a mirror has.
 MIRROR = "mirror.json"
 # Pages are parsed as if they were below this URL. A link that leaves it leads to another host or to the root

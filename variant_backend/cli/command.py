@@ -37,7 +37,7 @@ class WrongUsage(click.UsageError):
 
     def __init__(self, lines: Sequence[str]) -> None:
         super().__init__(lines[0])
-        self.more = lines[1:]
+        self.more: Sequence[str] = lines[1:]
 
 
 class WrongValue(click.BadParameter):
@@ -45,7 +45,7 @@ class WrongValue(click.BadParameter):
 
     def __init__(self, lines: Sequence[str], param_hint: str | None = None) -> None:
         super().__init__(lines[0], param_hint=param_hint)
-        self.more = lines[1:]
+        self.more: Sequence[str] = lines[1:]
 
     def format_message(self) -> str:
         """Return the first line, after the name of the option."""
@@ -61,7 +61,8 @@ class _Program(click.Command):
 
     def __init__(self, name: str | None, *, example: str, page: str, **attributes: Any) -> None:
         super().__init__(name, **attributes)
-        self.example, self.page = example, page
+        self.example: str = example
+        self.page: str = page
 
     def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example and the page into the help."""
@@ -151,8 +152,9 @@ class Command(_Program):
         **attributes: Any,
     ) -> None:
         super().__init__(name, **attributes)
-        self.params += [_JSON, _QUIET, _VERBOSE] if json else [_QUIET, _VERBOSE]
-        self.extra_remedy, self.hints = extra_remedy, hints
+        self.params.extend([_JSON, _QUIET, _VERBOSE] if json else [_QUIET, _VERBOSE])
+        self.extra_remedy: Callable[[str], str] = extra_remedy
+        self.hints: Mapping[str, str] = hints
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; raises UsageError, also for misuse that click would misread."""
@@ -235,7 +237,7 @@ class Group(_Program, click.Group):
         self, *args: Any, sections: Mapping[str, Sequence[str]] | None = None, **attributes: Any
     ) -> None:
         super().__init__(*args, **attributes)
-        self.sections = sections or {}
+        self.sections: Mapping[str, Sequence[str]] = sections or {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; raises UsageError, also for a long option with one dash."""

@@ -13,14 +13,14 @@ import click
 
 from ..errors import Problem, VariantError
 from ..lowlevel.terminal import print_message
-from .options import PATH
+from .options import PATH, CommandOption
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
-path_option = click.option(
+path_option: CommandOption = click.option(
     "--path",
     "paths",
     multiple=True,
@@ -28,7 +28,7 @@ path_option = click.option(
     metavar="DIR",
     help="A site-packages folder, instead of an environment; may be repeated.",
 )
-interpreter_option = click.option(
+interpreter_option: CommandOption = click.option(
     "--interpreter",
     metavar="PATH",
     help="The interpreter or environment to look into.  [default: VIRTUAL_ENV, .venv, python on PATH]",

@@ -11,7 +11,7 @@ import click
 
 from ..errors import VariantError
 from .command import WrongValue, given_values
-from .options import PATH, align_option
+from .options import PATH, CommandOption, align_option
 
 if TYPE_CHECKING:
     from ..graphs.assignment import Preference
@@ -29,7 +29,7 @@ _Paths: TypeAlias = tuple[Path, ...]
 # A graph without packages, for people.
 NO_PACKAGES = "no requirement is for this environment, so there are no packages"
 
-prefer_option = click.option(
+prefer_option: CommandOption = click.option(
     "--prefer",
     type=click.Choice(["most", "best"]),
     default="most",
@@ -56,7 +56,7 @@ _REQUESTED = (
         help="A file of constraints; may be repeated.",
     ),
 )
-assignment_option = click.option(
+assignment_option: CommandOption = click.option(
     "--assignment",
     "assignment_file",
     type=PATH,

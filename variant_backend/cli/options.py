@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
@@ -19,6 +19,14 @@ from .command import WrongValue
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _Place = TypeVar("_Place", str, Path)
+
+
+class CommandOption(Protocol):
+    """A decorator that adds an option to a command."""
+
+    def __call__(self, command: _Function, /) -> _Function:
+        """Return the command with the option."""
+        ...
 
 
 class _WrittenPath(click.Path):
@@ -181,16 +189,18 @@ def _labels_of_project(context: click.Context, _: click.Parameter, incomplete: s
 
 
 # ``align``: a tuple of names without duplicates.
-align_option = click.option(
+align_option: CommandOption = click.option(
     "--align",
     multiple=True,
     callback=reading(lambda texts: tuple(dict.fromkeys(map(AlignedName.parse, texts)))),
     metavar="NS[::FEATURE]",
     help="All features of a namespace, or one feature, in which packages must agree; may be repeated.",
 )
-dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Check everything, and write nothing.")
-force_option = click.option("--force", is_flag=True, help="Replace existing files.")
-jobs_option = click.option(
+dry_run_option: CommandOption = click.option(
+    "-n", "--dry-run", is_flag=True, help="Check everything, and write nothing."
+)
+force_option: CommandOption = click.option("--force", is_flag=True, help="Replace existing files.")
+jobs_option: CommandOption = click.option(
     "-j",
     "--jobs",
     type=click.IntRange(1),
@@ -199,21 +209,21 @@ jobs_option = click.option(
     metavar="N",
     help="Wheels at the same time.",
 )
-find_links_option = click.option(
+find_links_option: CommandOption = click.option(
     "-f",
     "--find-links",
     multiple=True,
     metavar="DIR",
     help="A folder with wheels and their index file, or its file:// URL; may be repeated.",
 )
-index_url_option = click.option(
+index_url_option: CommandOption = click.option(
     "-i",
     "--index-url",
     multiple=True,
     metavar="URL",
     help="A package index: a URL, or its folder; may be repeated.",
 )
-overlay_option = click.option(
+overlay_option: CommandOption = click.option(
     "--overlay",
     "overlays",
     multiple=True,
@@ -221,7 +231,7 @@ overlay_option = click.option(
     metavar="FILE",
     help="A file that says which existing wheels are which variants; may be repeated.",
 )
-allow_local_option = click.option(
+allow_local_option: CommandOption = click.option(
     "--allow-local",
     "allows_local",
     is_flag=True,

@@ -48,7 +48,7 @@ class Printer:
         self.as_json = as_json
         self.keys: dict[str, object] = {}
         self.common: dict[str, object] = {}
-        self.failed = False
+        self.failed: bool = False
         self._warnings: dict[Problem, None] = {}
         self._errors: list[Problem] = []
 

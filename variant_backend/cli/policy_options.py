@@ -11,6 +11,7 @@ import click
 
 from ..errors import VariantError
 from ..project.user_variables import NO_POLICY
+from .options import CommandOption
 
 if TYPE_CHECKING:
     from ..machine.user_config import Effect, UserConfig
@@ -23,10 +24,10 @@ _FILE = "policy_file"
 # Where a command keeps the configuration that it has read.
 _READ = "variant_backend.configuration"
 
-no_policy_option = click.option(
+no_policy_option: CommandOption = click.option(
     "--no-policy", is_flag=True, help="Ignore the configuration files of site, user and project."
 )
-policy_file_option = click.option(
+policy_file_option: CommandOption = click.option(
     "--policy",
     _FILE,
     type=click.Path(path_type=Path, readable=False),

@@ -21,6 +21,7 @@ from .environment_options import environment_finder, interpreter_option, path_op
 from .machine_options import machine_option
 from .network_options import network_options
 from .options import (
+    CommandOption,
     align_option,
     allow_local_option,
     find_links_option,
@@ -83,7 +84,7 @@ def _pin(text: str) -> tuple[str, Version]:
     raise VariantError(f"{text!r}: missing version", hint="write NAME==VERSION")
 
 
-supported_option = click.option(
+supported_option: CommandOption = click.option(
     "--supported",
     "given",
     multiple=True,
@@ -101,7 +102,9 @@ def warn_of_lone_values(given: Supported) -> None:
         click.get_current_context().obj.warn(problem.within("--supported"))
 
 
-allow_root_option = click.option("--allow-root", is_flag=True, help="Run plugins as root, too.")
+allow_root_option: CommandOption = click.option(
+    "--allow-root", is_flag=True, help="Run plugins as root, too."
+)
 # The parameters of the options for sources, the machine, the policy and the target environment.
 SELECTION = frozenset(
     (
@@ -111,12 +114,12 @@ SELECTION = frozenset(
         *("allow_root", "refresh", "no_policy"),
     )
 )
-python_option = click.option(
+python_option: CommandOption = click.option(
     "--python",
     metavar="VERSION",
     help="The CPython version, such as 3.12 or 3.13t.  [default: the version that runs this command]",
 )
-platform_option = click.option(
+platform_option: CommandOption = click.option(
     "--platform",
     metavar="TAG",
     help="The platform, such as manylinux_2_28_x86_64 or windows, instead of this one.",

@@ -65,7 +65,7 @@ class SourceBuild(NamedTuple):
     release: Release
     sdist: File
     hosts: frozenset[str]
-    settings: Mapping[str, Any] | None
+    settings: ConfigSettings | None
 
     @property
     def size(self) -> int:

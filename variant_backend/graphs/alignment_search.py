@@ -70,7 +70,7 @@ class AssignmentSearch:
     """A search for the values of axes with these *sizes*; *is_cut* is whether it ended at *most_nodes*."""
 
     def __init__(self, sizes: Sequence[int], demands: Iterable[Demand], most_nodes: int = MOST_NODES) -> None:
-        self.is_cut = False
+        self.is_cut: bool = False
         self._sizes = sizes
         self._most_nodes = most_nodes
         self._nodes = 0

@@ -44,9 +44,9 @@ class MirrorFolder:
 
     def __init__(self, root: Path, scratch: Path, manifest: Manifest) -> None:
         self.root = root
-        self.manifest = manifest
+        self.manifest: Manifest = manifest
         self.files: dict[tuple[str, str], MirroredFile] = {}
-        self.downloaded = 0
+        self.downloaded: int = 0
         self._scratch = scratch
 
     def missing_size(self, wanted: Iterable[Prepared]) -> int:

@@ -27,8 +27,8 @@ class Deadline:
         self._last = now + total
         self._end = self._heard = now
         self._part = 0
-        self.received = 0
-        self.in_headers = True
+        self.received: int = 0
+        self.in_headers: bool = True
 
     def begin_try(self) -> None:
         """Begin a try: it must bring the first data within `PATIENCE` seconds."""

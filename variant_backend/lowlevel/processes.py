@@ -63,7 +63,8 @@ class Child(subprocess.Popen[bytes]):
         super().__init__(command, stdin=subprocess.PIPE, **options, **(GROUP if own_group else {}))
         self._own_group = own_group
         # The child waits for the end of this pipe; `communicate` would close stdin at once.
-        self._pipe, self.stdin = cast("IO[bytes]", self.stdin), None
+        self._pipe = cast("IO[bytes]", self.stdin)
+        self.stdin: IO[bytes] | None = None
 
     def end(self) -> None:
         """End the program, which may have ended already, and all its children."""

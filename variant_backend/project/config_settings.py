@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import Problem, RequestError, VariantError
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..variants.properties import Property
     from ..variants.wheel_variant import WheelVariant
 
-ConfigSettings = Mapping[str, Any]
+ConfigSettings = Mapping[str, object]
 
 _VARIANT_KEYS = ("variant", "variant-label")
 _FILENAME_KEY = "variant-filename"
@@ -167,7 +167,8 @@ def _texts(config_settings: ConfigSettings | None, key: str) -> Sequence[str]:
     An empty string is an error, because it usually comes from a variable that is not set.
     """
     value = (config_settings or {}).get(key, [])
-    values = value if isinstance(value, (list, tuple)) else [value]
+    values: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
+    texts = []
     for text in values:
         if not isinstance(text, str) or not text:
             got = "an empty string" if text == "" else repr(text)
@@ -175,4 +176,5 @@ def _texts(config_settings: ConfigSettings | None, key: str) -> Sequence[str]:
                 f"config setting {key!r}: expected {_EXPECTED[key]}, got {got}",
                 hint=f"write -C{key}={_VALUES[key]}, or leave it out",
             )
-    return values
+        texts.append(text)
+    return texts

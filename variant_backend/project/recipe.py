@@ -101,7 +101,7 @@ class Recipe(NamedTuple):
         }
         return {key: value for key, value in keys.items() if value}
 
-    def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def settings(self, given: Mapping[str, object]) -> dict[str, object]:
         """Return the config settings for the wrapped backend, with the user's *given* ones last.
 
         A given value extends a list, and replaces a string.

@@ -50,7 +50,7 @@ class UpstreamContents:
     """
 
     def __init__(self, cache: Path) -> None:
-        self.generated = cache / "joint"
+        self.generated: Path = cache / "joint"
         self._downloads = cache / "downloads"
         self._disk = KeptContents(cache / "contents")
         self._memory: RecentlyUsed[str, bytes] = RecentlyUsed(_MOST_IN_MEMORY)

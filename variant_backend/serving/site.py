@@ -78,7 +78,7 @@ class Site:
         self._token = token
         self._streams = streams
         self._pages = RenderedPages()
-        self.asked_projects = AskedProjects(remembers=remembers)
+        self.asked_projects: AskedProjects = AskedProjects(remembers=remembers)
 
     def add(self, served: Served) -> None:
         """Serve another machine, too; the same one may be added again."""

@@ -83,7 +83,7 @@ class FolderSource:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.origin = str(folder)
+        self.origin: str = str(folder)
         self._listed: tuple[object, Folders] = (None, Folders())
 
     def read(self, name: str, known: SourceFiles | None) -> SourceFiles | None:
@@ -114,7 +114,8 @@ class IndexSource:
     """
 
     def __init__(self, url: str, shortest_use: float = 0.0) -> None:
-        self._url = self.origin = url
+        self.origin: str = url
+        self._url = url
         self._shortest_use = shortest_use
         self._list: ProjectList | None = None
 

@@ -48,8 +48,8 @@ class Upstream:
         self._folders = [FolderSource(folder) for folder in sources.find_links]
         self._indexes = {url: IndexSource(url, shortest_use) for url in sources.every_index_url}
         self._sources = sources
-        self.overlaid = frozenset(name for entry in sources.overlay for name in entry.names)
-        self.allows_local = any(entry.allows_local for entry in sources.overlay)
+        self.overlaid: frozenset[str] = frozenset(name for entry in sources.overlay for name in entry.names)
+        self.allows_local: bool = any(entry.allows_local for entry in sources.overlay)
         self._contents = UpstreamContents(cache)
         self._wheels = KeptWheels(cache / "wheels")
         self._snapshots: RecentlyUsed[str, Snapshot] = RecentlyUsed(_MOST_FILES)

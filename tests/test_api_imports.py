@@ -1,0 +1,139 @@
+"""Importing the public interface is light, its names are the listed ones, and its values are plain values."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+from collections.abc import Hashable
+from inspect import isclass, isroutine
+
+import pytest
+from helpers.programs import run
+from packaging.version import Version
+
+from variant_backend import api
+
+HEAVY = ["build", "click", "packaging", "ssl", "subprocess", "tomlkit", "urllib.request"]
+
+
+def fresh(program: str) -> list[str]:
+    """Return the lines that a new interpreter prints."""
+    return run(sys.executable, "-c", program).stdout.splitlines()
+
+
+def test_the_import_loads_no_slow_modules() -> None:
+    assert fresh(f"import sys, variant_backend.api; print({{*{HEAVY}}} & {{*sys.modules}})") == ["set()"]
+
+
+def test_values_are_read_ranked_and_written_without_slow_modules() -> None:
+    program = """
+import sys
+from variant_backend import api
+wheel = api.WheelFilename.parse("demo-1.0-py3-none-any-v3.whl")
+variant = api.Variant.of(wheel.label, frozenset({api.Property.parse("x86_64 :: level :: v3")}))
+metadata = api.declared_metadata(variant.properties)._replace(variants={"v3": variant})
+api.metadata_from_json(metadata.to_json(), "variant.json")
+api.ordered_labels(metadata, {"x86_64": {"level": ["v3"]}})
+"""
+    assert fresh(f"{program}\nprint({{*{HEAVY}}} & {{*sys.modules}})") == ["set()"]
+
+
+def test_all_names_exist_and_other_names_are_private() -> None:
+    program = """
+from variant_backend import api
+names = {name: getattr(api, name) for name in api.__all__}
+print(dir(api) == sorted(api.__all__) and len(names) == len(api.__all__))
+print([name for name in vars(api) if not name.startswith("_") and name not in names])
+print([name for name in names if getattr(api, name) is not names[name] or name not in vars(api)])
+"""
+    assert fresh(program) == ["True", "[]", "[]"]
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"module 'variant_backend.api' has no attribute 'rank_wheel'"):
+        api.rank_wheel  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_star_import_gives_the_listed_names() -> None:
+    program = """
+from variant_backend import api
+from variant_backend.api import *
+print([name for name in api.__all__ if name not in globals()])
+"""
+    assert fresh(program) == ["[]"]
+
+
+def test_public_functions_and_classes_keep_their_names() -> None:
+    values = {name: getattr(api, name) for name in api.__all__}
+    defined = {name: value for name, value in values.items() if isroutine(value) or isclass(value)}
+    assert {name: value.__name__ for name, value in defined.items()} == {name: name for name in defined}
+
+
+def test_threads_get_the_same_late_names() -> None:
+    program = """
+import sys, threading
+from variant_backend import api
+sys.setswitchinterval(1e-6)
+late = [name for name in api.__all__ if name not in vars(api)]
+start, results = threading.Barrier(8), [[] for _ in range(8)]
+def read(result):
+    start.wait()
+    result += [getattr(api, name) for name in late]
+threads = [threading.Thread(target=read, args=(result,)) for result in results]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(late) > 0, all(len(result) == len(late) for result in results))
+print(all(value is getattr(api, name) for result in results for name, value in zip(late, result)))
+"""
+    assert fresh(program) == ["True True", "True"]
+
+
+MKL = api.Variant.of("mkl", frozenset({api.Property("blas", "library", "mkl")}))
+METADATA = api.VariantMetadata(
+    ("blas",), {"blas": api.StaticProvider((("library", ("mkl", "openblas")),))}, {"mkl": MKL}
+)
+WHEEL = api.WheelFilename.parse("demo-1.0-py3-none-any-mkl.whl")
+PROBLEM = api.Problem("error", "variant.json", "text", "remedy")
+VALUES: dict[str, object] = {
+    "Property": api.Property.parse("blas :: library :: mkl"),
+    "Variant": MKL,
+    "VariantMetadata": METADATA,
+    "StaticProvider": METADATA.providers["blas"],
+    "PluginProvider": api.PluginProvider(("blas-plugin",)),
+    "BuildProvider": api.BuildProvider(("blas-plugin",)),
+    "BuiltinProvider": api.BuiltinProvider("cuda"),
+    "UnusableProvider": api.UnusableProvider((PROBLEM,)),
+    "WheelFilename": WHEEL,
+    "WheelVariant": api.WheelVariant(METADATA),
+    "Problem": PROBLEM,
+    "Conflict": api.Conflict.between("mkl", "openblas", "variants", "text"),
+    "Origin": api.Origin("given", "--supported"),
+    "Support": api.supported_values(METADATA, {}),
+    "Verdict": api.rank_wheels([WHEEL], METADATA, {"blas": {"library": ["mkl"]}}, [])[0],
+    "Hardware": api.read_hardware("x86_64:v3"),
+    "abi_support": api.abi_support({"torch": Version("2.7")}),
+}
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_values_are_equal_after_copying_and_pickling(value: object) -> None:
+    assert copy.copy(value) == value
+    assert copy.deepcopy(value) == value
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(value, protocol)) == value
+
+
+@pytest.mark.parametrize("name", ["Property", "Variant", "WheelFilename", "Problem", "Conflict", "Origin"])
+def test_small_values_are_hashable(name: str) -> None:
+    value = VALUES[name]
+    assert isinstance(value, Hashable)
+    assert hash(copy.deepcopy(value)) == hash(value)
+
+
+@pytest.mark.parametrize("kind", [api.VariantError, api.RequestError, api.UnknownNameError])
+def test_errors_keep_their_problems_after_copying_and_pickling(kind: type[api.VariantError]) -> None:
+    error = kind("text", PROBLEM, code="wrong-type", place="variant.json", hint="write a table")
+    for again in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(again) is kind
+        assert (again.problems, str(again)) == (error.problems, str(error))
