@@ -21,6 +21,7 @@ EDGES = {
     "wheels.remote",
     "formats.pylock",
     "variants.filename",
+    "variants.wheel_variant",  # build backends give filenames
 }
 # Fields that only one class has.
 CONCEPTS = {

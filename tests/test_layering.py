@@ -64,7 +64,8 @@ RESERVED = {
         "machine.plugins",
         "machine.trusted_plugins",
     },
-    "platformdirs": {"lowlevel.user_cache", "machine.installer_files", "machine.user_config"},
+    "colorama": {"lowlevel.terminal"},
+    "pwd": {"lowlevel.user_folders"},
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
@@ -73,7 +74,13 @@ RESERVED = {
     "uvicorn": {"serving.workers"},
     "urllib.request": {"lowlevel.http", "lowlevel.connections"},
     "http.client": {"lowlevel.http", "lowlevel.connections"},
-    "ctypes": {"machine._ask_libraries", "machine.boot", "machine.sysctl", "machine.x86_64"},
+    "ctypes": {
+        "lowlevel.user_folders",
+        "machine._ask_libraries",
+        "machine.boot",
+        "machine.sysctl",
+        "machine.x86_64",
+    },
 }
 # Modules with values and pure functions, in addition to `variants` ...
 PURE = {
@@ -195,7 +202,7 @@ def test_there_are_no_circular_imports() -> None:
 
 def test_builds_do_not_import_the_command_line() -> None:
     used = reached("hooks", without="machine.trusted_plugins")  # a build installs no plugin
-    assert not used & {"project.scaffold", "formats.toml_edit"}
+    assert not used & {"project.scaffold", *RESERVED["build"], *RESERVED["tomlkit"]}
     assert "cli" not in {place_of(name) for name in used}
 
 

@@ -58,7 +58,9 @@ if _typing.TYPE_CHECKING:
     from .machine.detect import detect_hardware, read_hardware
     from .machine.plugin_answers import Answer, Cost, Feature
     from .machine.plugins import ask_build_plugins, ask_plugin, validate_variant
+    from .project.config_settings import variant_of_settings, without_variant_settings
     from .variants.known_providers import unknown_property
+    from .variants.wheel_variant import WheelVariant, wheel_variant
     from .wheel_rewrite import Outcome
     from .wheels.reading import read_wheel_metadata
 
@@ -93,6 +95,7 @@ __all__ = [
     "VariantMetadata",
     "Verdict",
     "WheelFilename",
+    "WheelVariant",
     "abi_dependencies",
     "abi_support",
     "ask_build_plugins",
@@ -128,10 +131,13 @@ __all__ = [
     "usable_from_json",
     "usable_metadata",
     "validate_variant",
+    "variant_of_settings",
     "variant_of_wheel",
+    "wheel_variant",
     "why_better",
     "why_label_better",
     "with_answers",
+    "without_variant_settings",
 ]
 
 # Names that installers need not have, with their modules: these start processes, read files, or import more.
@@ -143,6 +149,7 @@ _LATER = {
     "Feature": "machine.plugin_answers",
     "Hardware": "formats.hardware_file",
     "Outcome": "wheel_rewrite",
+    "WheelVariant": "variants.wheel_variant",
     "ask_build_plugins": "machine.plugins",
     "ask_plugin": "machine.plugins",
     "detect_hardware": "machine.detect",
@@ -151,6 +158,9 @@ _LATER = {
     "read_wheel_metadata": "wheels.reading",
     "unknown_property": "variants.known_providers",
     "validate_variant": "machine.plugins",
+    "variant_of_settings": "project.config_settings",
+    "wheel_variant": "variants.wheel_variant",
+    "without_variant_settings": "project.config_settings",
 }
 
 

@@ -33,8 +33,8 @@ from .project.config_settings import (
     ConfigSettings,
     asked_variants,
     asks_for_plain_name,
-    backend_settings,
     check_settings,
+    without_variant_settings,
 )
 from .project.pyproject import PROJECT_FILE, Project
 from .project.user_variables import VARIABLES
@@ -53,7 +53,7 @@ def _wrapped(*hook: str, project: Project | None = None) -> Any:
 
 def _check_settings(config_settings: ConfigSettings | None) -> None:
     """Check that no setting for the wrapped backend is a misspelt one of this package."""
-    if backend_settings(config_settings):
+    if without_variant_settings(config_settings):
         check_settings(config_settings, Project.load(PROJECT_FILE, variants=False).build_backend)
 
 
@@ -132,7 +132,7 @@ def get_requires_for_build_wheel(config_settings: ConfigSettings | None = None) 
 def build_sdist(sdist_directory: str, config_settings: ConfigSettings | None = None) -> str:
     """Build the sdist of the wrapped backend (PEP 517); a requested variant does not change it."""
     _check_settings(config_settings)
-    name: str = _wrapped("build_sdist")(sdist_directory, backend_settings(config_settings))
+    name: str = _wrapped("build_sdist")(sdist_directory, without_variant_settings(config_settings))
     return name
 
 
@@ -165,7 +165,7 @@ def _build_editable(
 
 def _build_plain(hook: str, *arguments: Any) -> str:
     wheel_directory, config_settings, metadata_directory = arguments
-    arguments = (wheel_directory, backend_settings(config_settings), metadata_directory)
+    arguments = (wheel_directory, without_variant_settings(config_settings), metadata_directory)
     if not has_marks(Path()):
         name: str = _wrapped(hook)(*arguments)
         _warn_if_unsound(wheel_directory, name)
@@ -219,7 +219,9 @@ def _build_variant(
             build_wheel = _wrapped(hook, project=build.project)
             if build.owner.digest:
                 own = build.draft.recipe.config_settings
-                check_build_folder(Path.cwd(), backend_settings(config_settings) or {}, own, os.environ)
+                check_build_folder(
+                    Path.cwd(), without_variant_settings(config_settings) or {}, own, os.environ
+                )
             with kept_apart(Path.cwd(), build.owner, compiled) as check:
                 name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
                 check(folder / name)
@@ -248,7 +250,7 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
         build = _variant_build(config_settings)
         name: str
         if build is None:
-            name = _wrapped(hook)(metadata_directory, backend_settings(config_settings))
+            name = _wrapped(hook)(metadata_directory, without_variant_settings(config_settings))
             return name
         from .wheel_rewrite import edited_metadata
         from .wheels.examination import check_core_metadata
@@ -285,7 +287,7 @@ def _requirements(hook: str, config_settings: ConfigSettings | None) -> list[str
     """Return the build requirements of the wrapped backend and of the requested variant."""
     build = _variant_build(config_settings)  # a misspelt label ends the build before any installation
     if build is None:
-        required: list[str] = getattr(_wrapped(), hook, _nothing)(backend_settings(config_settings))
+        required: list[str] = getattr(_wrapped(), hook, _nothing)(without_variant_settings(config_settings))
         return required
     if hook.endswith("build_wheel"):
         _check_filename(build)
@@ -310,7 +312,7 @@ def _get_requires_for_build_editable(config_settings: ConfigSettings | None = No
 def _get_requires_for_build_sdist(config_settings: ConfigSettings | None = None) -> list[str]:
     """Return the build requirements of the wrapped backend's sdist; a variant does not change them."""
     _check_settings(config_settings)
-    requires: list[str] = _wrapped("get_requires_for_build_sdist")(backend_settings(config_settings))
+    requires: list[str] = _wrapped("get_requires_for_build_sdist")(without_variant_settings(config_settings))
     return requires
 
 

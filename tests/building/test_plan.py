@@ -8,11 +8,12 @@ import pytest
 from helpers.made_wheels import make_wheel
 
 from variant_backend.building.convert import Conversion, plan_conversions
-from variant_backend.building.plan import Draft, Request, unknown_properties
+from variant_backend.building.plan import Draft, Request
 from variant_backend.building.variant_build import VariantBuild
 from variant_backend.errors import VariantError
 from variant_backend.project.config_settings import asked_variants
 from variant_backend.project.pyproject import Project
+from variant_backend.variants.consistency import unknown_properties
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider

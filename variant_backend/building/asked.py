@@ -83,11 +83,11 @@ def best_label(environ: Mapping[str, str], say: Callable[[str], object]) -> str 
 
     from ..machine.user_config import build_policy_text, configured
     from ..variants.ranking import rank_wheels
+    from ..variants.wheel_variant import missing_table
 
     project = Project.load(PROJECT_FILE)
     if project.metadata is None:
-        text = "missing table [variant], so no label is defined"
-        raise VariantError(text, place=PROJECT_FILE, hint="define the variants in this table")
+        raise missing_table()
     labels = dict.fromkeys([*project.metadata.variants, *project.recipes])
     if AUTO in labels:
         raise RequestError(

@@ -233,7 +233,7 @@ class _Planner:
         draft = Draft.of(request, project)
         if table is None and not request.properties and not request.providers:
             self.remarks.append(
-                f"no namespace is given, so the wheel declares {draft.metadata.namespaces[0]!r}"
+                f"no namespace is given, so the wheel declares {draft.wheel.metadata.namespaces[0]!r}"
                 " (a variant.json must declare at least one);"
                 " use --pyproject, --provider or --static to declare the namespaces of the release"
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import RequestError
 from ..variants.metadata import VariantMetadata, declared_metadata
 from ..variants.properties import Property
-from ..variants.wheel_metadata import select_variant, with_answers
+from ..variants.wheel_variant import WheelVariant
 from ..wheel_rewrite import Outcome, Plan, write_variant
 from ..wheels.reading import WheelFile
 
@@ -33,12 +33,11 @@ def make_variant(
     writes nothing. Raises RequestError if label and properties do not say which variant, and VariantError if
     the wheel is invalid or the variant cannot be written (PEP 825, "Variant wheel").
     """
-    wanted = frozenset(properties)
-    if label is None and not wanted:
+    given = tuple(properties)
+    if label is None and not given:
         raise RequestError("no variant is requested", hint="give a label or properties")
-    release = declared_metadata(sorted(wanted)) if metadata is None else metadata
-    variant = select_variant(release, label, wanted)
-    own = with_answers(release.only(variant), {}, variant.namespaces())
+    release = declared_metadata(sorted(given)) if metadata is None else metadata
+    own = WheelVariant.of(release, label, given).with_answers({})
     file = WheelFile.of(Path(wheel))
     return write_variant(
         file, Plan(own), file.path.parent if output is None else Path(output), force=force, dry_run=dry_run

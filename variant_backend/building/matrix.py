@@ -29,11 +29,11 @@ from ..project.config_settings import AUTO
 from ..project.project_file import ProjectFile
 from ..project.recipe import Recipe
 from ..project.user_variables import LABEL
+from ..variants.consistency import unknown_properties
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
 from ..wheels.reading import WheelFile
-from .plan import unknown_properties
 
 if TYPE_CHECKING:
     from ..variants.requirements import Pin

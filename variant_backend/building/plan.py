@@ -12,10 +12,11 @@ from ..errors import RequestError, VariantError
 from ..project.recipe import Recipe
 from ..variants.abi_dependency import ABI_DEPENDENCY, built_with
 from ..variants.filename import escape
-from ..variants.metadata import VariantMetadata, declared_metadata
+from ..variants.metadata import declared_metadata
 from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.providers import Provider, StaticProvider
-from ..variants.wheel_metadata import left_out, select_variant, variant_of_wheel, with_answers
+from ..variants.wheel_metadata import left_out
+from ..variants.wheel_variant import WheelVariant
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -57,36 +58,34 @@ class Request(NamedTuple):
 class Draft(NamedTuple):
     """A plan without the facts that only a build knows.
 
-    *metadata* is the release's metadata with only one variant. *recipe* is the recipe of its label.
+    *recipe* is the recipe of the variant's label.
     """
 
-    metadata: VariantMetadata
+    wheel: WheelVariant
     recipe: Recipe
 
     @classmethod
     def of(cls, request: Request, project: Project | None) -> Draft:
         """Return the draft for a request, with the project file if there is one. Raises VariantError."""
-        for index, prop in enumerate(request.properties):
-            if prop in request.properties[:index]:
-                raise RequestError(f"duplicate property {str(prop)!r}", hint="give it once")
         release = project.metadata if project else None
         if release is None:
             release = declared_metadata(request.properties, request.providers, known=request.known)
-        variant = select_variant(release, request.label, frozenset(request.properties))
-        recipe = project.recipe(variant.label) if project else Recipe()
-        return cls(release.only(variant), request.overridden(recipe))
+        wheel = WheelVariant.of(release, request.label, request.properties)
+        recipe = project.recipe(wheel.label) if project else Recipe()
+        return cls(wheel, request.overridden(recipe))
 
     @property
     def variant(self) -> Variant:
         """The variant that the wheel becomes."""
-        return variant_of_wheel(self.metadata)
+        return self.wheel.variant
 
     def built_with(self, versions: Mapping[str, Version]) -> Draft:
         """Return the draft for a wheel that is built with these versions, by project name.
 
         Raises VariantError like `abi_dependency.built_with`.
         """
-        return Draft(self.metadata.only(built_with(self.variant, versions)), self.recipe)
+        metadata = self.wheel.metadata.only(built_with(self.variant, versions))
+        return self._replace(wheel=self.wheel._replace(metadata=metadata))
 
     def plan(
         self,
@@ -110,12 +109,11 @@ class Draft(NamedTuple):
                 place=f"tool.variant-backend.variants.{variant.label}.abi-dependency",
                 hint=f"use --label {variant.label} --property '{example}' with the right version",
             )
-        metadata = with_answers(self.metadata, answers, variant.namespaces())
-        return Plan(metadata, self.recipe, labelled, moment)
+        return Plan(self.wheel.with_answers(answers), self.recipe, labelled, moment)
 
     def left_out(self, plan: Plan) -> str | None:
         """Return a text about namespaces that the plan omits as their plugin did not run, or None."""
-        return left_out(self.metadata, plan.metadata)
+        return left_out(self.wheel.metadata, plan.metadata)
 
 
 def plan_plain(request: Request, project: Project | None, *, moment: int | None) -> PlainPlan:
@@ -135,17 +133,6 @@ def plan_plain(request: Request, project: Project | None, *, moment: int | None)
 
 def plan_remarks(plan: Plan) -> list[str]:
     """Return warnings about a plan for the maintainer."""
+    from ..variants.consistency import unknown_properties  # takes long to import
+
     return [*plan.remarks(), *unknown_properties(plan.metadata)]
-
-
-def unknown_properties(metadata: VariantMetadata) -> list[str]:
-    """Return a warning for each property that the known plugin of its namespace does not report.
-
-    Namespaces with static properties or with another plugin are not checked.
-    """
-    from ..variants.consistency import has_known_plugin
-    from ..variants.known_providers import unknown_property
-
-    properties = (prop for variant in metadata.variants.values() for prop in sorted(variant.properties))
-    problems = (unknown_property(prop) for prop in properties if has_known_plugin(prop.namespace, metadata))
-    return [str(problem) for problem in problems if problem]

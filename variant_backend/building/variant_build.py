@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Problem, UnknownNameError, VariantError, one_of
-from ..project.config_settings import ConfigSettings, backend_settings, only_label
+from ..project.config_settings import ConfigSettings, label_and_properties, without_variant_settings
 from ..project.pyproject import PROJECT_FILE, Project
 from ..project.recipe import Recipe
 from ..project.user_variables import LABEL
-from ..variants.properties import Property, Variant
+from ..variants.properties import Variant
 from ..variants.providers import PluginProvider, StaticProvider
+from ..variants.wheel_variant import missing_table
 from .default_flags import default_flags
 from .frontend import Filename
 from .kept_files import Owner
@@ -39,16 +40,10 @@ class VariantBuild(NamedTuple):
     @classmethod
     def of(cls, asked: Mapping[str, str], filename: Filename | None) -> VariantBuild:
         """Return the build of the *asked* variant, see `asked_variants`. Raises VariantError."""
-        properties = [text for text, key in asked.items() if key == "variant" and "::" in text]
-        parsed = tuple(map(Property.parse, properties))
-        request = Request(only_label([text for text in asked if text not in properties]), parsed)
+        request = Request(*label_and_properties(asked))
         project = Project.load(PROJECT_FILE)
         if project.metadata is None and request.needs_table():
-            raise VariantError(
-                "missing table [variant], so no label is defined",
-                place=PROJECT_FILE,
-                hint="define the variants in this table",
-            )
+            raise missing_table()
         try:
             draft = Draft.of(request, project)
         except UnknownNameError as error:
@@ -100,7 +95,7 @@ class VariantBuild(NamedTuple):
 
     def settings(self, config_settings: ConfigSettings | None) -> dict[str, Any]:
         """Return the settings for the wrapped backend."""
-        return self.draft.recipe.settings(backend_settings(config_settings) or {})
+        return self.draft.recipe.settings(without_variant_settings(config_settings) or {})
 
     def build_requires(self) -> list[str]:
         """Return the build requirements of the variant, in addition to the wrapped backend's.
@@ -108,8 +103,8 @@ class VariantBuild(NamedTuple):
         Raises VariantError if a variant of another project is missing, which no frontend can install.
         """
         self._check_build_variants()
-        metadata = self.draft.metadata
-        plugins = [text for provider in metadata.build_providers().values() for text in provider.requires]
+        metadata = self.draft.wheel.metadata
+        plugins = self.draft.wheel.build_requires()
         for namespace in sorted(self.variant.namespaces()) if self.project.validates else ():
             provider = metadata.providers.get(namespace)
             plugins += provider.requires if isinstance(provider, PluginProvider) else ()
@@ -157,7 +152,7 @@ class VariantBuild(NamedTuple):
 
     def _ask_plugins(self, warn: Callable[[str], object]) -> dict[str, StaticProvider]:
         """Return the answers of plugins that run in builds, by namespace. Raises VariantError."""
-        metadata, variant = self.draft.metadata, self.variant
+        metadata, variant = self.draft.wheel.metadata, self.variant
         build_providers = metadata.build_providers()
         if not build_providers and not self.project.validates:
             return {}

@@ -113,8 +113,8 @@ def _by_label(context: click.Context) -> dict[str, tuple[Property, ...]]:
 
 def _with_labels(printer: Printer, text: str, wanted: Mapping[str, Sequence[Property]]) -> str:
     """Return the text of a project file with labels; raises UsageError if new ones have no properties."""
-    from ..building.plan import unknown_properties
     from ..project import scaffold as editing
+    from ..variants.consistency import unknown_properties
 
     new = [label for label, own in wanted.items() if not own and not editing.is_defined(text, label)]
     if new:

@@ -24,7 +24,7 @@ from ..formats.release import File, Release, shown_location
 from ..formats.toml_read import read_toml, value_at
 from ..lowlevel.processes import temporary_folder
 from ..lowlevel.ranges import Advance
-from ..project.config_settings import ConfigSettings, backend_settings
+from ..project.config_settings import ConfigSettings, without_variant_settings
 from ..project.user_variables import BUILD_SOURCE
 from ..selection.download import download
 from ..variants.filename import normalize
@@ -159,7 +159,9 @@ class SourceBuild(NamedTuple):
 
 def source_of(locked: Locked, sdist: File, config_settings: ConfigSettings | None) -> SourceBuild:
     """Return the source distribution of an sdist as a way to a wheel."""
-    return SourceBuild(locked.release, sdist, sending_hosts(locked), backend_settings(config_settings))
+    return SourceBuild(
+        locked.release, sdist, sending_hosts(locked), without_variant_settings(config_settings)
+    )
 
 
 def read_build_system(root: Path) -> _BuildSystem:

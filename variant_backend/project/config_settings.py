@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import Problem, VariantError
+from ..errors import Problem, RequestError, VariantError
+
+if TYPE_CHECKING:
+    from ..variants.properties import Property
+    from ..variants.wheel_variant import WheelVariant
 
 ConfigSettings = Mapping[str, Any]
 
@@ -88,6 +92,46 @@ def only_label(labels: Collection[str]) -> str | None:
     return next(iter(labels), None)
 
 
+def label_and_properties(asked: Mapping[str, str]) -> tuple[str | None, tuple[Property, ...]]:
+    """Return the requested label, or None, and the requested properties, from `asked_variants`.
+
+    Raises VariantError if a property is invalid, or if there are several labels.
+    """
+    from ..variants.properties import Property
+
+    texts = [text for text, key in asked.items() if key == "variant" and "::" in text]
+    properties = tuple(map(Property.parse, texts))
+    return only_label([text for text in asked if text not in texts]), properties
+
+
+def variant_of_settings(
+    config_settings: Mapping[str, object] | None, table: Mapping[str, object] | None
+) -> WheelVariant | None:
+    """Return the variant that config settings request from a build backend, or None (PEP 517).
+
+    The settings are ``variant`` (a label, or properties ``NAMESPACE :: FEATURE :: VALUE``), ``variant-label``
+    (a label for properties) and ``variant-filename`` (``plain`` leaves the label out of the filename). Each
+    is a string or a list of strings. *table* is the ``[variant]`` table of pyproject.toml, or None.
+    Raises VariantError if a setting is invalid or misspelt, RequestError if it requests ``auto``, the best
+    label, which only `variant_backend.hooks` selects, and the errors of `wheel_variant`.
+
+    >>> variant = variant_of_settings({"variant": "x86_64::level::v3", "variant-label": "v3"}, None)
+    >>> variant.filename("demo-1.0-py3-none-any.whl")
+    'demo-1.0-py3-none-any-v3.whl'
+    """
+    check_settings(config_settings, None)
+    labelled = not asks_for_plain_name(config_settings)
+    asked = asked_variants(config_settings)
+    if not asked:
+        return None
+    if asked.get(AUTO) == "variant":
+        text = "-Cvariant=auto: this build backend does not select the best label"
+        raise RequestError(text, hint="write -Cvariant=LABEL")
+    from ..variants.wheel_variant import wheel_variant  # plain builds do not need it
+
+    return wheel_variant(table, *label_and_properties(asked))._replace(labelled=labelled)
+
+
 def asks_for_plain_name(config_settings: ConfigSettings | None) -> bool:
     """Return whether the build leaves the label out of the wheel's name.
 
@@ -103,7 +147,7 @@ def asks_for_plain_name(config_settings: ConfigSettings | None) -> bool:
     return bool(texts)
 
 
-def backend_settings(config_settings: ConfigSettings | None) -> dict[str, Any] | None:
+def without_variant_settings(config_settings: ConfigSettings | None) -> dict[str, Any] | None:
     """Return a copy of the settings for the wrapped backend, because some backends change the mapping."""
     if config_settings is None:
         return None

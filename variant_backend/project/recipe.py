@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import VariantError
 from ..variants.abi_dependency import ABI_DEPENDENCY, REMARK
 from ..variants.filename import WheelFilename, escape
 from ..variants.properties import Variant
+from ..variants.requirements import escaped_project
 from .name_globs import matches_globs
 
 if TYPE_CHECKING:
@@ -118,16 +118,15 @@ class Recipe(NamedTuple):
         # Mostly nothing changes, and the modules below take long to import.
         if not (self.dependencies or self.remove_dependencies or any("variant_" in text for text in own)):
             return [*own]
-        from ..variants.markers import resolve_requirement
+        from ..variants.markers import decided_requirements, resolve_requirement
+        from ..variants.requirements import distinct_requirements
 
         kept = [text for text in own if not self.removes(text)]
         added = [*self.dependencies]
         if not self.keep_markers:
-            kept = [decided for text in kept if (decided := _decided(text, variant)) is not None]
+            kept = decided_requirements(kept, variant)
             added = [decided for text in added if (decided := resolve_requirement(text, variant)) is not None]
-        identities = _identities([*kept, *added])
-        wanted, others = _by_identity(added, identities), _by_identity(kept, identities)
-        return [*(text for key, text in others.items() if key not in wanted), *wanted.values()]
+        return distinct_requirements(kept, added)
 
     def unknown_versions(self, variant: Variant) -> list[str]:
         """Return the projects of *abi_dependency* for which the variant has no version."""
@@ -151,7 +150,7 @@ class Recipe(NamedTuple):
 
     def removes(self, requirement: str) -> bool:
         """Return whether *remove_dependencies* matches the project of a requirement."""
-        name = _project(requirement)
+        name = escaped_project(requirement)
         return any(
             name.startswith(escape(pattern[:-1])) if pattern.endswith("*") else name == escape(pattern)
             for pattern in self.remove_dependencies
@@ -192,47 +191,3 @@ def _extended(former: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, 
         else:
             merged[key] = value
     return merged
-
-
-def _decided(requirement: str, variant: Variant) -> str | None:
-    """Decide a requirement of a wheel by its variant markers; keep its spelling if it has none."""
-    from ..variants.markers import mentions_variant, resolve_requirement
-
-    return resolve_requirement(requirement, variant) if mentions_variant(requirement) else requirement
-
-
-def _by_identity(requirements: Iterable[str], identities: Mapping[str, object]) -> dict[object, str]:
-    """Return the requirements without repetitions: the first one of equal requirements stays."""
-    result: dict[object, str] = {}
-    for text in requirements:
-        result.setdefault(identities[text], text)
-    return result
-
-
-def _identities(requirements: Iterable[str]) -> dict[str, object]:
-    """Return an identity for each requirement; equal requirements have equal identities."""
-    by_project: dict[str, list[str]] = {}
-    for text in dict.fromkeys(requirements):
-        by_project.setdefault(_project(text), []).append(text)
-    return {
-        # If a project has only one requirement, it is not parsed, because parsing takes long.
-        text: text if len(texts) == 1 else _parsed(text)
-        for texts in by_project.values()
-        for text in texts
-    }
-
-
-def _parsed(requirement: str) -> object:
-    """Return a parsed requirement, or its text if it is invalid, as in some old wheels."""
-    from packaging.requirements import Requirement
-
-    try:
-        return Requirement(requirement)
-    except (ValueError, RecursionError):  # variant markers are invalid here, too
-        return requirement
-
-
-def _project(requirement: str) -> str:
-    """Return the escaped project name in a requirement, or an empty string."""
-    match = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
-    return escape(match[1]) if match else ""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
-from .known_providers import KNOWN_PROVIDERS, requires_known_plugin
+from .known_providers import KNOWN_PROVIDERS, requires_known_plugin, unknown_property
 from .merging import combine_metadata, conflicts_with_index
 from .metadata import DRAFT_SCHEMAS, VariantMetadata
 from .own_distribution import is_own_distribution
@@ -113,6 +113,16 @@ def has_known_plugin(namespace: str, metadata: VariantMetadata) -> bool:
     if namespace not in KNOWN_PROVIDERS or provider is None:
         return namespace in KNOWN_PROVIDERS
     return requires_known_plugin(namespace, provider)
+
+
+def unknown_properties(metadata: VariantMetadata) -> list[str]:
+    """Return a warning for each property that the known plugin of its namespace does not report.
+
+    Namespaces with static properties or with another plugin are not checked.
+    """
+    properties = (prop for variant in metadata.variants.values() for prop in sorted(variant.properties))
+    problems = (unknown_property(prop) for prop in properties if has_known_plugin(prop.namespace, metadata))
+    return [str(problem) for problem in problems if problem]
 
 
 def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Problem]]:

@@ -163,6 +163,17 @@ def resolve_requirement(requirement: str, variant: Variant) -> str | None:
     return _joined(specifier, outcome)
 
 
+def decided_requirements(requirements: Iterable[str], variant: Variant) -> list[str]:
+    """Return the requirements that apply to the wheel of *variant*, with decided variant markers.
+
+    Requirements without variant markers keep their spelling. Raises VariantError as `resolve_requirement`.
+    """
+    decided = (
+        resolve_requirement(text, variant) if mentions_variant(text) else text for text in requirements
+    )
+    return [text for text in decided if text is not None]
+
+
 def resolve_requirement_here(requirement: str, label: str, supported: Iterable[Property]) -> str | None:
     """Return a requirement resolved for a wheel on one machine, in normal form, or None if it never applies.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
-from .filename import normalize, version_of
+from .filename import escape, normalize, version_of
 from .label_pattern import PLAIN, check_wanted, is_pattern
 from .properties import check_label
 
@@ -220,6 +220,57 @@ def local_pins(requirements: Iterable[str]) -> list[LocalPin]:
             LocalPin(text, normalize(requirement.name), version) for version in versions if version.local
         ]
     return pins
+
+
+def escaped_project(requirement: str) -> str:
+    """Return the escaped project name in a requirement, or an empty string."""
+    match = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
+    return escape(match[1]) if match else ""
+
+
+def distinct_requirements(kept: Iterable[str], added: Iterable[str] = ()) -> list[str]:
+    """Return *kept* requirements and then *added* ones; the first one of equal requirements stays.
+
+    If a kept and an added requirement are equal, the added one stays.
+
+    >>> distinct_requirements(["numpy >= 2", "numpy>=2", "mkl", "tbb"], ["mkl"])
+    ['numpy >= 2', 'tbb', 'mkl']
+    """
+    kept, added = [*kept], [*added]
+    identities = _identities([*kept, *added])
+    wanted, others = _by_identity(added, identities), _by_identity(kept, identities)
+    return [*(text for key, text in others.items() if key not in wanted), *wanted.values()]
+
+
+def _by_identity(requirements: Iterable[str], identities: Mapping[str, object]) -> dict[object, str]:
+    """Return the requirements without repetitions: the first one of equal requirements stays."""
+    result: dict[object, str] = {}
+    for text in requirements:
+        result.setdefault(identities[text], text)
+    return result
+
+
+def _identities(requirements: Iterable[str]) -> dict[str, object]:
+    """Return an identity for each requirement; equal requirements have equal identities."""
+    by_project: dict[str, list[str]] = {}
+    for text in dict.fromkeys(requirements):
+        by_project.setdefault(escaped_project(text), []).append(text)
+    return {
+        # If a project has only one requirement, it is not parsed, because parsing takes long.
+        text: text if len(texts) == 1 else _parsed(text)
+        for texts in by_project.values()
+        for text in texts
+    }
+
+
+def _parsed(requirement: str) -> object:
+    """Return a parsed requirement, or its text if it is invalid, as in some old wheels."""
+    from packaging.requirements import Requirement
+
+    try:
+        return Requirement(requirement)
+    except (ValueError, RecursionError):  # variant markers are invalid here, too
+        return requirement
 
 
 def _read_exact(text: str) -> tuple[str, Version | None]:
