@@ -52,7 +52,6 @@ from .variants.ranking import (
     why_label_better,
 )
 from .variants.wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
-from .variants.wheel_variant import WheelVariant, wheel_variant
 
 if _typing.TYPE_CHECKING:
     from .building.make_variant import make_variant
@@ -62,6 +61,7 @@ if _typing.TYPE_CHECKING:
     from .machine.plugins import ask_build_plugins, ask_plugin, validate_variant
     from .project.config_settings import variant_of_settings, without_variant_settings
     from .variants.known_providers import unknown_property
+    from .variants.wheel_variant import WheelVariant, wheel_variant
     from .wheel_rewrite import Outcome
     from .wheels.reading import read_wheel_metadata
 
@@ -150,6 +150,7 @@ _LATER = {
     "Feature": "machine.plugin_answers",
     "Hardware": "formats.hardware_file",
     "Outcome": "wheel_rewrite",
+    "WheelVariant": "variants.wheel_variant",
     "ask_build_plugins": "machine.plugins",
     "ask_plugin": "machine.plugins",
     "detect_hardware": "machine.detect",
@@ -159,6 +160,7 @@ _LATER = {
     "unknown_property": "variants.known_providers",
     "validate_variant": "machine.plugins",
     "variant_of_settings": "project.config_settings",
+    "wheel_variant": "variants.wheel_variant",
     "without_variant_settings": "project.config_settings",
 }
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import pytest
+from helpers.recorded_orders import RecordedOrder, recorded_orders
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import Tag
@@ -17,7 +15,7 @@ from packaging.version import Version
 from variant_backend.errors import Problem
 from variant_backend.selection.target import Target
 from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.metadata_reading import usable_metadata
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
@@ -230,24 +228,12 @@ def test_static_properties_of_optional_providers_are_not_used() -> None:
     assert static_support(VariantMetadata(("a", "b", "c"), providers, {})) == {"c": {"f": ("1",)}}
 
 
-def recorded_orders() -> Iterable[Any]:
-    cases = json.loads((Path(__file__).parents[1] / "data/order_of_wheels.json").read_text(encoding="utf-8"))
-    return [pytest.param(case, id=case["name"]) for case in cases["cases"]]
-
-
-@pytest.mark.parametrize("case", recorded_orders())
-def test_the_order_is_the_recorded_one(case: Mapping[str, Any]) -> None:
-    document = {
-        "$schema": case.get("schema", SCHEMA_WITH_PROVIDERS),
-        "default-priorities": {"namespace": case["priorities"]},
-        **{key: case[key] for key in ("providers", "variants") if key in case},
-    }
-    metadata, _ = usable_metadata(document, "a case")
+@pytest.mark.parametrize("order", recorded_orders(), ids=lambda order: order.name)
+def test_the_order_is_the_recorded_one(order: RecordedOrder) -> None:
+    metadata, _ = usable_metadata(order.document, "a case")
     tags = Target.of("3.11", "linux_x86_64", running=Version("3.11"), tags=()).tags
-    wheels = [wheel(label, tags, build) for label, tags, build in case["wheels"]]
-    verdicts = rank_wheels(wheels, metadata, static_support(metadata), tags)
-    order = [verdict.filename for verdict in verdicts if verdict.is_compatible]
-    assert order == [wheel(label, tags, build) for label, tags, build in case["expected"]]
+    verdicts = rank_wheels(order.wheels, metadata, static_support(metadata), tags)
+    assert [verdict.filename for verdict in verdicts if verdict.is_compatible] == order.expected
 
 
 NAMES = st.sampled_from(["a", "b", "c"])
