@@ -27,8 +27,10 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+# The code, and the commands.
+BOTH = ["--editable", ".", "--editable", "./commands"]
 # Checked for misspelled words.
-TEXTS = ["variant_backend", "tests", "docs", "benchmarks", "examples", "dev.py"]
+TEXTS = ["variant_backend", "commands", "tests", "docs", "benchmarks", "examples", "dev.py"]
 
 # The groups of pyproject.toml that each chore needs; `agree` has its own environment.
 GROUPS = {
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> int:
     chore, *more = arguments
     if chore == "agree":
         return agree(more)
-    python = prepare(ROOT / ".venv", ["--editable", "."], GROUPS[chore])
+    python = prepare(ROOT / ".venv", BOTH, GROUPS[chore])
     if chore == "bench":
         peer = Path(prepare(ROOT / ".venv-bench", [], ["bench"]))
         more = ["--variantlib", str(peer.with_name(f"variantlib{peer.suffix}")), *more]
@@ -85,7 +87,7 @@ def agree(more: list[str]) -> int:
         newest = ["--upgrade", "uv", "pip", "packaging", "variantlib[cli]"]
         # The group `test` has much more; pip would need minutes for it.
         tests = ["pytest", "pytest-xdist", "hypothesis", "jsonschema"]
-        python = prepare(Path(folder, "venv"), [*newest, *tests, "--editable", "."], [])
+        python = prepare(Path(folder, "venv"), [*newest, *tests, *BOTH], [])
         return subprocess.run([python, "tests/agree.py", *more], cwd=ROOT).returncode
 
 

@@ -3,7 +3,7 @@
 Run this file with the interpreter of an environment that has the project, in any folder. variantlib
 needs older versions of the project's dependencies, so it has an environment of its own::
 
-    python -m pip install .
+    python -m pip install . ./commands
     peer/bin/python -m pip install --group bench
     python benchmarks/run.py --variantlib peer/bin/variantlib
 

@@ -33,7 +33,7 @@ def main() -> None:
         folder = Path(name)
         project = folder / "example"
         shutil.copytree(ROOT / "examples" / "setuptools", project)
-        # Build environments install `variant-backend` from this checkout.
+        # Build environments install `variant-backend-core` from this checkout.
         run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT), cwd=folder, shown=False)
         for label in LABELS:
             run("uv", "build", "--quiet", "--wheel", "--find-links", "..", f"-Cvariant={label}", cwd=project)

@@ -15,9 +15,9 @@ from helpers.programs import run
 from helpers.range_server import Server
 from helpers.servers import answering
 from hypothesis import settings
-from platformdirs import site_config_dir, user_config_dir
 
 from variant_backend.lowlevel import http, remembered_digests
+from variant_backend.lowlevel.user_folders import folder_facts, site_folders, user_folder
 from variant_backend.machine import answer_cache, user_config
 
 ROOT = Path(__file__).parents[1]
@@ -76,15 +76,16 @@ def _configuration_files_of_this_machine_are_hidden(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[None]:
     """Hide those of this package from tests and from programs that they start; pip and uv keep their own."""
-    folders = {"XDG_CONFIG_HOME": user_config_dir(), "XDG_CONFIG_DIRS": site_config_dir(multipath=True)}
+    facts = folder_facts()
+    user, site = user_folder("", "config", facts), site_folders("", "config", facts)
     with pytest.MonkeyPatch.context() as patch:
-        for variable, real in folders.items():
-            copies = [_without_own(Path(folder), tmp_path_factory) for folder in real.split(os.pathsep)]
+        for variable, folders in {"XDG_CONFIG_HOME": [user], "XDG_CONFIG_DIRS": site}.items():
+            copies = [_without_own(folder, tmp_path_factory) for folder in folders]
             patch.setenv(variable, os.pathsep.join(map(str, copies)))
         if sys.platform == "win32":  # the system has other folders, which no variable replaces
             nowhere = tmp_path_factory.mktemp("config") / "variant-backend" / "config.toml"
             patch.setattr(user_config, "config_path", lambda: nowhere)
-            patch.setattr("platformdirs.site_config_dir", lambda *_, **__: str(nowhere.parent))
+            patch.setattr(user_config, "site_folders", lambda *_: [nowhere.parent])
         yield
 
 
@@ -100,7 +101,10 @@ def _without_own(real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def own_wheel(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Path]:
-    """A wheel of this checkout that isolated build environments find without PyPI, and a cache for uv."""
+    """The wheel of this package, which isolated builds find without PyPI, and a cache for uv.
+
+    They also find the wheel of the commands.
+    """
     cache = pytestconfig.cache.mkdir("uv")
     parallel = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp()
@@ -108,9 +112,10 @@ def own_wheel(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Con
     with only_one_process(folder.with_suffix(".lock")), pytest.MonkeyPatch.context() as patch:
         patch.setenv("UV_CACHE_DIR", str(cache))
         if not folder.exists():
-            run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
+            for source in (ROOT, ROOT / "commands"):
+                run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, source)
             fill(cache, base / "packages", *folder.glob("*.whl"))
-    (wheel,) = folder.glob("*.whl")
+    (wheel,) = folder.glob("variant_backend_core-*.whl")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UV_CACHE_DIR", str(cache))
         for variable, separator in (("PIP_FIND_LINKS", " "), ("UV_FIND_LINKS", ",")):

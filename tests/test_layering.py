@@ -64,7 +64,8 @@ RESERVED = {
         "machine.plugins",
         "machine.trusted_plugins",
     },
-    "platformdirs": {"lowlevel.user_cache", "machine.installer_files", "machine.user_config"},
+    "colorama": {"lowlevel.terminal"},
+    "pwd": {"lowlevel.user_folders"},
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
@@ -73,7 +74,13 @@ RESERVED = {
     "uvicorn": {"serving.workers"},
     "urllib.request": {"lowlevel.http", "lowlevel.connections"},
     "http.client": {"lowlevel.http", "lowlevel.connections"},
-    "ctypes": {"machine._ask_libraries", "machine.boot", "machine.sysctl", "machine.x86_64"},
+    "ctypes": {
+        "lowlevel.user_folders",
+        "machine._ask_libraries",
+        "machine.boot",
+        "machine.sysctl",
+        "machine.x86_64",
+    },
 }
 # Modules with values and pure functions, in addition to `variants` ...
 PURE = {

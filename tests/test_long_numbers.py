@@ -92,7 +92,7 @@ def test_a_requirement_of_a_build_with_a_long_number_crashes_no_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    project = WRAPS_SETUPTOOLS.replace('"variant-backend"]', f'"variant-backend>={LONG}"]')
+    project = WRAPS_SETUPTOOLS.replace('"variant-backend-core"]', f'"variant-backend-core>={LONG}"]')
     Path("pyproject.toml").write_text(project)
     assert "build-requires" in run("check pyproject.toml", code=1)
 

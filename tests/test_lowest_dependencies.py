@@ -20,12 +20,13 @@ from helpers.serve_process import served_by_command
 from helpers.servers import served
 
 from variant_backend.formats.toml_read import read_toml
+from variant_backend.project.own_requirement import CORE
 
 pytestmark = pytest.mark.slow
 
 PROJECT = """\
 [build-system]
-requires = ["flit_core", "variant-backend"]
+requires = ["flit_core", "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 [tool.variant-backend]
 build-backend = "flit_core.buildapi"
@@ -58,7 +59,7 @@ def module(tmp_path: Path) -> Program:
     environment, python = tmp_path / "environment", interpreter(tmp_path)
     install = ("uv", "pip", "install", "--quiet", "--python", python)
     run("uv", "venv", "--quiet", "--python", sys.executable, environment)
-    run(*install, "--resolution", "lowest-direct", f"{ROOT}[serve]")
+    run(*install, "--resolution", "lowest-direct", ROOT, f"{ROOT / 'commands'}[serve]")
     run(*install, "flit_core", "pip")
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "pyproject.toml").write_text(PROJECT)
@@ -81,10 +82,13 @@ def remedy(output: str) -> str:
 def test_builds_conversions_stubs_mirrors_and_offers_work(tmp_path: Path, module: Program) -> None:
     lines = module(*PIP, "freeze", "--all").splitlines()
     installed = dict(line.split("==") for line in lines if "==" in line)
-    project: Any = read_toml(ROOT / "pyproject.toml")["project"]
-    for text in [*project["dependencies"], *project["optional-dependencies"]["serve"]]:
-        name, bound = re.match(r"([a-z]+)>=([\d.]+)", text).groups()  # type: ignore[union-attr]
-        assert name == "tomli" or f"{installed[name]}.0.0".startswith(f"{bound}.0"), text
+    core: Any = read_toml(ROOT / "pyproject.toml")["project"]
+    commands: Any = read_toml(ROOT / "commands" / "pyproject.toml")["project"]
+    extra = commands["optional-dependencies"]["serve"]
+    bounds = [*core["dependencies"], *commands["dependencies"], *extra]
+    for text in bounds:
+        name, bound = re.match(r"([a-z-]+)[>=]=([\d.]+)", text).groups()  # type: ignore[union-attr]
+        assert name in (CORE, "tomli") or f"{installed[name]}.0.0".startswith(f"{bound}.0"), text
 
     module("build", "--no-isolation", "--wheel", "-Cvariant=fast", "--outdir", "dist", "project")
     module(*PIP, "wheel", *NO_ISOLATION, "--wheel-dir", "dist", "./project")

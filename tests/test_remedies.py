@@ -700,9 +700,9 @@ PROJECTS = [
     ),
     Scenario(
         "build-requires",
-        'add "variant-backend" to the list',
-        swap('"setuptools"]', '"setuptools", "variant-backend"]'),
-        project(', "variant-backend"', ""),
+        'add "variant-backend-core" to the list',
+        swap('"setuptools"]', '"setuptools", "variant-backend-core"]'),
+        project(', "variant-backend-core"', ""),
     ),
     Scenario("build-requires", "remove the marker", swap("; sys_platform == 'linux'", "")),
     *(
@@ -710,7 +710,7 @@ PROJECTS = [
             "build-requires",
             f"admit {__version__}, or update variant-backend",
             follow,
-            project('"variant-backend"', '"variant-backend>=99"'),
+            project('"variant-backend-core"', '"variant-backend-core>=99"'),
         )
         for follow in (swap(">=99", f">={__version__}"), swap(">=99", ""))
     ),

@@ -10,27 +10,41 @@ import gc
 import sys
 from collections.abc import Callable
 
-from .lowlevel.terminal import print_logs, print_python_warning, print_traceback
+from .lowlevel.terminal import print_error, print_logs, print_python_warning, print_traceback
+
+# Only commands import them.
+_LIBRARIES = ("click", "tomlkit")
 
 
 def make_variant() -> None:
     """Run ``make-variant``."""
     gc.disable()
-    from .cli.make_variant import make_variant_command
 
-    _run(make_variant_command)
+    def command() -> None:
+        from .cli.make_variant import make_variant_command
+
+        make_variant_command()
+
+    _run(command)
 
 
 def variant_backend() -> None:
     """Run ``variant-backend``."""
     gc.disable()
-    from .cli.main import main
 
-    _run(main)
+    def command() -> None:
+        from .cli.main import main
+
+        main()
+
+    _run(command)
 
 
 def _run(command: Callable[[], object]) -> None:
-    """Run a command, which ends with SystemExit; warnings, logs and tracebacks are escaped, too."""
+    """Run a command, which ends with SystemExit; warnings, logs and tracebacks are escaped, too.
+
+    Without a dependency of the commands, as in environments of builds, print the remedy.
+    """
     import warnings
 
     sys.excepthook = print_traceback
@@ -39,5 +53,12 @@ def _run(command: Callable[[], object]) -> None:
         print_logs()
     try:
         command()
+    except ModuleNotFoundError as error:
+        if error.name not in _LIBRARIES:
+            raise
+        from .lowlevel.newer_dependencies import missing_dependency
+
+        print_error(str(missing_dependency("this command", error.name)))
+        sys.exit(1)
     finally:
         gc.freeze()  # the interpreter runs the collector once more at its end

@@ -18,7 +18,7 @@ from variant_backend.project.pyproject import Project
 # The plain calclib is required, too: a variant must replace it, and not be skipped as already installed.
 PYPROJECT = """
 [build-system]
-requires = ["variant-backend", "calclib"]
+requires = ["variant-backend-core", "calclib"]
 build-backend = "variant_backend.hooks"
 
 [tool.variant-backend]

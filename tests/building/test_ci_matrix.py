@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "matrix.md"
 AXES = {"label": ["fast", "null", ""], "python": ["3.10", "cp314t"], "platform": ["ubuntu-24.04"]}
 PROJECT = """
 [build-system]
-requires = ["flit_core", "variant-backend"]
+requires = ["flit_core", "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [tool.variant-backend]

@@ -53,7 +53,7 @@ setup(name="fastsum", version="1.0", ext_modules=[Extension("c", ["c.c"]), Exten
 """
 PYPROJECT = """
 [build-system]
-requires = ["setuptools", "variant-backend"]
+requires = ["setuptools", "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [tool.variant-backend]
@@ -158,7 +158,7 @@ def test_only_words_that_a_variable_replaces_are_dropped() -> None:
 
 AUTO = """
 [build-system]
-requires = ["variant-backend"]
+requires = ["variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [tool.variant-backend]

@@ -17,7 +17,7 @@ from variant_backend.project.recipe import Conditional, Recipe
 
 PYPROJECT = """
 [build-system]
-requires = ["setuptools", "variant-backend"]
+requires = ["setuptools", "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [tool.variant-backend]

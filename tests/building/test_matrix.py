@@ -30,7 +30,7 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 PYPROJECT = """
 [build-system]
-requires = ["variant-backend"]
+requires = ["variant-backend-core"]
 build-backend = "outer"
 backend-path = ["backend"]
 
@@ -687,7 +687,7 @@ def test_meson_python_builds_from_an_sdist_outside_version_control(tmp_path: Pat
 
 COMPILED = """
 [build-system]
-requires = ["setuptools>=77", "variant-backend"]
+requires = ["setuptools>=77", "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [tool.variant-backend]

@@ -639,7 +639,7 @@ def test_a_validating_plugin_is_required_by_labels_that_use_it(validating: WithP
 
 ISOLATED = """
 [build-system]
-requires = ["hatchling", "variant-backend"]
+requires = ["hatchling", "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [tool.variant-backend]

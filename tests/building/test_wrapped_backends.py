@@ -113,7 +113,7 @@ def check_plain_builds(name: str, tmp_path: Path) -> bytes:
     text = toml.read_text(encoding="utf-8")
     direct = text.replace('"variant_backend.hooks"', f'"{EXAMPLES[name].backend}"')
     assert direct != text
-    toml.write_text(direct.replace(', "variant-backend"]', "]"), encoding="utf-8")
+    toml.write_text(direct.replace(', "variant-backend-core"]', "]"), encoding="utf-8")
     expected = build_by(command, project, tmp_path / "direct")
     assert wheel.name == expected.name
     assert wheel.read_bytes() == expected.read_bytes()

@@ -23,7 +23,7 @@ OWN_TABLE = '[tool.variant-backend]\nbuild-backend = "setuptools.build_meta"\n'
 RECIPE = '[tool.variant-backend.variants.fast]\nenv = { CFLAGS = "-O3" }\n'
 HOOKS = '"variant_backend.hooks"'
 OTHER = '"setuptools.build_meta"'
-REQUIREMENT = '"variant-backend"'
+REQUIREMENT = '"variant-backend-core"'
 
 # The replacements in the wrapped project, and the code and place of each finding that it then has.
 MISTAKES = {
@@ -48,11 +48,11 @@ MISTAKES = {
         ["build-requires build-system.requires"],
     ),
     "a marker of the requirement": (
-        [(REQUIREMENT, "\"variant-backend; platform_machine == 'x86_64'\"")],
+        [(REQUIREMENT, "\"variant-backend-core; platform_machine == 'x86_64'\"")],
         ["build-requires build-system.requires"],
     ),
     "an old Python in the marker": (
-        [(REQUIREMENT, "\"variant-backend; python_version < '3.12'\"")],
+        [(REQUIREMENT, "\"variant-backend-core; python_version < '3.12'\"")],
         ["build-requires build-system.requires"],
     ),
     "a version that does not exist": (
@@ -84,10 +84,10 @@ UNRELATED = {
     "wrapped": WRAPPED,
     "requirements for each system": WRAPPED.replace(
         REQUIREMENT,
-        "\"variant-backend; sys_platform == 'win32'\", \"variant-backend<99; sys_platform != 'win32'\"",
+        "\"variant-backend-core; sys_platform == 'win32'\", \"variant-backend<99; sys_platform != 'win32'\"",
     ),
     "a requirement for an older version": WRAPPED.replace(REQUIREMENT, '"variant-backend<0.0.1"'),
-    "an invalid requirement": WRAPPED.replace(REQUIREMENT, '"variant-backend >< 1"'),
+    "an invalid requirement": WRAPPED.replace(REQUIREMENT, '"variant-backend-core >< 1"'),
     "conversions only": WRAPPED[WRAPPED.index("[variant]") :],
     "conversions with a backend": WRAPPED.replace(HOOKS, OTHER)
     .replace(OWN_TABLE, "")

@@ -334,7 +334,7 @@ def test_json_has_the_number_of_checked_files(dist: Path) -> None:
 
 WRAPPING = """
 [build-system]
-requires = ["variant-backend"]
+requires = ["variant-backend-core"]
 build-backend = "variant_backend.hooks"
 """
 NO_BACKEND = (
@@ -366,7 +366,7 @@ def test_a_project_without_a_backend_to_wrap_is_an_error(tmp_path: Path, text: s
 
 def test_every_problem_of_the_build_system_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
-    path.write_text(WRAPPING.replace('"variant-backend"', ""), encoding="utf-8")
+    path.write_text(WRAPPING.replace('"variant-backend-core"', ""), encoding="utf-8")
     assert codes(path) == ["build-requires", "build-system"]
 
 

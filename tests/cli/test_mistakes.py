@@ -28,7 +28,7 @@ WHEEL = "demo-1.0-py3-none-any.whl"
 INDEX_FILE = "demo-1.0-variants.json"
 PROJECT = """\
 [build-system]
-requires = ["variant-backend"]
+requires = ["variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [project]
@@ -293,8 +293,8 @@ MISTAKES = [
         "requires without variant-backend",
         "check project/pyproject.toml",
         1,
-        ("build-system.requires", "missing 'variant-backend'", "add "),
-        ('["variant-backend"]', "[]"),
+        ("build-system.requires", "missing 'variant-backend-core'", "add "),
+        ('["variant-backend-core"]', "[]"),
     ),
     Mistake(
         34,

@@ -17,6 +17,7 @@ from zipfile import ZipFile
 
 import pytest
 from helpers.behaviors import Behavior, answer, endless
+from helpers.imported_libraries import BUILD_LIBRARIES, PRINT_LIBRARIES
 from helpers.made_sdists import metadata_of, write_sdist
 from helpers.programs import run
 from helpers.range_server import Handler, Server
@@ -129,6 +130,13 @@ def test_the_best_wheel_is_delivered_unchanged_with_its_label_in_the_name(
         " (labels: (plain), fast, null, safe)\n"
     )
     assert len(server.requests) == 1
+
+
+def test_dispatching_imports_packaging_only(sdist: Callable[..., Path], out: Path) -> None:
+    sdist()
+    program = f"from variant_backend import dispatch; dispatch.build_wheel({str(out)!r})\n{PRINT_LIBRARIES}"
+    assert {*run(sys.executable, "-c", program).stdout.split()} <= BUILD_LIBRARIES
+    assert len([*out.iterdir()]) == 1
 
 
 def test_the_output_names_unsupported_namespaces(

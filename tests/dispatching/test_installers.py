@@ -287,7 +287,7 @@ def test_hashes_of_the_user_refuse_a_replaced_sdist_or_backend(
     with pytest.raises(AssertionError, match=rf"(?s)bridge[-_]demo.*{'0' * 64}"):
         installer(index, tmp_path, "--no-deps", "--require-hashes", "-r", hashed)
     hashed.write_text(requirement(index))
-    backend.write_text(f"variant-backend=={__version__} --hash=sha256:{'0' * 64}\n")
+    backend.write_text(f"variant-backend-core=={__version__} --hash=sha256:{'0' * 64}\n")
     option = "--build-constraint" if installer is pip else "--build-constraints"
     with pytest.raises(AssertionError, match=rf"(?s)variant[-_]backend.*{'0' * 64}"):
         installer(index, tmp_path, "--no-deps", option, backend, "--require-hashes", "-r", hashed)

@@ -11,8 +11,8 @@ from pathlib import Path
 from helpers.programs import run
 
 # What isolated builds import. Each would compile it again, which can take longer than the build itself.
-PACKAGES = ["build", "click", "flit-core", "hatchling", "meson-python", "packaging", "pdm-backend", "pip"]
-PACKAGES += ["platformdirs", "poetry-core", "scikit-build-core", "setuptools", "tomli", "tomlkit"]
+PACKAGES = ["flit-core", "hatchling", "meson-python", "packaging", "pdm-backend", "pip", "poetry-core"]
+PACKAGES += ["scikit-build-core", "setuptools", "tomli"]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 from variant_backend.formats import toml_edit
 
-PROJECT = '[build-system]\nrequires = ["variant-backend"]\nbuild-backend = "variant_backend.dispatch"\n'
+PROJECT = '[build-system]\nrequires = ["variant-backend-core"]\nbuild-backend = "variant_backend.dispatch"\n'
 PKG_INFO = "Metadata-Version: 2.2\nName: demo\nVersion: 1.0\nDynamic: Requires-Dist\n"
 
 

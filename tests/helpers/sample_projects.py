@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 # The project file of a project that wraps setuptools, without variants.
 WRAPS_SETUPTOOLS = """\
 [build-system]
-requires = ["setuptools", "variant-backend"]
+requires = ["setuptools", "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 [project]
 name = "demo"
@@ -44,7 +44,7 @@ class Example(NamedTuple):
 
 PYPROJECT = """\
 [build-system]
-requires = [{requires}, "variant-backend"]
+requires = [{requires}, "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [tool.variant-backend]
@@ -280,7 +280,7 @@ def new_project_with_copy(name: str, folder: Path) -> Path:
         _vendor(project)
         toml = project / "pyproject.toml"
         text = toml.read_text(encoding="utf-8")
-        required = ', "variant-backend"]\n'
+        required = ', "variant-backend-core"]\n'
         assert required in text
         copied = """, "packaging>=24", "tomli>=2; python_version < '3.11'"]\nbackend-path = ["_vendor"]\n"""
         toml.write_text(text.replace(required, copied), encoding="utf-8")

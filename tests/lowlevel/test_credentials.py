@@ -30,7 +30,7 @@ echo "$*" >> {log}
 # Its build needs a variant from an index.
 PROJECT = """\
 [build-system]
-requires = ["setuptools", "variant-backend"]
+requires = ["setuptools", "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 [project]
 name = "demo"

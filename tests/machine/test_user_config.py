@@ -79,7 +79,7 @@ def test_the_first_folder_of_the_system_with_a_file_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders = [tmp_path / name / "variant-backend" for name in ("a", "b", "c")]
-    monkeypatch.setattr("platformdirs.site_config_dir", lambda *_, **__: os.pathsep.join(map(str, folders)))
+    monkeypatch.setattr(user_config, "site_folders", lambda *_: folders)
     assert user_config.site_config_paths() == []
     for folder in folders[1:]:
         folder.mkdir(parents=True)

@@ -47,7 +47,7 @@ requires-python = ">=3.10"
 
 WRAPPED = """\
 [build-system]
-requires = ["hatchling", "variant-backend"]
+requires = ["hatchling", "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [project]
@@ -175,7 +175,7 @@ def wrapped_tables(data: dict[str, Any]) -> dict[str, Any]:
     system["build-backend"] = "variant_backend.hooks"
     if "backend-path" in system:
         ours["backend-path"] = system.pop("backend-path")
-    system["requires"] = system["requires"] + ["variant-backend"]
+    system["requires"] = system["requires"] + ["variant-backend-core"]
     return {**data, "build-system": system, "tool": {**data.get("tool", {}), "variant-backend": ours}}
 
 
@@ -293,7 +293,7 @@ def test_a_backend_in_the_tree_moves_with_folders_and_comments() -> None:
 
 LEGACY = """\
 [build-system]
-requires = ["setuptools", "variant-backend"]
+requires = ["setuptools", "variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [tool.variant-backend]
@@ -675,7 +675,7 @@ def test_the_difference_is_printed_and_the_file_written() -> None:
         " [build-system]",
         '-requires = ["hatchling"]',
         '-build-backend = "hatchling.build"',
-        '+requires = ["hatchling", "variant-backend"]',
+        '+requires = ["hatchling", "variant-backend-core"]',
         '+build-backend = "variant_backend.hooks"',
         " ",
         " [project]",

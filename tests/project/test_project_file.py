@@ -14,7 +14,7 @@ from variant_backend.project.project_file import ProjectFile
 
 TEXT = """
 [build-system]
-requires = ["variant-backend"]
+requires = ["variant-backend-core"]
 build-backend = "variant_backend.hooks"
 
 [tool.variant-backend]

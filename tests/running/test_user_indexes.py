@@ -147,10 +147,25 @@ def test_files_of_pip_and_pdm_are_where_they_read_them(
         monkeypatch.setattr(module.windows, "get_win_folder", of_windows)
     assert [path.parent for path in global_files_of_pip()] == [*map(Path, appdirs.site_config_dirs("pip"))]
     assert user_files_of_pip()[-1].parent == Path(appdirs.user_config_dir("pip"))
-    file = platformdirs.user_config_path("pdm") / "config.toml"  # `pdm.project.core`
+    file = Path(platformdirs.PlatformDirs("pdm").user_config_dir, "config.toml")  # as in `pdm.project.core`
     file.parent.mkdir(parents=True)
     file.write_text(f"pypi.url = '{A}'")
     assert indexes(tmp_path, "pdm install").index_urls == (A,)
+
+
+@pytest.mark.agreement
+@pytest.mark.skipif(sys.platform == "win32", reason="uv reads no XDG variables there")
+@pytest.mark.parametrize(("variable", "is_read"), [("XDG_CONFIG_HOME", False), ("XDG_CONFIG_DIRS", True)])
+def test_uv_ignores_relative_folders_of_the_user_only(
+    variable: str, is_read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "relative" / "uv").mkdir(parents=True)
+    (tmp_path / "relative" / "uv" / "uv.toml").write_text(f"index-url = '{A}'")
+    environ: dict[str, Any] = {variable: "relative"}
+    shown = run("uv", "pip", "install", "--show-settings", "demo", cwd=tmp_path, **environ).stdout
+    assert (A.split("/")[2] in shown) == is_read
+    monkeypatch.chdir(tmp_path)
+    assert indexes(tmp_path, "uv pip install demo", **environ).index_urls == ((A,) if is_read else ())
 
 
 @pytest.mark.agreement

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..project.own_requirement import CORE
 from ..project.python_versions import OLDEST
 from .rule import ERROR, PRACTICE, PROJECT, WARNING, Rule, format_rule
 
@@ -23,8 +24,8 @@ PROJECT_RULES: Mapping[str, Rule] = {
     "build-requires": Rule(
         _PROJECT,
         ERROR,
-        "The build requirements do not install variant-backend in every build.",
-        'list "variant-backend" in build-system.requires, without a marker',
+        f"The build requirements do not install {CORE} in every build.",
+        f'list "{CORE}" in build-system.requires, without a marker',
     ),
     "not-wrapped": Rule(
         _PROJECT,

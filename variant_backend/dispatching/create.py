@@ -21,6 +21,7 @@ from ..lowlevel.file_set import Output, differences, update
 from ..lowlevel.newer_dependencies import FIELDS
 from ..lowlevel.ranges import Advance
 from ..lowlevel.tarball import pack
+from ..project.own_requirement import CORE
 from ..selection.listing import Listing
 from ..variants.filename import escape
 from ..variants.tag_coverage import Coverage
@@ -87,7 +88,7 @@ def made_stub(
 
 def build_system(*requires: str) -> str:
     """Return the table ``build-system`` with this backend and further requirements."""
-    names = ", ".join(f'"{name}"' for name in (f"variant-backend=={__version__}", *requires))
+    names = ", ".join(f'"{name}"' for name in (f"{CORE}=={__version__}", *requires))
     return f'[build-system]\nrequires = [{names}]\nbuild-backend = "{BACKEND}"\n'
 
 

@@ -1,7 +1,7 @@
-"""Features that need a newer dependency than pyproject.toml requires.
+"""Features that need a dependency that may be missing, or a newer one than pyproject.toml requires.
 
 Builds, `make-variant` and `stub` work with the lowest declared versions. Distributions carry such versions,
-and build environments may pin them.
+and build environments may pin them. Environments of builds have no dependency of the commands.
 """
 
 from __future__ import annotations
@@ -20,11 +20,16 @@ class Newer(NamedTuple):
     feature: str
 
     def problem(self) -> Problem | None:
-        """Return the problem that an older version is installed; None if it is not, or has no metadata."""
+        """Return the problem that no version or an older one is installed; None if it has no metadata."""
+        from importlib.util import find_spec
+
         from packaging.version import Version
 
         installed = installed_version(self.distribution)
-        if installed is None or Version(installed) >= Version(self.least):
+        if installed is None:
+            is_bundled = find_spec(self.distribution) is not None
+            return None if is_bundled else missing_dependency(self.feature, self.distribution)
+        if Version(installed) >= Version(self.least):
             return None
         text = f"{self.feature} needs {self.distribution} {self.least} or newer; installed: {installed}"
         # Shells of all systems know double quotes.
@@ -34,6 +39,12 @@ class Newer(NamedTuple):
         """Raise VariantError if an older version is installed."""
         if problem := self.problem():
             raise VariantError(problem)
+
+
+def missing_dependency(feature: str, distribution: str) -> Problem:
+    """Return the problem that a *feature* needs a dependency of the commands that is not installed."""
+    text = f"{feature} needs {distribution}, which is not installed"
+    return Problem("error", "", text, "run `pip install variant-backend`")
 
 
 @cache  # `check` asks for each wheel

@@ -365,9 +365,11 @@ def _shows_styles(stream: TextIO) -> bool:
         return False
     if not os.environ.get("FORCE_COLOR") and (not is_terminal(stream) or os.environ.get("TERM") == "dumb"):
         return False
-    if sys.platform == "win32":
-        import colorama
-
+    if sys.platform == "win32" and is_terminal(stream):
+        try:
+            import colorama
+        except ImportError:  # it comes with click, which builds do not have
+            return False
         colorama.just_fix_windows_console()
     return True
 

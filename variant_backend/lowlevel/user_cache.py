@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from .user_folders import folder_facts, user_folder
+
 
 def cache_path(name: str) -> Path:
     """Return the path of a file: on Linux ``~/.cache/variant-backend/NAME``."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("variant-backend", appauthor=False) / name
+    return user_folder("variant-backend", "cache", folder_facts()) / name
 
 
 def prepare(path: Path) -> None:

@@ -6,7 +6,6 @@ Sources: measured with pip 23.2 and 26.3, uv 0.13 and PDM 2.29.
 from __future__ import annotations
 
 import configparser
-import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any, TypeAlias
 from ..errors import VariantError
 from ..formats.toml_read import parse_toml
 from ..lowlevel.regular_files import read_regular
+from ..lowlevel.user_folders import folder_facts, site_folders, user_folder
 
 Settings: TypeAlias = dict[str, object]
 
@@ -43,38 +43,36 @@ class PipConfig(configparser.RawConfigParser):
 
 def global_files_of_pip() -> list[Path]:
     """Return the possible files that pip reads for all users, the one with the highest priority last."""
-    from platformdirs import site_config_dir, site_data_dir
-
+    facts = folder_facts()
     if sys.platform == "win32":
-        return [Path(site_config_dir("pip", appauthor=False), "pip.ini")]
-    if sys.platform == "darwin":
-        folders = site_data_dir("pip", appauthor=False, multipath=True).split(os.pathsep)
-    else:
-        folders = [*site_config_dir("pip", appauthor=False, multipath=True).split(os.pathsep), "/etc"]
-    return [Path(folder, "pip.conf") for folder in folders]
+        return [folder / "pip.ini" for folder in site_folders("pip", "config", facts)]
+    if sys.platform == "darwin":  # pip reads the folders for data, so XDG_CONFIG_DIRS does not count
+        folders = site_folders("pip", "data", facts)
+    else:  # /etc/pip.conf is pip's own addition, and overrides those before it
+        folders = [*site_folders("pip", "config", facts), Path("/etc")]
+    return [folder / "pip.conf" for folder in folders]
 
 
 def user_files_of_pip() -> list[Path]:
     """Return the files that pip reads for a user, the one with the highest priority last."""
-    from platformdirs import user_config_dir, user_data_dir
-
+    facts = folder_facts()
     if sys.platform == "darwin":
-        new = Path(user_data_dir("pip", appauthor=False))
-        new = new if new.is_dir() else Path("~/.config/pip").expanduser()
+        new = user_folder("pip", "data", facts)
+        new = new if new.is_dir() else Path(facts.home, ".config", "pip")  # whatever XDG_CONFIG_HOME is
     else:
-        new = Path(user_config_dir("pip", appauthor=False, roaming=True))
-    name, old = ("pip.ini", "~/pip") if sys.platform == "win32" else ("pip.conf", "~/.pip")
-    return [Path(old).expanduser() / name, new / name]
+        new = user_folder("pip", "config", facts, roaming=True)
+    name, old = ("pip.ini", "pip") if sys.platform == "win32" else ("pip.conf", ".pip")
+    return [Path(facts.home, old, name), new / name]
 
 
 def pdm_settings(environ: Mapping[str, str]) -> Settings:
     """Return the settings in PDM's files of the user and of all users; an invalid file is left to PDM."""
-    from platformdirs import site_config_path, user_config_path
-
-    named = environ.get("PDM_CONFIG_FILE")
-    own = Path(named) if named else user_config_path("pdm") / "config.toml"
+    named, facts = environ.get("PDM_CONFIG_FILE"), folder_facts()
+    # On Windows, PDM's folder is in a folder of its author, who has the same name.
+    name = "pdm/pdm" if sys.platform == "win32" else "pdm"
+    own = Path(named) if named else user_folder(name, "config", facts) / "config.toml"
     settings: list[Settings] = []
-    for path in (own, site_config_path("pdm") / "config.toml"):
+    for path in (own, site_folders(name, "config", facts)[0] / "config.toml"):
         with suppress(VariantError, OSError):
             settings.append(parse_toml(read_regular(path), path))
     return reduce(_combine, settings, {})
@@ -114,7 +112,9 @@ def _user_files_of_uv(environ: Mapping[str, str]) -> list[Path]:
     name = Path("uv", "uv.toml")
     if sys.platform == "win32":
         return [Path(environ[key], name) for key in ("APPDATA", "PROGRAMDATA") if environ.get(key)]
-    user = Path(environ.get("XDG_CONFIG_HOME") or "~/.config", name).expanduser()
+    # On macOS, too, uv reads the folders of Linux. It ignores a relative XDG_CONFIG_HOME, but not relative
+    # XDG_CONFIG_DIRS.
+    user = user_folder("", "config", folder_facts()._replace(platform="linux", environ=environ)) / name
     folders = [*(environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":"), "/etc"]
     return [user, *[path for folder in folders if (path := Path(folder, name)).is_file()][:1]]
 

@@ -15,6 +15,7 @@ from ..errors import Problem, VariantError
 from ..formats.toml_read import parse_toml, read_toml, value_at
 from ..lowlevel.credentials import KEYRING_PROVIDERS, KeyringProvider
 from ..lowlevel.regular_files import read_regular
+from ..lowlevel.user_folders import folder_facts, site_folders, user_folder
 from ..project.pyproject import POLICY_TABLE, PROJECT_FILE
 from ..project.user_variables import HARDWARE, NO_POLICY, given_machine, ignores_policy
 from ..variants.known_providers import KNOWN_PROVIDERS
@@ -165,7 +166,8 @@ def configured(environ: Mapping[str, str], *, ignored: bool = False, project: bo
     if ignored or ignores_policy(environ):
         return UserConfig()
     try:
-        return UserConfig.load(*site_config_paths(), config_path(), project=PROJECT_FILE if project else None)
+        paths = filter(Path.is_absolute, (*site_config_paths(), config_path()))  # not absolute without a home
+        return UserConfig.load(*paths, project=PROJECT_FILE if project else None)
     except VariantError as error:
         problem = error.problems[-1]
         remedy = f"{problem.remedy}; {_IGNORE}" if problem.remedy else _IGNORE
@@ -208,9 +210,7 @@ def machine_in_build(environ: Mapping[str, str], config: UserConfig) -> tuple[Ma
 
 def config_path() -> Path:
     """Return the path of the user's file: on Linux ``~/.config/variant-backend/config.toml``."""
-    from platformdirs import user_config_path
-
-    return user_config_path("variant-backend", appauthor=False) / "config.toml"
+    return user_folder("variant-backend", "config", folder_facts()) / "config.toml"
 
 
 def site_config_paths() -> list[Path]:
@@ -218,10 +218,8 @@ def site_config_paths() -> list[Path]:
 
     If the system has several folders for such files, the first one with the file counts, as in uv.
     """
-    from platformdirs import site_config_dir
-
-    folders = site_config_dir("variant-backend", appauthor=False, multipath=True).split(os.pathsep)
-    paths = [Path(folder, "config.toml") for folder in folders]
+    folders = site_folders("variant-backend", "config", folder_facts())
+    paths = [folder / "config.toml" for folder in folders]
     return [path for path in paths if os.path.lexists(path)][:1]
 
 

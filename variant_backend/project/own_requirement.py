@@ -1,15 +1,22 @@
-"""The requirement of a build on this package: where it applies, and which versions it admits."""
+"""The requirement of a build on this package: under which names, where, and in which versions."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import MOST_SHOWN, Problem
+from ..variants.filename import normalize
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
+
+# The distribution of this package, and the one with its commands, which requires it. A build needs the first
+# one, and `build-system.requires` may name either.
+CORE = "variant-backend-core"
+_COMMANDS = "variant-backend"
 
 # Environments in which wheels are built: sys_platform, platform_system, os_name and platform_machine.
 _SYSTEMS = (
@@ -22,14 +29,24 @@ _PYTHONS = ("3.10", "3.15")
 _AT_LEAST = (">=", ">", "==", "~=")
 
 
+def own_requirements(requires: Sequence[str]) -> list[int]:
+    """Return the indexes of the requirements on this package.
+
+    >>> own_requirements(["setuptools", "variant_backend", "variant-backend-core==0.1.0", "variant"])
+    [1, 2]
+    """
+    names = [re.match(r"[\w.-]*", item.strip()) for item in requires]
+    return [index for index, name in enumerate(names) if name and normalize(name[0]) in (CORE, _COMMANDS)]
+
+
 def own_requirement_problem(own: Sequence[str], place: str) -> Problem | None:
     """Return why the requirements *own* of a build do not install this package everywhere, or None.
 
     They are also a problem if they admit only newer versions than this one. If they admit only older ones,
     installers find one.
 
-    >>> print(own_requirement_problem(["variant-backend; sys_platform == 'win32'"], "requires"))
-    requires: "variant-backend; sys_platform == 'win32'" is not required on linux x86_64; remove the marker
+    >>> print(own_requirement_problem(["variant-backend-core; os_name == 'nt'"], "requires"))
+    requires: "variant-backend-core; os_name == 'nt'" is not required on linux x86_64; remove the marker
     """
     requirements = [*_parsed(own)]
     shown = " and ".join(repr(text[:MOST_SHOWN]) for text in own)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from ..errors import MOST_SHOWN, Problem, VariantError, did_you_mean
 from ..formats.toml_read import read_toml
-from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.validation import Document
 from .recipe import Recipe
@@ -244,14 +243,12 @@ def build_system_problems(data: Mapping[str, object], path: Path) -> list[Proble
 
 def _requirement_problems(requires: list[str]) -> list[Problem]:
     """Return why the requirements of a build do not install this package, or not this version of it."""
-    place = "build-system.requires"
-    names = [re.match(r"[\w.-]*", item.strip()) for item in requires]
-    own = [text for text, name in zip(requires, names, strict=True) if name and normalize(name[0]) == _NAME]
-    if not own:
-        remedy = 'add "variant-backend" to the list'
-        return [Problem("build-requires", place, "missing 'variant-backend'", remedy)]
-    from .own_requirement import own_requirement_problem
+    from .own_requirement import CORE, own_requirement_problem, own_requirements
 
+    place = "build-system.requires"
+    own = [requires[index] for index in own_requirements(requires)]
+    if not own:
+        return [Problem("build-requires", place, f"missing {CORE!r}", f'add "{CORE}" to the list')]
     return [*filter(None, [own_requirement_problem(own, place)])]
 
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import copy
 import functools
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from packaging.utils import canonicalize_name
 
 from ..errors import MOST_SHOWN, Problem, VariantError
 from ..formats import toml_edit
@@ -26,11 +23,11 @@ from ..variants.metadata_reading import metadata_from_table
 from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.validation import Document
 from ..variants.wheel_metadata import select_variant
+from .own_requirement import CORE, own_requirements
 from .pyproject import misspelt_tables, wrapping_command
 from .python_versions import older_python_problem, supported_pythons
 
 _HOOKS = "variant_backend.hooks"
-_DISTRIBUTION = "variant-backend"
 
 # The default build backend (PEP 517, PEP 518).
 _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
@@ -175,25 +172,19 @@ def _metadata(data: Mapping[str, Any]) -> VariantMetadata:
     return metadata_from_table(data["variant"], "[variant]")
 
 
-def _own_requirements(requires: Sequence[str]) -> list[int]:
-    """Return the indexes of requirements on this package, the last one first."""
-    names = [re.split(r"[^\w.-]", item.strip(), maxsplit=1)[0] for item in requires]
-    return [index for index, name in enumerate(names) if canonicalize_name(name) == _DISTRIBUTION][::-1]
-
-
 def _wrapped(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the tables of a project file after wrapping."""
     system = {**_DEFAULTS, **data.get("build-system", {})}
     moved = {key: system.pop(key) for key in _MOVED if key in system}
-    if not _own_requirements(system["requires"]):
-        system["requires"] = [*system["requires"], _DISTRIBUTION]
+    if not own_requirements(system["requires"]):
+        system["requires"] = [*system["requires"], CORE]
     return _with(data, {**system, "build-backend": _HOOKS}, {**_ours(data), **moved})
 
 
 def _unwrapped(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the tables of a project file after unwrapping."""
     system = {key: value for key, value in data["build-system"].items() if key not in _MOVED}
-    own = _own_requirements(system["requires"])
+    own = own_requirements(system["requires"])
     system["requires"] = [item for index, item in enumerate(system["requires"]) if index not in own]
     ours = _ours(data)
     moved = {key: ours.pop(key) for key in _MOVED if key in ours}
@@ -266,8 +257,8 @@ def _complete(document: toml_edit.Document, missing: Mapping[str, object]) -> No
 
 def _wrap(document: toml_edit.Document) -> None:
     requires = toml_edit.place_of(document, _REQUIRES)
-    if not _own_requirements(requires.item.unwrap()):
-        requires.set(toml_edit.with_string(requires.text, _DISTRIBUTION))
+    if not own_requirements(requires.item.unwrap()):
+        requires.set(toml_edit.with_string(requires.text, CORE))
     # Keep the order of the two keys, so that _unwrap() can restore it.
     first = toml_edit.place_of(document, _SYSTEM_BACKEND, _SYSTEM_FOLDERS).path
     folders = toml_edit.find(document, _SYSTEM_FOLDERS)
@@ -281,7 +272,7 @@ def _wrap(document: toml_edit.Document) -> None:
 
 def _unwrap(document: toml_edit.Document) -> None:
     requires = toml_edit.place_of(document, _REQUIRES)
-    for index in _own_requirements(requires.item.unwrap()):
+    for index in reversed(own_requirements(requires.item.unwrap())):
         requires.set(toml_edit.without_string(requires.text, index))
     if folders := toml_edit.find(document, _SYSTEM_FOLDERS):
         toml_edit.remove(folders)  # they belong to a copy of this package
