@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -86,9 +85,7 @@ class Frontend(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=EXAMPLES)
-def frontend(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, own_wheel: Path
-) -> Iterator[Frontend]:
+def frontend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frontend]:
     folder = tmp_path_factory.mktemp("plugin")
     make_wheel(folder, "checks_plugin", files={"checks_plugin.py": PLUGIN})
     with pytest.MonkeyPatch.context() as patch, DefaultIsolatedEnv(installer="uv") as environment:

@@ -36,8 +36,8 @@ def _validated(config_settings):
     """Return the settings of meson-python. The Meson option `variant` gets the variant's properties."""
     settings = _validate_config_settings(without_variant_settings(config_settings))
     if variant := _requested(config_settings):
-        properties = sorted(map(str, variant.variant.properties))
-        settings["setup-args"] = [*settings.get("setup-args", []), f"-Dvariant={properties}"]
+        properties = f"-Dvariant={[*map(str, variant.properties)]}"
+        settings["setup-args"] = [*settings.get("setup-args", []), properties]
     return settings
 
 

@@ -19,7 +19,7 @@ def _requested(settings, pyproject):
     return variant_of_settings(asked, pyproject.get("variant"))
 
 
-def get_wheel_variant(settings, pyproject, metadata):
+def get_wheel_variant(settings, pyproject, metadata):  # noqa: ARG001 - scikit-build-core passes it
     """Return the label and the variant.json of the wheel, or None for a plain wheel."""
     try:
         if variant := _requested(settings, pyproject):
