@@ -261,11 +261,16 @@ def new_project(name: str, folder: Path) -> Path:
     files = EXAMPLES[name].files
     if files is not None:
         return write(files, project)
-    unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", "_vendor")
-    shutil.copytree(ROOT / "examples" / name, project, ignore=unwanted)
+    new_example(name, folder)
     if name == "in-tree":
         _vendor(project)
     return project
+
+
+def new_example(name: str, folder: Path) -> Path:
+    """Copy the example of this name into a new folder, without the results of builds; return the folder."""
+    unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", "_vendor")
+    return Path(shutil.copytree(ROOT / "examples" / name, folder / name, ignore=unwanted))
 
 
 def new_project_with_copy(name: str, folder: Path) -> Path:

@@ -43,7 +43,7 @@ def message(call: Callable[[], object], kind: type[VariantError] = VariantError)
 
 def test_a_label_has_the_properties_of_the_table() -> None:
     wheel = wheel_variant(TABLE, "new", ())
-    assert (wheel.label, wheel.variant.properties) == ("new", frozenset({NEW}))
+    assert (wheel.label, wheel.properties) == ("new", (NEW,))
     assert wheel.filename("demo-1.0-1-py3-none-any.whl") == "demo-1.0-1-py3-none-any-new.whl"
 
 
@@ -53,7 +53,7 @@ def test_properties_get_the_label_of_the_table() -> None:
 
 def test_the_null_variant_needs_no_table() -> None:
     wheel = wheel_variant(None, "null", ())
-    assert wheel.variant.properties == frozenset()
+    assert wheel.properties == ()
     assert wheel.filename("demo-1.0-py3-none-any.whl") == "demo-1.0-py3-none-any-null.whl"
 
 

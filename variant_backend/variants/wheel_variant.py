@@ -56,6 +56,11 @@ class WheelVariant(NamedTuple):
         """The label, also if the filename does not get it."""
         return self.variant.label
 
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """The properties, sorted. The null variant has none."""
+        return tuple(sorted(self.variant.properties))
+
     def build_requires(self) -> list[str]:
         """Return the requirements of the plugins that run in builds (the providers draft)."""
         providers = self.metadata.build_providers().values()

@@ -1,0 +1,5 @@
+"""Counts bits."""
+
+from ._bits import count
+
+__all__ = ["count"]
