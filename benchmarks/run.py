@@ -35,6 +35,8 @@ The promises:
   of memory. The same is true for a page of 10,000 tags with 90 odd attributes each, against 1,000.
 - growth: for ten times as many labels, features, wheels of a release, projects, local versions, members of
   a wheel or installed distributions, a command takes at most 12 times as long; the table is in ``growth.py``.
+- build: pip builds a small project with the hooks, in an isolated environment and without network, in at most
+  1.8 times the time without them.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``. ``import
   variant_backend.api`` takes at most 0.85 times as long as ``import packaging.requirements``, and at least 2
   times less than ``import variantlib.api``. If ``packaging`` takes 35 ms more than ``python -c pass`` with
@@ -97,7 +99,8 @@ TORCH = "torch==2.13.0+cpu"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 # The same file on every system.
 TORCH_PLATFORM = ("--python-version=3.11", "--platform=manylinux_2_28_x86_64", "--only-binary=:all:")
-TORCH_PROJECT_FILE = Path(__file__).resolve().parent.parent / "examples" / "pytorch" / "pyproject.toml"
+ROOT = Path(__file__).resolve().parent.parent
+TORCH_PROJECT_FILE = ROOT / "examples" / "pytorch" / "pyproject.toml"
 
 LABEL = "cu12"
 PROPERTY = "nvidia :: cuda_version_lower_bound :: 12.0"
@@ -603,6 +606,43 @@ def benchmark_growth(bench: Bench) -> Iterator[Figure]:
         shutil.rmtree(bench.folder / case.subject)
 
 
+BUILD_PROJECT_FILE = """\
+[build-system]
+requires = ["flit_core", {requirements}]
+build-backend = "{backend}"
+
+[tool.variant-backend]
+build-backend = "flit_core.buildapi"
+
+[project]
+name = "small"
+version = "1.0"
+description = "A module"
+"""
+
+
+def benchmark_build(bench: Bench) -> Iterator[Figure]:
+    """Build a small project with the hooks in an isolated environment, against its backend alone."""
+    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "wheel", "--wheel-dir")
+    wheels = bench.folder / "required"
+    bench.run([*pip, wheels, ROOT, "flit_core"])
+    offline = ("--no-index", "--find-links", wheels, "--no-deps")
+
+    def building(backend: str, requirements: str) -> Callable[[], Run]:
+        project = bench.folder / backend
+        project.mkdir()
+        (project / "small.py").touch()
+        text = BUILD_PROJECT_FILE.format(backend=backend, requirements=requirements)
+        (project / "pyproject.toml").write_text(text)
+        return lambda: bench.run([*pip, bench.output, *offline, project])
+
+    commands = {
+        "hooks": building("variant_backend.hooks", '"variant-backend-core"'),
+        "flit_core": building("flit_core.buildapi", ""),
+    }
+    yield at_most(1.8, "isolated build", *in_turn(bench.runs, commands))
+
+
 def benchmark_import(bench: Bench) -> Iterator[Figure]:
     """Import the build backend and the public interface, against an empty process and their peers."""
     statement = "import variant_backend.hooks"
@@ -768,6 +808,7 @@ BENCHMARKS = {
     "align": benchmark_align,
     "pages": benchmark_pages,
     "growth": benchmark_growth,
+    "build": benchmark_build,
     "import": benchmark_import,
     "detect": benchmark_detect,
     "start": benchmark_start,
