@@ -202,7 +202,7 @@ def test_there_are_no_circular_imports() -> None:
 
 def test_builds_do_not_import_the_command_line() -> None:
     used = reached("hooks", without="machine.trusted_plugins")  # a build installs no plugin
-    assert not used & {"project.scaffold", "formats.toml_edit"}
+    assert not used & {"project.scaffold", *RESERVED["build"], *RESERVED["tomlkit"]}
     assert "cli" not in {place_of(name) for name in used}
 
 
