@@ -11,7 +11,6 @@ from typing import NamedTuple
 from ..errors import RequestError, VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata, declared_metadata
-from .metadata_reading import metadata_from_table
 from .properties import NULL_LABEL, Property, Variant
 from .providers import StaticProvider
 from .wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
@@ -126,6 +125,8 @@ def wheel_variant(
     if label is None and not given:
         raise RequestError("no variant is requested", hint="give a label or properties")
     if table is not None:
+        from .metadata_reading import metadata_from_table  # conversions do not need it
+
         return WheelVariant.of(metadata_from_table(table, f"{_PLACE}: [variant]"), label, given)
     if not given and label != NULL_LABEL:
         raise missing_table()
