@@ -15,18 +15,25 @@ from helpers.programs import run, run_here
 from helpers.pytorch_example import hardware
 from helpers.recorded_orders import RecordedOrder, recorded_orders
 from helpers.uv_oracle import uv_installs
+from helpers.uv_verdicts import FAILS, INDEX, LABELS, OLDER, document, recorded
 from packaging.tags import Tag, sys_tags
 from packaging.version import Version
 
 from variant_backend.api import read_hardware
 from variant_backend.cli.main import main
 from variant_backend.selection.target import Target
+from variant_backend.variants.filename import WheelFilename
 
 EXAMPLE = Path(__file__).parents[1] / "examples/installer/select_wheel.py"
 CUDAS: Mapping[str | None, Sequence[str]] = {
     f"cu{version.replace('.', '')}": [CUDA.format(version)] for version in ("12.6", "12.8", "13.0")
 }
+ANY = [Tag("py3", "none", "any")]
 BUILT_WITH = "abi_dependency :: torch :: {}"
+
+
+def filename(label: str | None) -> str:
+    return str(WheelFilename("demo", "1.0", "", "py3-none-any", label))
 
 
 def ranked(
@@ -66,6 +73,19 @@ def test_the_order_is_the_recorded_one(order: RecordedOrder) -> None:
     tags = Target.of("3.11", "linux_x86_64", running=Version("3.11"), tags=()).tags
     listed = ranked(map(str, order.wheels), json.dumps(order.document).encode(), "x86_64:v2", tags=tags)
     assert [verdict.filename for verdict, _ in listed if verdict.is_compatible] == order.expected
+
+
+def test_the_loop_selects_what_uv_selected_with_changed_index_files() -> None:
+    # uv reads unknown versions of the format, and decides by itself which plugins of `nvidia` it replaces.
+    usable = {
+        name: label
+        for (place, name), label in recorded().items()
+        if place == INDEX and label not in (OLDER, FAILS) and not name.startswith(("$schema", "nvidia: "))
+    }
+    wheels = [filename(label) for label in (*LABELS, None)]
+    selected = {name: ranked(wheels, document(INDEX, name), "x86_64:v2", tags=ANY)[0][0] for name in usable}
+    assert {name: verdict.filename.label or "plain" for name, verdict in selected.items()} == usable
+    assert len(usable) > 150
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,23 @@ import json
 import sys
 from collections import defaultdict
 from pathlib import Path
+from urllib.parse import quote
 
-from variant_backend.api import WheelFilename, index_filename, merge_metadata, read_wheel_metadata
+from packaging.version import Version
+
+from variant_backend.api import (
+    VariantMetadata,
+    WheelFilename,
+    index_filename,
+    merge_metadata,
+    read_wheel_metadata,
+)
 
 
 def write_index(folder: Path) -> None:
     """Write ``NAME-VERSION-variants.json`` for each release with variants, and ``simple/NAME/index.json``."""
-    releases, projects = defaultdict(dict), defaultdict(list)
+    releases: dict[tuple[str, Version], dict[str, VariantMetadata]] = defaultdict(dict)
+    projects: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.glob("*.whl")):
         release = WheelFilename.parse(path.name).release()
         projects[release[0]].append(path)
@@ -33,7 +43,7 @@ def write_index(folder: Path) -> None:
 def entry(path: Path) -> dict[str, object]:
     """Return what a page says about a file beside the folder of pages."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return {"filename": path.name, "url": f"../../{path.name}", "hashes": {"sha256": digest}}
+    return {"filename": path.name, "url": f"../../{quote(path.name)}", "hashes": {"sha256": digest}}
 
 
 if __name__ == "__main__":

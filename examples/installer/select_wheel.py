@@ -42,7 +42,8 @@ def ranked_wheels(
     *detect* returns what the machine supports, or what plugins of the release answer. *installed* has the
     versions of other packages, by normalized name. *tags* are those of the interpreter, best first.
     """
-    metadata, supported, wheels = None, {}, []
+    metadata, wheels = None, []
+    supported: Supported = {}
     with suppress(VariantError):  # without a usable index file, only plain wheels can be selected
         metadata, _ = usable_from_json(index_file or b"", "index file")
     for filename in filenames:
@@ -73,7 +74,9 @@ def main(folder: str, machine: str) -> None:
     names = sorted(path.name for path in Path(folder).iterdir())
     index_file = next((Path(folder, name).read_bytes() for name in names if name.endswith(".json")), None)
     hardware = read_hardware(machine)
-    installed = {canonicalize_name(one.name): Version(one.version) for one in distributions()}
+    installed: dict[str, Version] = {
+        canonicalize_name(one.name): Version(one.version) for one in distributions()
+    }
     wheels = ranked_wheels(
         names,
         index_file,
