@@ -466,7 +466,7 @@ def test_wrong_usage_exits_with_code_2(project: Path) -> None:
 
 
 def test_missing_build_requirements_are_named_without_isolation(project: Path) -> None:
-    edit(project, '["variant-backend"]', '["variant-backend", "no-such-project>=3"]')
+    edit(project, '["variant-backend-core"]', '["variant-backend-core", "no-such-project>=3"]')
     result = build(project, ok=False)
     assert rows(result.stdout) == [
         (
