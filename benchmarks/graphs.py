@@ -16,14 +16,14 @@ _WHEEL_FILE = "Wheel-Version: 1.0\nGenerator: made\nRoot-Is-Purelib: true\nTag: 
 RESOLVE = """\
 import sys
 import time
-from variant_backend.graphs.resolution import GraphRequest, Wishes, resolved_graph
-from variant_backend.graphs.root_requirements import Requested
-from variant_backend.graphs.resolvers import resolved_by_uv
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.selection.target import running_target
-from variant_backend.serving.running_offer import running_offer
-from variant_backend.variants.alignment import AlignedName
+from variant_backend._internal.graphs.resolution import GraphRequest, Wishes, resolved_graph
+from variant_backend._internal.graphs.root_requirements import Requested
+from variant_backend._internal.graphs.resolvers import resolved_by_uv
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.selection.target import running_target
+from variant_backend._internal.serving.running_offer import running_offer
+from variant_backend._internal.variants.alignment import AlignedName
 
 _, index, *names = sys.argv
 requested, machine, policy, target = Requested.of(("made0",)), Machine(), Policy(), running_target()

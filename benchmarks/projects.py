@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from timing import MeasuringError
 
-from variant_backend.formats.toml_read import read_toml
+from variant_backend._internal.formats.toml_read import read_toml
 
 LEVELS = {"x86_64_v2": "v2", "x86_64_v3": "v3"}
 VARIANTS = ("--preview-features", "wheel-variants")

@@ -419,9 +419,9 @@ import sys
 import time
 from pathlib import Path
 from packaging.tags import sys_tags
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata_reading import metadata_from_json
-from variant_backend.variants.ranking import rank_wheels, static_support
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.metadata_reading import metadata_from_json
+from variant_backend._internal.variants.ranking import rank_wheels, static_support
 
 gc.disable()  # our programs do the same
 metadata = metadata_from_json(Path(sys.argv[1]).read_bytes(), "document")
@@ -495,8 +495,8 @@ import gc
 import random
 import sys
 import time
-from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
-from variant_backend.graphs.assignment import best_alignment
+from variant_backend._internal.graphs.aligned_packages import AlignedPackage, VariantOption
+from variant_backend._internal.graphs.assignment import best_alignment
 
 AXES = [(f"n{number}", "f") for number in range(6)]
 VALUES = [f"v{number}" for number in range(8)]
@@ -548,7 +548,7 @@ import gc
 import sys
 import time
 from pathlib import Path
-from variant_backend.formats.simple_api import from_html
+from variant_backend._internal.formats.simple_api import from_html
 
 gc.disable()  # our programs do the same
 content = Path(sys.argv[1]).read_bytes()
@@ -659,9 +659,9 @@ def benchmark_import(bench: Bench) -> Iterator[Figure]:
 
 DETECT = """\
 import time
-from variant_backend.machine.detect import detect
-from variant_backend.machine.host import Host
-from variant_backend.machine.libraries import ask_libraries
+from variant_backend._internal.machine.detect import detect
+from variant_backend._internal.machine.host import Host
+from variant_backend._internal.machine.libraries import ask_libraries
 
 host = Host.here({})
 start = time.perf_counter()

@@ -60,7 +60,7 @@ from helpers.programs import SCRIPTS
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from variant_backend.variants.uv_behaviour import UV_FLAG
+from variant_backend._internal.variants.uv_behaviour import UV_FLAG
 
 ALIGNED_PAGE = ROOT / "docs" / "aligned-graphs.md"
 ALIGNING_TOOLS = {**{name: TOOLS[name] for name in ("pip-23", "pip-24", "pip-26")}, "pip-25": ("pip==25.*",)}

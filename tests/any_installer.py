@@ -38,10 +38,10 @@ from helpers.installers import INSTALLERS, TOOLS, Installed, Installer, Job, cle
 from helpers.programs import SCRIPTS
 from packaging.requirements import Requirement
 
-from variant_backend.formats.machine_spec import parse_machine
-from variant_backend.machine.detect import hardware_of
-from variant_backend.variants.known_providers import forcing_variables
-from variant_backend.variants.uv_behaviour import UV_FLAG, UV_VERSION
+from variant_backend._internal.formats.machine_spec import parse_machine
+from variant_backend._internal.machine.detect import hardware_of
+from variant_backend._internal.variants.known_providers import forcing_variables
+from variant_backend._internal.variants.uv_behaviour import UV_FLAG, UV_VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "any-installer.md"

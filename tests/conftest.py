@@ -16,9 +16,9 @@ from helpers.range_server import Server
 from helpers.servers import answering
 from hypothesis import settings
 
-from variant_backend.lowlevel import http, remembered_digests
-from variant_backend.lowlevel.user_folders import folder_facts, site_folders, user_folder
-from variant_backend.machine import answer_cache, user_config
+from variant_backend._internal.lowlevel import http, remembered_digests
+from variant_backend._internal.lowlevel.user_folders import folder_facts, site_folders, user_folder
+from variant_backend._internal.machine import answer_cache, user_config
 
 ROOT = Path(__file__).parents[1]
 

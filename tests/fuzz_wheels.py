@@ -20,9 +20,9 @@ import atheris
 with atheris.instrument_imports(include=["variant_backend"]):
     from helpers.fuzzed_wheels import refused, rewritten, seeds, use
 
-    import variant_backend.cli.main  # noqa: F401  # imports all code that a wheel can reach
-    from variant_backend.formats import simple_api
-    from variant_backend.formats.release import File
+    import variant_backend._internal.cli.main  # noqa: F401  # imports all code that a wheel can reach
+    from variant_backend._internal.formats import simple_api
+    from variant_backend._internal.formats.release import File
 
 FILES = ("METADATA", "RECORD", "WHEEL", "variant.json")
 URL = "https://host.test/simple/demo/"

@@ -16,9 +16,9 @@ from typing import Any
 import click
 from helpers.api_reference import api_parts
 
-from variant_backend.cli.command import Command
-from variant_backend.cli.main import main
-from variant_backend.schema import output_commands, output_schema
+from variant_backend._internal.cli.command import Command
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.schema import output_commands, output_schema
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 COMMAND_LINE, JSON_OUTPUT, API = (FOLDER / f"{name}.md" for name in ("command-line", "json", "api"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from agree import Fact, facts, measured, summary
 
-from variant_backend.variants.uv_behaviour import UV_VERSION
+from variant_backend._internal.variants.uv_behaviour import UV_VERSION
 
 PYPROJECT = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
 OLD = {"uv": "1.0", "pip": "2.0"}

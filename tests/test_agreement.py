@@ -13,14 +13,14 @@ from helpers.sample_release import DOCUMENT, only, patched, write_wheel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from variant_backend.checking.codes import RULES
-from variant_backend.checking.findings import Finding
-from variant_backend.checking.rule import ERROR, FORMAT
-from variant_backend.checking.run import find_problems
-from variant_backend.errors import VariantError
-from variant_backend.publishing.index_file import plan_index
-from variant_backend.wheel_rewrite import write_variant
-from variant_backend.wheels.reading import WheelFile
+from variant_backend._internal.checking.codes import RULES
+from variant_backend._internal.checking.findings import Finding
+from variant_backend._internal.checking.rule import ERROR, FORMAT
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.publishing.index_file import plan_index
+from variant_backend._internal.wheel_rewrite import write_variant
+from variant_backend._internal.wheels.reading import WheelFile
 
 # Errors that do not come from the wheels themselves.
 LACKS = {"missing-index", "no-fallback", "no-plain-wheel"}

@@ -20,9 +20,9 @@ from helpers.strict_reader import walk
 from packaging.requirements import Requirement
 
 from variant_backend import __version__
-from variant_backend.formats.toml_read import read_toml
-from variant_backend.lowlevel.newer_dependencies import Newer
-from variant_backend.project.own_requirement import CORE
+from variant_backend._internal.formats.toml_read import read_toml
+from variant_backend._internal.lowlevel.newer_dependencies import Newer
+from variant_backend._internal.project.own_requirement import CORE
 
 COMMANDS = "variant-backend"
 NEEDED = {CORE, "packaging", *(["tomli"] if sys.version_info < (3, 11) else [])}

@@ -18,9 +18,9 @@ import pytest
 from helpers.made_wheels import make_wheel
 from helpers.programs import check_options, run, run_here, start
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.formats.toml_read import parse_toml
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.formats.toml_read import parse_toml
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))

@@ -19,10 +19,10 @@ from helpers.uv_verdicts import FAILS, INDEX, LABELS, OLDER, document, recorded
 from packaging.tags import Tag, sys_tags
 from packaging.version import Version
 
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.variants.filename import WheelFilename
 from variant_backend.api import read_hardware
-from variant_backend.cli.main import main
-from variant_backend.selection.target import Target
-from variant_backend.variants.filename import WheelFilename
 
 EXAMPLE = Path(__file__).parents[1] / "examples/installer/select_wheel.py"
 CUDAS: Mapping[str | None, Sequence[str]] = {

@@ -40,8 +40,8 @@ READERS_OF_TEXT = {"startswith", "endswith", "removeprefix", "removesuffix", "pa
 def trees() -> dict[str, ast.Module]:
     """Return the syntax tree of each module; parsing all of them takes a second."""
     return {
-        path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): ast.parse(
-            path.read_text(encoding="utf-8")
+        path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", ".").removeprefix("_internal."): (
+            ast.parse(path.read_text(encoding="utf-8"))
         )
         for path in PACKAGE.rglob("*.py")
     }

@@ -39,21 +39,21 @@ from helpers.strict_reader import walk
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from variant_backend.checking.run import find_problems
-from variant_backend.formats import core_metadata, simple_api
-from variant_backend.formats.hardware_file import Hardware
-from variant_backend.formats.metadata_readers import check_readers
-from variant_backend.formats.record import Record
-from variant_backend.formats.release import File
-from variant_backend.project.recipe import Recipe
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.legacy import upgrade_document
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
-from variant_backend.variants.metadata_reading import metadata_from_dict, metadata_from_json
-from variant_backend.variants.wheel_metadata import remarks_on
-from variant_backend.wheel_rewrite import write_variant
-from variant_backend.wheels.reading import WheelFile
-from variant_backend.wheels.soundness import of_entry_points
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.formats import core_metadata, simple_api
+from variant_backend._internal.formats.hardware_file import Hardware
+from variant_backend._internal.formats.metadata_readers import check_readers
+from variant_backend._internal.formats.record import Record
+from variant_backend._internal.formats.release import File
+from variant_backend._internal.project.recipe import Recipe
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.legacy import upgrade_document
+from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS
+from variant_backend._internal.variants.metadata_reading import metadata_from_dict, metadata_from_json
+from variant_backend._internal.variants.wheel_metadata import remarks_on
+from variant_backend._internal.wheel_rewrite import write_variant
+from variant_backend._internal.wheels.reading import WheelFile
+from variant_backend._internal.wheels.soundness import of_entry_points
 
 GROWTH, SLACK = 100, 96 << 20
 RECORD = b'a/__init__.py,sha256=abc,3\n"a,b",sha256=abc,3\nRECORD,,\n'

@@ -13,31 +13,31 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 import variant_backend
-from variant_backend.formats.toml_read import read_toml
-from variant_backend.machine.detect import DETECTORS
-from variant_backend.variants.known_providers import (
+from variant_backend._internal.formats.toml_read import read_toml
+from variant_backend._internal.machine.detect import DETECTORS
+from variant_backend._internal.variants.known_providers import (
     KNOWN_PROVIDERS,
     suggested_namespace,
     unknown_feature,
     unknown_property,
 )
-from variant_backend.variants.legacy import upgrade_document
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata
-from variant_backend.variants.metadata_reading import metadata_from_table
-from variant_backend.variants.properties import Property
-from variant_backend.variants.provider_aarch64 import aarch64_features
-from variant_backend.variants.provider_amd import amd_features
-from variant_backend.variants.provider_ascend import ascend_features
-from variant_backend.variants.provider_intel import intel_features
-from variant_backend.variants.provider_nvidia import nvidia_features
-from variant_backend.variants.provider_tpu import tpu_features
-from variant_backend.variants.provider_x86_64 import x86_64_features
-from variant_backend.variants.providers import PluginProvider
-from variant_backend.variants.registry_entry import Flags, KnownProvider
-from variant_backend.variants.uv_behaviour import UV_VERSION, uv_never_supports
+from variant_backend._internal.variants.legacy import upgrade_document
+from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata
+from variant_backend._internal.variants.metadata_reading import metadata_from_table
+from variant_backend._internal.variants.properties import Property
+from variant_backend._internal.variants.provider_aarch64 import aarch64_features
+from variant_backend._internal.variants.provider_amd import amd_features
+from variant_backend._internal.variants.provider_ascend import ascend_features
+from variant_backend._internal.variants.provider_intel import intel_features
+from variant_backend._internal.variants.provider_nvidia import nvidia_features
+from variant_backend._internal.variants.provider_tpu import tpu_features
+from variant_backend._internal.variants.provider_x86_64 import x86_64_features
+from variant_backend._internal.variants.providers import PluginProvider
+from variant_backend._internal.variants.registry_entry import Flags, KnownProvider
+from variant_backend._internal.variants.uv_behaviour import UV_VERSION, uv_never_supports
 
-PACKAGE = Path(variant_backend.__file__).parent
-ROOT = PACKAGE.parent
+PACKAGE = Path(variant_backend.__file__).parent / "_internal"
+ROOT = PACKAGE.parents[1]
 PAGE = (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
 SECTIONS = {
     text.partition("\n")[0]: text.partition("\n")[2]
@@ -70,9 +70,10 @@ COMPUTED = {
 def test_a_provider_is_in_every_place(name: str) -> None:
     assert [place for place, names in PLACES.items() if name not in names] == []
     assert (
-        KNOWN_PROVIDERS[name] in vars(import_module(f"variant_backend.variants.{PREFIX}{name}")).values()
+        KNOWN_PROVIDERS[name]
+        in vars(import_module(f"variant_backend._internal.variants.{PREFIX}{name}")).values()
     ), "it is listed under another name"
-    assert DETECTORS[name].__module__ == f"variant_backend.machine.{name}"
+    assert DETECTORS[name].__module__ == f"variant_backend._internal.machine.{name}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,7 +105,7 @@ def test_a_section_has_the_systems_and_variables_of_the_provider(name: str) -> N
     systems = " and ".join(SYSTEMS[system] for system in provider.systems)
     machines = " or ".join(provider.machines)
     existing = systems or (f"machines named {machines}" if machines else "every machine")
-    module = import_module(f"variant_backend.variants.{PREFIX}{name}")
+    module = import_module(f"variant_backend._internal.variants.{PREFIX}{name}")
     variables = [value for key, value in vars(module).items() if key.startswith("FORCE_")]
     if provider.forcing:
         assert [*provider.forcing(COMPUTED[name])] == variables

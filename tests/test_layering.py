@@ -27,10 +27,13 @@ ROWS = [
     ["errors"],
 ]
 ROW_OF = {place: row for row, places in enumerate(ROWS) for place in places}
+# By name, without `_internal`, where all but the public modules are.
 MODULES = {
-    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    .removeprefix("_internal.")
+    .removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
-    if path != PACKAGE / "__init__.py"
+    if path not in (PACKAGE / "__init__.py", PACKAGE / "_internal" / "__init__.py")
 }
 
 # The modules and packages that may import a library.
@@ -139,15 +142,14 @@ def tree_of(module: str) -> ast.Module:
 @cache
 def imports(module: str) -> set[str]:
     """Return all imports of a module; names of this package's modules are relative to the package."""
-    path = MODULES[module]
-    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    package = [*MODULES[module].relative_to(PACKAGE).parent.parts]
     found = set()
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
             found |= {name for alias in node.names for name in (alias.name, alias.name.partition(".")[0])}
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) + 1 - node.level] if node.level else []
-            source = ".".join([*base, *filter(None, [node.module])])
+            source = ".".join([*base, *filter(None, [node.module])]).removeprefix("_internal.")
             inner = {f"{source}.{alias.name}".removeprefix(".") for alias in node.names}
             if node.level:  # each name is a module or an object in a module
                 found |= {name if name in MODULES else source for name in inner} - {""}

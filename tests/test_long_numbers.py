@@ -11,15 +11,15 @@ from helpers.sample_projects import WRAPS_SETUPTOOLS
 from helpers.sample_release import DOCUMENT, PLAIN, patched, write_release, write_wheel
 from packaging.tags import Tag
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.formats.release import File
-from variant_backend.formats.simple_api import Page, to_html
-from variant_backend.machine.trusted_plugins import TrustedPackage, objection, trusting
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.provider_nvidia import forced_driver
-from variant_backend.variants.providers import PluginProvider
-from variant_backend.variants.ranking import rank_wheels
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.release import File
+from variant_backend._internal.formats.simple_api import Page, to_html
+from variant_backend._internal.machine.trusted_plugins import TrustedPackage, objection, trusting
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.provider_nvidia import forced_driver
+from variant_backend._internal.variants.providers import PluginProvider
+from variant_backend._internal.variants.ranking import rank_wheels
 
 LONG = "1" * 5000
 

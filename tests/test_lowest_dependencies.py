@@ -19,8 +19,8 @@ from helpers.sample_release import DOCUMENT, write_release
 from helpers.serve_process import served_by_command
 from helpers.servers import served
 
-from variant_backend.formats.toml_read import read_toml
-from variant_backend.project.own_requirement import CORE
+from variant_backend._internal.formats.toml_read import read_toml
+from variant_backend._internal.project.own_requirement import CORE
 
 pytestmark = pytest.mark.slow
 

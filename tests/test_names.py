@@ -45,7 +45,7 @@ def test_only_a_command_and_its_operation_share_a_module_name() -> None:
 
 def test_no_module_has_the_name_of_a_package() -> None:
     assert {path.stem for path in MODULES} & {
-        path.name for path in PACKAGE.iterdir() if path.is_dir()
+        path.name for path in (PACKAGE / "_internal").iterdir() if path.is_dir()
     } == set()
 
 

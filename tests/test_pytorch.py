@@ -24,8 +24,8 @@ from helpers.servers import publish, served
 from helpers.strict_reader import walk
 from packaging.requirements import Requirement
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
 
 
 class System(NamedTuple):

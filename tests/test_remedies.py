@@ -59,13 +59,13 @@ from helpers.unsound_wheels import LOCAL_IN_FILENAME, UNSOUND
 
 import variant_backend
 from variant_backend import __version__
-from variant_backend.checking.codes import GROUPS, RULES
-from variant_backend.cli.main import main
-from variant_backend.formats.toml_read import parse_toml
-from variant_backend.lowlevel.zip_records import MEND, REBUILD
-from variant_backend.machine import user_config
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
-from variant_backend.wheels.reading import IDENTIFY
+from variant_backend._internal.checking.codes import GROUPS, RULES
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.formats.toml_read import parse_toml
+from variant_backend._internal.lowlevel.zip_records import MEND, REBUILD
+from variant_backend._internal.machine import user_config
+from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS
+from variant_backend._internal.wheels.reading import IDENTIFY
 
 NULL = "demo-1.0-py3-none-any-null.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"

@@ -16,17 +16,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.hardware_file import Hardware
-from variant_backend.formats.toml_read import read_toml
-from variant_backend.machine.user_config import read_config
-from variant_backend.project.overlay_reading import overlay_in
-from variant_backend.project.pyproject import Project
-from variant_backend.schema import DOCUMENTS, document_schema, overlay_schema, pyproject_schema, table_schema
-from variant_backend.variants.machine_facts import known_facts
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
-from variant_backend.variants.metadata_reading import metadata_from_json, metadata_from_table
-from variant_backend.variants.wheel_metadata import label_problem
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.hardware_file import Hardware
+from variant_backend._internal.formats.toml_read import read_toml
+from variant_backend._internal.machine.user_config import read_config
+from variant_backend._internal.project.overlay_reading import overlay_in
+from variant_backend._internal.project.pyproject import Project
+from variant_backend._internal.schema import (
+    DOCUMENTS,
+    document_schema,
+    overlay_schema,
+    pyproject_schema,
+    table_schema,
+)
+from variant_backend._internal.variants.machine_facts import known_facts
+from variant_backend._internal.variants.metadata import (
+    SCHEMA_WITH_PROVIDERS,
+    SCHEMA_WITHOUT_PROVIDERS,
+    VariantMetadata,
+)
+from variant_backend._internal.variants.metadata_reading import metadata_from_json, metadata_from_table
+from variant_backend._internal.variants.wheel_metadata import label_problem
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*/pyproject.toml"))
@@ -600,9 +610,9 @@ def test_sdist_and_wheel_contain_schemas_rules_and_entry_point(tmp_path: Path) -
     (path,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(path) as wheel:
         for name in TABLES:
-            content = wheel.read(f"variant_backend/schemas/{name}.schema.json")
+            content = wheel.read(f"variant_backend/_internal/schemas/{name}.schema.json")
             assert json.loads(content) == table_schema(name)
-        rules = wheel.read("variant_backend/checking/rules.md")
+        rules = wheel.read("variant_backend/_internal/checking/rules.md")
         assert rules == (ROOT / "docs" / "rules.md").read_bytes()
         (points,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
         assert "[validate_pyproject.tool_schema]\nvariant-backend = " in wheel.read(points).decode()

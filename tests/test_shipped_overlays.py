@@ -33,16 +33,16 @@ from helpers.overlay_rules import (
 from helpers.programs import check_options, run, run_here
 from packaging.version import Version
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.machine.support import Policy
-from variant_backend.project.overlay import entry_for
-from variant_backend.project.overlay_reading import read_overlay
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.environments import environments_named
-from variant_backend.serving.offer import offer
-from variant_backend.serving.upstream import Upstream
-from variant_backend.variants.filename import WheelFilename
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.project.overlay import entry_for
+from variant_backend._internal.project.overlay_reading import read_overlay
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.environments import environments_named
+from variant_backend._internal.serving.offer import offer
+from variant_backend._internal.serving.upstream import Upstream
+from variant_backend._internal.variants.filename import WheelFilename
 
 
 @pytest.fixture(scope="module")

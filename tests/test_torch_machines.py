@@ -13,13 +13,13 @@ import pytest
 from helpers.trees import host_with
 from packaging.tags import Tag
 
-from variant_backend.machine.detect import detect
-from variant_backend.machine.support import Machine, Policy, machine_support
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.legacy import upgrade_document
-from variant_backend.variants.provider_intel import FORCE_DEVICE_IP
-from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
-from variant_backend.variants.ranking import rank_wheels
+from variant_backend._internal.machine.detect import detect
+from variant_backend._internal.machine.support import Machine, Policy, machine_support
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.legacy import upgrade_document
+from variant_backend._internal.variants.provider_intel import FORCE_DEVICE_IP
+from variant_backend._internal.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
+from variant_backend._internal.variants.ranking import rank_wheels
 
 DATA = json.loads((Path(__file__).parent / "data/torch_variants.json").read_text())
 TORCH = upgrade_document(DATA, "torch").metadata

@@ -19,13 +19,13 @@ from helpers.sample_release import DOCUMENT, only, patched, write_release, write
 from helpers.strict_reader import walk
 from helpers.uv_oracle import uv_installs
 
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.publishing.index_file import plan_index
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS
+from variant_backend._internal.variants.metadata_reading import metadata_from_json
 from variant_backend.api import Property, default_label, metadata_from_dict, ordered_labels, static_support
-from variant_backend.checking.run import find_problems
-from variant_backend.cli.main import main
-from variant_backend.publishing.index_file import plan_index
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
-from variant_backend.variants.metadata_reading import metadata_from_json
 
 # The URLs that variantlib 0.2.2 writes, and 0.2.0 and 0.2.1; the other keys of all three are the same.
 SCHEMA = "https://variants-schema.wheelnext.dev/v0.2.0.json"

@@ -15,8 +15,8 @@ from helpers.programs import run
 from helpers.recorded_orders import recorded_orders
 
 import variant_backend
-from variant_backend.formats.toml_read import parse_toml
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
+from variant_backend._internal.formats.toml_read import parse_toml
+from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(variant_backend.__file__).parent
@@ -128,7 +128,7 @@ def test_a_vendored_copy_needs_exactly_the_listed_files(expected: list[Any], tmp
 
 
 def test_a_vendored_copy_with_more_files_explains_values(expected: list[Any], tmp_path: Path) -> None:
-    more = [f"variant_backend/variants/{name}.py" for name in MORE_NAMES]
+    more = [f"variant_backend/_internal/variants/{name}.py" for name in MORE_NAMES]
     verdicts, _ = vendored_answers(tmp_path, [*kept_files(), *more])
     assert verdicts == expected
 

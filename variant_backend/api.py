@@ -10,27 +10,40 @@ write. Errors are `VariantError`: one error has all problems of a document, each
 
 import typing as _typing
 
-from .errors import Problem, RequestError, UnknownNameError, VariantError
-from .variants.abi_dependency import ABI_DEPENDENCY
-from .variants.filename import WheelFilename, index_filename, parse_index_filename
-from .variants.markers import (
+from ._internal.errors import Problem, RequestError, UnknownNameError, VariantError
+from ._internal.variants.abi_dependency import ABI_DEPENDENCY
+from ._internal.variants.filename import WheelFilename, index_filename, parse_index_filename
+from ._internal.variants.markers import (
     check_requirement,
     mentions_variant,
     resolve_requirement,
     resolve_requirement_here,
 )
-from .variants.merging import Conflict, combine_metadata, conflicts_with_index, merge_metadata
-from .variants.metadata import VariantMetadata, declared_metadata
-from .variants.metadata_reading import (
+from ._internal.variants.merging import Conflict, combine_metadata, conflicts_with_index, merge_metadata
+from ._internal.variants.metadata import VariantMetadata, declared_metadata
+from ._internal.variants.metadata_reading import (
     metadata_from_dict,
     metadata_from_json,
     metadata_from_table,
     usable_from_json,
     usable_metadata,
 )
-from .variants.namespace_support import Origin, Support, abi_dependencies, abi_support, supported_values
-from .variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant, check_label, default_label
-from .variants.providers import (
+from ._internal.variants.namespace_support import (
+    Origin,
+    Support,
+    abi_dependencies,
+    abi_support,
+    supported_values,
+)
+from ._internal.variants.properties import (
+    NULL_LABEL,
+    NULL_VARIANT,
+    Property,
+    Variant,
+    check_label,
+    default_label,
+)
+from ._internal.variants.providers import (
     BuildProvider,
     BuiltinProvider,
     PluginProvider,
@@ -38,7 +51,7 @@ from .variants.providers import (
     StaticProvider,
     UnusableProvider,
 )
-from .variants.ranking import (
+from ._internal.variants.ranking import (
     FeatureRank,
     Key,
     Supported,
@@ -51,19 +64,19 @@ from .variants.ranking import (
     why_better,
     why_label_better,
 )
-from .variants.wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
+from ._internal.variants.wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
 
 if _typing.TYPE_CHECKING:
-    from .building.make_variant import make_variant
-    from .formats.hardware_file import Detected, Hardware
-    from .machine.detect import detect_hardware, read_hardware
-    from .machine.plugin_answers import Answer, Cost, Feature
-    from .machine.plugins import ask_build_plugins, ask_plugin, validate_variant
-    from .project.config_settings import variant_of_settings, without_variant_settings
-    from .variants.known_providers import unknown_property
-    from .variants.wheel_variant import WheelVariant, wheel_variant
-    from .wheel_rewrite import Outcome
-    from .wheels.reading import read_wheel_metadata
+    from ._internal.building.make_variant import make_variant
+    from ._internal.formats.hardware_file import Detected, Hardware
+    from ._internal.machine.detect import detect_hardware, read_hardware
+    from ._internal.machine.plugin_answers import Answer, Cost, Feature
+    from ._internal.machine.plugins import ask_build_plugins, ask_plugin, validate_variant
+    from ._internal.project.config_settings import variant_of_settings, without_variant_settings
+    from ._internal.variants.known_providers import unknown_property
+    from ._internal.variants.wheel_variant import WheelVariant, wheel_variant
+    from ._internal.wheel_rewrite import Outcome
+    from ._internal.wheels.reading import read_wheel_metadata
 
 __all__ = [
     "ABI_DEPENDENCY",
@@ -171,7 +184,7 @@ def _imported(name: str) -> object:
 
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f".{_LATER[name]}", __package__), name)
+    value: object = getattr(import_module(f"._internal.{_LATER[name]}", __package__), name)
     globals()[name] = value
     return value
 

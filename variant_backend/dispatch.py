@@ -22,12 +22,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .building.hook_shell import ends_in_clear_lines, say
-from .lowlevel.terminal import is_terminal, print_message, print_status
-from .project.user_variables import BUILD_SOURCE
+from ._internal.building.hook_shell import ends_in_clear_lines, say
+from ._internal.lowlevel.terminal import is_terminal, print_message, print_status
+from ._internal.project.user_variables import BUILD_SOURCE
 
 if TYPE_CHECKING:
-    from .dispatching.ways import Way
+    from ._internal.dispatching.ways import Way
 
 _ConfigSettings = Mapping[str, object]
 
@@ -37,7 +37,7 @@ def get_requires_for_build_wheel(config_settings: _ConfigSettings | None = None)
     """Require nothing, or the build requirements of the source that the user lets it build (PEP 517)."""
     if not os.environ.get(BUILD_SOURCE):
         return []
-    from .dispatching.ways import build_requirements_here
+    from ._internal.dispatching.ways import build_requirements_here
 
     return build_requirements_here(config_settings, os.environ)
 
@@ -80,7 +80,7 @@ def build_sdist(
     config_settings: _ConfigSettings | None = None,  # noqa: ARG001  # PEP 517
 ) -> str:
     """Write an identical sdist (PEP 517)."""
-    from .formats import dispatching_sdist
+    from ._internal.formats import dispatching_sdist
 
     return dispatching_sdist.write_again(sdist_directory, os.environ)
 
@@ -92,7 +92,7 @@ def build_editable(
     metadata_directory: str | None = None,  # noqa: ARG001  # PEP 660
 ) -> str:
     """Raise VariantError (PEP 660): the sdist has no source code to edit."""
-    from .errors import VariantError
+    from ._internal.errors import VariantError
 
     raise VariantError(
         "this sdist has no source code, only the URLs of wheels, so it has no editable install",
@@ -105,7 +105,7 @@ def _selected(config_settings: _ConfigSettings | None) -> Way:
 
     If no wheel fits, print the reasons; then raise VariantError unless the source may be built.
     """
-    from .dispatching.ways import select_way
+    from ._internal.dispatching.ways import select_way
 
     way = select_way(config_settings, os.environ, report=say)
     say(way.summary)

@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .building.hook_shell import ends_in_clear_lines, say
-from .building.wrapped_backend import (
+from ._internal.building.hook_shell import ends_in_clear_lines, say
+from ._internal.building.wrapped_backend import (
     caused_by,
     compiled_apart,
     has_marks,
@@ -25,10 +25,10 @@ from .building.wrapped_backend import (
     wheel_written_by,
     wrapped_backend,
 )
-from .errors import VariantError
-from .formats.toml_read import read_toml, value_at
-from .lowlevel.regular_files import read_regular
-from .project.config_settings import (
+from ._internal.errors import VariantError
+from ._internal.formats.toml_read import read_toml, value_at
+from ._internal.lowlevel.regular_files import read_regular
+from ._internal.project.config_settings import (
     AUTO,
     ConfigSettings,
     asked_variants,
@@ -36,13 +36,13 @@ from .project.config_settings import (
     check_settings,
     without_variant_settings,
 )
-from .project.pyproject import PROJECT_FILE, Project
-from .project.user_variables import VARIABLES
+from ._internal.project.pyproject import PROJECT_FILE, Project
+from ._internal.project.user_variables import VARIABLES
 
 if TYPE_CHECKING:
-    from .building.frontend import Filename, Installer
-    from .building.variant_build import VariantBuild
-    from .wheel_rewrite import Outcome
+    from ._internal.building.frontend import Filename, Installer
+    from ._internal.building.variant_build import VariantBuild
+    from ._internal.wheel_rewrite import Outcome
 
     class _WheelHook(Protocol):
         """Writes a wheel, and returns its name."""
@@ -98,30 +98,30 @@ def _variant_build(
     if asked:
         filename = filename or "labelled"
     elif any(name.startswith(VARIABLES) for name in os.environ):
-        from .building.asked import asked_by_variable
+        from ._internal.building.asked import asked_by_variable
 
         asked = asked_by_variable(os.environ, lambda text: report(f"warning: {text}"))
     if AUTO in asked:
-        from .building.asked import with_best_label
+        from ._internal.building.asked import with_best_label
 
         asked = with_best_label(asked, os.environ, report)
     if not asked:
         return None
-    from .building.variant_build import VariantBuild
+    from ._internal.building.variant_build import VariantBuild
 
     return VariantBuild.of(asked, filename)
 
 
 def _installer(wheel_directory: str | None = None) -> Installer | None:
     """Return the frontend that calls this hook, if it is known to install the wheel."""
-    from .building.frontend import Installer
+    from ._internal.building.frontend import Installer
 
     return Installer.of("".join(sys.argv[:1]), os.environ, Path.cwd(), wheel_directory)
 
 
 def _check_filename(build: VariantBuild) -> None:
     """Check that the installer accepts the name of the wheel, before anything is compiled."""
-    from .building.frontend import filename_for
+    from ._internal.building.frontend import filename_for
 
     filename_for(_installer(), build.filename)
 
@@ -140,7 +140,7 @@ def build_wheel(
     build = _variant_build(config_settings, say)
     if build is None:
         return _build_plain("build_wheel", wheel_directory, config_settings, metadata_directory)
-    from .building.frontend import filename_for, name_warning
+    from ._internal.building.frontend import filename_for, name_warning
 
     installer = _installer(wheel_directory)
     named = build._replace(filename=filename_for(installer, build.filename))
@@ -203,7 +203,7 @@ def _build_plain(
         name: str = _wrapped(hook)(*arguments)
         _warn_if_unsound(wheel_directory, name)
         return name
-    from .building.kept_files import Owner, kept_apart
+    from ._internal.building.kept_files import Owner, kept_apart
 
     name = ""
     try:
@@ -231,13 +231,13 @@ def _build_variant(
     hook: str, wheel_directory: str, config_settings: ConfigSettings | None, build: VariantBuild
 ) -> str:
     """Build a wheel with a recipe, and turn it into the requested variant."""
-    from .building.kept_files import check_build_folder, kept_apart
-    from .building.plan import plan_remarks
-    from .building.unmatched import unmatched_removals
-    from .lowlevel.workspace import workspace
-    from .wheel_rewrite import write_variant
-    from .wheels.plain import with_tag
-    from .wheels.reading import WheelFile
+    from ._internal.building.kept_files import check_build_folder, kept_apart
+    from ._internal.building.plan import plan_remarks
+    from ._internal.building.unmatched import unmatched_removals
+    from ._internal.lowlevel.workspace import workspace
+    from ._internal.wheel_rewrite import write_variant
+    from ._internal.wheels.plain import with_tag
+    from ._internal.wheels.reading import WheelFile
 
     target = Path(wheel_directory).resolve()
     with build.environment() as additions:
@@ -285,8 +285,8 @@ def _prepare_metadata(hook: str) -> _MetadataHook:
         if build is None:
             name = _wrapped(hook)(metadata_directory, without_variant_settings(config_settings))
             return name
-        from .wheel_rewrite import edited_metadata
-        from .wheels.examination import check_core_metadata
+        from ._internal.wheel_rewrite import edited_metadata
+        from ._internal.wheels.examination import check_core_metadata
 
         if hook.endswith("build_wheel"):
             _check_filename(build)

@@ -17,18 +17,18 @@ from simple_repository.components.core import RepositoryContainer, SimpleReposit
 from simple_repository.components.http import HttpRepository
 from simple_repository_server.routers import simple
 
-from variant_backend.formats.machine_spec import parse_machine
-from variant_backend.formats.release import File
-from variant_backend.machine.detect import hardware_of
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.listed_files import listings_of
-from variant_backend.selection.listing import SourceRead
-from variant_backend.selection.releases import Sources, read_release
-from variant_backend.serving.environments import unknown_environments
-from variant_backend.serving.offer import UpstreamProject, offer
-from variant_backend.serving.page import PreparedProject
-from variant_backend.serving.prepare import prepared_project
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.formats.machine_spec import parse_machine
+from variant_backend._internal.formats.release import File
+from variant_backend._internal.machine.detect import hardware_of
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.listed_files import listings_of
+from variant_backend._internal.selection.listing import SourceRead
+from variant_backend._internal.selection.releases import Sources, read_release
+from variant_backend._internal.serving.environments import unknown_environments
+from variant_backend._internal.serving.offer import UpstreamProject, offer
+from variant_backend._internal.serving.page import PreparedProject
+from variant_backend._internal.serving.prepare import prepared_project
+from variant_backend._internal.serving.upstream import Upstream
 
 
 class OfferedRepository(RepositoryContainer):

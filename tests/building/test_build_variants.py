@@ -11,9 +11,9 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from helpers.strict_reader import walk
 
-from variant_backend.building.matrix import Matrix
-from variant_backend.errors import VariantError
-from variant_backend.project.pyproject import Project
+from variant_backend._internal.building.matrix import Matrix
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.project.pyproject import Project
 
 # The plain calclib is required, too: a variant must replace it, and not be skipped as already installed.
 PYPROJECT = """

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from helpers.programs import run, run_here
 from ruamel.yaml import YAML
 
-from variant_backend.building.ci_matrix import matrix_text
-from variant_backend.cli.build import build_command
-from variant_backend.cli.main import main
+from variant_backend._internal.building.ci_matrix import matrix_text
+from variant_backend._internal.cli.build import build_command
+from variant_backend._internal.cli.main import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "matrix.md"
 # A plain 3.10 is a number in YAML, and a plain null is an empty value.

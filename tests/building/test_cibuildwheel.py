@@ -17,7 +17,7 @@ from helpers.programs import run
 from helpers.strict_reader import walk
 from ruamel.yaml import YAML
 
-from variant_backend.project.pyproject import Project
+from variant_backend._internal.project.pyproject import Project
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cibuildwheel"
 WORKFLOW = EXAMPLE / ".github" / "workflows" / "wheels.yml"

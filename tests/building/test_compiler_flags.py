@@ -13,9 +13,9 @@ import pytest
 from helpers.programs import run
 from helpers.sample_projects import write
 
-from variant_backend.building._ask_setuptools import dropped_words
-from variant_backend.building.default_flags import default_flags
-from variant_backend.errors import VariantError
+from variant_backend._internal.building._ask_setuptools import dropped_words
+from variant_backend._internal.building.default_flags import default_flags
+from variant_backend._internal.errors import VariantError
 
 slow = pytest.mark.slow
 

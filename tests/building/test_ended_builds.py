@@ -18,8 +18,8 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import SCRIPTS, run, start
 from helpers.redirection import Redirection
 
-from variant_backend.building.matrix import _reason
-from variant_backend.lowlevel.processes import Child
+from variant_backend._internal.building.matrix import _reason
+from variant_backend._internal.lowlevel.processes import Child
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="taskkill needs a living parent process")
 
@@ -186,7 +186,7 @@ def test_a_child_in_the_same_group_ends_with_its_parent(processes: Processes, tm
     program.write_text(BACKEND.format(port=processes.port) + "exec(CONNECT)\ntime.sleep(600)\n")
     parent = start(
         *(sys.executable, "-c"),
-        "import sys; from variant_backend.lowlevel.processes import Child\n"
+        "import sys; from variant_backend._internal.lowlevel.processes import Child\n"
         "Child(sys.argv[1:], own_group=False).wait()",
         program,
     )

@@ -19,7 +19,7 @@ from helpers.strict_reader import walk
 from helpers.uv_oracle import uv_installs
 from pyproject_hooks import quiet_subprocess_runner
 
-from variant_backend.checking.run import find_problems
+from variant_backend._internal.checking.run import find_problems
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_wheel")]
 

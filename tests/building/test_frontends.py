@@ -22,9 +22,9 @@ from helpers.wrapped_project import (
     label_and_properties,
 )
 
-from variant_backend.building.frontend import Installer
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.project.user_variables import HARDWARE, LABEL
+from variant_backend._internal.building.frontend import Installer
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.project.user_variables import HARDWARE, LABEL
 
 NAMED = f"""
 [build-system]

@@ -11,9 +11,9 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from helpers.sample_projects import write
 
-from variant_backend.building.ineffective import recipes_without_effect
-from variant_backend.errors import Problem
-from variant_backend.project.recipe import Conditional, Recipe
+from variant_backend._internal.building.ineffective import recipes_without_effect
+from variant_backend._internal.errors import Problem
+from variant_backend._internal.project.recipe import Conditional, Recipe
 
 PYPROJECT = """
 [build-system]

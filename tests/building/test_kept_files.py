@@ -13,9 +13,9 @@ from helpers.programs import run
 from helpers.sample_projects import COMPILED_BY_SETUPTOOLS, write
 from helpers.wrapped_project import COMPLETE, PLAIN_NAME, SMALL, SMALL_NAME, VARIANT, WRAPPING, Project
 
-from variant_backend.building.kept_files import Owner, check_build_folder, kept_apart
-from variant_backend.building.wrapped_backend import has_marks
-from variant_backend.errors import VariantError
+from variant_backend._internal.building.kept_files import Owner, check_build_folder, kept_apart
+from variant_backend._internal.building.wrapped_backend import has_marks
+from variant_backend._internal.errors import VariantError
 
 PLAIN = Owner()
 FAST = Owner("fast", "0123abcd")

@@ -21,10 +21,10 @@ from helpers.programs import SCRIPTS, read_terminal, run, start
 from helpers.sample_projects import new_project
 from helpers.strict_reader import walk
 
-from variant_backend.building._build_one import UnpackError, check_members, unpack
-from variant_backend.building.matrix import Matrix
-from variant_backend.errors import VariantError
-from variant_backend.project.user_variables import LABEL
+from variant_backend._internal.building._build_one import UnpackError, check_members, unpack
+from variant_backend._internal.building.matrix import Matrix
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.project.user_variables import LABEL
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals and terminals")
 

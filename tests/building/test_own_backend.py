@@ -13,7 +13,7 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import run, run_here
 from helpers.strict_reader import walk
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own-backend"

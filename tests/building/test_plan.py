@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from helpers.made_wheels import make_wheel
 
-from variant_backend.building.convert import Conversion, plan_conversions
-from variant_backend.building.plan import Draft, Request
-from variant_backend.building.variant_build import VariantBuild
-from variant_backend.errors import VariantError
-from variant_backend.project.config_settings import asked_variants
-from variant_backend.project.pyproject import Project
-from variant_backend.variants.consistency import unknown_properties
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
-from variant_backend.wheel_rewrite import Plan
+from variant_backend._internal.building.convert import Conversion, plan_conversions
+from variant_backend._internal.building.plan import Draft, Request
+from variant_backend._internal.building.variant_build import VariantBuild
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.project.config_settings import asked_variants
+from variant_backend._internal.project.pyproject import Project
+from variant_backend._internal.variants.consistency import unknown_properties
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.providers import PluginProvider, Provider, StaticProvider
+from variant_backend._internal.wheel_rewrite import Plan
 
 TABLE = """
 [variant.default-priorities]

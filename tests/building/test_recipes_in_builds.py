@@ -31,7 +31,7 @@ from helpers.wrapped_project import (
     label_and_properties,
 )
 
-from variant_backend.machine import plugins
+from variant_backend._internal.machine import plugins
 
 RECIPE = """
 dependencies = ["common; 'dictionary' in variant_namespaces", "only-null; variant_label == 'null'"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from helpers.made_wheels import make_wheel
 
-from variant_backend.building.convert import convert, plan_conversions
-from variant_backend.building.plan import Request
+from variant_backend._internal.building.convert import convert, plan_conversions
+from variant_backend._internal.building.plan import Request
 
 PROJECT = """
 [tool.variant-backend]

@@ -16,11 +16,11 @@ from helpers.rules_page import OTHERS, PAGE, SECTIONS, examples
 from helpers.sample_release import DOCUMENT, Example, lay_out
 
 import variant_backend
-from variant_backend.checking.codes import BY_DEFAULT, RULES
-from variant_backend.checking.run import check_files, find_problems
-from variant_backend.lowlevel.zip_records import MEND
-from variant_backend.wheels.mend import mend
-from variant_backend.wheels.reading import WheelFile
+from variant_backend._internal.checking.codes import BY_DEFAULT, RULES
+from variant_backend._internal.checking.run import check_files, find_problems
+from variant_backend._internal.lowlevel.zip_records import MEND
+from variant_backend._internal.wheels.mend import mend
+from variant_backend._internal.wheels.reading import WheelFile
 
 
 def codes(folder: Path, changes: list[Example], code: str) -> set[str]:

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from helpers.made_modules import made_elf
 from helpers.sample_release import DOCUMENT, patched, write_wheel
 
-from variant_backend.checking.codes import PAYLOAD
-from variant_backend.checking.run import find_problems
-from variant_backend.cli.main import main
+from variant_backend._internal.checking.codes import PAYLOAD
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.cli.main import main
 
 BLAS = {
     "default-priorities": {"namespace": ["blas"]},

@@ -8,8 +8,8 @@ import pytest
 from helpers.made_wheels import make_wheel
 from helpers.sample_release import DOCUMENT, patched, write_release, write_wheel
 
-from variant_backend.checking.dependency_rules import top_level_modules
-from variant_backend.checking.run import find_problems
+from variant_backend._internal.checking.dependency_rules import top_level_modules
+from variant_backend._internal.checking.run import find_problems
 
 HEAD = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
 LINUX, WINDOWS, MAC = "py3-none-manylinux_2_28_x86_64", "py3-none-win_amd64", "py3-none-macosx_11_0_arm64"

@@ -19,12 +19,12 @@ from helpers.servers import answering, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.checking.codes import RULES
-from variant_backend.checking.run import find_problems
-from variant_backend.cli.main import main
-from variant_backend.formats import simple_api
-from variant_backend.formats.release import File
-from variant_backend.formats.simple_api import Page
+from variant_backend._internal.checking.codes import RULES
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.formats import simple_api
+from variant_backend._internal.formats.release import File
+from variant_backend._internal.formats.simple_api import Page
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 INDEX = "demo-1.0-variants.json"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from helpers.sample_release import DOCUMENT, write_release
 
-from variant_backend.checking.run import find_problems
-from variant_backend.errors import Problem
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.errors import Problem
 
 PROJECT = """
 [project]

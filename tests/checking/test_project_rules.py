@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from helpers.sample_projects import WRAPS_SETUPTOOLS
 
-from variant_backend.checking.codes import select_codes
-from variant_backend.checking.run import check_files
+from variant_backend._internal.checking.codes import select_codes
+from variant_backend._internal.checking.run import check_files
 
 WRAPPED = f"""\
 {WRAPS_SETUPTOOLS}[tool.variant-backend.variants.fast]

@@ -9,7 +9,7 @@ import pytest
 from helpers.programs import empty_cache, run
 from helpers.sample_release import DOCUMENT, encoded, only, write_wheel
 
-from variant_backend.checking.run import check_files
+from variant_backend._internal.checking.run import check_files
 
 UV = (
     "uv",

@@ -8,12 +8,12 @@ from helpers.pytorch_example import EXAMPLE
 from helpers.strategies import releases
 from hypothesis import given
 
-from variant_backend.checking.release_rules import of_newer_gpus, of_priorities, of_projects
-from variant_backend.project.pyproject import Project
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.merging import combine_metadata, conflicts_with_index
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import Property, Variant
+from variant_backend._internal.checking.release_rules import of_newer_gpus, of_priorities, of_projects
+from variant_backend._internal.project.pyproject import Project
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend._internal.variants.merging import combine_metadata, conflicts_with_index
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import Property, Variant
 
 
 def variants(**values: str) -> Mapping[str, Variant]:

@@ -26,17 +26,21 @@ from helpers.strategies import releases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variant_backend.checking.codes import BY_DEFAULT, INSTALLERS, RULES, select_codes
-from variant_backend.checking.run import check_files, find_problems, summary
-from variant_backend.cli.check import check_command as command
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.zip_records import MEND
-from variant_backend.publishing.index_file import plan_index
-from variant_backend.variants.metadata import DRAFT_SCHEMAS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
-from variant_backend.variants.metadata_reading import metadata_from_json
-from variant_backend.variants.providers import never_supported
-from variant_backend.variants.tag_coverage import covers
+from variant_backend._internal.checking.codes import BY_DEFAULT, INSTALLERS, RULES, select_codes
+from variant_backend._internal.checking.run import check_files, find_problems, summary
+from variant_backend._internal.cli.check import check_command as command
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.zip_records import MEND
+from variant_backend._internal.publishing.index_file import plan_index
+from variant_backend._internal.variants.metadata import (
+    DRAFT_SCHEMAS,
+    SCHEMA_WITHOUT_PROVIDERS,
+    VariantMetadata,
+)
+from variant_backend._internal.variants.metadata_reading import metadata_from_json
+from variant_backend._internal.variants.providers import never_supported
+from variant_backend._internal.variants.tag_coverage import covers
 
 BROKEN = patched(DOCUMENT, {"variants": {"fast": {"speed": {"mode": []}}}})
 
@@ -674,7 +678,9 @@ def test_index_writes_the_right_name_for_any_spelling_of_the_version(
 
 def test_a_folder_is_not_read_again_for_each_wheel(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The optional file beside a wheel is missing, and nobody needs similar names.
-    monkeypatch.setattr("variant_backend.wheels.wrong_files._entries", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr(
+        "variant_backend._internal.wheels.wrong_files._entries", lambda _: pytest.fail("read again")
+    )
     assert find_problems([dist]) == []
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from helpers.sample_release import made_sdist
 
-from variant_backend.checking.run import find_problems
-from variant_backend.lowlevel import tarball
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.lowlevel import tarball
 
 VALID = made_sdist()
 MEMBERS = gzip.decompress(VALID)

@@ -24,13 +24,13 @@ from helpers.sample_release import (
 )
 from helpers.servers import answering, served
 
-from variant_backend.checking import served_files
-from variant_backend.checking.codes import RULES
-from variant_backend.checking.run import find_problems
-from variant_backend.cli.main import main
-from variant_backend.lowlevel import http
-from variant_backend.lowlevel.zip_records import MEND
-from variant_backend.wheels import remote
+from variant_backend._internal.checking import served_files
+from variant_backend._internal.checking.codes import RULES
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.lowlevel import http
+from variant_backend._internal.lowlevel.zip_records import MEND
+from variant_backend._internal.wheels import remote
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 INDEX = "demo-1.0-variants.json"

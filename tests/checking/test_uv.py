@@ -22,9 +22,9 @@ from helpers.sample_release import (
     write_wheel,
 )
 
-from variant_backend.checking.run import check_files, find_problems
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.uv_behaviour import KNOWN_TO_UV
+from variant_backend._internal.checking.run import check_files, find_problems
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend._internal.variants.uv_behaviour import KNOWN_TO_UV
 
 UV = ("uv", "pip", "install", "--no-config", "--no-index", "--python", sys.executable)
 VARIANTS = ("--preview-features", "wheel-variants")

@@ -14,8 +14,8 @@ from helpers.conversion import convert
 from helpers.made_wheels import make_wheel
 from helpers.sample_release import DOCUMENT, write_release
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the file appears between two calls of POSIX")
 

@@ -20,8 +20,8 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import SCRIPTS, run, start
 from helpers.strict_reader import walk
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
 
 NAME = "demo-1.0-py3-none-any.whl"
 VARIANT = "demo-1.0-py3-none-any-x.whl"
@@ -484,8 +484,8 @@ def start_slow_run(tmp_path: Path) -> subprocess.Popen[str]:
     wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(1 << 20)})
     script = (
         "import sys, time\n"
-        "from variant_backend.lowlevel import ranges\n"
-        "from variant_backend.cli.make_variant import make_variant_command\n"
+        "from variant_backend._internal.lowlevel import ranges\n"
+        "from variant_backend._internal.cli.make_variant import make_variant_command\n"
         "def slow(source, target, offset, length):\n"
         "    ranges._read_and_write(source, target, offset, 1000)\n"
         "    print('half', flush=True)\n"

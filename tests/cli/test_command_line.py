@@ -20,8 +20,8 @@ from helpers.programs import run
 from reference_pages import COMMAND_LINE, HEADINGS, all_commands, generated, written
 
 import variant_backend
-from variant_backend.cli.main import main
-from variant_backend.schema import output_commands
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.schema import output_commands
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(variant_backend.__file__).parent

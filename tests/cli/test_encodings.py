@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.sample_release import DOCUMENT, write_release
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 FOLDER = "\u65e5\u672c \xe9"
 SHOWN = "\\u65e5\\u672c \xe9"  # in cp1252

@@ -11,7 +11,7 @@ from helpers.made_wheels import make_wheel
 from helpers.offers import label_in, make_variants
 from helpers.programs import run, run_here
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 
 @pytest.fixture

@@ -37,9 +37,9 @@ from helpers.range_server import Handler, Server
 from helpers.sample_release import patched
 from helpers.servers import answering
 
-from variant_backend import scripts
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
+from variant_backend._internal import scripts
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
 
 # Commands that print a file byte for byte, unless stdout is a terminal.
 DOCUMENT = re.compile(

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.errors import VariantError
-from variant_backend.machine.plugins import installed_plugins
-from variant_backend.wheels.distributions import plain_distributions
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine.plugins import installed_plugins
+from variant_backend._internal.wheels.distributions import plain_distributions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 

@@ -12,8 +12,8 @@ from helpers.made_wheels import METADATA, make_wheel
 from helpers.programs import empty_cache, run
 from helpers.strict_reader import walk
 
-from variant_backend.checking.run import find_problems
-from variant_backend.cli.make_variant import make_variant_command
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.cli.make_variant import make_variant_command
 
 PIN = METADATA.replace("Summary", "Requires-Dist: core (==1.0+cu128)\nSummary")
 TABLE = """

@@ -18,9 +18,9 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import read_terminal, run
 from helpers.strict_reader import walk
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
 
 NAME = "demo-1.0-py3-none-any"
 
@@ -353,8 +353,8 @@ def test_progress_is_shown_on_a_terminal_only_after_a_second(tmp_path: Path, slo
     wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(3 << 20)})
     script = (
         "import sys, time\n"
-        "from variant_backend.lowlevel import ranges\n"
-        "from variant_backend.cli.make_variant import make_variant_command\n"
+        "from variant_backend._internal.lowlevel import ranges\n"
+        "from variant_backend._internal.cli.make_variant import make_variant_command\n"
         "def step(source, target, offset, length):\n"
         f"    time.sleep({0.4 if slow else 0})\n"
         "    return ranges._read_and_write(source, target, offset, min(length, 1 << 20))\n"

@@ -22,7 +22,7 @@ from helpers.programs import run
 from helpers.sample_release import DOCUMENT, patched, write_release
 from helpers.servers import publish, served
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 WHEEL = "demo-1.0-py3-none-any.whl"
 INDEX_FILE = "demo-1.0-variants.json"

@@ -14,7 +14,7 @@ from helpers.overlays import LOCAL_VERSIONS, SAME_NAMES, make_locals, make_same_
 from helpers.programs import run, run_here
 from helpers.servers import served
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 
 @pytest.fixture(scope="module")

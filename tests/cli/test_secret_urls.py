@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from helpers.made_wheels import make_wheel
 from helpers.sample_release import DOCUMENT, write_release
 
-from variant_backend.cli.main import main
-from variant_backend.lowlevel import terminal
-from variant_backend.lowlevel.urls import without_secrets
-from variant_backend.machine import user_config
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.lowlevel import terminal
+from variant_backend._internal.lowlevel.urls import without_secrets
+from variant_backend._internal.machine import user_config
 
 SECRET = "hunter2"
 URL = f"https://user:{SECRET}@127.0.0.1:1/x.whl?token={SECRET}#{SECRET}"

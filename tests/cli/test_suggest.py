@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from helpers.made_modules import made_elf
 from helpers.made_wheels import make_wheel
 
-from variant_backend.cli.make_variant import make_variant_command
+from variant_backend._internal.cli.make_variant import make_variant_command
 
 
 def make_variant(*arguments: object) -> Result:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
 from helpers.sample_release import DOCUMENT, write_release
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 
 @pytest.fixture(scope="module", autouse=True)

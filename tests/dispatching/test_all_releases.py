@@ -12,8 +12,8 @@ from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, encoded, only, write_release, write_wheel
 from helpers.servers import publish
 
-from variant_backend.cli.main import main
-from variant_backend.lowlevel.tarball import read_member
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.lowlevel.tarball import read_member
 
 BASE_URL = "https://files.example.org/all"
 

@@ -25,19 +25,19 @@ from packaging.metadata import Metadata
 from packaging.version import Version
 
 from variant_backend import dispatch
-from variant_backend.checking.run import find_problems
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.formats.machine_spec import parse_machine
-from variant_backend.formats.release import Candidate
-from variant_backend.formats.toml_edit import from_dict
-from variant_backend.formats.toml_read import read_toml
-from variant_backend.formats.variant_requirements import Requirable, unlocated_file
-from variant_backend.graphs.delivered_wheels import check_required_distribution
-from variant_backend.machine.detect import hardware_of
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.project import user_variables
-from variant_backend.selection.target import running_target
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.machine_spec import parse_machine
+from variant_backend._internal.formats.release import Candidate
+from variant_backend._internal.formats.toml_edit import from_dict
+from variant_backend._internal.formats.toml_read import read_toml
+from variant_backend._internal.formats.variant_requirements import Requirable, unlocated_file
+from variant_backend._internal.graphs.delivered_wheels import check_required_distribution
+from variant_backend._internal.machine.detect import hardware_of
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.project import user_variables
+from variant_backend._internal.selection.target import running_target
 
 EXTRAS = "Requires-Python: >=3.8\nProvides-Extra: plot\nRequires-Dist: six; extra == 'plot'\n"
 SETTINGS = (user_variables.LABEL, user_variables.HARDWARE, user_variables.INDEX_URL, user_variables.NO_POLICY)

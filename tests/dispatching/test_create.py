@@ -19,12 +19,12 @@ from helpers.sample_release import DOCUMENT, only, patched, write_release, write
 from helpers.servers import publish
 from packaging.metadata import Metadata
 
-from variant_backend.checking.run import find_problems
-from variant_backend.cli.main import main
-from variant_backend.formats import core_metadata, dispatching_sdist
-from variant_backend.formats.release import Candidate, File
-from variant_backend.project.user_variables import PLAIN
-from variant_backend.variants.filename import WheelFilename
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.formats import core_metadata, dispatching_sdist
+from variant_backend._internal.formats.release import Candidate, File
+from variant_backend._internal.project.user_variables import PLAIN
+from variant_backend._internal.variants.filename import WheelFilename
 
 BASE_URL = "https://files.example.org/demo"
 FAST = "demo-1.0-py3-none-any-fast.whl"

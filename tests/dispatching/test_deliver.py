@@ -29,14 +29,14 @@ from hypothesis import strategies as st
 from pyproject_hooks import BuildBackendHookCaller
 
 from variant_backend import dispatch
-from variant_backend.errors import VariantError
-from variant_backend.formats import dispatching_sdist
-from variant_backend.formats.simple_api import JSON_TYPE
-from variant_backend.machine import user_config
-from variant_backend.machine.user_config import KEYS
-from variant_backend.project import user_variables
-from variant_backend.selection import download
-from variant_backend.wheels.inspection import Inspection, inspect_installed_variants
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats import dispatching_sdist
+from variant_backend._internal.formats.simple_api import JSON_TYPE
+from variant_backend._internal.machine import user_config
+from variant_backend._internal.machine.user_config import KEYS
+from variant_backend._internal.project import user_variables
+from variant_backend._internal.selection import download
+from variant_backend._internal.wheels.inspection import Inspection, inspect_installed_variants
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"

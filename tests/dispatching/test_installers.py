@@ -23,10 +23,10 @@ from packaging.pylock import Package, Pylock
 from packaging.utils import parse_wheel_filename
 
 from variant_backend import __version__
-from variant_backend.cli.main import main
-from variant_backend.formats.toml_read import read_toml
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.formats.toml_read import read_toml
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend._internal.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
 
 # They build in isolated environments, with installers from a package index.
 pytestmark = pytest.mark.slow

@@ -13,8 +13,8 @@ from helpers.sample_release import DOCUMENT, write_release
 from helpers.servers import publish
 
 from variant_backend import dispatch
-from variant_backend.cli.main import main
-from variant_backend.project.user_variables import INDEX_URL, LABEL
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.project.user_variables import INDEX_URL, LABEL
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 DELIVERED = "demo-1.0-0_fast-py3-none-any.whl"

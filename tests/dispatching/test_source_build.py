@@ -18,9 +18,9 @@ from helpers.sample_release import DOCUMENT, encoded, only, write_wheel
 from packaging.metadata import Metadata
 
 from variant_backend import dispatch
-from variant_backend.cli.main import main
-from variant_backend.lowlevel.tarball import pack, read_member
-from variant_backend.project.user_variables import BUILD_SOURCE, LABEL
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.lowlevel.tarball import pack, read_member
+from variant_backend._internal.project.user_variables import BUILD_SOURCE, LABEL
 
 PKG_INFO = METADATA.format(name="demo", version="1.0")
 BUILT = "demo-1.0-py3-none-any.whl"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.core_metadata import (
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.core_metadata import (
     direct_references,
     read_field,
     rename_project,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.variants.machine_presets import read_machine
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.hardware_file import Detected, Hardware
+from variant_backend._internal.variants.machine_presets import read_machine
 
 NODE = Hardware(
     {"x86_64": Detected({"level": ("v3", "v2", "v1"), "avx": ("on",)}, "cpuid"), "nvidia": Detected({})}

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.html_reading import start_tags
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.html_reading import start_tags
 
 WANTED = {"a": ("href", "x"), "base": ("href",), "meta": ("name", "content")}
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import variant_backend
-from variant_backend.formats.html_writing import Html, element, whole_page
+from variant_backend._internal.formats.html_writing import Html, element, whole_page
 
 PACKAGE = Path(variant_backend.__file__).parent
 texts = st.text("ab<>&\"'=/ -!;#x\n", max_size=12) | st.text(

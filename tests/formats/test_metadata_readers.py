@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from packaging.metadata import ExceptionGroup, Metadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.core_metadata import all_values, repaired, requirements
-from variant_backend.formats.metadata_readers import (
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.core_metadata import all_values, repaired, requirements
+from variant_backend._internal.formats.metadata_readers import (
     FIELDS,
     check_readers,
     check_reading,
@@ -25,11 +25,11 @@ from variant_backend.formats.metadata_readers import (
     read_by_packaging,
     read_by_uv,
 )
-from variant_backend.lowlevel.zip_records import MEND
-from variant_backend.project.recipe import Recipe
-from variant_backend.wheel_rewrite import Plan, edited_metadata, write_variant
-from variant_backend.wheels.mend import mend
-from variant_backend.wheels.reading import WheelFile
+from variant_backend._internal.lowlevel.zip_records import MEND
+from variant_backend._internal.project.recipe import Recipe
+from variant_backend._internal.wheel_rewrite import Plan, edited_metadata, write_variant
+from variant_backend._internal.wheels.mend import mend
+from variant_backend._internal.wheels.reading import WheelFile
 
 HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0+cpu\n"
 PLAN = Plan(metadata(), Recipe(dependencies=("extra-dep>=1",), strip_local_version=True))
@@ -293,7 +293,7 @@ def test_a_field_is_read_after_its_malformed_line_is_corrected(tmp_path: Path) -
 def test_the_email_module_is_imported_only_for_edits(tmp_path: Path) -> None:
     make_wheel(tmp_path)
     program = (
-        "import sys, variant_backend.scripts as s\n"
+        "import sys, variant_backend._internal.scripts as s\n"
         "try: s.make_variant()\n"
         "except SystemExit: print('email' in sys.modules)\n"
     )

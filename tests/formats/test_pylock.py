@@ -21,16 +21,22 @@ from packaging.pylock import Pylock, PylockValidationError
 from packaging.tags import Tag, parse_tag
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.formats import pylock, toml_edit
-from variant_backend.formats.pylock import Locked, check_lock_name, reduced, select_packages, to_dict
-from variant_backend.formats.release import Candidate, File, Location, Release
-from variant_backend.lowlevel import newer_dependencies
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.metadata_reading import metadata_from_dict
-from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
-from variant_backend.variants.providers import StaticProvider
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats import pylock, toml_edit
+from variant_backend._internal.formats.pylock import (
+    Locked,
+    check_lock_name,
+    reduced,
+    select_packages,
+    to_dict,
+)
+from variant_backend._internal.formats.release import Candidate, File, Location, Release
+from variant_backend._internal.lowlevel import newer_dependencies
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.metadata_reading import metadata_from_dict
+from variant_backend._internal.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend._internal.variants.providers import StaticProvider
 
 if sys.version_info >= (3, 11):
     import tomllib

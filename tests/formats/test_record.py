@@ -7,8 +7,8 @@ from helpers.made_wheels import record_row
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.record import Record
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.record import Record
 
 paths = st.text('ab,"; é/', min_size=1, max_size=8)
 line_ends = st.sampled_from(["\n", "\r\n"])

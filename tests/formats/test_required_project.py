@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from variant_backend.formats.required_project import RequiredProject, required_names
+from variant_backend._internal.formats.required_project import RequiredProject, required_names
 
 DATA = "Metadata-Version: 2.1\nName: CuPy.cuda12x\nVersion: 1\n{}\n"
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.release import Candidate, File
-from variant_backend.formats.simple_api import (
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.release import Candidate, File
+from variant_backend._internal.formats.simple_api import (
     Page,
     from_html,
     from_json,
@@ -249,7 +249,7 @@ def test_a_page_cannot_name_a_wheel_that_is_a_path() -> None:
 
 
 def test_the_limit_of_links_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("variant_backend.formats.simple_api._MOST_LINKS", 2)
+    monkeypatch.setattr("variant_backend._internal.formats.simple_api._MOST_LINKS", 2)
     assert len(from_html(b"<a href=x-1.whl>" * 2, URL).files) == 2
     for read in (from_html, projects_from_html):
         with pytest.raises(VariantError, match="expected at most 2 links, got more"):

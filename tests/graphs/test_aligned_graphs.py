@@ -24,8 +24,8 @@ from helpers.index_servers import INDEX_SERVERS
 from helpers.offers import machine
 from helpers.programs import SCRIPTS, run
 
-from variant_backend.graphs.resolution import Graph
-from variant_backend.graphs.root_requirements import Requested
+from variant_backend._internal.graphs.resolution import Graph
+from variant_backend._internal.graphs.root_requirements import Requested
 
 RUNNING = f"3.{sys.version_info.minor}"
 

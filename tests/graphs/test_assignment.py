@@ -8,13 +8,13 @@ from itertools import product
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.graphs.aligned_packages import AlignedPackage, Domains, VariantOption
-from variant_backend.graphs.alignment_costs import cost_lines
-from variant_backend.graphs.alignment_count import AssignmentCount, is_countable
-from variant_backend.graphs.alignment_search import AssignmentSearch, Demand
-from variant_backend.graphs.assignment import Preference, best_alignment
-from variant_backend.variants.alignment import AlignedName, Assignment, Axis
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.graphs.aligned_packages import AlignedPackage, Domains, VariantOption
+from variant_backend._internal.graphs.alignment_costs import cost_lines
+from variant_backend._internal.graphs.alignment_count import AssignmentCount, is_countable
+from variant_backend._internal.graphs.alignment_search import AssignmentSearch, Demand
+from variant_backend._internal.graphs.assignment import Preference, best_alignment
+from variant_backend._internal.variants.alignment import AlignedName, Assignment, Axis
 
 BLAS, OPENMP = ("blas", "library"), ("openmp", "runtime")
 AXES = [("n1", "f"), ("n1", "g"), ("n2", "f"), ("n3", "f")]

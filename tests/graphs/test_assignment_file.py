@@ -10,13 +10,17 @@ from helpers.offers import machine
 from helpers.programs import run_here
 from helpers.serve_process import ask, served_by_command
 
-from variant_backend.cli.main import main
-from variant_backend.errors import RequestError, VariantError
-from variant_backend.formats.toml_edit import from_dict
-from variant_backend.graphs.assignment_file import assignment_table, read_assignment, read_assignment_for
-from variant_backend.machine.support import Policy
-from variant_backend.variants.alignment import Assignment
-from variant_backend.variants.policy import PolicyRule, Rules
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import RequestError, VariantError
+from variant_backend._internal.formats.toml_edit import from_dict
+from variant_backend._internal.graphs.assignment_file import (
+    assignment_table,
+    read_assignment,
+    read_assignment_for,
+)
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.variants.alignment import Assignment
+from variant_backend._internal.variants.policy import PolicyRule, Rules
 
 OPENBLAS: Assignment = {("blas", "library"): "openblas"}
 LOCKED = {"lock-version": "1.0", "tool": {"variant-backend": {"assignment": assignment_table(OPENBLAS)}}}

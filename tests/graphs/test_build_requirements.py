@@ -9,9 +9,9 @@ from zipfile import ZipFile
 import pytest
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.graphs.build_requirements import build_versions, static_requirements
-from variant_backend.lowlevel.tarball import pack
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.graphs.build_requirements import build_versions, static_requirements
+from variant_backend._internal.lowlevel.tarball import pack
 
 DEFAULT = ["setuptools>=40.8.0"]
 FORMS = {

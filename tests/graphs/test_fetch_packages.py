@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from helpers.offers import label_in, make_variants
 from helpers.programs import run, run_here
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 MACHINE = ("--machine", "cuda:12.8,x86_64:v3")
 

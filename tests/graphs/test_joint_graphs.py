@@ -10,7 +10,7 @@ from helpers.made_wheels import make_wheel, requiring
 from helpers.overlays import JOINT_PROJECTS, make_members, write_overlay
 from helpers.programs import empty_cache, run, run_here
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 GENERATED = "cupy-13.6.0-0_cuda12-py3-none-any.whl"
 

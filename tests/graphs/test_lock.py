@@ -15,14 +15,14 @@ from helpers.offers import label_in, machine, make_variants
 from helpers.programs import empty_cache, run, run_here
 from helpers.servers import served
 
-from variant_backend.cli.main import main
-from variant_backend.cli.selection_options import read_target
-from variant_backend.errors import VariantError
-from variant_backend.formats.release import File
-from variant_backend.formats.toml_read import parse_toml, read_toml
-from variant_backend.graphs.lock_file import LockedMachine, TargetGraph, lock_output, upstream_file
-from variant_backend.graphs.resolution import GraphPackage
-from variant_backend.graphs.root_requirements import Requested
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.selection_options import read_target
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.release import File
+from variant_backend._internal.formats.toml_read import parse_toml, read_toml
+from variant_backend._internal.graphs.lock_file import LockedMachine, TargetGraph, lock_output, upstream_file
+from variant_backend._internal.graphs.resolution import GraphPackage
+from variant_backend._internal.graphs.root_requirements import Requested
 
 ROOTS = ("scispeech", "scitune")
 TWO = [part for name in ("gpu12", "cpu") for part in ("--machine", f"{name}={MACHINES[name]}")]

@@ -27,23 +27,23 @@ from helpers.servers import served, serving
 from helpers.upstreams import ranged
 from packaging.version import Version
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.formats.release import File
-from variant_backend.graphs.delivered_wheels import with_delivered_wheel
-from variant_backend.graphs.mirror import both_states
-from variant_backend.graphs.mirror_manifest import Manifest, path_in_mirror
-from variant_backend.graphs.mirror_pages import files_on_own_page, index_pages, project_pages
-from variant_backend.graphs.resolution import GraphPackage
-from variant_backend.lowlevel.file_set import Output, write_all_files
-from variant_backend.lowlevel.tarball import pack
-from variant_backend.lowlevel.workspace import workspace
-from variant_backend.selection.releases import Sources
-from variant_backend.selection.target import running_target
-from variant_backend.serving.offer import Offered
-from variant_backend.serving.page import Prepared
-from variant_backend.serving.upstream import Upstream
-from variant_backend.variants.filename import WheelFilename
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.release import File
+from variant_backend._internal.graphs.delivered_wheels import with_delivered_wheel
+from variant_backend._internal.graphs.mirror import both_states
+from variant_backend._internal.graphs.mirror_manifest import Manifest, path_in_mirror
+from variant_backend._internal.graphs.mirror_pages import files_on_own_page, index_pages, project_pages
+from variant_backend._internal.graphs.resolution import GraphPackage
+from variant_backend._internal.lowlevel.file_set import Output, write_all_files
+from variant_backend._internal.lowlevel.tarball import pack
+from variant_backend._internal.lowlevel.workspace import workspace
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.selection.target import running_target
+from variant_backend._internal.serving.offer import Offered
+from variant_backend._internal.serving.page import Prepared
+from variant_backend._internal.serving.upstream import Upstream
+from variant_backend._internal.variants.filename import WheelFilename
 
 ROOTS = ("scivision", "scitoken", "scisource")
 ALIGNED = ("--align", "nvidia", "--align", "blas")

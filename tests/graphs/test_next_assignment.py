@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
-from variant_backend.graphs.assignment import GraphAlignment, Preference
-from variant_backend.graphs.next_assignment import best_besides, values_of_named
-from variant_backend.variants.alignment import Assignment, Axis
+from variant_backend._internal.graphs.aligned_packages import AlignedPackage, VariantOption
+from variant_backend._internal.graphs.assignment import GraphAlignment, Preference
+from variant_backend._internal.graphs.next_assignment import best_besides, values_of_named
+from variant_backend._internal.variants.alignment import Assignment, Axis
 
 AXES: tuple[Axis, ...] = (("blas", "library"), ("openmp", "runtime"), ("mpi", "library"))
 DOMAINS = {axis: ["a", "b", "c"][: 2 + number % 2] for number, axis in enumerate(AXES)}

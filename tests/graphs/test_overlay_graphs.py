@@ -11,10 +11,10 @@ from helpers.graphs import graph_from
 from helpers.offers import machine
 from helpers.overlays import LOCAL_VERSIONS, make_locals, write_overlay
 
-from variant_backend.graphs.resolution import Graph
-from variant_backend.graphs.resolvers import ResolverName
-from variant_backend.graphs.root_requirements import Requested
-from variant_backend.selection.releases import Sources
+from variant_backend._internal.graphs.resolution import Graph
+from variant_backend._internal.graphs.resolvers import ResolverName
+from variant_backend._internal.graphs.root_requirements import Requested
+from variant_backend._internal.selection.releases import Sources
 
 FAMILY = ("torch", "torchvision", "torchaudio")
 CUDA = ("cu126", "cu128", "cu130")

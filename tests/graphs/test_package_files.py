@@ -14,14 +14,14 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from packaging.requirements import Requirement
 
-from variant_backend.graphs.dependencies import dependencies_of
-from variant_backend.graphs.package_files import best_file
-from variant_backend.graphs.root_requirements import Requested, extras_of
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.selection.target import running_target
-from variant_backend.serving.environments import environment_of_target
-from variant_backend.serving.running_offer import running_offer
+from variant_backend._internal.graphs.dependencies import dependencies_of
+from variant_backend._internal.graphs.package_files import best_file
+from variant_backend._internal.graphs.root_requirements import Requested, extras_of
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.selection.target import running_target
+from variant_backend._internal.serving.environments import environment_of_target
+from variant_backend._internal.serving.running_offer import running_offer
 
 METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
 NAMES = [f"made{number}" for number in range(40)]

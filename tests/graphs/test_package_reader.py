@@ -15,18 +15,18 @@ from helpers.offers import CUDA, machine
 from helpers.programs import run
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.hardware_file import Hardware
-from variant_backend.formats.release import Release
-from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
-from variant_backend.graphs.installed_values import with_installed
-from variant_backend.graphs.package_reader import GraphRelease, domains_of
-from variant_backend.machine.support import Machine
-from variant_backend.variants.alignment import AlignedName
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.namespace_support import Support
-from variant_backend.variants.policy import NO_RULES, PolicyRule, Rules
-from variant_backend.variants.ranking import Supported
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.hardware_file import Hardware
+from variant_backend._internal.formats.release import Release
+from variant_backend._internal.graphs.aligned_packages import AlignedPackage, VariantOption
+from variant_backend._internal.graphs.installed_values import with_installed
+from variant_backend._internal.graphs.package_reader import GraphRelease, domains_of
+from variant_backend._internal.machine.support import Machine
+from variant_backend._internal.variants.alignment import AlignedName
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.namespace_support import Support
+from variant_backend._internal.variants.policy import NO_RULES, PolicyRule, Rules
+from variant_backend._internal.variants.ranking import Supported
 
 HERE = machine("x86_64:v3")
 MKL: Labels = {"mkl": [BLAS.format("mkl")]}

@@ -10,8 +10,8 @@ import pytest
 from pip._internal.network.session import PipSession
 from pip._internal.req.req_file import parse_requirements
 
-from variant_backend.errors import VariantError
-from variant_backend.graphs.request_files import read_request_files
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.graphs.request_files import read_request_files
 
 
 def read(path: Path) -> list[str]:

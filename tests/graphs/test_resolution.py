@@ -11,8 +11,8 @@ from helpers.graphs import BLAS, OPENMP, graph_in, made, names_and_labels
 from helpers.offers import CUDA, machine
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.machine.support import Policy
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine.support import Policy
 
 MKL: Labels = {"mkl": [BLAS.format("mkl")]}
 OPENBLAS: Labels = {"openblas": [BLAS.format("openblas")]}

@@ -16,15 +16,15 @@ from helpers.servers import publish, served, serving
 from packaging.tags import sys_tags
 from packaging.version import Version
 
-from variant_backend.errors import RequestError, VariantError
-from variant_backend.graphs.resolution import Graph
-from variant_backend.graphs.resolvers import ResolverName, resolver_named
-from variant_backend.graphs.root_requirements import Requested
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.selection.target import Target, running_target
-from variant_backend.serving.offer_place import OfferPlace
-from variant_backend.serving.running_offer import RunningOffer, running_offer
+from variant_backend._internal.errors import RequestError, VariantError
+from variant_backend._internal.graphs.resolution import Graph
+from variant_backend._internal.graphs.resolvers import ResolverName, resolver_named
+from variant_backend._internal.graphs.root_requirements import Requested
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.selection.target import Target, running_target
+from variant_backend._internal.serving.offer_place import OfferPlace
+from variant_backend._internal.serving.running_offer import RunningOffer, running_offer
 
 METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
 RUNNING = running_target()
@@ -321,7 +321,7 @@ def offer(tmp_path: Path) -> Iterator[RunningOffer]:
 def test_missing_programs_are_errors(offer: RunningOffer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("sysconfig.get_path", lambda _: "/missing")
-    monkeypatch.setattr("variant_backend.graphs.resolvers.find_spec", lambda _: None)
+    monkeypatch.setattr("variant_backend._internal.graphs.resolvers.find_spec", lambda _: None)
     with pytest.raises(VariantError, match=r"uv is not installed; .*--resolver pip"):
         resolver_named("uv")(Requested.of(("demo",)), offer.place, RUNNING)
     with pytest.raises(VariantError, match=r"pip is not installed; .*--resolver uv"):
@@ -331,7 +331,7 @@ def test_missing_programs_are_errors(offer: RunningOffer, monkeypatch: pytest.Mo
 def test_pip_on_path_resolves_for_this_interpreter(
     offer: RunningOffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("variant_backend.graphs.resolvers.find_spec", lambda _: None)
+    monkeypatch.setattr("variant_backend._internal.graphs.resolvers.find_spec", lambda _: None)
     versions = resolver_named("pip")(Requested.of(("demo",)), offer.place, RUNNING)
     assert versions == {"demo": Version("1.0")}
 
@@ -345,7 +345,9 @@ def test_another_place_of_the_offer_is_a_failure_of_the_resolver(offer: RunningO
 
 def test_each_page_of_an_index_is_requested_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Resolving may take long, and a graph has one state of each page.
-    monkeypatch.setattr("variant_backend.serving.project_reading.monotonic", lambda: time.monotonic() + 3600)
+    monkeypatch.setattr(
+        "variant_backend._internal.serving.project_reading.monotonic", lambda: time.monotonic() + 3600
+    )
     for name in ("demo", "other"):
         publish([made(tmp_path, name, *(["other"] if name == "demo" else []))], tmp_path / "index" / name)
     with serving(tmp_path / "index", as_json=False) as (url, requested):

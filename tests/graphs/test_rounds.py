@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import pytest
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.graphs.aligned_packages import AlignedPackage, VariantOption
-from variant_backend.graphs.assignment import best_alignment
-from variant_backend.graphs.rounds import GraphRound, GraphState, RoundOutcome, settled_graph
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.graphs.aligned_packages import AlignedPackage, VariantOption
+from variant_backend._internal.graphs.assignment import best_alignment
+from variant_backend._internal.graphs.rounds import GraphRound, GraphState, RoundOutcome, settled_graph
 
 BLAS = ("blas", "library")
 ONE = Version("1")

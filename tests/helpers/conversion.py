@@ -7,11 +7,11 @@ import struct
 import zlib
 from pathlib import Path
 
-from variant_backend.variants.metadata import VariantMetadata, declared_metadata
-from variant_backend.variants.properties import NULL_VARIANT, Property
-from variant_backend.variants.wheel_metadata import select_variant
-from variant_backend.wheel_rewrite import Plan, write_variant
-from variant_backend.wheels.reading import WheelFile
+from variant_backend._internal.variants.metadata import VariantMetadata, declared_metadata
+from variant_backend._internal.variants.properties import NULL_VARIANT, Property
+from variant_backend._internal.variants.wheel_metadata import select_variant
+from variant_backend._internal.wheel_rewrite import Plan, write_variant
+from variant_backend._internal.wheels.reading import WheelFile
 
 LEVEL = Property("x86_64", "level", "v3")
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from helpers.sample_release import write_wheel
-from variant_backend.lowlevel.tarball import pack
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import VariantMetadata, declared_metadata
-from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
-from variant_backend.variants.providers import Provider, StaticProvider
+from variant_backend._internal.lowlevel.tarball import pack
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.metadata import VariantMetadata, declared_metadata
+from variant_backend._internal.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend._internal.variants.providers import Provider, StaticProvider
 
 # Three machines: a GPU for CUDA 13, one for CUDA 12, and none.
 MACHINES = {

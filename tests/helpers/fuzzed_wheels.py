@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 
 from helpers.made_wheels import make_wheel
 from helpers.strict_reader import walk
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.variants.metadata import declared_metadata
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.wheel_rewrite import Plan, write_variant
-from variant_backend.wheels.mend import mend
-from variant_backend.wheels.reading import WheelFile, open_wheel
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.metadata import declared_metadata
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.wheel_rewrite import Plan, write_variant
+from variant_backend._internal.wheels.mend import mend
+from variant_backend._internal.wheels.reading import WheelFile, open_wheel
 
 # Limits of reading: seconds, bytes of memory for each byte of the file, and bytes besides.
 # A document of 2 MiB of empty lists needs the most memory, as each list becomes an object.

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from helpers.ecosystem import MadeRelease, write_releases
 from helpers.offers import machine
-from variant_backend.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
-from variant_backend.graphs.resolvers import ResolverName, resolver_named
-from variant_backend.graphs.root_requirements import Requested
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.selection.target import Target, running_target
-from variant_backend.serving.running_offer import running_offer
-from variant_backend.variants.alignment import AlignedName
+from variant_backend._internal.graphs.resolution import Graph, GraphRequest, Wishes, resolved_graph
+from variant_backend._internal.graphs.resolvers import ResolverName, resolver_named
+from variant_backend._internal.graphs.root_requirements import Requested
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.selection.target import Target, running_target
+from variant_backend._internal.serving.running_offer import running_offer
+from variant_backend._internal.variants.alignment import AlignedName
 
 BLAS = "blas :: library :: {}"
 OPENMP = "openmp :: runtime :: {}"

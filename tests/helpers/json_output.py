@@ -10,8 +10,8 @@ import click
 import pytest
 from jsonschema import Draft7Validator
 
-from variant_backend.cli import output
-from variant_backend.schema import output_schema
+from variant_backend._internal.cli import output
+from variant_backend._internal.schema import output_schema
 
 
 def check_outputs(patch: pytest.MonkeyPatch) -> None:

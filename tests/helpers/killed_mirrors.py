@@ -21,17 +21,17 @@ from pathlib import Path
 from packaging.version import Version
 
 from helpers.offers import machine
-from variant_backend.graphs.machine_graphs import machine_graphs
-from variant_backend.graphs.mirror import Mirror, prune
-from variant_backend.graphs.mirror_closure import mirrored_machines
-from variant_backend.graphs.mirror_files import mirror_folder
-from variant_backend.graphs.resolution import GraphRequest, Wishes
-from variant_backend.graphs.root_requirements import Requested
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.selection.target import running_target
-from variant_backend.serving.running_offer import running_offer
-from variant_backend.serving.site import Served
+from variant_backend._internal.graphs.machine_graphs import machine_graphs
+from variant_backend._internal.graphs.mirror import Mirror, prune
+from variant_backend._internal.graphs.mirror_closure import mirrored_machines
+from variant_backend._internal.graphs.mirror_files import mirror_folder
+from variant_backend._internal.graphs.resolution import GraphRequest, Wishes
+from variant_backend._internal.graphs.root_requirements import Requested
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.selection.target import running_target
+from variant_backend._internal.serving.running_offer import running_offer
+from variant_backend._internal.serving.site import Served
 
 _RUNS = 100
 _MACHINES = {"new": "cuda:13.0,sm:9.0,x86_64:v4", "cpu": "x86_64:v2"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-from variant_backend.formats import toml_edit
+from variant_backend._internal.formats import toml_edit
 
 PROJECT = '[build-system]\nrequires = ["variant-backend-core"]\nbuild-backend = "variant_backend.dispatch"\n'
 PKG_INFO = "Metadata-Version: 2.2\nName: demo\nVersion: 1.0\nDynamic: Requires-Dist\n"

@@ -11,8 +11,8 @@ from typing import Any
 
 from helpers.sample_release import only
 from helpers.uv_cases import INDEX, OLDEST, Case, Other, Wheel, made_sdist_that_builds
-from variant_backend.selection.target import running_target
-from variant_backend.variants.filename import WheelFilename
+from variant_backend._internal.selection.target import running_target
+from variant_backend._internal.variants.filename import WheelFilename
 
 # A machine with CUDA 12.8 supports all variants but those of CUDA 13.
 DOCUMENT: dict[str, Any] = {

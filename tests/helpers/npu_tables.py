@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from variant_backend.machine.host import Host
+from variant_backend._internal.machine.host import Host
 
 from .trees import host_with
 

@@ -13,28 +13,28 @@ from packaging.version import Version
 
 from helpers.made_wheels import make_wheel
 from helpers.programs import run_here
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.errors import Problem
-from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.formats.machine_spec import parse_machine
-from variant_backend.formats.release import Candidate, File, Release
-from variant_backend.machine.detect import hardware_of
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.loopback import loopback_server
-from variant_backend.serving.offer import Choice
-from variant_backend.serving.people import (
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.errors import Problem
+from variant_backend._internal.formats.hardware_file import Detected, Hardware
+from variant_backend._internal.formats.machine_spec import parse_machine
+from variant_backend._internal.formats.release import Candidate, File, Release
+from variant_backend._internal.machine.detect import hardware_of
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.loopback import loopback_server
+from variant_backend._internal.serving.offer import Choice
+from variant_backend._internal.serving.people import (
     MachineOffer,
     machines_page,
     offered_project_page,
     unknown_project_page,
 )
-from variant_backend.serving.site import Served, Site
-from variant_backend.serving.upstream import Upstream
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.namespace_support import Origin, Support
-from variant_backend.variants.policy import PolicyRule, Rules
-from variant_backend.variants.properties import Property, Variant
+from variant_backend._internal.serving.site import Served, Site
+from variant_backend._internal.serving.upstream import Upstream
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.namespace_support import Origin, Support
+from variant_backend._internal.variants.policy import PolicyRule, Rules
+from variant_backend._internal.variants.properties import Property, Variant
 
 # The property of a wheel for a version of CUDA.
 CUDA = "nvidia :: cuda_version_lower_bound :: {}"

@@ -11,13 +11,13 @@ from pathlib import Path
 from helpers.made_wheels import METADATA, make_wheel, requiring
 from helpers.offers import machine
 from helpers.programs import run_here
-from variant_backend.cli.main import main
-from variant_backend.machine.support import Policy
-from variant_backend.project.overlay import OverlayEntry
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.loopback import loopback_server
-from variant_backend.serving.site import Served, Site
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.project.overlay import OverlayEntry
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.loopback import loopback_server
+from variant_backend._internal.serving.site import Served, Site
+from variant_backend._internal.serving.upstream import Upstream
 
 # An overlay for torch and vision, whose wheels have local versions.
 LOCAL_VERSIONS = """\

@@ -19,7 +19,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 SCRIPTS = Path(sys.executable).parent
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from variant_backend.formats.simple_api import JSON_TYPE
+from variant_backend._internal.formats.simple_api import JSON_TYPE
 
 
 class Server(http.server.ThreadingHTTPServer):

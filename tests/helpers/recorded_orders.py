@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS
 
 _DATA = Path(__file__).parents[1] / "data/order_of_wheels.json"
 

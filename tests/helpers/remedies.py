@@ -23,9 +23,9 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import empty_cache, run, run_here
 from helpers.rules_page import examples
 from helpers.sample_release import DOCUMENT, encoded, lay_out, only, patched, write_release, write_wheel
-from variant_backend.cli.main import main
-from variant_backend.errors import Problem
-from variant_backend.variants.filename import WheelFilename
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import Problem
+from variant_backend._internal.variants.filename import WheelFilename
 
 INDEX = "demo-1.0-variants.json"
 PLAIN = "demo-1.0-py3-none-any.whl"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from helpers.conversion import convert, null_metadata, write_sparse_wheel
 from helpers.made_wheels import make_wheel
-from variant_backend.wheel_rewrite import Plan
+from variant_backend._internal.wheel_rewrite import Plan
 
 NAME = "demo-1.0-py3-none-any-v3.whl"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from helpers.sample_release import Example
-from variant_backend.checking.explanations import rules_page, sections
+from variant_backend._internal.checking.explanations import rules_page, sections
 
 PAGE = rules_page()
 SECTIONS = sections(PAGE)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from helpers.made_modules import made_elf
 from helpers.made_wheels import METADATA, WHEEL, record_row
-from variant_backend.lowlevel.tarball import pack
-from variant_backend.variants.filename import WheelFilename
+from variant_backend._internal.lowlevel.tarball import pack
+from variant_backend._internal.variants.filename import WheelFilename
 
 DOCUMENT: dict[str, Any] = {
     "$schema": "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json",

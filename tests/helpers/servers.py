@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from variant_backend.formats import simple_api
+from variant_backend._internal.formats import simple_api
 
 
 @contextmanager

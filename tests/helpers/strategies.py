@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
-from variant_backend.variants.providers import BuiltinProvider, PluginProvider, Provider, StaticProvider
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend._internal.variants.providers import (
+    BuiltinProvider,
+    PluginProvider,
+    Provider,
+    StaticProvider,
+)
 
 NAMESPACES = ("a", "b", "c_1")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from variant_backend.machine.host import Host
+from variant_backend._internal.machine.host import Host
 
 
 def host_with(

@@ -12,15 +12,15 @@ from helpers.made_wheels import make_wheel
 from helpers.offers import machine
 from helpers.range_server import Handler, Server
 from helpers.servers import answering
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.environments import unknown_environments
-from variant_backend.serving.offer import Offer, offer
-from variant_backend.serving.upstream import Upstream
-from variant_backend.variants.properties import Property
-from variant_backend.wheel_rewrite import Plan, write_variant
-from variant_backend.wheels.plain import replace_metadata
-from variant_backend.wheels.reading import WheelFile
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.environments import unknown_environments
+from variant_backend._internal.serving.offer import Offer, offer
+from variant_backend._internal.serving.upstream import Upstream
+from variant_backend._internal.variants.properties import Property
+from variant_backend._internal.wheel_rewrite import Plan, write_variant
+from variant_backend._internal.wheels.plain import replace_metadata
+from variant_backend._internal.wheels.reading import WheelFile
 
 METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
 

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from helpers.made_wheels import WHEEL, record_row
 from helpers.sample_release import DOCUMENT, encoded, only
-from variant_backend.variants.filename import WheelFilename
+from variant_backend._internal.variants.filename import WheelFilename
 
 INDEX, FOLDERS = "simple", ("first", "second")
 PLACES = (*FOLDERS, INDEX)

@@ -17,8 +17,8 @@ if __name__ == "__main__":
 from helpers.mutated_documents import HARDWARE, single_changes
 from helpers.sample_release import write_wheel
 from helpers.uv_oracle import uv_installs
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.uv_behaviour import UV_VERSION
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.uv_behaviour import UV_VERSION
 
 RECORDED = Path(__file__).parents[1] / "data" / "uv_verdicts.json"
 # uv drops the version and installs the older one, or fails.

@@ -18,7 +18,7 @@ from pyproject_hooks import BuildBackendHookCaller
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from variant_backend import hooks
-from variant_backend.variants.metadata_reading import metadata_from_json
+from variant_backend._internal.variants.metadata_reading import metadata_from_json
 
 Settings = Mapping[str, object] | None
 SMALL: Settings = {"variant": "small"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from variant_backend.lowlevel.binaries import digest_without_traces
-from variant_backend.lowlevel.processes import temporary_folder
-from variant_backend.lowlevel.workspace import PREFIX
+from variant_backend._internal.lowlevel.binaries import digest_without_traces
+from variant_backend._internal.lowlevel.processes import temporary_folder
+from variant_backend._internal.lowlevel.workspace import PREFIX
 
 SOURCE = "int answer(void) { return ANSWER; }\nconst char *file(void) { return __FILE__; }\n"
 

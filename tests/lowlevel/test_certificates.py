@@ -17,10 +17,10 @@ from helpers.behaviors import answer
 from helpers.range_server import Server
 
 import variant_backend
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.certificates import use_certificates, verifying_context
-from variant_backend.lowlevel.http import get
-from variant_backend.lowlevel.terminal import VERBOSE, set_volume
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.certificates import use_certificates, verifying_context
+from variant_backend._internal.lowlevel.http import get
+from variant_backend._internal.lowlevel.terminal import VERBOSE, set_volume
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_missing_truststore_is_named_as_a_remedy(encrypted: str, tmp_path: Pat
     program = (
         "import sys; sys.path[:] = [path for path in sys.path if not path.endswith('site-packages')]\n"
         f"sys.path.append({str(Path(variant_backend.__file__).parents[1])!r})\n"
-        f"from variant_backend.lowlevel.http import get; get({encrypted!r}, limit=0)"
+        f"from variant_backend._internal.lowlevel.http import get; get({encrypted!r}, limit=0)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
     assert "or run pip install 'variant-backend[truststore]' to use those of this system" in done.stderr

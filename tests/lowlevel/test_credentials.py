@@ -15,11 +15,11 @@ from helpers.behaviors import answer
 from helpers.programs import run
 from helpers.range_server import Handler, Server
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel import credentials
-from variant_backend.lowlevel.credentials import use_keyring
-from variant_backend.lowlevel.http import get
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel import credentials
+from variant_backend._internal.lowlevel.credentials import use_keyring
+from variant_backend._internal.lowlevel.http import get
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the program is a script of Unix")
 
@@ -206,7 +206,7 @@ def test_the_configuration_can_name_the_provider(
 ) -> None:
     path = log.with_name("config.toml")
     path.write_text("keyring-provider = 'subprocess'")
-    monkeypatch.setattr("variant_backend.machine.user_config.config_path", lambda: path)
+    monkeypatch.setattr("variant_backend._internal.machine.user_config.config_path", lambda: path)
     guarded(server)
     assert "access denied" not in CliRunner().invoke(main, ["inspect", server.url]).stderr
     assert "access denied" in (

@@ -15,9 +15,9 @@ from helpers.behaviors import Behavior, answer, reset
 from helpers.hostile_servers import CHUNKED, FLOODS, MOVED, OK, ONE_BYTE, SLOW, Attack, sending
 from helpers.range_server import Handler, Server
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel import deadlines, http, terminal
-from variant_backend.lowlevel.http import get
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel import deadlines, http, terminal
+from variant_backend._internal.lowlevel.http import get
 
 LIMIT = 1 << 20
 

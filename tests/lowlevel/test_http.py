@@ -15,9 +15,9 @@ from helpers.servers import served
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.connections import use_proxy
-from variant_backend.lowlevel.http import get, request
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.connections import use_proxy
+from variant_backend._internal.lowlevel.http import get, request
 
 LIMIT = 1 << 20
 
@@ -229,7 +229,7 @@ def test_an_unreadable_netrc_is_reported_when_access_is_denied(
 
 def test_heavy_modules_are_imported_with_the_first_request() -> None:
     heavy = "{'urllib.request', 'http.client', 'ssl'}"
-    program = f"import sys, variant_backend.lowlevel.http; print({heavy} & {{*sys.modules}})"
+    program = f"import sys, variant_backend._internal.lowlevel.http; print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 

@@ -9,9 +9,9 @@ import time
 import pytest
 from helpers.made_modules import made_elf, made_mach_o, made_pe, made_universal
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.import_tables import Imports, is_shared_object, read_imports
-from variant_backend.lowlevel.ranges import Source
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.import_tables import Imports, is_shared_object, read_imports
+from variant_backend._internal.lowlevel.ranges import Source
 
 NAMES = ("libcudart.so.12", "libgomp-a34b3233.so.1.0.0")
 FILES = {

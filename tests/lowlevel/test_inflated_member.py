@@ -9,10 +9,10 @@ import zipfile
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.inflated_member import content_source
-from variant_backend.lowlevel.ranges import Source
-from variant_backend.lowlevel.zip_archive import Archive
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.inflated_member import content_source
+from variant_backend._internal.lowlevel.ranges import Source
+from variant_backend._internal.lowlevel.zip_archive import Archive
 
 CONTENT = random.Random(0).randbytes(1 << 18) + bytes(1 << 20) + b"end" * 100_000
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel import piped_input
-from variant_backend.lowlevel.piped_input import read_input
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel import piped_input
+from variant_backend._internal.lowlevel.piped_input import read_input
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 MACHINE = '{"version": 1, "machine": {"nvidia": {"features": {"sm_arch": ["90_real"]}}}}'
@@ -91,7 +91,7 @@ def test_a_machine_file_may_be_a_pipe_of_the_shell(tmp_path: Path, is_toml: bool
 
 def test_python_ends_while_stdin_is_silent() -> None:
     code = (
-        "import os, sys; from variant_backend.lowlevel import piped_input as p; p.PATIENCE = 0.1\n"
+        "import os, sys; from variant_backend._internal.lowlevel import piped_input as p; p.PATIENCE = 0.1\n"
         "try: p.read_input(None)\nexcept Exception as error: print(error)"
     )
     reading, writing = os.pipe()

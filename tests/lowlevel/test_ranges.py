@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.ranges import HeadCopy, Source, has_parts, read_at
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.ranges import HeadCopy, Source, has_parts, read_at
 
 DATA = random.Random(825).randbytes(200_000)
 MOST_AT_ONCE = 32 << 10

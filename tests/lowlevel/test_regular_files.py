@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.ranges import file_digest, opened_file
-from variant_backend.lowlevel.regular_files import LARGEST, open_regular, read_regular
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.ranges import file_digest, opened_file
+from variant_backend._internal.lowlevel.regular_files import LARGEST, open_regular, read_regular
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel import digest_database
-from variant_backend.lowlevel.digest_database import DigestDatabase
-from variant_backend.lowlevel.remembered_digests import RememberedDigests, is_settled, proof_of
-from variant_backend.lowlevel.terminal import VERBOSE, set_volume
-from variant_backend.lowlevel.user_cache import ownership_problem
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel import digest_database
+from variant_backend._internal.lowlevel.digest_database import DigestDatabase
+from variant_backend._internal.lowlevel.remembered_digests import RememberedDigests, is_settled, proof_of
+from variant_backend._internal.lowlevel.terminal import VERBOSE, set_volume
+from variant_backend._internal.lowlevel.user_cache import ownership_problem
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such times, modes or files")
 Run = Callable[..., str]
@@ -395,8 +395,8 @@ def test_all_files_are_read_if_python_has_no_sqlite(
     cache: Path, file: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sqlite3", None)
-    monkeypatch.delitem(sys.modules, "variant_backend.lowlevel.digest_database")
-    monkeypatch.delattr("variant_backend.lowlevel.digest_database")
+    monkeypatch.delitem(sys.modules, "variant_backend._internal.lowlevel.digest_database")
+    monkeypatch.delattr("variant_backend._internal.lowlevel.digest_database")
     first, second = run(file).splitlines()
     assert first.startswith("no hashes are remembered: ")
     assert second == f"hash {file}"

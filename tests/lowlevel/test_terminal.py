@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.building.hook_shell import say
-from variant_backend.lowlevel import terminal
-from variant_backend.lowlevel.terminal import Styled, escaped, heading, table
+from variant_backend._internal.building.hook_shell import say
+from variant_backend._internal.lowlevel import terminal
+from variant_backend._internal.lowlevel.terminal import Styled, escaped, heading, table
 
 COMMAND = re.compile(r"^\s*::|##\[|##vso\[|##teamcity\[")
 SGR = re.compile(r"\x1b\[[0-9;]*m")

@@ -6,7 +6,7 @@ from threading import Barrier, get_ident
 
 import pytest
 
-from variant_backend.lowlevel.threads import map_in_threads
+from variant_backend._internal.lowlevel.threads import map_in_threads
 
 
 def test_results_have_the_order_of_the_items() -> None:
@@ -38,5 +38,5 @@ def test_threads_that_cannot_be_started_are_not_needed(monkeypatch: pytest.Monke
     def refuse(_: object) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("variant_backend.lowlevel.threads.Thread.start", refuse)
+    monkeypatch.setattr("variant_backend._internal.lowlevel.threads.Thread.start", refuse)
     assert map_in_threads(str, range(3)) == ["0", "1", "2"]

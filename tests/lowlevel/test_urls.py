@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.http import get
-from variant_backend.lowlevel.urls import host_of, is_safe_line, redirected, shown_url, with_credentials
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.http import get
+from variant_backend._internal.lowlevel.urls import (
+    host_of,
+    is_safe_line,
+    redirected,
+    shown_url,
+    with_credentials,
+)
 
 
 @pytest.mark.parametrize(

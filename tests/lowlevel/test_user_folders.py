@@ -16,9 +16,14 @@ from hypothesis import strategies as st
 from platformdirs import macos, unix, windows
 from platformdirs.api import PlatformDirsABC
 
-from variant_backend.lowlevel.user_cache import cache_path, prepare_folder
-from variant_backend.lowlevel.user_folders import FolderFacts, folder_facts, site_folders, user_folder
-from variant_backend.machine.user_config import config_path, configured
+from variant_backend._internal.lowlevel.user_cache import cache_path, prepare_folder
+from variant_backend._internal.lowlevel.user_folders import (
+    FolderFacts,
+    folder_facts,
+    site_folders,
+    user_folder,
+)
+from variant_backend._internal.machine.user_config import config_path, configured
 
 Environ: TypeAlias = dict[str, str]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.file_set import Output, write_all_files
-from variant_backend.lowlevel.workspace import move, move_new, workspace
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.file_set import Output, write_all_files
+from variant_backend._internal.lowlevel.workspace import move, move_new, workspace
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has a call for this")
 

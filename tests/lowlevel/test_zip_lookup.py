@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.ranges import Source
-from variant_backend.lowlevel.zip_archive import Archive
-from variant_backend.lowlevel.zip_lookup import read_members
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.ranges import Source
+from variant_backend._internal.lowlevel.zip_archive import Archive
+from variant_backend._internal.lowlevel.zip_lookup import read_members
 
 NAMES = ["demo-1.0.dist-info/METADATA", "demo-1.0.dist-info/variant.json"]
 SIGNATURE = b"PK\x01\x02"

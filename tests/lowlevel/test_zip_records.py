@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel import zip_records
-from variant_backend.lowlevel.zip_records import Entry, read_directory
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel import zip_records
+from variant_backend._internal.lowlevel.zip_records import Entry, read_directory
 
 SIGNATURE = b"PK\x01\x02"
 names = st.text("ab/._-:\\\n\0é", max_size=6) | st.sampled_from(["C:/a", "a/../b", "/a", "a", "b/c", "..a"])

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from helpers.trees import host_with
 
-from variant_backend.errors import VariantError
-from variant_backend.machine.aarch64 import detect_aarch64, model_of_cpuinfo
-from variant_backend.machine.host import Host
-from variant_backend.variants.arm_processors import ARM_MODELS, apple_model, plugin_features
-from variant_backend.variants.provider_aarch64 import AARCH64, PLUGIN_PACKAGE
-from variant_backend.variants.providers import PluginProvider
-from variant_backend.variants.registry_entry import Features
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine.aarch64 import detect_aarch64, model_of_cpuinfo
+from variant_backend._internal.machine.host import Host
+from variant_backend._internal.variants.arm_processors import ARM_MODELS, apple_model, plugin_features
+from variant_backend._internal.variants.provider_aarch64 import AARCH64, PLUGIN_PACKAGE
+from variant_backend._internal.variants.providers import PluginProvider
+from variant_backend._internal.variants.registry_entry import Features
 
 PLUGIN = Path(__file__).parents[1] / "helpers" / "arm_plugin.py"
 GRAVITON3 = """

@@ -13,12 +13,18 @@ from typing import Any
 import pytest
 from helpers.trees import host_with, kfd_nodes, pci_device
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.machine.amd import detect_amd, given_amd
-from variant_backend.machine.host import Host
-from variant_backend.variants.provider_amd import AMD, BOOTSTRAP, FORCE_BOOTSTRAP, FORCE_GFX, FORCE_ROCM
-from variant_backend.variants.providers import PluginProvider
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.hardware_file import Detected, Hardware
+from variant_backend._internal.machine.amd import detect_amd, given_amd
+from variant_backend._internal.machine.host import Host
+from variant_backend._internal.variants.provider_amd import (
+    AMD,
+    BOOTSTRAP,
+    FORCE_BOOTSTRAP,
+    FORCE_GFX,
+    FORCE_ROCM,
+)
+from variant_backend._internal.variants.providers import PluginProvider
 
 KFD = {"/dev/kfd": ""}
 ROCM_7 = {"/opt/rocm/.info/version": "7.0.0-38\n"}

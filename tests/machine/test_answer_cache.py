@@ -12,16 +12,21 @@ from typing import Any
 import pytest
 from helpers.trees import host_with
 
-from variant_backend.errors import VariantError
-from variant_backend.machine import answer_cache, trusted_plugins
-from variant_backend.machine.answer_cache import Remembered, key_of, recall, remember
-from variant_backend.machine.boot import minute_of_boot, situation
-from variant_backend.machine.host import Host
-from variant_backend.machine.plugin_answers import TODAY
-from variant_backend.machine.support import Machine, Policy, machine_support
-from variant_backend.machine.trusted_plugins import PluginAnswer, TrustedPackage, ask_trusted, trusting
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.providers import PluginProvider
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine import answer_cache, trusted_plugins
+from variant_backend._internal.machine.answer_cache import Remembered, key_of, recall, remember
+from variant_backend._internal.machine.boot import minute_of_boot, situation
+from variant_backend._internal.machine.host import Host
+from variant_backend._internal.machine.plugin_answers import TODAY
+from variant_backend._internal.machine.support import Machine, Policy, machine_support
+from variant_backend._internal.machine.trusted_plugins import (
+    PluginAnswer,
+    TrustedPackage,
+    ask_trusted,
+    trusting,
+)
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.providers import PluginProvider
 
 DAY = 86_400
 BOOT = {"/proc/sys/kernel/random/boot_id": "one", "/proc/self/cgroup": "0::/job"}

@@ -17,20 +17,20 @@ from helpers.npu_tables import TOOLKIT, npu_machine, npu_table
 from helpers.programs import run
 from helpers.trees import host_with, pci_device
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.formats.hardware_file import Detected
-from variant_backend.machine import ascend
-from variant_backend.machine.ascend import detect_ascend, given_ascend
-from variant_backend.machine.host import Host
-from variant_backend.variants.provider_ascend import (
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.hardware_file import Detected
+from variant_backend._internal.machine import ascend
+from variant_backend._internal.machine.ascend import detect_ascend, given_ascend
+from variant_backend._internal.machine.host import Host
+from variant_backend._internal.variants.provider_ascend import (
     ASCEND,
     FORCE_CANN,
     FORCE_DRIVER,
     FORCE_NPU,
     OLD_PACKAGE,
 )
-from variant_backend.variants.providers import PluginProvider
+from variant_backend._internal.variants.providers import PluginProvider
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it has no programs of the shell")
 

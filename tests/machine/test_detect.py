@@ -14,27 +14,32 @@ from helpers.trees import host_with
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.machine import aarch64
-from variant_backend.machine.detect import DETECTORS, assumed, detect, load_hardware
-from variant_backend.machine.host import Host
-from variant_backend.machine.nvidia import NO_GPU, Gpus, nvidia_support
-from variant_backend.machine.tpu import detect_tpu
-from variant_backend.machine.x86_64 import detect_x86_64, flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
-from variant_backend.variants import provider_aarch64
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS, forcing_variables
-from variant_backend.variants.provider_nvidia import (
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.hardware_file import Detected, Hardware
+from variant_backend._internal.machine import aarch64
+from variant_backend._internal.machine.detect import DETECTORS, assumed, detect, load_hardware
+from variant_backend._internal.machine.host import Host
+from variant_backend._internal.machine.nvidia import NO_GPU, Gpus, nvidia_support
+from variant_backend._internal.machine.tpu import detect_tpu
+from variant_backend._internal.machine.x86_64 import (
+    detect_x86_64,
+    flags_of_cpuinfo,
+    flags_of_sysctl,
+    flags_of_windows,
+)
+from variant_backend._internal.variants import provider_aarch64
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS, forcing_variables
+from variant_backend._internal.variants.provider_nvidia import (
     FORCE_CAPABILITY,
     FORCE_DRIVER,
     forced_capability,
     forced_driver,
     nvidia_features,
 )
-from variant_backend.variants.provider_tpu import FORCE_TPU, tpu_features
-from variant_backend.variants.provider_x86_64 import x86_64_features
-from variant_backend.variants.uv_behaviour import KNOWN_TO_UV
+from variant_backend._internal.variants.provider_tpu import FORCE_TPU, tpu_features
+from variant_backend._internal.variants.provider_x86_64 import x86_64_features
+from variant_backend._internal.variants.uv_behaviour import KNOWN_TO_UV
 
 V2 = "pni ssse3 sse4_1 sse4_2 cx16 lahf_lm popcnt"
 V3 = f"{V2} avx avx2 bmi1 bmi2 f16c fma abm movbe"

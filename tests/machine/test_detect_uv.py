@@ -14,17 +14,17 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from packaging.tags import sys_tags
 
-from variant_backend.formats.hardware_file import Hardware
-from variant_backend.machine.detect import detect
-from variant_backend.machine.host import Host
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.machine_presets import read_machine
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
-from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
-from variant_backend.variants.provider_tpu import FORCE_TPU
-from variant_backend.variants.providers import PluginProvider
-from variant_backend.variants.ranking import rank_wheels
+from variant_backend._internal.formats.hardware_file import Hardware
+from variant_backend._internal.machine.detect import detect
+from variant_backend._internal.machine.host import Host
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.machine_presets import read_machine
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
+from variant_backend._internal.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
+from variant_backend._internal.variants.provider_tpu import FORCE_TPU
+from variant_backend._internal.variants.providers import PluginProvider
+from variant_backend._internal.variants.ranking import rank_wheels
 
 pytestmark = [pytest.mark.slow, pytest.mark.agreement]
 

@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 from helpers.programs import run
 
-from variant_backend.errors import VariantError
-from variant_backend.machine import environment
-from variant_backend.machine.environment import active_environment, find_environment, named_environment
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine import environment
+from variant_backend._internal.machine.environment import (
+    active_environment,
+    find_environment,
+    named_environment,
+)
 
 needs_scripts = pytest.mark.skipif(sys.platform == "win32", reason="fake interpreters are shell scripts")
 
@@ -329,7 +333,8 @@ def test_an_overlay_that_uv_makes_has_the_distributions_of_the_project(tmp_path:
     run("uv", "venv", "--quiet", "--seed", "--python", sys.executable, tmp_path / ".venv")
     program = (
         f"import sys; sys.path[:0] = {[path for path in sys.path if path]!r}\n"
-        "from variant_backend.machine.environment import find_environment; print(find_environment().folders)"
+        "from variant_backend._internal.machine.environment import find_environment\n"
+        "print(find_environment().folders)"
     )
     command = ("uv", "run", "--quiet", "--no-project", "--with", "packaging==24.2", "python", "-c", program)
     shown = run(*command, cwd=tmp_path).stdout

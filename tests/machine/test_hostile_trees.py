@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 from helpers.trees import host_with, kfd_nodes, pci_device
 
-from variant_backend.cli.main import main
-from variant_backend.formats.hardware_file import Hardware
-from variant_backend.machine.detect import detect
-from variant_backend.machine.host import Host
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.formats.hardware_file import Hardware
+from variant_backend._internal.machine.detect import detect
+from variant_backend._internal.machine.host import Host
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it has neither pipes nor such filenames")
 

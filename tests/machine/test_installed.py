@@ -18,14 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import Tag
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.project.user_variables import LABEL
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.providers import StaticProvider
-from variant_backend.variants.ranking import rank_wheels, static_support, unsupported_features
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.project.user_variables import LABEL
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.providers import StaticProvider
+from variant_backend._internal.variants.ranking import rank_wheels, static_support, unsupported_features
 
 CUDA = ("-p", "nvidia :: cuda_version_lower_bound :: 12.8", "-l", "cuda12.8")
 # These variables make uv install variants for a GPU on a machine without one.

@@ -12,8 +12,8 @@ import pytest
 from helpers.programs import run
 from helpers.redirection import Redirection
 
-from variant_backend.formats.toml_read import read_toml
-from variant_backend.machine.installer_settings import isolated_environ
+from variant_backend._internal.formats.toml_read import read_toml
+from variant_backend._internal.machine.installer_settings import isolated_environ
 
 
 @pytest.fixture

@@ -12,21 +12,21 @@ from helpers.fake_libraries import OLD_LEVEL_ZERO, SOURCES, build_library
 from helpers.programs import run, run_here
 from helpers.trees import host_with
 
-from variant_backend.cli.main import main
-from variant_backend.formats.hardware_file import Detected
-from variant_backend.lowlevel import processes
-from variant_backend.machine import libraries
-from variant_backend.machine.host import Host
-from variant_backend.machine.intel import detect_intel
-from variant_backend.machine.nvidia import NO_GPU, detect_nvidia
-from variant_backend.variants.provider_intel import (
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.formats.hardware_file import Detected
+from variant_backend._internal.lowlevel import processes
+from variant_backend._internal.machine import libraries
+from variant_backend._internal.machine.host import Host
+from variant_backend._internal.machine.intel import detect_intel
+from variant_backend._internal.machine.nvidia import NO_GPU, detect_nvidia
+from variant_backend._internal.variants.provider_intel import (
     FORCE_DEVICE_IP,
     INTEL,
     device_ip,
     forced_intel_features,
     intel_features,
 )
-from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER, nvidia_features
+from variant_backend._internal.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER, nvidia_features
 
 NVML, CUDA, LEVEL_ZERO = SOURCES
 DATA = Path(__file__).parent.parent / "data" / "intel_plugin_answers.json"
@@ -41,7 +41,7 @@ def _no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(*_: object, **__: object) -> None:
         raise _StartedError
 
-    monkeypatch.setattr("variant_backend.lowlevel.processes.Child", start)
+    monkeypatch.setattr("variant_backend._internal.lowlevel.processes.Child", start)
 
 
 FILES = [
@@ -301,7 +301,7 @@ if sys.platform == "linux":  # its loader reads LD_LIBRARY_PATH
         library = str(fakes / LEVEL_ZERO if form == "new" else fakes / "old" / LEVEL_ZERO)
         program = (
             "import json, os, sys;"
-            "from variant_backend.machine._ask_libraries import ask;"
+            "from variant_backend._internal.machine._ask_libraries import ask;"
             "cases = json.load(open(sys.argv[2]));"
             "env = lambda case: os.environ.update(FAKE_ZE=case[1], FAKE_FAIL=case[2]);"
             "print(json.dumps([env(case) or ask('level_zero', sys.argv[1]).devices for case in cases]))"
@@ -348,8 +348,8 @@ if sys.platform == "linux":  # its loader reads LD_LIBRARY_PATH
         build_library(tmp_path, CUDA, source)
         program = (
             "import os, sys;"
-            "from variant_backend.machine.detect import detect;"
-            "from variant_backend.machine.host import Host;"
+            "from variant_backend._internal.machine.detect import detect;"
+            "from variant_backend._internal.machine.host import Host;"
             "detect(Host.here(os.environ)).namespaces;"
             "print('ctypes' in sys.modules, 'libcuda' in open('/proc/self/maps').read())"
         )

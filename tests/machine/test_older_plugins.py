@@ -11,13 +11,13 @@ import pytest
 from helpers.programs import run, run_here
 from helpers.sample_release import write_release
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.machine.plugin_answers import SUPPORTED, TODAY, read_answer
-from variant_backend.machine.plugins import Plugin, protocol_problems, query_plugin
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.providers import PluginProvider
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine.plugin_answers import SUPPORTED, TODAY, read_answer
+from variant_backend._internal.machine.plugins import Plugin, protocol_problems, query_plugin
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.providers import PluginProvider
 
 CONFIG = """
 class Config:
@@ -231,7 +231,9 @@ def test_plugins_of_the_package_index_select_variants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.toml").write_text('plugin-installer = "uv"\nallow-root = true\n')
-    monkeypatch.setattr("variant_backend.machine.user_config.config_path", lambda: tmp_path / "config.toml")
+    monkeypatch.setattr(
+        "variant_backend._internal.machine.user_config.config_path", lambda: tmp_path / "config.toml"
+    )
     providers = {name: PluginProvider((one,), reference) for name, (one, reference, _) in PUBLISHED.items()}
     properties = {Property("ascend", "npu_type", "910b"), Property("amd", "gfx_arch", "gfx942")}
     variants = {"fast": Variant("fast", frozenset(properties))}

@@ -19,14 +19,14 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import printed as printed_problems
 from helpers.programs import read_terminal
 
-from variant_backend.cli.main import main
-from variant_backend.formats.hardware_file import Detected
-from variant_backend.machine import plugins
-from variant_backend.machine.plugin_answers import Answer, Cost, Feature
-from variant_backend.machine.plugins import Plugin, hardware_of_plugins, installed_plugins
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.providers import PluginProvider
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.formats.hardware_file import Detected
+from variant_backend._internal.machine import plugins
+from variant_backend._internal.machine.plugin_answers import Answer, Cost, Feature
+from variant_backend._internal.machine.plugins import Plugin, hardware_of_plugins, installed_plugins
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.providers import PluginProvider
 
 PLUGIN = """
 from typing import NamedTuple
@@ -241,8 +241,8 @@ def test_plugins_run_as_root_only_with_a_word_of_the_user(
 ) -> None:
     install(site)
     config = site / "config.toml"
-    monkeypatch.setattr("variant_backend.machine.user_config.config_path", lambda: config)
-    monkeypatch.setattr("variant_backend.machine.trusted_plugins.is_root", lambda: True)
+    monkeypatch.setattr("variant_backend._internal.machine.user_config.config_path", lambda: config)
+    monkeypatch.setattr("variant_backend._internal.machine.trusted_plugins.is_root", lambda: True)
 
     def runs(*words: str) -> str:
         result = CliRunner().invoke(main, ["providers", command, "demo", *words])
@@ -423,7 +423,11 @@ def test_progress_is_shown_only_on_a_terminal(site: Path) -> None:
     import pty
 
     install(site)
-    command = [sys.executable, "-c", "from variant_backend.scripts import variant_backend as run; run()"]
+    command = [
+        sys.executable,
+        "-c",
+        "from variant_backend._internal.scripts import variant_backend as run; run()",
+    ]
     parent, child = pty.openpty()
     script = [*command, "providers", "validate", "demo", "--allow-root"]
     done = subprocess.run(script, stdout=subprocess.PIPE, stderr=child, text=True, timeout=60)

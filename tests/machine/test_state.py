@@ -14,13 +14,13 @@ from click.testing import CliRunner, Result
 from helpers.programs import printed, run
 from helpers.trees import host_with
 
-from variant_backend.cli.main import main
-from variant_backend.machine.environment import Environment
-from variant_backend.machine.privacy import Privacy
-from variant_backend.machine.state import Question, Section, gathered, report_parts
-from variant_backend.machine.user_config import UserConfig
-from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
-from variant_backend.variants.provider_tpu import FORCE_TPU
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.machine.environment import Environment
+from variant_backend._internal.machine.privacy import Privacy
+from variant_backend._internal.machine.state import Question, Section, gathered, report_parts
+from variant_backend._internal.machine.user_config import UserConfig
+from variant_backend._internal.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
+from variant_backend._internal.variants.provider_tpu import FORCE_TPU
 
 PARTS = ["machine", "policy", "environment", "plugins", "variants", "tools", "toolkits", "suggestions"]
 FORCED = {FORCE_DRIVER: "12.8", FORCE_CAPABILITY: "8.6", FORCE_TPU: "1"}
@@ -61,7 +61,7 @@ def install(site: Path, name: str, **files: str) -> Path:
 
 
 def configure(text: str) -> None:
-    from variant_backend.machine.user_config import config_path
+    from variant_backend._internal.machine.user_config import config_path
 
     config_path().parent.mkdir(parents=True, exist_ok=True)
     config_path().write_text(text)
@@ -341,7 +341,7 @@ def test_no_program_is_started(site: Path, tmp_path: Path) -> None:
     program = tmp_path / "audited.py"
     program.write_text(
         "import sys\n"
-        "from variant_backend.cli.main import main\n"
+        "from variant_backend._internal.cli.main import main\n"
         "def refuse(event, _):\n"
         "    if event in ('subprocess.Popen', 'os.exec', 'os.posix_spawn', 'os.system', 'os.fork'):\n"
         "        raise SystemExit(f'started: {event}')\n"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from helpers.trees import host_with
 
-from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.machine.state import suggestions_section
-from variant_backend.machine.toolkits import Toolkit, find_toolkits
+from variant_backend._internal.formats.hardware_file import Detected, Hardware
+from variant_backend._internal.machine.state import suggestions_section
+from variant_backend._internal.machine.toolkits import Toolkit, find_toolkits
 
 AMD = {"amd": Detected({})}  # a detector that finds nothing
 

@@ -17,19 +17,19 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from variant_backend.cli.command import Command
-from variant_backend.cli.selection_options import selection_options
-from variant_backend.errors import VariantError
-from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.machine import user_config
-from variant_backend.machine.installed import Installed, aligned, disagreements
-from variant_backend.machine.support import GIVEN, Machine, Policy, machine_support
-from variant_backend.machine.trusted_plugins import TrustedPackage, objection, trusting
-from variant_backend.machine.user_config import UserConfig
-from variant_backend.selection.target import Target
-from variant_backend.variants.alignment import AlignedName
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.namespace_support import (
+from variant_backend._internal.cli.command import Command
+from variant_backend._internal.cli.selection_options import selection_options
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.hardware_file import Detected, Hardware
+from variant_backend._internal.machine import user_config
+from variant_backend._internal.machine.installed import Installed, aligned, disagreements
+from variant_backend._internal.machine.support import GIVEN, Machine, Policy, machine_support
+from variant_backend._internal.machine.trusted_plugins import TrustedPackage, objection, trusting
+from variant_backend._internal.machine.user_config import UserConfig
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.variants.alignment import AlignedName
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.namespace_support import (
     DISABLED,
     FAILED,
     NOT_ENABLED,
@@ -40,10 +40,10 @@ from variant_backend.variants.namespace_support import (
     Support,
     abi_support,
 )
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.provider_tpu import FORCE_TPU
-from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
-from variant_backend.wheels.inspection import Inspection, VariantJson
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.provider_tpu import FORCE_TPU
+from variant_backend._internal.variants.providers import PluginProvider, Provider, StaticProvider
+from variant_backend._internal.wheels.inspection import Inspection, VariantJson
 
 RUNTIME = "openmp :: runtime :: gomp"
 PLUGIN = PluginProvider(("a-provider",))

@@ -14,10 +14,10 @@ import pytest
 from helpers.made_wheels import make_wheel
 from helpers.redirection import Redirection
 
-from variant_backend.errors import Problem, VariantError
-from variant_backend.machine import plugins, trusted_plugins
-from variant_backend.machine.support import Machine, Policy, machine_support
-from variant_backend.machine.trusted_plugins import (
+from variant_backend._internal.errors import Problem, VariantError
+from variant_backend._internal.machine import plugins, trusted_plugins
+from variant_backend._internal.machine.support import Machine, Policy, machine_support
+from variant_backend._internal.machine.trusted_plugins import (
     INSTALLERS,
     Installer,
     PluginAnswer,
@@ -25,9 +25,9 @@ from variant_backend.machine.trusted_plugins import (
     ask_trusted,
     trusting,
 )
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.namespace_support import FAILED, Origin, Support
-from variant_backend.variants.providers import PluginProvider
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.namespace_support import FAILED, Origin, Support
+from variant_backend._internal.variants.providers import PluginProvider
 
 pytestmark = pytest.mark.slow  # makes an environment for each plugin
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.machine import user_config
-from variant_backend.machine.user_config import KEYS, UserConfig, configured, policy_text
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine import user_config
+from variant_backend._internal.machine.user_config import KEYS, UserConfig, configured, policy_text
 
 
 class Files:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.project.config_settings import VARIANT_SETTINGS, asked_variants, check_settings
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.project.config_settings import VARIANT_SETTINGS, asked_variants, check_settings
 
 # Settings from the documentation of released backends.
 REAL = {

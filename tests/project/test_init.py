@@ -18,14 +18,14 @@ from helpers.programs import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.formats.toml_edit import with_string, without_string
-from variant_backend.project.pyproject import Project
-from variant_backend.project.scaffold import add_variant, unwrap, wrap
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.metadata_reading import metadata_from_table
-from variant_backend.variants.properties import Property
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.toml_edit import with_string, without_string
+from variant_backend._internal.project.pyproject import Project
+from variant_backend._internal.project.scaffold import add_variant, unwrap, wrap
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend._internal.variants.metadata_reading import metadata_from_table
+from variant_backend._internal.variants.properties import Property
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -906,7 +906,7 @@ def test_a_file_changed_during_the_question_is_not_overwritten(
     changed = f"{PLAIN}\n# Changed.\n"
     # `init` prints the difference just before it writes. An editor changes the file at that moment.
     monkeypatch.setattr(
-        "variant_backend.cli.init._show_difference", lambda *_: file.write_bytes(changed.encode())
+        "variant_backend._internal.cli.init._show_difference", lambda *_: file.write_bytes(changed.encode())
     )
     result = init()
     assert result.exit_code == 1

@@ -10,9 +10,9 @@ from helpers.overlays import JOINT_PROJECTS, LOCAL_VERSIONS, make_locals, write_
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.project.overlay_reading import overlay_in, read_overlay
-from variant_backend.selection.releases import Sources, find_listings
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.project.overlay_reading import overlay_in, read_overlay
+from variant_backend._internal.selection.releases import Sources, find_listings
 
 PATH = Path("overlay.toml")
 

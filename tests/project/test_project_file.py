@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.project.project_file import ProjectFile
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.project.project_file import ProjectFile
 
 TEXT = """
 [build-system]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.machine.plugins import Plugin, protocol_problems, query_plugin
-from variant_backend.project.provider_scaffold import plugin_files, project_of
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine.plugins import Plugin, protocol_problems, query_plugin
+from variant_backend._internal.project.provider_scaffold import plugin_files, project_of
 
 FILES = ["pyproject.toml", "speech_variant_provider.py", "tests/test_plugin.py"]
 

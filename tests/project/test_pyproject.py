@@ -10,11 +10,11 @@ from helpers.made_wheels import make_wheel
 from helpers.wrapped_project import SMALL, WRAPPING, Project
 from helpers.wrapped_project import VARIANT as TABLE
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.errors import VariantError
-from variant_backend.formats.toml_read import read_toml
-from variant_backend.project import pyproject
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.toml_read import read_toml
+from variant_backend._internal.project import pyproject
 
 UNKNOWN = "[{}]: unknown table (did you mean [{}]?); rename it to [{}]"
 VARIANT, TOOL = "variant", "tool.variant-backend"

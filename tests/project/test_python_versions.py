@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 from packaging.specifiers import SpecifierSet
 
-from variant_backend.checking.run import find_problems
-from variant_backend.cli.main import main
-from variant_backend.project.python_versions import OLDEST, newest_older, supported_pythons
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.project.python_versions import OLDEST, newest_older, supported_pythons
 
 if sys.version_info >= (3, 11):
     import tomllib

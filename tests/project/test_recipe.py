@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
-from variant_backend.errors import VariantError
-from variant_backend.project.pyproject import Project
-from variant_backend.project.recipe import Recipe, label_for
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.project.pyproject import Project
+from variant_backend._internal.project.recipe import Recipe, label_for
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.properties import NULL_VARIANT, Property, Variant
 
 VARIANT = """
 [variant]
@@ -407,7 +407,7 @@ def test_simple_requirements_need_no_import_of_packaging(tmp_path: Path) -> None
     program = """
 import sys
 from pathlib import Path
-from variant_backend.project.pyproject import Project
+from variant_backend._internal.project.pyproject import Project
 
 project = Project.load(Path("pyproject.toml"))
 variant = project.metadata.variants["cu128"]

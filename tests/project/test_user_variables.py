@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from variant_backend.project.user_variables import PLAIN, labels_of, labels_variable
+from variant_backend._internal.project.user_variables import PLAIN, labels_of, labels_variable
 
 
 def test_a_printed_variable_is_read_as_the_same_labels() -> None:

@@ -17,8 +17,8 @@ from helpers.offers import hostile_pages
 from helpers.programs import run, run_here
 from helpers.servers import served
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
 
 pytestmark = pytest.mark.slow
 

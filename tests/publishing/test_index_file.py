@@ -16,10 +16,10 @@ from helpers.programs import run_here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.lowlevel import file_set
-from variant_backend.publishing.index_file import plan_index
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.lowlevel import file_set
+from variant_backend._internal.publishing.index_file import plan_index
 
 PROJECT = """
 [variant.default-priorities]

@@ -12,8 +12,8 @@ from helpers.programs import empty_cache, run, run_here
 from helpers.pytorch_example import hardware
 from helpers.servers import serving
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
 
 EXAMPLE = Path(__file__).parents[2] / "examples/index-script/write_index.py"
 

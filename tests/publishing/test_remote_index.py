@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from helpers.range_server import Server
 from helpers.remote_wheels import page, variants
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 FILE = "demo-1.0-variants.json"
 

@@ -27,10 +27,10 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import empty_cache, read_terminal, run, run_here
 from helpers.servers import serving
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.formats import simple_api
-from variant_backend.lowlevel import remembered_digests, tarball
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.formats import simple_api
+from variant_backend._internal.lowlevel import remembered_digests, tarball
 
 PROJECT = """
 [variant.default-priorities]
@@ -607,8 +607,8 @@ def test_slow_reading_shows_progress_on_a_terminal(tmp_path: Path, slow: bool) -
     make_wheel(tmp_path, files={"demo/large": os.urandom(3 << 20)})
     script = (
         "import sys, time\n"
-        "from variant_backend.cli import output\n"
-        "from variant_backend.cli.main import main\n"
+        "from variant_backend._internal.cli import output\n"
+        "from variant_backend._internal.cli.main import main\n"
         "advance = output.Progress.advance\n"
         "def slowly(self, count):\n"
         f"    time.sleep({0.4 if slow else 0})\n"

@@ -20,13 +20,13 @@ from helpers.strict_reader import walk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.checking.codes import FORMAT, RULES
-from variant_backend.checking.run import find_problems
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.legacy import Upgraded, upgrade_document, upgrade_table
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
+from variant_backend._internal.checking.codes import FORMAT, RULES
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend._internal.variants.legacy import Upgraded, upgrade_document, upgrade_table
+from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
 
 HOST = "https://variants-schema.wheelnext.dev/"
 NVIDIA_API = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"

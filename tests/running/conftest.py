@@ -9,7 +9,7 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import run_here
 from helpers.servers import served
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from helpers.overlays import make_locals, write_overlay
 from helpers.programs import empty_cache, run, run_here
 from jsonschema import Draft7Validator
 
-from variant_backend.cli.main import main
-from variant_backend.schema import output_schema
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.schema import output_schema
 
 BLAS: Labels = {"mkl": ("blas :: library :: mkl",), "openblas": ("blas :: library :: openblas",)}
 OPENBLAS: Labels = {"openblas": BLAS["openblas"], None: ()}

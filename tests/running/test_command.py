@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from variant_backend.running.command import read_command
+from variant_backend._internal.running.command import read_command
 
 
 @pytest.mark.parametrize(

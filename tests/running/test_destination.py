@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from variant_backend.running.command import read_command
-from variant_backend.running.destination import destination
-from variant_backend.running.site_packages import changed, installed_wheels
+from variant_backend._internal.running.command import read_command
+from variant_backend._internal.running.destination import destination
+from variant_backend._internal.running.site_packages import changed, installed_wheels
 
 SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"
 POSIX_ONLY = pytest.mark.skipif("sys.platform == 'win32'", reason="py.exe finds another Python")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from variant_backend.running.command import read_command
-from variant_backend.running.guard import check_start, refusals
-from variant_backend.running.project_sources import replaced_indexes
+from variant_backend._internal.running.command import read_command
+from variant_backend._internal.running.guard import check_start, refusals
+from variant_backend._internal.running.project_sources import replaced_indexes
 
 URL = "https://example.org/simple"
 
@@ -221,7 +221,7 @@ def test_packages_with_a_url_of_their_own_are_printed(
         "other\ndemo[x] @ https://me:secret@example.org/demo-1.0.zip ; python_version > '3'\n"
     )
     printed: list[str] = []
-    monkeypatch.setattr("variant_backend.running.guard.print_detail", printed.append)
+    monkeypatch.setattr("variant_backend._internal.running.guard.print_detail", printed.append)
     check_start(read_command(["pip", "install", "-r", "r.txt"]), tmp_path, {})
     assert printed == [
         f"{tmp_path / 'r.txt'}:2: demo comes from https://example.org/demo-1.0.zip, not from the offer"

@@ -17,12 +17,12 @@ from helpers.offers import label_in, machine
 from helpers.overlays import JOINT_PROJECTS, make_members, write_overlay
 from helpers.programs import empty_cache, run, run_here
 
-from variant_backend.cli.main import main
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.loopback import loopback_server
-from variant_backend.serving.site import Served, Site
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.loopback import loopback_server
+from variant_backend._internal.serving.site import Served, Site
+from variant_backend._internal.serving.upstream import Upstream
 
 EXTRA = ("Provides-Extra: all", 'Requires-Dist: scipy; extra == "all"')
 TOOLS = ["pip", pytest.param("old pip", marks=pytest.mark.slow), "uv"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from helpers.programs import run
 
-from variant_backend.running.lock_watch import LockWatch
+from variant_backend._internal.running.lock_watch import LockWatch
 
 
 def test_changed_and_new_locks_are_named(tmp_path: Path) -> None:

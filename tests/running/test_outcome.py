@@ -38,20 +38,20 @@ from helpers.programs import SCRIPTS, empty_cache, run, run_here
 from helpers.servers import served
 from helpers.upstreams import ranged
 
-from variant_backend.cli.main import main
-from variant_backend.errors import Problem, VariantError
-from variant_backend.formats.simple_api import JSON_TYPE
-from variant_backend.running.command import ToolCommand, read_command
-from variant_backend.running.destination import environments_of
-from variant_backend.running.dry_run import PlannedPackage, planned_packages
-from variant_backend.running.named_packages import named_requirements
-from variant_backend.running.outcome import RunOutcome, outcome
-from variant_backend.running.site_packages import installed_before
-from variant_backend.running.stale_wheels import reinstalling, stale_wheels
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.asked_projects import AskedProjects
-from variant_backend.serving.respond import ClientRequest
-from variant_backend.serving.site import Site
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import Problem, VariantError
+from variant_backend._internal.formats.simple_api import JSON_TYPE
+from variant_backend._internal.running.command import ToolCommand, read_command
+from variant_backend._internal.running.destination import environments_of
+from variant_backend._internal.running.dry_run import PlannedPackage, planned_packages
+from variant_backend._internal.running.named_packages import named_requirements
+from variant_backend._internal.running.outcome import RunOutcome, outcome
+from variant_backend._internal.running.site_packages import installed_before
+from variant_backend._internal.running.stale_wheels import reinstalling, stale_wheels
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.asked_projects import AskedProjects
+from variant_backend._internal.serving.respond import ClientRequest
+from variant_backend._internal.serving.site import Site
 
 TOOLS = ["pip", "uv"]
 

@@ -12,16 +12,16 @@ from helpers.offers import MACHINES, label_in, machine, make_variants
 from helpers.overlays import make_locals, write_overlay
 from helpers.programs import empty_cache, run
 
-from variant_backend.lowlevel.ranges import file_digest
-from variant_backend.machine.support import Policy
-from variant_backend.running.command import read_command
-from variant_backend.running.guard import pins
-from variant_backend.running.pinned_hashes import hash_problems
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.environments import unknown_environments
-from variant_backend.serving.loopback import loopback_server
-from variant_backend.serving.site import Served, Site
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.lowlevel.ranges import file_digest
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.running.command import read_command
+from variant_backend._internal.running.guard import pins
+from variant_backend._internal.running.pinned_hashes import hash_problems
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.environments import unknown_environments
+from variant_backend._internal.serving.loopback import loopback_server
+from variant_backend._internal.serving.site import Served, Site
+from variant_backend._internal.serving.upstream import Upstream
 
 CUDA = "nvidia :: cuda_version_lower_bound :: {}"
 

@@ -15,14 +15,14 @@ import pytest
 from helpers.offers import CUDA, label_in, machine, make_torchy, make_variants
 from helpers.programs import SCRIPTS, empty_cache, run, run_here
 
-from variant_backend.cli.main import main
-from variant_backend.machine.environment import find_environment
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.loopback import loopback_server
-from variant_backend.serving.respond import ClientRequest, ServerAnswer
-from variant_backend.serving.site import Served, Site
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.machine.environment import find_environment
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.loopback import loopback_server
+from variant_backend._internal.serving.respond import ClientRequest, ServerAnswer
+from variant_backend._internal.serving.site import Served, Site
+from variant_backend._internal.serving.upstream import Upstream
 
 OLD, NEW = "cuda:12.6", "cuda:12.8"
 # uv runs the newest Poetry, as users do.

@@ -16,9 +16,9 @@ from helpers.offers import label_in, make_variants
 from helpers.programs import run, run_here
 from helpers.servers import served
 
-from variant_backend.cli.main import main
-from variant_backend.running.command import read_command
-from variant_backend.running.guard import refusals
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.running.command import read_command
+from variant_backend._internal.running.guard import refusals
 
 CUDA = "nvidia :: cuda_version_lower_bound :: 12.8"
 RUN = ("variant-backend", "run", "--machine", "cuda:12.8")

@@ -16,8 +16,8 @@ from helpers.offers import label_in, make_variants
 from helpers.programs import SCRIPTS, run, run_here, start
 from helpers.servers import served, serving
 
-from variant_backend.cli.main import main
-from variant_backend.serving.offer_place import ports_of
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.serving.offer_place import ports_of
 
 MACHINE = "cuda:12.8,x86_64:v3"
 NO_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

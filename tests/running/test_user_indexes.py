@@ -18,15 +18,15 @@ from pip._internal.utils import appdirs
 from pip._vendor import platformdirs as pip_platformdirs
 from pip._vendor.platformdirs import macos, unix, windows  # noqa: F401  # read as attributes of the package
 
-from variant_backend.errors import VariantError
-from variant_backend.machine.installer_files import global_files_of_pip, user_files_of_pip
-from variant_backend.running.command import read_command
-from variant_backend.running.pip_settings import pip_settings
-from variant_backend.running.run_sources import run_sources
-from variant_backend.running.tool_variables import ToolFiles, tool_environ
-from variant_backend.running.user_indexes import UserIndexes, check_is_safe, user_indexes
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.offer_place import OfferPlace
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine.installer_files import global_files_of_pip, user_files_of_pip
+from variant_backend._internal.running.command import read_command
+from variant_backend._internal.running.pip_settings import pip_settings
+from variant_backend._internal.running.run_sources import run_sources
+from variant_backend._internal.running.tool_variables import ToolFiles, tool_environ
+from variant_backend._internal.running.user_indexes import UserIndexes, check_is_safe, user_indexes
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.offer_place import OfferPlace
 
 PYPI = "https://pypi.org/simple"
 A, B, C = (f"https://{name}.example/simple" for name in "abc")

@@ -16,10 +16,10 @@ import pytest
 from helpers.behaviors import Behavior, answer, endless, reset
 from helpers.range_server import Handler, Server
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.release import File, Location
-from variant_backend.lowlevel import ranges
-from variant_backend.selection import download
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.release import File, Location
+from variant_backend._internal.lowlevel import ranges
+from variant_backend._internal.selection import download
 
 NAME = "demo-1.0-py3-none-any.whl"
 CONTENT = random.Random(0).randbytes(3_000_000)

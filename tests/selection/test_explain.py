@@ -17,9 +17,9 @@ from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
 from helpers.servers import publish
 
-from variant_backend.cli.main import main
-from variant_backend.formats.release import File
-from variant_backend.formats.simple_api import Page, to_html
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.formats.release import File
+from variant_backend._internal.formats.simple_api import Page, to_html
 
 FAST, PLAIN = "demo-1.0-py3-none-any-fast.whl", "demo-1.0-py3-none-any.whl"
 H100 = "machine code for NVIDIA GPUs of compute capability 9.0 (H100)"

@@ -19,8 +19,8 @@ from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
 from helpers.servers import publish
 
-from variant_backend.cli.main import main
-from variant_backend.variants.filename import WheelFilename
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.variants.filename import WheelFilename
 
 # Each test starts real uv several times.
 pytestmark = [pytest.mark.slow, pytest.mark.agreement]

@@ -20,10 +20,10 @@ from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, PLAIN, only, patched, write_release, write_wheel
 from helpers.strict_reader import walk
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.formats.hardware_file import Hardware
-from variant_backend.formats.simple_api import JSON_TYPE
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.hardware_file import Hardware
+from variant_backend._internal.formats.simple_api import JSON_TYPE
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"
@@ -131,8 +131,8 @@ def test_no_detection_or_plugin_runs_for_a_pinned_label(
         calls.append(namespace)
         return VariantError("it fails")
 
-    monkeypatch.setattr("variant_backend.machine.detect.detect", detect)
-    monkeypatch.setattr("variant_backend.machine.support.ask_trusted", ask)
+    monkeypatch.setattr("variant_backend._internal.machine.detect.detect", detect)
+    monkeypatch.setattr("variant_backend._internal.machine.support.ask_trusted", ask)
     folder = write_release(tmp_path / "wheels", UNKNOWN)
     trusting = ("--find-links", folder, "-o", out, "--trust-plugin", "no-such-plugin", "--allow-root")
     assert invoke("demo#safe", *trusting, "--plain").exit_code == 0

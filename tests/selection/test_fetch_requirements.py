@@ -13,8 +13,8 @@ from helpers.programs import empty_cache, run
 from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, write_release
 
-from variant_backend.cli.main import main
-from variant_backend.lowlevel.tarball import pack
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.lowlevel.tarball import pack
 
 EARLY = ("1.0", "1.5", "2.0", "2.1rc1", "3.0", "3.0+local", "4.0.dev1")
 # No version is final.

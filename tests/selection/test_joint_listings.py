@@ -9,9 +9,9 @@ from helpers.programs import run_here
 from helpers.servers import publish, serving
 from helpers.upstreams import ranged
 
-from variant_backend.cli.main import main
-from variant_backend.selection.generated_wheels import with_generated_wheels
-from variant_backend.selection.releases import Sources, find_listings, read_release
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.selection.generated_wheels import with_generated_wheels
+from variant_backend._internal.selection.releases import Sources, find_listings, read_release
 
 TAGS = ["cp312-cp312-manylinux_2_28_x86_64", "cp312-cp312-win_amd64"]
 EXTRA = ("Requires-Python: >=3.9", "Provides-Extra: all")

@@ -13,10 +13,16 @@ from helpers.programs import run
 from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, write_release
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.formats.simple_api import JSON_TYPE
-from variant_backend.selection.releases import Listings, Sources, find_listings, projects, read_release
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.simple_api import JSON_TYPE
+from variant_backend._internal.selection.releases import (
+    Listings,
+    Sources,
+    find_listings,
+    projects,
+    read_release,
+)
 
 FAST, PLAIN = "demo-1.0-py3-none-any-fast.whl", "demo-1.0-py3-none-any.whl"
 

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.sample_release import write_release
 
-from variant_backend.building.asked import best_label
-from variant_backend.cli.main import main
-from variant_backend.machine import user_config
+from variant_backend._internal.building.asked import best_label
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.machine import user_config
 
 GPU, LEVEL = {"sm_arch": ["90_real"]}, {"level": ["v3"]}
 DOCUMENT: dict[str, Any] = {

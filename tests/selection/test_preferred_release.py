@@ -12,14 +12,14 @@ from helpers.offers import CUDA, make_variants
 from helpers.offers import machine as made_machine
 from helpers.servers import publish
 
-from variant_backend.cli.main import main
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.machine.user_config import configuration_in
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.environments import unknown_environments
-from variant_backend.serving.offer import Choice, offer
-from variant_backend.serving.reasons import would_fit
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.machine.user_config import configuration_in
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.environments import unknown_environments
+from variant_backend._internal.serving.offer import Choice, offer
+from variant_backend._internal.serving.reasons import would_fit
+from variant_backend._internal.serving.upstream import Upstream
 
 OLD_DRIVER = "cuda:12.6,x86_64:v3"
 

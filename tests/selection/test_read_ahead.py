@@ -18,14 +18,14 @@ from helpers.sample_release import DOCUMENT, encoded, only, patched
 from packaging.tags import Tag
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.read_ahead import AT_ONCE, read_ahead
-from variant_backend.selection.releases import Sources, find_listings
-from variant_backend.selection.select import Selection, select
-from variant_backend.selection.target import Target
-from variant_backend.selection.uv_selection import uv_select
-from variant_backend.variants.requirements import PackageRequest
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.read_ahead import AT_ONCE, read_ahead
+from variant_backend._internal.selection.releases import Sources, find_listings
+from variant_backend._internal.selection.select import Selection, select
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.selection.uv_selection import uv_select
+from variant_backend._internal.variants.requirements import PackageRequest
 
 TARGET = Target(Version("3.12.1"), (Tag("py3", "none", "any"),), here=False)
 FIT = encoded(only(DOCUMENT, "fast"))
@@ -211,7 +211,7 @@ def test_releases_are_requested_at_once_to_predict_uv(server: Server) -> None:
     assert 1 < max(counts) <= AT_ONCE
 
 
-EXPLAIN = "from variant_backend.scripts import variant_backend; variant_backend()"
+EXPLAIN = "from variant_backend._internal.scripts import variant_backend; variant_backend()"
 
 
 @pytest.mark.slow

@@ -15,13 +15,13 @@ from helpers.sample_release import DOCUMENT, only, patched, write_release, write
 from packaging.tags import Tag
 from packaging.version import Version
 
-from variant_backend.formats.release import File
-from variant_backend.formats.simple_api import JSON_TYPE, Page, to_html, to_json
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.evaluate import Evaluation, evaluate
-from variant_backend.selection.index_documents import UNREADABLE
-from variant_backend.selection.listing import Listing
-from variant_backend.selection.releases import (
+from variant_backend._internal.formats.release import File
+from variant_backend._internal.formats.simple_api import JSON_TYPE, Page, to_html, to_json
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.evaluate import Evaluation, evaluate
+from variant_backend._internal.selection.index_documents import UNREADABLE
+from variant_backend._internal.selection.listing import Listing
+from variant_backend._internal.selection.releases import (
     INDEX_FILE,
     Listings,
     Sources,
@@ -29,9 +29,9 @@ from variant_backend.selection.releases import (
     projects,
     read_release,
 )
-from variant_backend.selection.select import Selection, select
-from variant_backend.selection.target import Target
-from variant_backend.variants.requirements import PackageRequest
+from variant_backend._internal.selection.select import Selection, select
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.variants.requirements import PackageRequest
 
 TARGET = Target(Version("3.12.1"), (Tag("py3", "none", "any"),), here=False)
 MACHINE, POLICY = Machine(), Policy()

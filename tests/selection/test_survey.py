@@ -15,18 +15,18 @@ from helpers.programs import empty_cache, run, run_here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.machine.common_hardware import common_hardware
-from variant_backend.machine.fitness import required_values
-from variant_backend.machine.installed import Installed
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.provider_nvidia import nvidia_features
-from variant_backend.variants.providers import PluginProvider
-from variant_backend.wheels.inspection import Inspection, VariantJson
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.formats.hardware_file import Detected, Hardware
+from variant_backend._internal.machine.common_hardware import common_hardware
+from variant_backend._internal.machine.fitness import required_values
+from variant_backend._internal.machine.installed import Installed
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.provider_nvidia import nvidia_features
+from variant_backend._internal.variants.providers import PluginProvider
+from variant_backend._internal.wheels.inspection import Inspection, VariantJson
 
 BOUND = "nvidia :: cuda_version_lower_bound"
 # The driver and the GPU of each machine.

@@ -14,9 +14,9 @@ from packaging.markers import default_environment
 from packaging.tags import Tag, parse_tag, sys_tags
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.selection.target import Target
-from variant_backend.variants.filename import WheelFilename
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.variants.filename import WheelFilename
 
 RUNNING = Version("3.14.2")
 LINUX = [Tag("cp314", "cp314", "manylinux_2_36_x86_64"), Tag("cp314", "cp314", "linux_x86_64")]

@@ -13,16 +13,20 @@ from helpers.made_wheels import make_wheel
 from helpers.sample_release import DOCUMENT, patched, write_release
 from packaging.version import Version
 
-from variant_backend.cli.main import main
-from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.machine.trusted_plugins import TrustedPackage, trusting
-from variant_backend.selection.unknown_names import contradictions, unknown_in_machine, unknown_names
-from variant_backend.variants.alignment import AlignedName
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.namespace_support import Lazy
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.providers import PluginProvider, StaticProvider
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.formats.hardware_file import Detected, Hardware
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.machine.trusted_plugins import TrustedPackage, trusting
+from variant_backend._internal.selection.unknown_names import (
+    contradictions,
+    unknown_in_machine,
+    unknown_names,
+)
+from variant_backend._internal.variants.alignment import AlignedName
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.namespace_support import Lazy
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.providers import PluginProvider, StaticProvider
 
 MKL = Property("mkl", "level", "fast")
 NUMPY = Property("abi_dependency", "numpy", "2")

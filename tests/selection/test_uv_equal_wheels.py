@@ -16,17 +16,17 @@ from helpers.sample_release import DOCUMENT, encoded, only, write_wheel
 from helpers.servers import publish
 from packaging.version import Version
 
-from variant_backend.machine.detect import assumed
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.evaluate import evaluate
-from variant_backend.selection.releases import Sources, find_listings, read_release
-from variant_backend.selection.source_files import Folders
-from variant_backend.selection.target import Target, running_target
-from variant_backend.selection.uv_selection import uv_select
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
-from variant_backend.variants.provider_tpu import FORCE_TPU
+from variant_backend._internal.machine.detect import assumed
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.evaluate import evaluate
+from variant_backend._internal.selection.releases import Sources, find_listings, read_release
+from variant_backend._internal.selection.source_files import Folders
+from variant_backend._internal.selection.target import Target, running_target
+from variant_backend._internal.selection.uv_selection import uv_select
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend._internal.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
+from variant_backend._internal.variants.provider_tpu import FORCE_TPU
 
 # Each test asks real uv about many projects.
 pytestmark = pytest.mark.slow

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.selection.uv_metadata import (
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.selection.uv_metadata import (
     OtherNameError,
     OtherVersionError,
     check_uv_metadata,

@@ -15,12 +15,12 @@ from helpers.sample_release import DOCUMENT, write_release
 from helpers.uv_cases import FOLDERS, INDEX, WRONG_DIGEST, Case, cases, write
 from helpers.uv_oracle import uv_installs
 
-from variant_backend.cli.main import main
-from variant_backend.lowlevel.tarball import pack
-from variant_backend.selection.releases import Sources, find_listings
-from variant_backend.selection.source_files import Folders
-from variant_backend.selection.target import running_target
-from variant_backend.selection.uv_selection import uv_select
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.lowlevel.tarball import pack
+from variant_backend._internal.selection.releases import Sources, find_listings
+from variant_backend._internal.selection.source_files import Folders
+from variant_backend._internal.selection.target import running_target
+from variant_backend._internal.selection.uv_selection import uv_select
 
 _AT_ONCE = 100
 

@@ -25,12 +25,12 @@ from helpers.uv_verdicts import (
 from packaging.tags import Tag
 from packaging.version import Version
 
-from variant_backend.checking.run import find_problems
-from variant_backend.machine.detect import detect
-from variant_backend.machine.host import Host
-from variant_backend.selection.releases import Sources, find_listings
-from variant_backend.selection.target import Target
-from variant_backend.selection.uv_selection import UvSelection, uv_select
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.machine.detect import detect
+from variant_backend._internal.machine.host import Host
+from variant_backend._internal.selection.releases import Sources, find_listings
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.selection.uv_selection import UvSelection, uv_select
 
 Verdicts: TypeAlias = "Mapping[tuple[str, str], str]"
 

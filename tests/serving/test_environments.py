@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.simple_api import JSON_TYPE
-from variant_backend.selection.target import Target
-from variant_backend.serving.environments import (
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.simple_api import JSON_TYPE
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.serving.environments import (
     common_environments,
     environment_of_target,
     environments_named,
@@ -27,8 +27,8 @@ from variant_backend.serving.environments import (
     older_environments,
     unknown_environments,
 )
-from variant_backend.serving.respond import preferred_type
-from variant_backend.variants.ranking import TagPlaces
+from variant_backend._internal.serving.respond import preferred_type
+from variant_backend._internal.variants.ranking import TagPlaces
 
 # The headers of tools, as they sent them; a tool's page about Linux and Python 3.11.7 with glibc 2.36.
 RECORDED: Mapping[str, Mapping[str, str]] = json.loads(

@@ -13,8 +13,8 @@ import pytest
 from helpers.overlays import LOCAL_VERSIONS, make_dependent, make_locals, overlaid_site
 from helpers.programs import empty_cache, printed, run, run_here
 
-from variant_backend.cli.main import main
-from variant_backend.selection.releases import Sources
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.selection.releases import Sources
 
 NEW = "2.10.0+cu128"
 # What a machine with CUDA 12.8 gets for each requirement.

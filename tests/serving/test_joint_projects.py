@@ -13,19 +13,19 @@ from helpers.overlays import JOINT_PROJECTS, make_members, write_overlay
 from helpers.programs import run_here
 from packaging.version import Version
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.http import NOT_FOUND
-from variant_backend.machine.support import Policy
-from variant_backend.machine.user_config import configuration_in
-from variant_backend.selection import generated_wheels
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.environments import environments_named
-from variant_backend.serving.offer import Offer, offer
-from variant_backend.serving.prepare import ensure_rewritten, prepared_project
-from variant_backend.serving.streaming import verified_content
-from variant_backend.serving.upstream import Upstream
-from variant_backend.wheels.reading import WheelFile, open_wheel
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.http import NOT_FOUND
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.machine.user_config import configuration_in
+from variant_backend._internal.selection import generated_wheels
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.environments import environments_named
+from variant_backend._internal.serving.offer import Offer, offer
+from variant_backend._internal.serving.prepare import ensure_rewritten, prepared_project
+from variant_backend._internal.serving.streaming import verified_content
+from variant_backend._internal.serving.upstream import Upstream
+from variant_backend._internal.wheels.reading import WheelFile, open_wheel
 
 ENVIRONMENT = environments_named("3.12-manylinux_2_28_x86_64")
 EXTRAS = ("Requires-Python: >=3.9", "Provides-Extra: all", 'Requires-Dist: scipy; extra == "all"')

@@ -9,27 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from variant_backend.formats.release import Candidate, File, Release
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.project.overlay import OverlayEntry
-from variant_backend.selection.evaluate import evaluate
-from variant_backend.selection.listing import Listed, Listing
-from variant_backend.selection.releases import Listings, Sources
-from variant_backend.selection.select import select_listed
-from variant_backend.selection.target import Target
-from variant_backend.serving.environments import (
+from variant_backend._internal.formats.release import Candidate, File, Release
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.project.overlay import OverlayEntry
+from variant_backend._internal.selection.evaluate import evaluate
+from variant_backend._internal.selection.listing import Listed, Listing
+from variant_backend._internal.selection.releases import Listings, Sources
+from variant_backend._internal.selection.select import select_listed
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.serving.environments import (
     Environments,
     environment_of_target,
     environments_of_agent,
     unknown_environments,
 )
-from variant_backend.serving.offer import Offer, UpstreamProject, offer
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
-from variant_backend.variants.providers import StaticProvider
-from variant_backend.variants.ranking import rank_wheels
-from variant_backend.variants.requirements import PackageRequest
+from variant_backend._internal.serving.offer import Offer, UpstreamProject, offer
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend._internal.variants.providers import StaticProvider
+from variant_backend._internal.variants.ranking import rank_wheels
+from variant_backend._internal.variants.requirements import PackageRequest
 
 # The machine supports all but the last one; the first one is best, but has not the highest local version.
 LOCAL = {"fast": ("1.0+b", "1.0+b.1"), "safe": ("1.0+c",), "null": ("1.0+a", "1.0"), "other": ("1.0+d",)}

@@ -12,26 +12,26 @@ from hypothesis import strategies as st
 from packaging.tags import Tag
 from packaging.version import Version
 
-from variant_backend.formats.release import Candidate, File, Release
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.evaluate import evaluate, evaluate_label
-from variant_backend.selection.listing import Listed, Listing
-from variant_backend.selection.target import Target
-from variant_backend.serving.environments import (
+from variant_backend._internal.formats.release import Candidate, File, Release
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.evaluate import evaluate, evaluate_label
+from variant_backend._internal.selection.listing import Listed, Listing
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.serving.environments import (
     Environments,
     environment_of_target,
     environments_named,
     environments_of_agent,
     unknown_environments,
 )
-from variant_backend.serving.listed_wheels import listed_forms
-from variant_backend.serving.offer import Offer, Offered, UpstreamProject, offer
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.label_pattern import PLAIN
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
-from variant_backend.variants.providers import StaticProvider
-from variant_backend.variants.ranking import Verdict, rank_wheels
+from variant_backend._internal.serving.listed_wheels import listed_forms
+from variant_backend._internal.serving.offer import Offer, Offered, UpstreamProject, offer
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.label_pattern import PLAIN
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend._internal.variants.providers import StaticProvider
+from variant_backend._internal.variants.ranking import Verdict, rank_wheels
 
 # The machine supports all but the last one; the first one is best.
 LABELS = ("fast", "safe", "null", "other")

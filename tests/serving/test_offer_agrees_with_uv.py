@@ -20,13 +20,13 @@ from helpers.servers import serving
 from helpers.uv_cases import INDEX, OLDEST, Case, Wheel, index_file, write
 from helpers.uv_oracle import uv_installs
 
-from variant_backend.machine.detect import detect
-from variant_backend.machine.host import Host
-from variant_backend.machine.support import Machine
-from variant_backend.selection.target import running_target
-from variant_backend.serving.site import Site
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.wheels.plain import tagged_name
+from variant_backend._internal.machine.detect import detect
+from variant_backend._internal.machine.host import Host
+from variant_backend._internal.machine.support import Machine
+from variant_backend._internal.selection.target import running_target
+from variant_backend._internal.serving.site import Site
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.wheels.plain import tagged_name
 
 pytestmark = [pytest.mark.slow, pytest.mark.agreement]
 

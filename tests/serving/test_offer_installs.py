@@ -9,7 +9,7 @@ from helpers.offers import CUDA, MACHINES, label_in, make_torchy, make_variants,
 from helpers.programs import empty_cache, run, run_here
 from helpers.servers import served
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 EXPECTED = {"new": "cu128", "old": "cu126", "cpu": None}
 

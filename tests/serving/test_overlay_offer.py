@@ -9,11 +9,11 @@ import pytest
 from helpers.offers import machine
 from helpers.overlays import LOCAL_VERSIONS, make_locals, write_overlay
 
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.environments import environments_named
-from variant_backend.serving.offer import offer
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.environments import environments_named
+from variant_backend._internal.serving.offer import offer
+from variant_backend._internal.serving.upstream import Upstream
 
 ENVIRONMENT = environments_named("3.12-manylinux_2_28_x86_64")
 

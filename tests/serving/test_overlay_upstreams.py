@@ -14,13 +14,17 @@ from helpers.serve_process import ask
 from helpers.servers import publish, served
 from helpers.upstreams import ranged
 
-from variant_backend.errors import VariantError
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.environments import Environments, environments_named, unknown_environments
-from variant_backend.serving.offer import Offered, files_offered_as, offer
-from variant_backend.serving.offer_place import profile_of
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.environments import (
+    Environments,
+    environments_named,
+    unknown_environments,
+)
+from variant_backend._internal.serving.offer import Offered, files_offered_as, offer
+from variant_backend._internal.serving.offer_place import profile_of
+from variant_backend._internal.serving.upstream import Upstream
 
 HERE = environments_named("3.12-manylinux_2_28_x86_64")
 

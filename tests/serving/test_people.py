@@ -9,11 +9,11 @@ import pytest
 from helpers.offers import MACHINES, machine, make_variants
 from helpers.programs import run
 
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.respond import ClientRequest, ServerAnswer
-from variant_backend.serving.site import Served, Site
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.respond import ClientRequest, ServerAnswer
+from variant_backend._internal.serving.site import Served, Site
+from variant_backend._internal.serving.upstream import Upstream
 
 pytestmark = pytest.mark.slow
 

@@ -16,13 +16,13 @@ from helpers.range_server import Handler, Server
 from helpers.servers import served
 from helpers.upstreams import METADATA, offer_of, publish_page, requested, upstream_of, variant_wheel
 
-from variant_backend.formats.simple_api import JSON_TYPE, to_html, to_json
-from variant_backend.lowlevel.deadlines import ServerFailedError
-from variant_backend.serving import disk_cache
-from variant_backend.serving.page import Prepared, PreparedProject, simple_page
-from variant_backend.serving.prepare import prepared_project
-from variant_backend.serving.upstream import Upstream
-from variant_backend.wheels.reading import WheelFile
+from variant_backend._internal.formats.simple_api import JSON_TYPE, to_html, to_json
+from variant_backend._internal.lowlevel.deadlines import ServerFailedError
+from variant_backend._internal.serving import disk_cache
+from variant_backend._internal.serving.page import Prepared, PreparedProject, simple_page
+from variant_backend._internal.serving.prepare import prepared_project
+from variant_backend._internal.serving.upstream import Upstream
+from variant_backend._internal.wheels.reading import WheelFile
 
 PLAIN_METADATA = METADATA.format(name="demo", version="1.0")
 MARKED = "other; 'v3' in variant_label"

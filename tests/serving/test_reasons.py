@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from helpers.offers import machine
 from packaging.version import Version
 
-from variant_backend.formats.release import Candidate, File, Release
-from variant_backend.machine.support import Policy
-from variant_backend.selection.listing import Listed, Listing
-from variant_backend.serving.environments import environments_named, unknown_environments
-from variant_backend.serving.offer import Choice, UpstreamProject, offer
-from variant_backend.serving.reasons import better_labels, choice_text, why_selected, would_fit
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.policy import PolicyRule, Rules
-from variant_backend.variants.properties import Property, Variant
+from variant_backend._internal.formats.release import Candidate, File, Release
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.selection.listing import Listed, Listing
+from variant_backend._internal.serving.environments import environments_named, unknown_environments
+from variant_backend._internal.serving.offer import Choice, UpstreamProject, offer
+from variant_backend._internal.serving.reasons import better_labels, choice_text, why_selected, would_fit
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.policy import PolicyRule, Rules
+from variant_backend._internal.variants.properties import Property, Variant
 
 CUDA = {
     label: [("nvidia", "cuda_version_lower_bound", version)]

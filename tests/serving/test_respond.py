@@ -13,10 +13,10 @@ from helpers.offers import machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.formats.simple_api import JSON_TYPE, from_html, from_json
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.respond import (
+from variant_backend._internal.formats.simple_api import JSON_TYPE, from_html, from_json
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.respond import (
     HTML_TYPE,
     ClientRequest,
     FilePath,
@@ -30,8 +30,8 @@ from variant_backend.serving.respond import (
     preferred_type,
     route,
 )
-from variant_backend.serving.site import Served, Site
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.serving.site import Served, Site
+from variant_backend._internal.serving.upstream import Upstream
 
 TEXT_TYPE = "text/html; charset=utf-8"
 

@@ -20,15 +20,15 @@ from helpers.overlays import write_overlay
 from helpers.programs import empty_cache, run, run_here
 from helpers.servers import answering, publish, served
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.machine.support import Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.environments import environments_named
-from variant_backend.serving.loopback import loopback_server
-from variant_backend.serving.offer import files_offered_as, offer
-from variant_backend.serving.site import Served, Site
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.environments import environments_named
+from variant_backend._internal.serving.loopback import loopback_server
+from variant_backend._internal.serving.offer import files_offered_as, offer
+from variant_backend._internal.serving.site import Served, Site
+from variant_backend._internal.serving.upstream import Upstream
 
 PLATFORMS = ("cu121", "cu124", "cpu")
 TAGS = "py3-none-any"

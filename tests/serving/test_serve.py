@@ -30,12 +30,12 @@ from helpers.serve_process import Serving, ask, served_by_command
 from helpers.servers import answering, publish
 from starlette.types import Message
 
-from variant_backend.cli.main import main
-from variant_backend.formats.release import File
-from variant_backend.formats.simple_api import JSON_TYPE
-from variant_backend.serving import workers as server_processes
-from variant_backend.serving.asgi import SiteApplication
-from variant_backend.serving.respond import ClientRequest, ServerAnswer
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.formats.release import File
+from variant_backend._internal.formats.simple_api import JSON_TYPE
+from variant_backend._internal.serving import workers as server_processes
+from variant_backend._internal.serving.asgi import SiteApplication
+from variant_backend._internal.serving.respond import ClientRequest, ServerAnswer
 
 MACHINES = ("--machine", "new=cuda:12.8,x86_64:v3", "--machine", "cpu=x86_64:v2")
 TOKEN = "s3cret-token"

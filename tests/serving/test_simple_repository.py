@@ -14,7 +14,7 @@ from helpers.offers import MACHINES, label_in, make_variants
 from helpers.programs import empty_cache, run, run_here
 from helpers.servers import served
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 pytestmark = [
     pytest.mark.slow,

@@ -14,14 +14,14 @@ from helpers.offers import machine
 from helpers.range_server import Server
 from helpers.upstreams import publish_page, ranged, requested, upstream_of, variant_wheel
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.simple_api import JSON_TYPE
-from variant_backend.machine.support import Policy
-from variant_backend.serving import rendered
-from variant_backend.serving.recent import RecentlyUsed, SharedWork
-from variant_backend.serving.respond import ClientRequest, ServerAnswer
-from variant_backend.serving.site import Served, Site
-from variant_backend.serving.streaming import begun
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.simple_api import JSON_TYPE
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.serving import rendered
+from variant_backend._internal.serving.recent import RecentlyUsed, SharedWork
+from variant_backend._internal.serving.respond import ClientRequest, ServerAnswer
+from variant_backend._internal.serving.site import Served, Site
+from variant_backend._internal.serving.streaming import begun
 
 PAGE = "/v3/simple/demo/"
 

@@ -18,10 +18,10 @@ from helpers.offers import machine
 from helpers.range_server import Handler, Server
 from helpers.upstreams import publish_page, upstream_of
 
-from variant_backend.formats.simple_api import from_html
-from variant_backend.machine.support import Policy
-from variant_backend.serving.loopback import loopback_server
-from variant_backend.serving.site import Served, Site
+from variant_backend._internal.formats.simple_api import from_html
+from variant_backend._internal.machine.support import Policy
+from variant_backend._internal.serving.loopback import loopback_server
+from variant_backend._internal.serving.site import Served, Site
 
 V3 = "demo-1.0-0_v3-py3-none-any.whl"
 LOGIN = "Basic " + base64.b64encode(b"me:s3cret").decode()

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from helpers.offers import make_torchy
 
-from variant_backend.machine.support import Machine, Policy
-from variant_backend.selection.releases import Sources
-from variant_backend.serving.respond import ClientRequest, ServerAnswer
-from variant_backend.serving.site import Served, Site
-from variant_backend.serving.upstream import Upstream
+from variant_backend._internal.machine.support import Machine, Policy
+from variant_backend._internal.selection.releases import Sources
+from variant_backend._internal.serving.respond import ClientRequest, ServerAnswer
+from variant_backend._internal.serving.site import Served, Site
+from variant_backend._internal.serving.upstream import Upstream
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ from helpers.upstreams import (
     variant_wheel,
 )
 
-from variant_backend.cli.main import main
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.deadlines import ServerFailedError
-from variant_backend.lowlevel.http import NOT_FOUND
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.deadlines import ServerFailedError
+from variant_backend._internal.lowlevel.http import NOT_FOUND
 
 V3, PLAIN = "demo-1.0-0_v3-py3-none-any.whl", "demo-1.0-py3-none-any.whl"
 
@@ -78,7 +78,7 @@ def test_a_max_age_of_hours_is_shortened(
     upstream = upstream_of(tmp_path, index.url)
     upstream.project("demo")
     now = time.monotonic()
-    monkeypatch.setattr("variant_backend.serving.project_reading.monotonic", lambda: now + 601)
+    monkeypatch.setattr("variant_backend._internal.serving.project_reading.monotonic", lambda: now + 601)
     upstream.project("demo")
     assert pages.statuses == [200, 304]
 
@@ -207,7 +207,7 @@ def test_without_ranges_a_whole_wheel_is_read(wheels: list[Path], tmp_path: Path
 def test_a_whole_wheel_beyond_the_limit_is_not_read(
     wheels: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("variant_backend.selection.dist_info.LARGEST_WHOLE", 100)
+    monkeypatch.setattr("variant_backend._internal.selection.dist_info.LARGEST_WHOLE", 100)
     publish_page(tmp_path / "index", wheels)
     with served(tmp_path / "index") as url:
         offered = offer_of(upstream_of(tmp_path, url))

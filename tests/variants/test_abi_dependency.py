@@ -26,14 +26,19 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from variant_backend.building.variant_build import _installed as installed_versions
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.errors import VariantError
-from variant_backend.variants.abi_dependency import ABI_DEPENDENCY, built_with, check_property, prefixes
-from variant_backend.variants.metadata_reading import metadata_from_table
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.wheel_metadata import select_variant
+from variant_backend._internal.building.variant_build import _installed as installed_versions
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.abi_dependency import (
+    ABI_DEPENDENCY,
+    built_with,
+    check_property,
+    prefixes,
+)
+from variant_backend._internal.variants.metadata_reading import metadata_from_table
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.wheel_metadata import select_variant
 
 RECIPE = """
 [tool.variant-backend.variants.small]

@@ -9,10 +9,15 @@ import sys
 
 import pytest
 
-from variant_backend.errors import VariantError
-from variant_backend.variants.derived_flags import CompilerTarget, check_derivable, derived_flags, gives_flags
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.properties import Property, Variant
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.derived_flags import (
+    CompilerTarget,
+    check_derivable,
+    derived_flags,
+    gives_flags,
+)
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend._internal.variants.properties import Property, Variant
 
 X86, ARM = CompilerTarget(("x86_64",)), CompilerTarget(("aarch64",))
 WINDOWS, WINDOWS_ON_ARM = CompilerTarget(("amd64",), msvc=True), CompilerTarget(("arm64",), msvc=True)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.variants.filename import (
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.filename import (
     WheelFilename,
     escape,
     index_filename,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from packaging.markers import default_environment
 
-from variant_backend.errors import VariantError
-from variant_backend.variants.joined_requests import JoinedRequests, join_requests
-from variant_backend.variants.requirements import PackageRequest
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.joined_requests import JoinedRequests, join_requests
+from variant_backend._internal.variants.requirements import PackageRequest
 
 
 def joined(requests: list[str], constraints: list[str] | None = None) -> JoinedRequests:

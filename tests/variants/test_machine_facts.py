@@ -11,17 +11,17 @@ from helpers.trees import host_with, kfd_nodes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.formats.machine_spec import GivenMachine, parse_machine
-from variant_backend.machine.aarch64 import detect_aarch64
-from variant_backend.machine.amd import detect_amd
-from variant_backend.machine.ascend import given_ascend
-from variant_backend.machine.nvidia import given_nvidia
-from variant_backend.machine.tpu import given_tpu
-from variant_backend.variants.arm_processors import ARM_MODELS
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS, unknown_property
-from variant_backend.variants.machine_facts import (
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.formats.hardware_file import Detected, Hardware
+from variant_backend._internal.formats.machine_spec import GivenMachine, parse_machine
+from variant_backend._internal.machine.aarch64 import detect_aarch64
+from variant_backend._internal.machine.amd import detect_amd
+from variant_backend._internal.machine.ascend import given_ascend
+from variant_backend._internal.machine.nvidia import given_nvidia
+from variant_backend._internal.machine.tpu import given_tpu
+from variant_backend._internal.variants.arm_processors import ARM_MODELS
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS, unknown_property
+from variant_backend._internal.variants.machine_facts import (
     facts_text,
     facts_with_value,
     known_facts,
@@ -29,11 +29,11 @@ from variant_backend.variants.machine_facts import (
     read_facts,
     support_of_facts,
 )
-from variant_backend.variants.machine_presets import PRESETS, read_machine
-from variant_backend.variants.properties import Property
-from variant_backend.variants.provider_ascend import FORCE_NPU
-from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
-from variant_backend.variants.provider_tpu import FORCE_TPU
+from variant_backend._internal.variants.machine_presets import PRESETS, read_machine
+from variant_backend._internal.variants.properties import Property
+from variant_backend._internal.variants.provider_ascend import FORCE_NPU
+from variant_backend._internal.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
+from variant_backend._internal.variants.provider_tpu import FORCE_TPU
 
 ARCHITECTURES = {"x86_64", "aarch64"}
 CUDA = st.builds("{}.{}".format, st.integers(11, 15), st.integers(0, 20))

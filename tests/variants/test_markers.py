@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 
-from variant_backend.errors import VariantError
-from variant_backend.variants.markers import (
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.markers import (
     check_dependency,
     mentions_variant,
     resolve_requirement,
     resolve_requirement_here,
 )
-from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend._internal.variants.properties import NULL_VARIANT, Property, Variant
 
 CUDA = Variant.of(
     "cu128",

@@ -9,23 +9,23 @@ from helpers.strategies import releases
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.variants.merging import merge_metadata
-from variant_backend.variants.metadata import (
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.merging import merge_metadata
+from variant_backend._internal.variants.metadata import (
     DRAFT_SCHEMAS,
     SCHEMA_WITH_PROVIDERS,
     SCHEMA_WITHOUT_PROVIDERS,
     VariantMetadata,
     declared_metadata,
 )
-from variant_backend.variants.metadata_reading import (
+from variant_backend._internal.variants.metadata_reading import (
     metadata_from_dict,
     metadata_from_json,
     metadata_from_table,
 )
-from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
-from variant_backend.variants.providers import PluginProvider, StaticProvider
-from variant_backend.variants.wheel_metadata import remarks_on, select_variant
+from variant_backend._internal.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend._internal.variants.providers import PluginProvider, StaticProvider
+from variant_backend._internal.variants.wheel_metadata import remarks_on, select_variant
 
 
 @given(releases())

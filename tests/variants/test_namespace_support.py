@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from variant_backend.variants.abi_dependency import ABI_DEPENDENCY
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.namespace_support import (
+from variant_backend._internal.variants.abi_dependency import ABI_DEPENDENCY
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.namespace_support import (
     DISABLED,
     NOT_ENABLED,
     STATIC,
@@ -13,9 +13,9 @@ from variant_backend.variants.namespace_support import (
     Support,
     supported_values,
 )
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
-from variant_backend.variants.ranking import Supported
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.providers import PluginProvider, Provider, StaticProvider
+from variant_backend._internal.variants.ranking import Supported
 
 PLUGIN = PluginProvider(("a-provider",))
 GIVEN: Supported = {"a": {"f": ["1"]}}

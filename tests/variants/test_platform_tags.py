@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import pytest
 from packaging.tags import mac_platforms
 
-from variant_backend.variants.consistency import of_tags
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.markers import resolve_requirement_for
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.platform_tags import hardware_of_tags, machines_of, marker_values
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.providers import Provider, StaticProvider
+from variant_backend._internal.variants.consistency import of_tags
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend._internal.variants.markers import resolve_requirement_for
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.platform_tags import hardware_of_tags, machines_of, marker_values
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.providers import Provider, StaticProvider
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.variants.namespace_support import UNKNOWN, Origin, Support
-from variant_backend.variants.policy import NO_RULES, PolicyRule, Rules, at_most, governed, read_policy
-from variant_backend.variants.validation import Document
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.namespace_support import UNKNOWN, Origin, Support
+from variant_backend._internal.variants.policy import (
+    NO_RULES,
+    PolicyRule,
+    Rules,
+    at_most,
+    governed,
+    read_policy,
+)
+from variant_backend._internal.variants.validation import Document
 
 NAMES = ("aa", "bb", "cc")
 VALUES = ("v3", "v2", "v1", "other")

@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.errors import VariantError
-from variant_backend.variants.properties import NULL_VARIANT, Property, Variant, check_label, default_label
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.properties import (
+    NULL_VARIANT,
+    Property,
+    Variant,
+    check_label,
+    default_label,
+)
 
 names = st.text("abcxyz019_", min_size=1, max_size=6)
 values = st.text("abcxyz019_.", min_size=1, max_size=6)

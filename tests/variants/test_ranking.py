@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from packaging.tags import Tag
 from packaging.version import Version
 
-from variant_backend.errors import Problem
-from variant_backend.selection.target import Target
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.metadata_reading import usable_metadata
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
-from variant_backend.variants.ranking import (
+from variant_backend._internal.errors import Problem
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.metadata_reading import usable_metadata
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.providers import PluginProvider, Provider, StaticProvider
+from variant_backend._internal.variants.ranking import (
     WRONG_TAGS,
     Supported,
     Verdict,

@@ -11,11 +11,11 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from packaging.tags import sys_tags
 
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
-from variant_backend.variants.providers import StaticProvider
-from variant_backend.variants.ranking import rank_wheels, static_support
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
+from variant_backend._internal.variants.providers import StaticProvider
+from variant_backend._internal.variants.ranking import rank_wheels, static_support
 
 pytestmark = [pytest.mark.slow, pytest.mark.agreement]
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.variants.requirements import PackageRequest, Pin, local_pins
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.requirements import PackageRequest, Pin, local_pins
 
 NAMES = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
 VERSIONS = st.from_regex(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from variant_backend.variants.properties import Property
-from variant_backend.variants.runtimes import (
+from variant_backend._internal.variants.properties import Property
+from variant_backend._internal.variants.runtimes import (
     Library,
     Runtimes,
     bundled_libraries,

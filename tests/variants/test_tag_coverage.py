@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from variant_backend.variants.tag_coverage import covers, single_tags
+from variant_backend._internal.variants.tag_coverage import covers, single_tags
 
 
 @pytest.mark.parametrize("tags", ["", "py3", "py3-none", "py3-none-any-more"])

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pytest
 from packaging.version import Version
 
-from variant_backend.selection.target import Target
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import NULL_VARIANT
-from variant_backend.variants.ranking import rank_wheels, why_better
-from variant_backend.variants.uv_behaviour import uv_ignores
+from variant_backend._internal.selection.target import Target
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import NULL_VARIANT
+from variant_backend._internal.variants.ranking import rank_wheels, why_better
+from variant_backend._internal.variants.uv_behaviour import uv_ignores
 
 METADATA = VariantMetadata(("a",), {}, {"null": NULL_VARIANT})
 

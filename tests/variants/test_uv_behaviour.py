@@ -14,8 +14,8 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import empty_cache, run, run_here
 from helpers.servers import publish, served
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
 
 PROJECT = """
 [variant.default-priorities]

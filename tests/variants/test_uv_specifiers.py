@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from packaging.version import Version
 
-from variant_backend.errors import VariantError
-from variant_backend.variants.uv_specifiers import lower_bound, python_below_bound
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.uv_specifiers import lower_bound, python_below_bound
 
 PYTHON = Version("3.11.7")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.properties import Property
-from variant_backend.variants.provider_nvidia import all_nvidia_features
-from variant_backend.variants.words import in_words, properties_in_words
+from variant_backend._internal.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend._internal.variants.properties import Property
+from variant_backend._internal.variants.provider_nvidia import all_nvidia_features
+from variant_backend._internal.variants.words import in_words, properties_in_words
 
 TORCH = ["70_real", "75_real", "80_real", "86_real", "90_real", "100_real", "120_real", "120_virtual"]
 CAPABILITY = "NVIDIA GPUs of compute capability"

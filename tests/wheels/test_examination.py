@@ -15,18 +15,18 @@ import pytest
 from helpers.made_wheels import METADATA, WHEEL
 from helpers.strict_reader import walk
 
-from variant_backend.checking.codes import ERROR, RULES, WARNING
-from variant_backend.checking.run import find_problems
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.zip_records import _REFUSED, MEND
-from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.properties import Property, Variant
-from variant_backend.variants.providers import StaticProvider
-from variant_backend.wheel_rewrite import Plan, write_variant
-from variant_backend.wheels.mend import mend
-from variant_backend.wheels.reading import WheelFile
-from variant_backend.wheels.soundness import NOTICES, REMEDIES, of_entry_points
-from variant_backend.wheels.unmake import unmake
+from variant_backend._internal.checking.codes import ERROR, RULES, WARNING
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.zip_records import _REFUSED, MEND
+from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.properties import Property, Variant
+from variant_backend._internal.variants.providers import StaticProvider
+from variant_backend._internal.wheel_rewrite import Plan, write_variant
+from variant_backend._internal.wheels.mend import mend
+from variant_backend._internal.wheels.reading import WheelFile
+from variant_backend._internal.wheels.soundness import NOTICES, REMEDIES, of_entry_points
+from variant_backend._internal.wheels.unmake import unmake
 
 NAME = "demo-1.0-py3-none-any.whl"
 DIST_INFO = "demo-1.0.dist-info"

@@ -22,14 +22,14 @@ from helpers.remote_wheels import NAME as REMOTE_NAME
 from helpers.remote_wheels import large_wheel
 from helpers.strict_reader import walk
 
-from variant_backend.cli.main import main
-from variant_backend.project.recipe import Recipe
-from variant_backend.variants.metadata import declared_metadata
-from variant_backend.variants.properties import Property
-from variant_backend.variants.providers import StaticProvider
-from variant_backend.variants.wheel_metadata import select_variant
-from variant_backend.wheel_rewrite import Plan
-from variant_backend.wheels.inspection import inspect_wheel
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.project.recipe import Recipe
+from variant_backend._internal.variants.metadata import declared_metadata
+from variant_backend._internal.variants.properties import Property
+from variant_backend._internal.variants.providers import StaticProvider
+from variant_backend._internal.variants.wheel_metadata import select_variant
+from variant_backend._internal.wheel_rewrite import Plan
+from variant_backend._internal.wheels.inspection import inspect_wheel
 
 PLAIN = "demo-1.0-py3-none-any.whl"
 SCHEMA = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
@@ -385,7 +385,11 @@ def test_long_lines_stay_in_their_column_on_a_terminal(no_color: str) -> None:
 
     variant = convert(make_wheel(Path("plain")), Path(), static_plan("x", "other"))
     parent, child = pty.openpty()
-    command = [sys.executable, "-c", "from variant_backend.scripts import variant_backend as run; run()"]
+    command = [
+        sys.executable,
+        "-c",
+        "from variant_backend._internal.scripts import variant_backend as run; run()",
+    ]
     environment = {**os.environ, "COLUMNS": "60", "NO_COLOR": no_color}
     done = subprocess.run([*command, "inspect", variant], stdout=child, env=environment, timeout=60)
     os.close(child)

@@ -11,10 +11,10 @@ from helpers.made_modules import made_elf, made_mach_o, made_pe, made_universal
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
 
-from variant_backend.errors import VariantError
-from variant_backend.variants.runtimes import Runtimes
-from variant_backend.wheels.linked_runtimes import linked_runtimes, suggest_properties
-from variant_backend.wheels.reading import open_wheel
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.variants.runtimes import Runtimes
+from variant_backend._internal.wheels.linked_runtimes import linked_runtimes, suggest_properties
+from variant_backend._internal.wheels.reading import open_wheel
 
 # A library of each family, by the name in the import table.
 STUBS = (

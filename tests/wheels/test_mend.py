@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from installer.sources import WheelFile as InstallerWheel
 
-from variant_backend.checking.run import find_problems
-from variant_backend.cli.main import main
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.cli.main import main
 
 NAME = "demo-1.0-py3-none-any.whl"
 STEM = "demo-1.0"

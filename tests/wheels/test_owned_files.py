@@ -15,7 +15,7 @@ from click.testing import Result
 from helpers.made_wheels import make_wheel
 from helpers.programs import empty_cache, run, run_here
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 GUI = {"cv2/__init__.py": b"gui = True\n", "cv2/data.py": b"data\n", "cv2/window.py": b"window\n"}
 HEADLESS = {"cv2/__init__.py": b"gui = False\n", "cv2/data.py": b"data\n"}

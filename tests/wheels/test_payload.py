@@ -10,10 +10,10 @@ from helpers.made_wheels import METADATA, make_wheel
 from helpers.programs import run
 from helpers.sample_release import write_wheel
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel.workspace import PREFIX
-from variant_backend.wheels.payload import compare_wheels, have_same_payload
-from variant_backend.wheels.reading import WheelFile
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel.workspace import PREFIX
+from variant_backend._internal.wheels.payload import compare_wheels, have_same_payload
+from variant_backend._internal.wheels.reading import WheelFile
 
 OLD = {"demo.py": b"x = 1\n", "old.py": b"", "built.txt": f"{PREFIX}a/b".encode(), "same.py": b""}
 NEW = {"demo.py": b"x = 2\n", "new.py": b"", "built.txt": f"{PREFIX}c/d".encode(), "same.py": b""}

@@ -10,9 +10,9 @@ import pytest
 from helpers.sample_release import only, write_wheel
 from helpers.strict_reader import walk
 
-from variant_backend.errors import VariantError
-from variant_backend.wheels.plain import for_pip
-from variant_backend.wheels.reading import WheelFile
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.wheels.plain import for_pip
+from variant_backend._internal.wheels.reading import WheelFile
 
 DOCUMENT = {
     "$schema": "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json",

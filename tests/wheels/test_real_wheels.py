@@ -18,9 +18,9 @@ from installer.destinations import SchemeDictionaryDestination
 from installer.sources import WheelFile as InstallerWheel
 from wheel.wheelfile import WheelFile
 
-from variant_backend.checking.codes import ERROR
-from variant_backend.checking.run import find_problems
-from variant_backend.variants.filename import WheelFilename
+from variant_backend._internal.checking.codes import ERROR
+from variant_backend._internal.checking.run import find_problems
+from variant_backend._internal.variants.filename import WheelFilename
 
 pytestmark = pytest.mark.slow
 

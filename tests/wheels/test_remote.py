@@ -17,9 +17,9 @@ import pytest
 from helpers.range_server import Handler, Server
 from helpers.remote_wheels import NAME, large_wheel, page, variants
 
-from variant_backend.errors import VariantError
-from variant_backend.lowlevel import deadlines
-from variant_backend.wheels import remote
+from variant_backend._internal.errors import VariantError
+from variant_backend._internal.lowlevel import deadlines
+from variant_backend._internal.wheels import remote
 
 
 def read(url: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from click.testing import Result
 from helpers.made_wheels import METADATA, make_wheel
 from helpers.programs import empty_cache, run, run_here
 
-from variant_backend.cli.main import main
+from variant_backend._internal.cli.main import main
 
 OLD = "cupy_cuda12x-14.0-py3-none-any.whl"
 EXTRAS = "Provides-Extra: all\nProvides-Extra: Test_Tools\nRequires-Dist: helper; extra == 'all'\n"

@@ -20,13 +20,13 @@ from helpers.strict_reader import walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variant_backend.cli.main import main
-from variant_backend.lowlevel import ranges
-from variant_backend.project.recipe import Recipe
-from variant_backend.variants.properties import Property
-from variant_backend.wheel_rewrite import Plan, write_variant
-from variant_backend.wheels.reading import WheelFile
-from variant_backend.wheels.unmake import unmake
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.lowlevel import ranges
+from variant_backend._internal.project.recipe import Recipe
+from variant_backend._internal.variants.properties import Property
+from variant_backend._internal.wheel_rewrite import Plan, write_variant
+from variant_backend._internal.wheels.reading import WheelFile
+from variant_backend._internal.wheels.unmake import unmake
 
 NAME = "demo-1.0-py3-none-any.whl"
 RECORD = "demo-1.0.dist-info/RECORD"

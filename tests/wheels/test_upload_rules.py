@@ -11,11 +11,11 @@ from packaging.tags import mac_platforms
 from twine.commands.check import check
 from twine.exceptions import InvalidDistribution
 
-from variant_backend.checking.codes import RULES, UPLOAD, select_codes
-from variant_backend.checking.release_rules import of_release_upload
-from variant_backend.checking.run import check_files, find_problems
-from variant_backend.variants.filename import WheelFilename
-from variant_backend.wheels.upload_rules import LARGEST_FILE, of_fields, of_upload
+from variant_backend._internal.checking.codes import RULES, UPLOAD, select_codes
+from variant_backend._internal.checking.release_rules import of_release_upload
+from variant_backend._internal.checking.run import check_files, find_problems
+from variant_backend._internal.variants.filename import WheelFilename
+from variant_backend._internal.wheels.upload_rules import LARGEST_FILE, of_fields, of_upload
 
 HEAD = "Metadata-Version: {version}\nName: {{name}}\nVersion: {{version}}\n"
 

@@ -15,11 +15,11 @@ from helpers.strict_reader import walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variant_backend.lowlevel import ranges, workspace
-from variant_backend.project.recipe import Recipe
-from variant_backend.variants.properties import Property
-from variant_backend.wheel_rewrite import Outcome, Plan, write_variant
-from variant_backend.wheels.reading import WheelFile
+from variant_backend._internal.lowlevel import ranges, workspace
+from variant_backend._internal.project.recipe import Recipe
+from variant_backend._internal.variants.properties import Property
+from variant_backend._internal.wheel_rewrite import Outcome, Plan, write_variant
+from variant_backend._internal.wheels.reading import WheelFile
 
 
 def raw_members(path: Path) -> dict[str, tuple[bytes, tuple[object, ...]]]:

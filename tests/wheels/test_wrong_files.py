@@ -17,10 +17,10 @@ from helpers.conversion import convert
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
 
-from variant_backend.cli.main import main
-from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.cli.options import expanded
-from variant_backend.wheels.wrong_files import missing_problem
+from variant_backend._internal.cli.main import main
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.cli.options import expanded
+from variant_backend._internal.wheels.wrong_files import missing_problem
 
 NAME = "demo-1.0-py3-none-any.whl"
 VARIANT = "demo-1.0-py3-none-any-v3.whl"

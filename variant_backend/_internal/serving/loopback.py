@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from .. import __version__
+from ... import __version__
 from ..errors import VariantError
 from .respond import ClientRequest, Respond
 from .streaming import begun

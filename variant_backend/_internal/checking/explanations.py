@@ -8,7 +8,7 @@ from pathlib import Path
 from ..lowlevel.regular_files import read_regular
 
 _INSTALLED = Path(__file__).with_name("rules.md")
-_IN_CHECKOUT = Path(__file__).parents[2] / "docs" / "rules.md"
+_IN_CHECKOUT = Path(__file__).parents[3] / "docs" / "rules.md"
 
 
 def explanation(code: str) -> str:

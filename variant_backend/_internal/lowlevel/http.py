@@ -15,7 +15,7 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from .. import __version__
+from ... import __version__
 from ..errors import VariantError, ascii_unless_printable
 from .certificates import not_verified, verifying_context
 from .credentials import authorization, where_credentials_are

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from .. import __version__
+from ... import __version__
 from ..errors import VariantError
 from ..formats import core_metadata, toml_edit
 from ..formats.dispatching_sdist import BACKEND, PKG_INFO, PROJECT, is_dispatching

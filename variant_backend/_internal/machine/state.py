@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from .. import __version__
+from ... import __version__
 from ..errors import Problem, VariantError, one_of
 from ..formats.hardware_file import Detected, Hardware
 from ..lowlevel.urls import shown_reason
@@ -247,7 +247,7 @@ def tools_section(environment: Callable[[], Environment], environ: Mapping[str, 
         folders = environment().folders
     except VariantError:  # another part reports it
         folders = ()
-    own = InstallTool("variant-backend", __version__, str(Path(__file__).parents[1]))
+    own = InstallTool("variant-backend", __version__, str(Path(__file__).parents[2]))
     tools = [own, *find_tools(folders, environ)]
     rows = [[f"{tool.name} {tool.version or '(unknown)'}", tool.support.words] for tool in tools]
     return Section([{**tool._asdict(), **tool.support.to_dict()} for tool in tools], rows)

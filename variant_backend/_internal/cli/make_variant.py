@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import __version__
+from ... import __version__
 from ..building.convert import Conversion, Planned, Result, convert, plan_conversions
 from ..building.plan import Request
 from ..errors import VariantError

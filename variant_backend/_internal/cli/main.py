@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .. import __version__
+from ... import __version__
 from .command import Commands, Group
 
 # The headings in the help, and the commands below them. Each is in the module of its name.

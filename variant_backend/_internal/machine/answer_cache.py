@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import __version__
+from ... import __version__
 from ..errors import VariantError
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_detail

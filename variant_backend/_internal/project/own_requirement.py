@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from .. import __version__
+from ... import __version__
 from ..errors import MOST_SHOWN, Problem
 from ..variants.filename import normalize
 

@@ -1,0 +1,1 @@
+"""Everything that is not public: it may change in every release."""
