@@ -61,7 +61,7 @@ def usable_from_json(data: bytes, place: str) -> tuple[VariantMetadata, tuple[Pr
     >>> [problem.place for problem in problems]
     ['demo-1.0-variants.json: providers.gpu']
     """
-    return usable_metadata(_parsed(data, place), place)
+    return usable_from_dict(_parsed(data, place), place)
 
 
 def _parsed(data: bytes, place: str) -> object:
@@ -87,7 +87,7 @@ def metadata_from_dict(data: object, place: str) -> VariantMetadata:
     return _checked(read_metadata, data, place)
 
 
-def usable_metadata(data: object, place: str) -> tuple[VariantMetadata, tuple[Problem, ...]]:
+def usable_from_dict(data: object, place: str) -> tuple[VariantMetadata, tuple[Problem, ...]]:
     """Read the same as `metadata_from_dict` as far as it is usable (PEP 825, "Metadata format").
 
     *data* is what a JSON parser returned. Return the metadata and the tolerated problems. Raises VariantError
@@ -98,7 +98,7 @@ def usable_metadata(data: object, place: str) -> tuple[VariantMetadata, tuple[Pr
     ...     "default-priorities": {"namespace": ["x86_64"]},
     ...     "variants": {"any": {}},
     ... }
-    >>> metadata, problems = usable_metadata(data, "variant.json")
+    >>> metadata, problems = usable_from_dict(data, "variant.json")
     >>> metadata.variants["any"].properties
     frozenset()
     >>> [problem.text for problem in problems]
@@ -278,8 +278,10 @@ def _read_variant(document: Document, label: str, value: object) -> Variant | No
         text = "no properties, so it is compatible with every machine"
         document.tolerate(place, text, code="no-properties", remedy="add properties or use the label 'null'")
         return Variant(label, frozenset())
+    if label != NULL_LABEL:
+        return Variant(label, frozenset(properties))  # all parts have been checked
     try:
-        return Variant.of(label, frozenset(properties))
+        return Variant.of(label, properties)
     except VariantError as error:
         document.add(error.problems[0].at(place, "null-variant"))
         return None

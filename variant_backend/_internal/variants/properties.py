@@ -109,12 +109,16 @@ class Property(NamedTuple):
             )
         result = cls(*parts)
         try:
-            check_name(result.namespace, "namespace")
-            check_name(result.feature, "feature")
-            check_value(result.value)
+            result.check()
         except VariantError as error:
             raise error.within(f"property {text!r}") from None
         return result
+
+    def check(self) -> None:
+        """Check the three parts (internal). Raises VariantError for the first invalid one."""
+        check_name(self.namespace, "namespace")
+        check_name(self.feature, "feature")
+        check_value(self.value)
 
 
 class Variant(NamedTuple):
@@ -123,7 +127,7 @@ class Variant(NamedTuple):
     A variant may have several values of a feature: a machine must support one of them. The label ``null``
     has no properties. Others always have some, except in documents of other tools.
 
-    >>> variant = Variant.of("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> variant = Variant.of("v3", [Property("x86_64", "level", "v3")])
     >>> variant.to_dict()
     {'x86_64': {'level': ['v3']}}
     """
@@ -132,12 +136,19 @@ class Variant(NamedTuple):
     properties: frozenset[Property]
 
     @classmethod
-    def of(cls, label: str, properties: frozenset[Property]) -> Variant:
+    def of(cls, label: str, properties: Iterable[Property]) -> Variant:
         """Return the variant of a *label* and its *properties*.
 
-        Raises VariantError if the label is invalid, if ``null`` has properties, or if another label has none.
+        Raises VariantError if the label or a property is invalid, if ``null`` has properties, or if another
+        label has none.
         """
         check_label(label)
+        properties = frozenset(properties)
+        for prop in sorted(properties):
+            try:
+                prop.check()
+            except VariantError as error:
+                raise error.within(f"property {str(prop)!r}") from None
         if label == NULL_LABEL and properties:
             raise VariantError(
                 "label 'null' cannot have properties",

@@ -56,7 +56,10 @@ class PluginProvider(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The object reference of the plugin: *plugin_api*, or the module that is named like its package."""
+        """The object reference of the plugin: *plugin_api*, or the module that is named like its package.
+
+        Raises VariantError if it depends on an invalid requirement.
+        """
         return _reference(self)
 
     def to_dict(self) -> dict[str, object]:
@@ -85,7 +88,7 @@ class BuiltinProvider(NamedTuple):
 class UnusableProvider(NamedTuple):
     """A provider whose entry is invalid: nothing is supported in its namespace (PEP 825, "Metadata format").
 
-    *problems* say why, and *optional* is false. Only the metadata that `usable_metadata` returns has it, and
+    *problems* say why, and *optional* is false. Only the metadata that `usable_from_dict` returns has it, and
     a lock file of such a release, as an empty table.
 
     >>> UnusableProvider((Problem("provider-source", "providers.gpu", "no source"),)).to_dict()
@@ -117,7 +120,10 @@ class BuildProvider(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The object reference of the plugin: *plugin_api*, or the module that is named like its package."""
+        """The object reference of the plugin: *plugin_api*, or the module that is named like its package.
+
+        Raises VariantError if it depends on an invalid requirement.
+        """
         return _reference(self)
 
     def to_dict(self) -> dict[str, object]:
@@ -160,7 +166,11 @@ def _reference(provider: PluginProvider | BuildProvider) -> str:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    return canonicalize_name(Requirement(provider.requires[0]).name).replace("-", "_")
+    from .markers import check_requirement
+
+    first = next(iter(provider.requires), "")
+    check_requirement(first)
+    return canonicalize_name(Requirement(first).name).replace("-", "_")
 
 
 def _plugin_table(key: str, provider: PluginProvider | BuildProvider) -> dict[str, object]:

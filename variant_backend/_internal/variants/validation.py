@@ -129,7 +129,9 @@ class Document:
         if isinstance(value, _RepeatedKeys):
             self._note_repeated(place, value.repeated, is_map=known is None)
         for key in value:
-            if known is not None and key not in known and not self.is_full:
+            if not isinstance(key, str):  # no parser of JSON or TOML makes it
+                self.note(place, f"expected strings as keys, got {_kind(key)}", code="wrong-type")
+            elif known is not None and key not in known and not self.is_full:
                 text, remedy = (
                     f"unknown key {key!r}{did_you_mean(key, known)}",
                     f"known keys: {one_of(known)}",
@@ -138,7 +140,11 @@ class Document:
         for key in required:
             if key not in value:
                 self.note(join(place, key), "missing", code="missing-key")
-        return {key: entry for key, entry in value.items() if known is None or key in known}
+        return {
+            key: entry
+            for key, entry in value.items()
+            if (isinstance(key, str) if known is None else key in known)
+        }
 
     def _note_repeated(self, place: str, keys: Sequence[str], *, is_map: bool) -> None:
         for key in keys:
