@@ -31,8 +31,7 @@ def test_values_are_read_ranked_and_written_without_slow_modules() -> None:
 import sys
 from variant_backend import api
 wheel = api.WheelFilename.parse("demo-1.0-py3-none-any-v3.whl")
-variant = api.Variant.of(wheel.label, frozenset({api.Property.parse("x86_64 :: level :: v3")}))
-metadata = api.declared_metadata(variant.properties)._replace(variants={"v3": variant})
+metadata = api.wheel_variant(None, wheel.label, [api.Property.parse("x86_64 :: level :: v3")]).metadata
 api.metadata_from_json(metadata.to_json(), "variant.json")
 api.ordered_labels(metadata, {"x86_64": {"level": ["v3"]}})
 """
@@ -89,7 +88,7 @@ print(all(value is getattr(api, name) for result in results for name, value in z
     assert fresh(program) == ["True True", "True"]
 
 
-MKL = api.Variant.of("mkl", frozenset({api.Property("blas", "library", "mkl")}))
+MKL = api.Variant.of("mkl", [api.Property("blas", "library", "mkl")])
 METADATA = api.VariantMetadata(
     ("blas",), {"blas": api.StaticProvider((("library", ("mkl", "openblas")),))}, {"mkl": MKL}
 )

@@ -49,7 +49,7 @@ def ranked(
     result: list[tuple[Any, str]] = runpy.run_path(str(EXAMPLE))["ranked_wheels"](
         names,
         index_file,
-        lambda metadata: known.supported_by(metadata.providers),
+        lambda metadata: known.supported_for(metadata.providers),
         versions,
         [*(tags or sys_tags())],
     )

@@ -25,7 +25,7 @@ from variant_backend._internal.publishing.index_file import plan_index
 from variant_backend._internal.variants.filename import WheelFilename
 from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS
 from variant_backend._internal.variants.metadata_reading import metadata_from_json
-from variant_backend.api import Property, default_label, metadata_from_dict, ordered_labels, static_support
+from variant_backend.api import Property, default_label, metadata_from_dict, ordered_labels, supported_values
 
 # The URLs that variantlib 0.2.2 writes, and 0.2.0 and 0.2.1; the other keys of all three are the same.
 SCHEMA = "https://variants-schema.wheelnext.dev/v0.2.0.json"
@@ -290,7 +290,8 @@ def test_variantlib_orders_random_releases_as_the_api_does(peer: Path, tmp_path:
     (tmp_path / "releases.json").write_text(json.dumps(documents))
     theirs = run(peer, "-c", ORDER, cwd=tmp_path).stdout
     ours = [metadata_from_dict(document, "release") for document in documents]
-    assert json.loads(theirs) == [ordered_labels(metadata, static_support(metadata)) for metadata in ours]
+    known = [supported_values(metadata, {}).supported for metadata in ours]
+    assert json.loads(theirs) == [*map(ordered_labels, ours, known)]
 
 
 # Prints the facts that docs/from-variantlib.md states.

@@ -14,19 +14,17 @@ from ._internal.errors import Problem, RequestError, UnknownNameError, VariantEr
 from ._internal.variants.abi_dependency import ABI_DEPENDENCY
 from ._internal.variants.filename import WheelFilename, index_filename, parse_index_filename
 from ._internal.variants.markers import (
-    check_requirement,
-    mentions_variant,
     resolve_requirement,
-    resolve_requirement_here,
+    resolve_requirement_on_machine,
 )
 from ._internal.variants.merging import Conflict, combine_metadata, conflicts_with_index, merge_metadata
-from ._internal.variants.metadata import VariantMetadata, declared_metadata
+from ._internal.variants.metadata import VariantMetadata
 from ._internal.variants.metadata_reading import (
     metadata_from_dict,
     metadata_from_json,
     metadata_from_table,
+    usable_from_dict,
     usable_from_json,
-    usable_metadata,
 )
 from ._internal.variants.namespace_support import (
     Origin,
@@ -53,24 +51,21 @@ from ._internal.variants.providers import (
 )
 from ._internal.variants.ranking import (
     FeatureRank,
-    Key,
     Supported,
     Verdict,
+    WheelKey,
     ordered_labels,
     rank_wheels,
-    static_support,
-    supported_labels,
     unsupported_features,
     why_better,
-    why_label_better,
 )
-from ._internal.variants.wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
+from ._internal.variants.wheel_metadata import variant_of_wheel
 
 if _typing.TYPE_CHECKING:
     from ._internal.building.make_variant import make_variant
     from ._internal.formats.hardware_file import Detected, Hardware
     from ._internal.machine.detect import detect_hardware, read_hardware
-    from ._internal.machine.plugin_answers import Answer, Cost, Feature
+    from ._internal.machine.plugin_answers import PluginAnswer, PluginFeature
     from ._internal.machine.plugins import ask_build_plugins, ask_plugin, validate_variant
     from ._internal.project.config_settings import variant_of_settings, without_variant_settings
     from ._internal.variants.known_providers import unknown_property
@@ -82,18 +77,16 @@ __all__ = [
     "ABI_DEPENDENCY",
     "NULL_LABEL",
     "NULL_VARIANT",
-    "Answer",
     "BuildProvider",
     "BuiltinProvider",
     "Conflict",
-    "Cost",
     "Detected",
-    "Feature",
     "FeatureRank",
     "Hardware",
-    "Key",
     "Origin",
     "Outcome",
+    "PluginAnswer",
+    "PluginFeature",
     "PluginProvider",
     "Problem",
     "Property",
@@ -109,21 +102,19 @@ __all__ = [
     "VariantMetadata",
     "Verdict",
     "WheelFilename",
+    "WheelKey",
     "WheelVariant",
     "abi_dependencies",
     "abi_support",
     "ask_build_plugins",
     "ask_plugin",
     "check_label",
-    "check_requirement",
     "combine_metadata",
     "conflicts_with_index",
-    "declared_metadata",
     "default_label",
     "detect_hardware",
     "index_filename",
     "make_variant",
-    "mentions_variant",
     "merge_metadata",
     "metadata_from_dict",
     "metadata_from_json",
@@ -133,34 +124,27 @@ __all__ = [
     "rank_wheels",
     "read_hardware",
     "read_wheel_metadata",
-    "remarks_on",
     "resolve_requirement",
-    "resolve_requirement_here",
-    "select_variant",
-    "static_support",
-    "supported_labels",
+    "resolve_requirement_on_machine",
     "supported_values",
     "unknown_property",
     "unsupported_features",
+    "usable_from_dict",
     "usable_from_json",
-    "usable_metadata",
     "validate_variant",
     "variant_of_settings",
     "variant_of_wheel",
     "wheel_variant",
     "why_better",
-    "why_label_better",
-    "with_answers",
     "without_variant_settings",
 ]
 
 # Names that installers need not have, with their modules: these start processes, read files, or import more.
 # Vendored copies lack these modules (docs/vendoring.md).
 _LATER = {
-    "Answer": "machine.plugin_answers",
-    "Cost": "machine.plugin_answers",
+    "PluginAnswer": "machine.plugin_answers",
     "Detected": "formats.hardware_file",
-    "Feature": "machine.plugin_answers",
+    "PluginFeature": "machine.plugin_answers",
     "Hardware": "formats.hardware_file",
     "Outcome": "wheel_rewrite",
     "WheelVariant": "variants.wheel_variant",

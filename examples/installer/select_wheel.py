@@ -80,7 +80,7 @@ def main(folder: str, machine: str) -> None:
     wheels = ranked_wheels(
         names,
         index_file,
-        lambda metadata: hardware.supported_by(metadata.providers),
+        lambda metadata: hardware.supported_for(metadata.providers),
         installed,
         [*sys_tags()],
     )

@@ -38,7 +38,7 @@ def declared() -> api.VariantMetadata:
     assert_type(metadata.variants, Mapping[str, api.Variant])
     assert_type(metadata.to_json(), bytes)
     again = api.metadata_from_json(metadata.to_json(), "variant.json")
-    usable, problems = api.usable_metadata(again.to_dict(), "variant.json")
+    usable, problems = api.usable_from_dict(again.to_dict(), "variant.json")
     assert_type(problems, tuple[api.Problem, ...])
     try:
         api.metadata_from_table({"providers": []}, "variant")
@@ -93,7 +93,7 @@ def ranked(wheels: list[api.WheelFilename], metadata: api.VariantMetadata) -> li
     known = api.supported_values(metadata, {api.Origin("machine", "a file"): hardware.supported})
     verdicts = api.rank_wheels(wheels, metadata, known.supported, [Tag("py3", "none", "any")])
     first, second, *_ = verdicts
-    assert_type(first.key, api.Key | None)
+    assert_type(first.key, api.WheelKey | None)
     if first.key and second.key:
         print(api.why_better(first.key, second.key))
     print(*api.ordered_labels(metadata, known.supported))

@@ -55,15 +55,15 @@ def test_json_is_the_envelope_of_the_command() -> None:
 
 
 def test_toml_has_version_and_machine_only() -> None:
-    assert NODE.to_toml() == TOML
+    assert NODE.to_toml().decode() == TOML
     assert Hardware.from_bytes(TOML.encode(), "stdin") == NODE
 
 
 def test_a_machine_that_supports_nothing_is_read_as_written() -> None:
     empty = Hardware({})
-    assert empty.to_toml() == "version = 1\n\n[machine]\n"
-    assert Hardware.from_bytes(empty.to_toml().encode(), "stdin") == empty
-    assert Hardware.from_bytes(empty.to_json().encode(), "stdin") == empty
+    assert empty.to_toml() == b"version = 1\n\n[machine]\n"
+    assert Hardware.from_bytes(empty.to_toml(), "stdin") == empty
+    assert Hardware.from_bytes(empty.to_json(), "stdin") == empty
 
 
 def test_namespaces_at_the_top_level_are_read() -> None:
@@ -133,7 +133,7 @@ def test_facts_in_a_file_stand_for_the_full_lists() -> None:
     expected = Hardware.from_facts(read_machine("cuda:12.8,sm:9.0,sm:8.9,x86_64:v3"))
     assert machine('cuda = "12.8"\nsm = ["9.0", "8.9"]\nx86_64 = ["v3"]') == expected
     assert read({"cuda": "12.8", "sm": ["9.0", "8.9"], "x86_64": "v3"}) == expected
-    assert Hardware.from_bytes(expected.to_toml().encode(), "node.toml") == expected
+    assert Hardware.from_bytes(expected.to_toml(), "node.toml") == expected
     assert expected.namespaces["nvidia"].source == "cuda:12.8,sm:9.0,sm:8.9"
 
 

@@ -31,30 +31,27 @@ GROUPS = {
     ),
     "Variant metadata": (
         *("VariantMetadata", "metadata_from_json", "metadata_from_dict", "metadata_from_table"),
-        *("usable_from_json", "usable_metadata", "declared_metadata", "merge_metadata"),
-        *("combine_metadata", "conflicts_with_index", "Conflict", "read_wheel_metadata"),
-        *("variant_of_wheel", "remarks_on"),
+        *("usable_from_json", "usable_from_dict", "merge_metadata", "combine_metadata"),
+        *("conflicts_with_index", "Conflict", "read_wheel_metadata", "variant_of_wheel"),
     ),
     "Providers and plugins": (
         *("Provider", "PluginProvider", "BuildProvider", "StaticProvider", "BuiltinProvider"),
-        *("UnusableProvider", "ask_plugin", "Answer", "Feature", "Cost"),
+        *("UnusableProvider", "ask_plugin", "PluginAnswer", "PluginFeature"),
     ),
     "Supported values": (
-        *("Supported", "supported_values", "Support", "Origin", "static_support"),
+        *("Supported", "supported_values", "Support", "Origin"),
         *("ABI_DEPENDENCY", "abi_dependencies", "abi_support"),
     ),
     "Ranking": (
-        *("rank_wheels", "Verdict", "Key", "FeatureRank", "ordered_labels", "supported_labels"),
-        *("unsupported_features", "why_better", "why_label_better"),
+        *("rank_wheels", "Verdict", "WheelKey", "FeatureRank", "ordered_labels"),
+        *("unsupported_features", "why_better"),
     ),
-    "Environment markers": (
-        *("resolve_requirement", "resolve_requirement_here", "mentions_variant", "check_requirement"),
-    ),
+    "Environment markers": ("resolve_requirement", "resolve_requirement_on_machine"),
     "Machines": ("detect_hardware", "read_hardware", "Hardware", "Detected"),
     "Making variants": ("make_variant", "Outcome"),
     "Making variants in a build backend": (
         *("wheel_variant", "variant_of_settings", "without_variant_settings", "WheelVariant"),
-        *("ask_build_plugins", "validate_variant", "select_variant", "with_answers"),
+        *("ask_build_plugins", "validate_variant"),
     ),
 }
 

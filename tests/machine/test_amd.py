@@ -53,7 +53,7 @@ def test_eight_mi300x_support_one_architecture(tmp_path: Path) -> None:
     )
     assert found.warnings == ()
     hardware = Hardware({"amd": found})
-    assert Hardware.from_json(hardware.to_json().encode(), "file") == hardware
+    assert Hardware.from_json(hardware.to_json(), "file") == hardware
 
 
 def test_a_gpu_without_rocm_has_an_architecture_only(tmp_path: Path) -> None:

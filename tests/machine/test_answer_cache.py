@@ -20,7 +20,7 @@ from variant_backend._internal.machine.host import Host
 from variant_backend._internal.machine.plugin_answers import TODAY
 from variant_backend._internal.machine.support import Machine, Policy, machine_support
 from variant_backend._internal.machine.trusted_plugins import (
-    PluginAnswer,
+    TrustedAnswer,
     TrustedPackage,
     ask_trusted,
     trusting,
@@ -76,7 +76,7 @@ def asked(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[
     return answers
 
 
-def result(**options: Any) -> PluginAnswer | VariantError:
+def result(**options: Any) -> TrustedAnswer | VariantError:
     """Ask in a new run of the program."""
     ask_trusted.cache_clear()
     return ask_trusted("speech", PROVIDER, "uv", **options)
@@ -88,9 +88,9 @@ AGAIN = f"{ORIGIN}; remembered, --refresh asks again"
 
 def test_an_answer_is_remembered_until_the_user_refreshes(asked: list[Remembered | VariantError]) -> None:
     asked[:] = [Remembered(printed("new"), ["speech-provider 1.1"]), ANSWER]
-    assert result() == PluginAnswer({"tone": ("warm",)}, ORIGIN)
-    assert result() == PluginAnswer({"tone": ("warm",)}, AGAIN)
-    new = PluginAnswer({"tone": ("new",)}, ORIGIN.replace("1.0", "1.1"))
+    assert result() == TrustedAnswer({"tone": ("warm",)}, ORIGIN)
+    assert result() == TrustedAnswer({"tone": ("warm",)}, AGAIN)
+    new = TrustedAnswer({"tone": ("new",)}, ORIGIN.replace("1.0", "1.1"))
     assert result(refresh=True) == new
     assert result() == new._replace(origin=AGAIN.replace("1.0", "1.1"))
 
@@ -102,7 +102,7 @@ def test_a_failed_answer_is_not_remembered(
     asked[:] = [ANSWER, broken]
     assert isinstance(result(), VariantError)
     assert not cache.exists()
-    assert result() == PluginAnswer({"tone": ("warm",)}, ORIGIN)
+    assert result() == TrustedAnswer({"tone": ("warm",)}, ORIGIN)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_remembered_answer_is_checked_like_the_plugins_own(
     for other in document.values():
         other["printed"] = entry
     cache.write_text(json.dumps(document))
-    assert result() == PluginAnswer({"tone": ("warm",)}, ORIGIN)
+    assert result() == TrustedAnswer({"tone": ("warm",)}, ORIGIN)
     assert asked == []
 
 
@@ -126,7 +126,7 @@ def test_a_trusted_version_is_asked_on_its_own(asked: list[Remembered | VariantE
     digest = f"--hash=sha256:{'0' * 64}"
     forms = ["speech-provider", "speech-provider==1.0", f"speech-provider==1.0 {digest}"]
     for form in forms:
-        assert result(trusted=(TrustedPackage.parse(form),)) == PluginAnswer({"tone": ("warm",)}, ORIGIN)
+        assert result(trusted=(TrustedPackage.parse(form),)) == TrustedAnswer({"tone": ("warm",)}, ORIGIN)
     assert asked == []
 
 

@@ -371,12 +371,12 @@ def ordered(hardware: Hardware) -> list[Any]:
 @given(HARDWARE)
 def test_a_machine_file_is_read_as_written(hardware: Hardware) -> None:
     if sys.version_info >= (3, 11):
-        import tomllib
+        pass
     else:
-        import tomli as tomllib
+        pass
 
-    assert ordered(Hardware.from_json(hardware.to_json().encode(), "file")) == ordered(hardware)
-    assert ordered(Hardware.from_table(tomllib.loads(hardware.to_toml()), "file")) == ordered(hardware)
+    assert ordered(Hardware.from_json(hardware.to_json(), "file")) == ordered(hardware)
+    assert ordered(Hardware.from_bytes(hardware.to_toml(), "file")) == ordered(hardware)
 
 
 def test_feature_order_does_not_depend_on_key_order() -> None:

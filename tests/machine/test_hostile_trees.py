@@ -102,8 +102,8 @@ def safe(host: Host) -> Hardware:
     """Detect what a host supports; it can be written to files, and read again."""
     hardware = detect(host)
     plain = {name: known._replace(warnings=()) for name, known in hardware.namespaces.items()}
-    assert Hardware.from_json(hardware.to_json().encode(), "file").namespaces == plain
-    assert Hardware.from_bytes(hardware.to_toml().encode(), "file").namespaces == plain
+    assert Hardware.from_json(hardware.to_json(), "file").namespaces == plain
+    assert Hardware.from_bytes(hardware.to_toml(), "file").namespaces == plain
     return hardware
 
 

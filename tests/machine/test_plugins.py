@@ -22,7 +22,7 @@ from helpers.programs import read_terminal
 from variant_backend._internal.cli.main import main
 from variant_backend._internal.formats.hardware_file import Detected
 from variant_backend._internal.machine import plugins
-from variant_backend._internal.machine.plugin_answers import Answer, Cost, Feature
+from variant_backend._internal.machine.plugin_answers import Cost, PluginAnswer, PluginFeature
 from variant_backend._internal.machine.plugins import Plugin, hardware_of_plugins, installed_plugins
 from variant_backend._internal.variants.metadata import VariantMetadata
 from variant_backend._internal.variants.properties import Property, Variant
@@ -447,10 +447,10 @@ def test_other_commands_read_the_answers_as_a_machine_file(site: Path, tmp_path:
     assert [*json.loads(text)["machine"]] == ["demo_ns"]
 
 
-def answered(namespace: str, features: dict[str, tuple[str, ...]]) -> Answer:
+def answered(namespace: str, features: dict[str, tuple[str, ...]]) -> PluginAnswer:
     """Return the answer of a plugin that supports these values."""
-    read = {name: Feature(values, several=False) for name, values in features.items()}
-    return Answer(read, False, namespace, 2, (), (), (), (), Cost(0.0, 0, 0.0))
+    read = {name: PluginFeature(values, several=False) for name, values in features.items()}
+    return PluginAnswer(read, False, namespace, 2, (), (), (), (), Cost(0.0, 0, 0.0))
 
 
 def test_two_plugins_of_a_namespace_are_for_releases_with_their_packages() -> None:

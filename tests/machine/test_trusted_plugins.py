@@ -20,7 +20,7 @@ from variant_backend._internal.machine.support import Machine, Policy, machine_s
 from variant_backend._internal.machine.trusted_plugins import (
     INSTALLERS,
     Installer,
-    PluginAnswer,
+    TrustedAnswer,
     TrustedPackage,
     ask_trusted,
     trusting,
@@ -193,14 +193,14 @@ def test_only_trusted_versions_and_files_are_installed(installer: Installer, whe
     first = make_wheel(wheels, "speech_provider", files=files, metadata=metadata)
     make_wheel(wheels, "speech_provider", "2.0", files={"speech_provider.py": b"raise OSError"})
 
-    def ask(*trusted: str) -> PluginAnswer | VariantError:
+    def ask(*trusted: str) -> TrustedAnswer | VariantError:
         return ask_trusted("speech", provider, installer, tuple(map(TrustedPackage.parse, trusted)))
 
     def digest(path: Path) -> str:
         return f"--hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
     pinned, other = f"speech-provider==1.0 {digest(first)}", f"needed==1.0 {digest(needed)}"
-    expected = PluginAnswer({**FEATURES}, "plugin 'speech_provider:Plugin' of speech-provider 1.0")
+    expected = TrustedAnswer({**FEATURES}, "plugin 'speech_provider:Plugin' of speech-provider 1.0")
     assert ask(pinned, other) == expected
     for trusted in ([pinned], [f"speech-provider==1.0 {digest(needed)}", other]):
         answer = ask(*trusted)

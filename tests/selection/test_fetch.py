@@ -690,7 +690,7 @@ def test_a_missing_index_file_of_an_older_release_is_not_reported(folder: Path, 
 
 def test_the_command_that_explains_has_the_options_of_the_request(tmp_path: Path, out: Path) -> None:
     folder, machine = write_release(tmp_path / "my wheels", UNKNOWN, plain=False), tmp_path / "node.json"
-    machine.write_text(Hardware({}).to_json())
+    machine.write_bytes(Hardware({}).to_json())
     options = (
         "-f",
         folder,

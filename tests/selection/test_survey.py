@@ -46,7 +46,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def machine_file(name: str) -> str:
     """Write the file of a machine with a GPU; return the option's value."""
     hardware = Hardware({"nvidia": Detected(nvidia_features(*MACHINES[name]), "test")})
-    Path(f"{name}.toml").write_text(hardware.to_toml())
+    Path(f"{name}.toml").write_bytes(hardware.to_toml())
     return f"{name}={name}.toml"
 
 
@@ -116,7 +116,7 @@ def test_values_of_another_package_count_for_its_releases() -> None:
     metadata = VariantMetadata(("accel",), {"accel": table}, {"x": variant})
     Path("site/demo-1.0.dist-info/variant.json").write_bytes(metadata.to_json())
     detected = Detected({"gfx": ("2",)}, by_package={"other-provider": {"gfx": ("1",)}})
-    Path("m.json").write_text(Hardware({"accel": detected}).to_json())
+    Path("m.json").write_bytes(Hardware({"accel": detected}).to_json())
     assert answer("--path", "site", "--machine", "m.json")["variants"][0]["supported"] is True
 
 

@@ -16,7 +16,7 @@ from variant_backend._internal.variants.markers import (
     check_dependency,
     mentions_variant,
     resolve_requirement,
-    resolve_requirement_here,
+    resolve_requirement_on_machine,
 )
 from variant_backend._internal.variants.properties import NULL_VARIANT, Property, Variant
 
@@ -281,7 +281,9 @@ def test_every_variant_marker_is_decided_for_one_machine(
     tree: object, label: str, supported: set[str]
 ) -> None:
     properties = set(map(Property.parse, supported))
-    check_meaning(resolve_requirement_here(f"a; {text_of(tree)}", label, properties), tree, label, properties)
+    check_meaning(
+        resolve_requirement_on_machine(f"a; {text_of(tree)}", label, properties), tree, label, properties
+    )
 
 
 @given(tree=trees, variant=variants)

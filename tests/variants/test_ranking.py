@@ -16,7 +16,7 @@ from variant_backend._internal.errors import Problem
 from variant_backend._internal.selection.target import Target
 from variant_backend._internal.variants.filename import WheelFilename
 from variant_backend._internal.variants.metadata import VariantMetadata
-from variant_backend._internal.variants.metadata_reading import usable_metadata
+from variant_backend._internal.variants.metadata_reading import usable_from_dict
 from variant_backend._internal.variants.properties import Property, Variant
 from variant_backend._internal.variants.providers import PluginProvider, Provider, StaticProvider
 from variant_backend._internal.variants.ranking import (
@@ -230,7 +230,7 @@ def test_static_properties_of_optional_providers_are_not_used() -> None:
 
 @pytest.mark.parametrize("order", recorded_orders(), ids=lambda order: order.name)
 def test_the_order_is_the_recorded_one(order: RecordedOrder) -> None:
-    metadata, _ = usable_metadata(order.document, "a case")
+    metadata, _ = usable_from_dict(order.document, "a case")
     tags = Target.of("3.11", "linux_x86_64", running=Version("3.11"), tags=()).tags
     verdicts = rank_wheels(order.wheels, metadata, static_support(metadata), tags)
     assert [verdict.filename for verdict in verdicts if verdict.is_compatible] == order.expected

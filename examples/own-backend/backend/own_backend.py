@@ -37,7 +37,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
         files[f"{INFO}variant.json"] = variant.variant_json(api.ask_build_plugins(variant.metadata.providers))
         filename, requires = variant.filename(filename), variant.requirements(REQUIRES)
     else:
-        requires = filter(None, (api.resolve_requirement_here(text, "", ()) for text in REQUIRES))
+        requires = filter(None, (api.resolve_requirement_on_machine(text, None) for text in REQUIRES))
     fields = "".join(f"Requires-Dist: {text}\n" for text in requires)
     files |= {f"{INFO}METADATA": f"{METADATA}{fields}".encode(), f"{INFO}WHEEL": WHEEL}
     with ZipFile(Path(wheel_directory, filename), "w") as archive:

@@ -146,7 +146,7 @@ def _reason(verdicts: list[Verdict], preferred: Collection[str]) -> str:
     best, *others = verdicts
     parts = [f"-Cvariant=auto selected {_name(best)}"]
     if best.key and others and others[0].key:
-        parts[0] += f", before {_name(others[0])}: {why_better(best.key, others[0].key, preferred)}"
+        parts[0] += f", before {_name(others[0])}: {why_better(best.key, others[0].key, preferred=preferred)}"
     for verdict in others:
         parts += [f"not {_name(verdict)}: {reason}" for reason in verdict.reasons]
     return "; ".join(parts)

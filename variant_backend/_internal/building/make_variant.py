@@ -27,7 +27,7 @@ def make_variant(
     """Write a variant of a *wheel* into the folder *output*, or beside the wheel (PEP 825, "Variant wheel").
 
     The variant has a *label* that the release's *metadata* defines, or *properties*, or both, as in
-    `select_variant`. Without *metadata*, the namespaces get the providers that this package knows.
+    `WheelVariant.of`. Without *metadata*, the namespaces get the providers that this package knows.
     Requirements with variant markers are decided for the variant. The old wheel stays as it is, and the new
     one gets its name when it is complete. *force* replaces an existing file. *dry_run* checks everything and
     writes nothing. Raises RequestError if label and properties do not say which variant, and VariantError if

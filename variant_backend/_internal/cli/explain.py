@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..selection.releases import Sources
     from ..selection.target import Target
     from ..variants.namespace_support import Support
-    from ..variants.ranking import Key, Verdict
+    from ..variants.ranking import Verdict, WheelKey
     from ..variants.requirements import PackageRequest
 
 # The options that make more wheels supported, or visible.
@@ -243,7 +243,7 @@ def _verdict_to_dict(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _key_to_dict(key: Key) -> dict[str, object]:
+def _key_to_dict(key: WheelKey) -> dict[str, object]:
     return {
         "features": [{"best": str(feature.best), "rank": list(feature.numbers)} for feature in key.features],
         "label": key.label,

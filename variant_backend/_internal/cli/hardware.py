@@ -83,7 +83,7 @@ def hardware_command(
         _write(output, hardware.to_json() if form == "json" else hardware.to_toml())
         printer.line(str(output))
     elif toml:
-        print_document(hardware.to_toml().encode())
+        print_document(hardware.to_toml())
     else:
         printer.table(_rows(hardware))
 
@@ -133,12 +133,12 @@ def _form_of_file(path: Path, forms: Sequence[str]) -> str:
     raise WrongValue([f"{text}; {remedy}"], "-o/--output")
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Write a machine file; raises VariantError if another file has its name."""
     from ..lowlevel.file_set import Output, write_all_files
 
     remedy = "move it away, or use another name (--output)"
-    write_all_files([Output(path.parent, path.name, text.encode("utf-8"), _is_ours, remedy)])
+    write_all_files([Output(path.parent, path.name, content, _is_ours, remedy)])
 
 
 def _is_ours(content: bytes) -> bool:

@@ -21,7 +21,7 @@ from .selection_options import allow_root_option
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
-    from ..machine.plugin_answers import Answer
+    from ..machine.plugin_answers import PluginAnswer
     from ..machine.plugins import Plugin
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -109,7 +109,7 @@ def query_command(
     """
     from ..machine.plugins import hardware_of_plugins, query_plugin
 
-    answers: list[tuple[Plugin, Answer]] = []
+    answers: list[tuple[Plugin, PluginAnswer]] = []
 
     def query(plugin: Plugin, python: str) -> dict[str, object]:
         try:
@@ -218,7 +218,7 @@ def _no(_: bytes) -> bool:
     return False
 
 
-def _age(answer: Answer | None) -> str:
+def _age(answer: PluginAnswer | None) -> str:
     """Return a mark for a plugin of an older protocol."""
     from ..machine.plugin_answers import TODAY
 

@@ -70,7 +70,7 @@ class Detected(NamedTuple):
         )
 
     def to_dict(self) -> dict[str, object]:
-        """Return the namespace's table, without keys that have their default."""
+        """Return the namespace's table, without keys that have their default (internal)."""
         return {
             **({"source": self.source} if self.source else {}),
             **_ordered(self.features),
@@ -103,7 +103,7 @@ class Hardware(NamedTuple):
     >>> machine = Hardware({"x86_64": Detected({"level": ("v3", "v2", "v1")}, "cpuinfo")})
     >>> machine.supported
     {'x86_64': {'level': ('v3', 'v2', 'v1')}}
-    >>> Hardware.from_bytes(machine.to_json().encode(), "machine.json") == machine
+    >>> Hardware.from_bytes(machine.to_json(), "machine.json") == machine
     True
     """
 
@@ -112,9 +112,9 @@ class Hardware(NamedTuple):
     @property
     def supported(self) -> Supported:
         """The supported values for releases with the providers that this package knows."""
-        return self.supported_by({})
+        return self.supported_for({})
 
-    def supported_by(self, providers: Mapping[str, Provider]) -> Supported:
+    def supported_for(self, providers: Mapping[str, Provider]) -> Supported:
         """Return the supported values for a release with these *providers*, by namespace."""
         return {name: known.features_for(providers.get(name)) for name, known in self.namespaces.items()}
 
@@ -148,37 +148,37 @@ class Hardware(NamedTuple):
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes, where: str) -> Hardware:
-        """Read a machine file without a name, such as stdin: JSON if it starts with ``{``, else TOML.
+    def from_bytes(cls, data: bytes, place: str) -> Hardware:
+        """Read the content of a machine file: JSON if it starts with ``{``, else TOML.
 
-        *data* is its content in UTF-8. Raises VariantError with every problem, each with the place *where*.
+        *data* is in UTF-8, and *place* names the file in problems. Raises VariantError with all problems.
         """
         if data.lstrip().startswith(b"{"):
-            return cls.from_json(data, where)
+            return cls.from_json(data, place)
         from .toml_read import parse_toml
 
-        return cls.from_table(parse_toml(data, where), where)
+        return cls.from_table(parse_toml(data, place), place)
 
     @classmethod
-    def from_json(cls, data: bytes, where: str) -> Hardware:
-        """Read *data*, the content of a JSON file.
+    def from_json(cls, data: bytes, place: str) -> Hardware:
+        """Read *data*, the content of a JSON file (internal).
 
-        Raises VariantError with every problem, each with the place *where*.
+        Raises VariantError with every problem, each with its *place*.
         """
         document = Document()
         try:
             parsed = read_strict_json(document, data)
         except VariantError as error:
-            raise error.within(where) from None
-        return cls._read(document, parsed, where)
+            raise error.within(place) from None
+        return cls._read(document, parsed, place)
 
     @classmethod
-    def from_table(cls, table: object, where: str) -> Hardware:
-        """Read a *table*, as a TOML parser returns a file.
+    def from_table(cls, table: object, place: str) -> Hardware:
+        """Read a *table*, as a TOML parser returns a file (internal).
 
-        Raises VariantError with every problem, each with the place *where*.
+        Raises VariantError with every problem, each with its *place*.
         """
-        return cls._read(Document(), table, where)
+        return cls._read(Document(), table, place)
 
     @classmethod
     def _read(cls, document: Document, value: object, where: str) -> Hardware:
@@ -209,16 +209,16 @@ class Hardware(NamedTuple):
             raise (error.within(place) if place else error).within(where) from None
 
     def to_dict(self) -> dict[str, dict[str, object]]:
-        """Return the tables of all namespaces, without the version of the file."""
+        """Return the tables of all namespaces, without the version of the file (internal)."""
         return {name: support.to_dict() for name, support in self.namespaces.items()}
 
-    def to_json(self) -> str:
-        """Return the content of a machine file as JSON."""
+    def to_json(self) -> bytes:
+        """Return the content of a machine file as JSON, in UTF-8."""
         envelope = {"version": _VERSION, "machine": self.to_dict(), "warnings": [], "errors": []}
-        return json.dumps(envelope, indent=2, ensure_ascii=False) + "\n"
+        return (json.dumps(envelope, indent=2, ensure_ascii=False) + "\n").encode()
 
-    def to_toml(self) -> str:
-        """Return the content of a machine file as TOML."""
+    def to_toml(self) -> bytes:
+        """Return the content of a machine file as TOML, in UTF-8."""
         tables = [_toml_lines({"version": _VERSION})]
         for name, support in self.namespaces.items():
             head = support.to_dict()
@@ -227,7 +227,7 @@ class Hardware(NamedTuple):
                 tables += _toml_tables(f"machine.{name}.by-package.{package}", _ordered(other))
             if support.least is not None:
                 tables += _toml_tables(f"machine.{name}.least", _ordered(support.least))
-        return "\n".join(tables if self.namespaces else [*tables, "[machine]\n"])
+        return "\n".join(tables if self.namespaces else [*tables, "[machine]\n"]).encode()
 
 
 def _is_envelope(top: Mapping[str, object]) -> bool:

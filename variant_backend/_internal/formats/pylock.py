@@ -21,7 +21,7 @@ from ..lowlevel.ranges import path_of
 from ..lowlevel.urls import without_user
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
-from ..variants.metadata_reading import usable_metadata
+from ..variants.metadata_reading import usable_from_dict
 from ..variants.validation import Document
 from .release import Candidate, File, Location, Release
 
@@ -253,7 +253,7 @@ def _locked(package: Package, table: Mapping[str, Any], path: Path, at: int, *, 
     metadata, problems = None, tuple[Problem, ...]()
     if _VARIANTS in table:
         try:
-            metadata, problems = usable_metadata(table[_VARIANTS], f"{place}.{_VARIANTS}")
+            metadata, problems = usable_from_dict(table[_VARIANTS], f"{place}.{_VARIANTS}")
         except VariantError as error:
             problems = error.problems
     version = package.version or wheels[0].name.release()[1]

@@ -15,7 +15,7 @@ from packaging.version import InvalidVersion, Version
 
 from ..errors import Problem, VariantError
 from ..variants.filename import check_project_name, normalize
-from ..variants.metadata_reading import usable_metadata
+from ..variants.metadata_reading import usable_from_dict
 from ..variants.validation import Document
 from . import core_metadata
 from .release import Candidate, File, Release
@@ -96,7 +96,7 @@ def read_requirable(path: Path) -> RequirableRelease:
         entries = []
     wheels = [*_wheels(document, entries)]
     document.check(path)
-    metadata, problems = usable_metadata(table.get(_VARIANTS), f"{path}: {_VARIANTS}")
+    metadata, problems = usable_from_dict(table.get(_VARIANTS), f"{path}: {_VARIANTS}")
     candidates = tuple(item.wheel for item in wheels)
     release = Release(normalize(name), version, candidates, metadata, problems)
     if problems := tuple(_problems(release, path)):

@@ -39,12 +39,12 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
 _CONFIG_KEYS = {"name", "values", "multi_value"}
 
 
-class Feature(NamedTuple):
+class PluginFeature(NamedTuple):
     """A feature in a plugin's answer (the providers draft, "Plugin API").
 
     *values* are best first. *several* says whether a variant may have several of them.
 
-    >>> Feature(("v3", "v2", "v1"), several=False).values[0]
+    >>> PluginFeature(("v3", "v2", "v1"), several=False).values[0]
     'v3'
     """
 
@@ -57,9 +57,6 @@ class Cost(NamedTuple):
 
     *seconds* is the whole time. *modules* is the number of modules that importing the plugin adds, and
     *import_seconds* the time of this import.
-
-    >>> Cost(seconds=0.2, modules=31, import_seconds=0.15).modules
-    31
     """
 
     seconds: float
@@ -67,49 +64,45 @@ class Cost(NamedTuple):
     import_seconds: float
 
 
-class Answer(NamedTuple):
+class PluginAnswer(NamedTuple):
     """The answer of a plugin (the providers draft, "Plugin API").
 
     *features* has the features by name, both they and their values best first. *all_compatible* says whether
-    all values are supported on every machine. *namespace* is None if the plugin has none. *generation* is the
-    number of the protocol's generation; 4 is the newest one.
+    all values are supported on every machine. *namespace* is None if the plugin has none.
 
-    *violations* are of rules that builds do not enforce. *duplicates* are warnings about values that are
-    listed twice, and *tolerated* are errors of other rules that older generations of the protocol do not
-    have. *outdated* are problems with what only they have. *cost* is what the answer took.
+    *generation* (internal) is the number of the protocol's generation; 4 is the newest one. *violations*
+    (internal) are of rules that builds do not enforce. *duplicates* (internal) are warnings about values that
+    are listed twice, and *tolerated* (internal) are errors of other rules that older generations of the
+    protocol do not have. *outdated* (internal) are problems with what only they have. *cost* (internal) is
+    what the answer took.
 
-    >>> answer = Answer(
-    ...     {"level": Feature(("v3", "v2"), several=False)},
-    ...     all_compatible=False,
-    ...     namespace="x86_64",
-    ...     generation=TODAY,
-    ...     violations=(),
-    ...     duplicates=(),
-    ...     tolerated=(),
-    ...     outdated=(),
-    ...     cost=Cost(0.2, 31, 0.15),
-    ... )
-    >>> answer.supported
+    >>> features = {"level": PluginFeature(("v3", "v2"), several=False)}
+    >>> PluginAnswer(features, all_compatible=False, namespace="x86_64").supported
     {'level': ('v3', 'v2')}
     """
 
-    features: dict[str, Feature]
+    features: dict[str, PluginFeature]
     all_compatible: bool
     namespace: str | None
-    generation: int
-    violations: tuple[Problem, ...]
-    duplicates: tuple[Problem, ...]
-    tolerated: tuple[Problem, ...]
-    outdated: tuple[Problem, ...]
-    cost: Cost
+    generation: int = TODAY
+    violations: tuple[Problem, ...] = ()
+    duplicates: tuple[Problem, ...] = ()
+    tolerated: tuple[Problem, ...] = ()
+    outdated: tuple[Problem, ...] = ()
+    cost: Cost = Cost(0, 0, 0)
 
     @property
     def supported(self) -> dict[str, tuple[str, ...]]:
         """The values of each feature, both best first."""
         return {name: feature.values for name, feature in self.features.items()}
 
+    @property
+    def warnings(self) -> list[Problem]:
+        """The problems that leave the answer usable, as a plugin with an older protocol has them."""
+        return [*self.outdated, *self.tolerated, *self.duplicates]
 
-def read_answer(answer: Mapping[str, Any], method: str, place: str, *, strict: bool) -> Answer:
+
+def read_answer(answer: Mapping[str, Any], method: str, place: str, *, strict: bool) -> PluginAnswer:
     """Check the answer of a plugin, as `_ask_plugin` prints it.
 
     Raises VariantError with all errors, and also the violations if *strict*.
@@ -132,7 +125,7 @@ def read_answer(answer: Mapping[str, Any], method: str, place: str, *, strict: b
         problems = [problem.within(place) for problem in document.problems]
         raise VariantError(*problems, *(violations if strict else ()))
     imports = answer["imports"]
-    return Answer(
+    return PluginAnswer(
         features,
         all_compatible,
         namespace,
@@ -161,9 +154,9 @@ def _is_answer(answer: Mapping[str, Any]) -> bool:
 
 def _features(
     document: Document, configs: list[dict[str, Any]], method: str, place: str
-) -> tuple[dict[str, Feature], list[Problem]]:
+) -> tuple[dict[str, PluginFeature], list[Problem]]:
     """Return the features of an answer, and violations."""
-    features: dict[str, Feature] = {}
+    features: dict[str, PluginFeature] = {}
     violations: list[Problem] = []
     for index, config in enumerate(configs):
         at = f"{method}()[{index}]"
@@ -177,19 +170,21 @@ def _features(
     return features, violations
 
 
-def _read_feature(document: Document, config: Mapping[str, Any], place: str) -> tuple[str | None, Feature]:
+def _read_feature(
+    document: Document, config: Mapping[str, Any], place: str
+) -> tuple[str | None, PluginFeature]:
     """Read a feature of a plugin's answer; the name is None if it is invalid."""
     name = document.string(config["name"], f"{place}.name")
     values = document.strings(config["values"], f"{place}.values", check_value)
     several = config["multi_value"]
     several = several is not None and document.boolean(several, f"{place}.multi_value")
     if name is None or not document.passes(f"{place}.name", lambda text: check_name(text, "feature"), name):
-        return None, Feature(values, several)
-    return name, Feature(values, several)
+        return None, PluginFeature(values, several)
+    return name, PluginFeature(values, several)
 
 
 class _Read(NamedTuple):
-    """The features of an answer without what today's rules forbid, and the problems, see `Answer`."""
+    """The features of an answer without what today's rules forbid, and the problems, see `PluginAnswer`."""
 
     configs: list[dict[str, Any]]
     duplicates: list[Problem]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from ..variants.providers import (
 )
 from ..variants.validation import Document
 from . import _ask_plugin
-from .plugin_answers import ALL, SUPPORTED, Answer, read_answer
+from .plugin_answers import ALL, SUPPORTED, PluginAnswer, read_answer
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
@@ -84,7 +85,7 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
     return sorted(plugins), problems
 
 
-def query_plugin(plugin: Plugin, python: str) -> Answer:
+def query_plugin(plugin: Plugin, python: str) -> PluginAnswer:
     """Run an installed plugin, and return its answer about this machine, with a namespace.
 
     Raises VariantError if it hangs, fails or violates the protocol.
@@ -95,7 +96,7 @@ def query_plugin(plugin: Plugin, python: str) -> Answer:
     return answer
 
 
-def hardware_of_plugins(answers: Iterable[tuple[Plugin, Answer]]) -> Hardware:
+def hardware_of_plugins(answers: Iterable[tuple[Plugin, PluginAnswer]]) -> Hardware:
     """Return the answers of plugins in the form of a machine file.
 
     If several plugins have the same namespace, the answers of others than the first are for releases that
@@ -124,7 +125,7 @@ def run_isolated(namespace: str, provider: PluginProvider, python: str) -> dict[
     return _run([python, "-I"], [provider.reference, SUPPORTED], _place(namespace, provider))
 
 
-def check_isolated(namespace: str, provider: PluginProvider, printed: Mapping[str, Any]) -> Answer:
+def check_isolated(namespace: str, provider: PluginProvider, printed: Mapping[str, Any]) -> PluginAnswer:
     """Check an answer of `run_isolated`; raises VariantError.
 
     The plugin must follow its protocol, and have the namespace of the provider.
@@ -140,7 +141,7 @@ def check_isolated(namespace: str, provider: PluginProvider, printed: Mapping[st
     return answer
 
 
-def ask_plugin(namespace: str, provider: PluginProvider, python: str) -> Answer:
+def ask_plugin(namespace: str, provider: PluginProvider, python: str | os.PathLike[str]) -> PluginAnswer:
     """Run a plugin in a process, and return its checked answer about this machine (the providers draft).
 
     *provider* names the plugin, and *namespace* is the one that it must have. *python* is the path of the
@@ -151,7 +152,7 @@ def ask_plugin(namespace: str, provider: PluginProvider, python: str) -> Answer:
     >>> ask_plugin("gpu", provider, ".venv/bin/python").supported  # doctest: +SKIP
     {'sm_arch': ('90_real', '80_real')}
     """
-    return check_isolated(namespace, provider, run_isolated(namespace, provider, python))
+    return check_isolated(namespace, provider, run_isolated(namespace, provider, os.fspath(python)))
 
 
 def required_by(plugin: Plugin, folders: Sequence[Path]) -> list[str]:
@@ -188,17 +189,17 @@ def contradicting_variants(
                 yield Problem("error", place, text, f"entry points: {one_of(map(repr, references))}")
 
 
-def protocol_problems(plugin: Plugin, python: str) -> tuple[list[Problem], Answer | None]:
+def protocol_problems(plugin: Plugin, python: str) -> tuple[list[Problem], PluginAnswer | None]:
     """Run an installed plugin, and return all its violations of today's protocol, and its answer.
 
     Those with the code ``warning`` are harmless. The answer is None if the plugin gives none.
     """
     problems: list[Problem] = []
-    answers: dict[str, Answer] = {}
+    answers: dict[str, PluginAnswer] = {}
     for method in (SUPPORTED, ALL):
         try:
             answers[method] = answer = _ask_installed(plugin, method, python)
-            problems += (*answer.outdated, *answer.violations, *answer.tolerated, *answer.duplicates)
+            problems += (*answer.warnings, *answer.violations)
         except VariantError as error:
             problems += error.problems
     if len(answers) == 2:
@@ -207,7 +208,7 @@ def protocol_problems(plugin: Plugin, python: str) -> tuple[list[Problem], Answe
     return list(dict.fromkeys(problems)), answers.get(SUPPORTED)  # both may have the same problems
 
 
-def _contradictions(supported: Answer, known: Answer) -> Iterator[str]:
+def _contradictions(supported: PluginAnswer, known: PluginAnswer) -> Iterator[str]:
     """Yield the contradictions between the two answers of a plugin."""
     if not known.features:
         yield f"{ALL}() lists no feature"
@@ -296,7 +297,7 @@ def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> Non
         raise VariantError(*problems)
 
 
-def _objections(place: str, features: Mapping[str, list[str]], answer: Answer) -> Iterator[Problem]:
+def _objections(place: str, features: Mapping[str, list[str]], answer: PluginAnswer) -> Iterator[Problem]:
     """Yield a problem for each property of a variant that its plugin does not allow."""
     for name, values in features.items():
         at_feature = f"{place}.{name}"
@@ -320,7 +321,7 @@ def _place(namespace: str, provider: PluginProvider | BuildProvider) -> str:
     return f"providers.{namespace}: plugin {provider.reference!r}"
 
 
-def _ask_installed(plugin: Plugin, method: str, python: str) -> Answer:
+def _ask_installed(plugin: Plugin, method: str, python: str) -> PluginAnswer:
     """Run an installed plugin; without a namespace of its own, it has the name of its entry point."""
     document = Document()
     document.passes("entry point", check_object_reference, plugin.reference)
@@ -334,7 +335,7 @@ def _ask_installed(plugin: Plugin, method: str, python: str) -> Answer:
     return answer._replace(namespace=plugin.name)
 
 
-def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, method: str) -> Answer:
+def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, method: str) -> PluginAnswer:
     """Run the plugin of a provider, which must be installed in this environment."""
     place = _place(namespace, provider)
     install = f"install {' and '.join(provider.requires)} for the build"
@@ -352,7 +353,7 @@ def _ask(
     method: str,
     install: str | None = None,
     command: Sequence[str] = (sys.executable,),
-) -> Answer:
+) -> PluginAnswer:
     """Run a plugin, and check its answer.
 
     *install* is the remedy for a missing plugin in a build; without it, every rule is enforced. *command*
@@ -376,9 +377,9 @@ def _run(
     pipe = subprocess.PIPE
     try:
         process = Child(command, python=interpreter, own_group=not in_build, stdout=pipe, stderr=pipe)
-    except OSError as error:
-        text = f"cannot be started: {error.strerror or error}"
-        raise VariantError(text, place=interpreter[0]) from None
+    except (OSError, ValueError) as error:  # ValueError for a path that is not one
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise VariantError(f"cannot be started: {reason or error}", place=interpreter[0]) from None
     with process, _forwarded_errors(process):
         try:
             stdout, _ = process.communicate(timeout=_TIME_LIMIT)

@@ -135,7 +135,7 @@ def support_without_plugins(metadata: VariantMetadata, machine: Machine, policy:
     sources: dict[Origin, Supported] = {
         GIVEN: policy.given,
         **_abi_source(metadata, machine, policy),
-        _HARDWARE: Lazy(lambda: hardware.supported_by(metadata.providers)),
+        _HARDWARE: Lazy(lambda: hardware.supported_for(metadata.providers)),
     }
     known = supported_values(metadata, sources, disabled=policy.disabled, enabled=policy.enabled)
     named = {

@@ -54,7 +54,7 @@ _HASHES_ONLY = {
 }
 
 
-class PluginAnswer(NamedTuple):
+class TrustedAnswer(NamedTuple):
     """What a plugin reports as supported on this machine, best first, and the plugin's name and version."""
 
     features: dict[str, tuple[str, ...]]
@@ -154,7 +154,7 @@ def ask_trusted(
     installer: Installer,
     trusted: tuple[TrustedPackage, ...] = (),
     refresh: bool = False,
-) -> PluginAnswer | VariantError:
+) -> TrustedAnswer | VariantError:
     """Return the answer of a provider's plugin, or an error.
 
     The caller has checked that there is no `objection` to the plugin, and that it may run. *trusted* packages
@@ -180,13 +180,13 @@ def ask_trusted(
 
 def _plugin_answer(
     namespace: str, provider: PluginProvider, asked: Remembered, more: str = ""
-) -> PluginAnswer:
+) -> TrustedAnswer:
     """Check an answer, and return its values; raises VariantError."""
     answer = check_isolated(namespace, provider, asked.printed)
     notes = [f"protocol of generation {answer.generation}"] if answer.generation < TODAY else []
     notes += [problem.text for problem in answer.duplicates]
     text = f"plugin {provider.reference!r} of {' and '.join(asked.versions)}"
-    return PluginAnswer(answer.supported, f"{text}{f' ({one_of(notes)})' if notes else ''}{more}")
+    return TrustedAnswer(answer.supported, f"{text}{f' ({one_of(notes)})' if notes else ''}{more}")
 
 
 def _ask_isolated(

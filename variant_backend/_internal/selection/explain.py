@@ -169,6 +169,6 @@ def why_not(evaluation: Evaluation, label: str, selected: Verdict | None) -> lis
     if best.key and selected and selected.key:
         return [
             f"{best.filename} is compatible, but the selected wheel is better:",
-            why_better(selected.key, best.key, evaluation.preferred),
+            why_better(selected.key, best.key, preferred=evaluation.preferred),
         ]
     return [f"{best.filename} is not compatible:", *map(str, best.reasons)]

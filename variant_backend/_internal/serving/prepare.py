@@ -95,7 +95,7 @@ def _prepared(offered: Offered, upstream: Upstream, delivery: Delivery) -> Prepa
         return Prepared(offered, file._replace(core_metadata=hashes_of(metadata)))
     properties = support.of_variant(variant) if variant else ()
     try:
-        decided = resolved_metadata(metadata, variant.label if variant else "", properties)
+        decided = resolved_metadata(metadata, variant.label if variant else None, properties)
     except VariantError as error:
         raise error.within(shown_location(file)) from None
     file = upstream.rewritten(offered.file, name, decided)._replace(filename=offered.filename)

@@ -87,9 +87,7 @@ _Marker: TypeAlias = Union[str, _Test, _Junction]  # noqa: UP007  # it names cla
 
 
 def mentions_variant(requirement: str) -> bool:
-    """Return whether the marker of a *requirement* has a variant marker (PEP 825, "Environment markers").
-
-    Only the name is looked for: the requirement is not checked.
+    """Return whether the marker of a requirement has a variant marker; the requirement is not checked.
 
     >>> mentions_variant("fast; variant_label == 'x86_64_v3'")
     True
@@ -99,12 +97,7 @@ def mentions_variant(requirement: str) -> bool:
 
 
 def check_requirement(text: str) -> None:
-    """Check the *text* of a requirement without variant markers (PEP 508).
-
-    Raises VariantError if it is invalid.
-
-    >>> check_requirement("numpy>=2; python_version >= '3.11'")
-    """
+    """Check a requirement without variant markers (PEP 508). Raises VariantError if it is invalid."""
     _normalized(text)
 
 
@@ -191,24 +184,26 @@ def decided_requirements(requirements: Iterable[str], variant: Variant) -> list[
     return [text for text in decided if text is not None]
 
 
-def resolve_requirement_here(requirement: str, label: str, supported: Iterable[Property]) -> str | None:
+def resolve_requirement_on_machine(
+    requirement: str, label: str | None, properties: Iterable[Property] = ()
+) -> str | None:
     """Return a *requirement* resolved for a wheel on one machine, or None if it never applies.
 
     The result is in normal form and has no variant markers (PEP 825, "Environment markers"; PEP 508).
-    *supported* are the properties of the wheel that the machine supports, as `Support.of_variant` returns
-    them. A plain wheel has an empty *label* and no properties. Raises VariantError if the requirement is
-    invalid.
+    *label* is that of the wheel, or None for a plain wheel, as in `WheelFilename`. *properties* are those of
+    its variant that the machine supports, as `Support.of_variant` returns them. Raises VariantError if the
+    requirement is invalid.
 
     >>> requirement = "fast; 'blas :: library :: mkl' in variant_properties or python_version < '3.9'"
-    >>> resolve_requirement_here(requirement, "mkl", [Property("blas", "library", "mkl")])
+    >>> resolve_requirement_on_machine(requirement, "mkl", [Property("blas", "library", "mkl")])
     'fast'
-    >>> resolve_requirement_here(requirement, "", [])
+    >>> resolve_requirement_on_machine(requirement, None)
     'fast; python_version < "3.9"'
     """
     specifier, marker = _read(requirement)
     if marker is None:
         return specifier
-    return _joined(specifier, _reduced(marker, partial(_is_true, label, _names(supported))))
+    return _joined(specifier, _reduced(marker, partial(_is_true, label or "", _names(properties))))
 
 
 def resolve_requirement_for(requirement: str, values: Mapping[str, Collection[str]]) -> str | None:

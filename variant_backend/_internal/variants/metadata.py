@@ -122,12 +122,6 @@ def declared_metadata(
     providers by namespace. With *known*, other namespaces get the providers that this package knows. The null
     variant uses no namespace, but the format requires one: then the first known namespace is declared.
     Raises RequestError if there is no namespace.
-
-    >>> metadata = declared_metadata([Property("x86_64", "level", "v3"), Property("blas", "library", "mkl")])
-    >>> metadata.namespaces
-    ('x86_64', 'blas')
-    >>> list(metadata.providers)
-    ['x86_64']
     """
     from .known_providers import KNOWN_PROVIDERS
 

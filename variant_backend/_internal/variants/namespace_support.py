@@ -106,8 +106,8 @@ def supported_values(
     Namespaces in *disabled*, optional ones that are not in *enabled*, and those with an invalid provider have
     no values. If a namespace has static-properties, only these are used. Otherwise the first of the *sources*
     that knows the namespace is used: the user's values, detected values, or answers of plugins. *sources* has
-    supported values by their origin. If variants have properties of ``abi_dependency``, this namespace is
-    known, too, and a source has its values: those of `abi_support`.
+    supported values by their origin; if it is empty, only static-properties are supported. If variants have
+    properties of ``abi_dependency``, this namespace is known, too, and a source has its values: `abi_support`.
 
     >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
     >>> metadata = VariantMetadata(("nvidia", "blas"), {"blas": blas}, {})
@@ -117,8 +117,8 @@ def supported_values(
     {'nvidia': {'sm_arch': ['90_real']}, 'blas': {'library': ('mkl', 'openblas')}}
     >>> [origin.kind for origin in known.origins.values()]
     ['given', 'static']
-    >>> torch2 = Variant("torch2", frozenset({Property("abi_dependency", "torch", "2")}))
     >>> installed = {"abi_dependency": {"torch": ["2.10.1", "2.10", "2"]}}
+    >>> torch2 = Variant.of("torch2", [Property("abi_dependency", "torch", "2")])
     >>> built = metadata._replace(variants={"torch2": torch2})
     >>> known = supported_values(built, {Origin("versions", "installed packages"): installed})
     >>> known.supported["abi_dependency"]

@@ -59,7 +59,7 @@ class FeatureRank(NamedTuple):
         return self.namespace, self.feature, self.value
 
 
-class Key(NamedTuple):
+class WheelKey(NamedTuple):
     """The sort key of a compatible wheel (PEP 825, "Variant ordering"). `rank_wheels` returns it in verdicts.
 
     *features* are the ranks of the variant's features, best first; the null variant has none. *label* is None
@@ -71,7 +71,7 @@ class Key(NamedTuple):
     wheels.
 
     >>> v3 = FeatureRank(0, 0, 0, Property("x86_64", "level", "v3"))
-    >>> key = Key((v3,), "v3", tag=0, build=(-1, ""))
+    >>> key = WheelKey((v3,), "v3", tag=0, build=(-1, ""))
     >>> key.features[0].best.value
     'v3'
     """
@@ -99,7 +99,7 @@ class Verdict(NamedTuple):
     """
 
     filename: WheelFilename
-    key: Key | None
+    key: WheelKey | None
     reasons: tuple[Problem, ...] = ()
 
     @property
@@ -109,14 +109,7 @@ class Verdict(NamedTuple):
 
 
 def static_support(metadata: VariantMetadata) -> Supported:
-    """Return the values that static-properties declare as supported on every machine (the providers draft).
-
-    Optional providers of *metadata* are left out.
-
-    >>> metadata = VariantMetadata(("blas",), {"blas": StaticProvider((("library", ("mkl",)),))}, {})
-    >>> static_support(metadata)
-    {'blas': {'library': ('mkl',)}}
-    """
+    """Return the values that static-properties declare, without those of optional providers."""
     return {
         namespace: dict(provider.features)
         for namespace, provider in metadata.providers.items()
@@ -147,14 +140,7 @@ def unsupported_features(
 
 
 def supported_labels(metadata: VariantMetadata, supported: Supported) -> list[str]:
-    """Return the labels of the variants that can be selected, in the order of *metadata*.
-
-    *supported* has the values of the machine. `unsupported_features` tests each variant.
-
-    >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
-    >>> supported_labels(VariantMetadata(("x86_64",), {}, {"v3": v3}), {"x86_64": {"level": ["v3", "v2"]}})
-    ['v3']
-    """
+    """Return the labels of the variants that can be selected, in the order of *metadata*."""
     ranks = _Ranks(metadata, supported)
     return [label for label, variant in metadata.variants.items() if not ranks.of_variant(variant)[1]]
 
@@ -164,13 +150,11 @@ def ordered_labels(metadata: VariantMetadata, supported: Supported) -> list[str]
 
     *metadata* and *supported* are those of `rank_wheels`, which has the same order.
 
-    >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
-    >>> variants = {
-    ...     library: Variant(library, frozenset({Property("blas", "library", library)}))
-    ...     for library in ("openblas", "mkl")
-    ... }
-    >>> metadata = VariantMetadata(("blas",), blas, {**variants, "null": Variant("null", frozenset())})
-    >>> ordered_labels(metadata, static_support(metadata))
+    >>> labels = ("openblas", "mkl")
+    >>> variants = {label: Variant.of(label, [Property("blas", "library", label)]) for label in labels}
+    >>> variants["null"] = Variant("null", frozenset())
+    >>> metadata = VariantMetadata(("blas",), {}, variants)
+    >>> ordered_labels(metadata, {"blas": {"library": ["mkl", "openblas"]}})
     ['mkl', 'openblas', 'null']
     """
     ranks = _Ranks(metadata, supported)
@@ -221,49 +205,43 @@ def rank_wheels(
     return [*_sorted(verdicts), *(verdict for verdict in verdicts if not verdict.key)]
 
 
-def why_better(one: Key, other: Key, preferred: Collection[str] = ()) -> str:
-    """Return why the wheel with *one* key is better than the wheel with the *other*, as a text for people.
+def why_better(better: WheelKey, other: WheelKey, *, preferred: Collection[str] = ()) -> str:
+    """Return why the wheel with the *better* key ranks before the wheel with the *other* one.
 
-    It is the first difference (PEP 825, "Variant ordering"). *preferred* are namespaces whose priority the
-    user has chosen.
+    It is a text for people: the first difference (PEP 825, "Variant ordering"). *preferred* are namespaces
+    whose priority the user has chosen.
 
     >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
-    >>> why_better(Key(v3, "v3", 0, (-1, "")), Key(v2, "null", 0, (-1, "")))
+    >>> why_better(WheelKey(v3, "v3", 0, (-1, "")), WheelKey(v2, "null", 0, (-1, "")))
     'it has cpu :: level :: v3, and the other wheel has no more features'
     """
-    if (one.label is None) != (other.label is None):
+    if (better.label is None) != (other.label is None):
         return "a variant comes before a plain wheel"
-    for first, second in zip_longest(one.features, other.features):
+    for first, second in zip_longest(better.features, other.features):
         if first is None or second is None:
             return f"it has {(first or second).best}, and the other wheel has no more features"
         if first != second:
             return f"{first.best} ranks before {second.best}: {_first_difference(first, second, preferred)}"
-    if one.label != other.label:
-        return f"all features rank equally, and label {one.label!r} sorts before {other.label!r}"
-    if one.tag != other.tag:
+    if better.label != other.label:
+        return f"all features rank equally, and label {better.label!r} sorts before {other.label!r}"
+    if better.tag != other.tag:
         return "its best tag ranks before the best tag of the other wheel"
-    if one.build != other.build:
+    if better.build != other.build:
         return "its build number is higher"
-    side = "after" if one.label is not None else "before"
+    side = "after" if better.label is not None else "before"
     return f"all else is equal, and its name sorts {side} the name of the other wheel"
 
 
 def why_label_better(
-    metadata: VariantMetadata, supported: Supported, one: str, other: str, preferred: Collection[str] = ()
+    metadata: VariantMetadata, supported: Supported, better: str, other: str, preferred: Collection[str]
 ) -> str:
-    """Return why *one* label ranks before the *other*, as `why_better` compares their wheels.
+    """Return why the *better* label ranks before the *other*, as `why_better` compares their wheels.
 
-    Both are labels of *metadata*. *supported* has the values of the machine. *preferred* are namespaces whose
-    priority the user has chosen.
-
-    >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
-    >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": v3, "null": Variant("null", frozenset())})
-    >>> why_label_better(metadata, {"x86_64": {"level": ["v3"]}}, "v3", "null")
-    'it has x86_64 :: level :: v3, and the other wheel has no more features'
+    The machine with the *supported* values can use both.
     """
     ranks = _Ranks(metadata, supported)
-    first, second = (Key(ranks.of(label)[0], label, 0, (-1, "")) for label in (one, other))
-    return why_better(first, second, preferred)
+    first, second = (WheelKey(ranks.of(label)[0], label, 0, (-1, "")) for label in (better, other))
+    return why_better(first, second, preferred=preferred)
 
 
 def _first_difference(one: FeatureRank, other: FeatureRank, preferred: Collection[str]) -> str:
@@ -305,7 +283,7 @@ def _verdict(
     if reasons or tag is None:
         return Verdict(filename, None, reasons)
     build = build_order(filename.build)
-    return Verdict(filename, Key(features, filename.label, tag, build, name_order(filename)))
+    return Verdict(filename, WheelKey(features, filename.label, tag, build, name_order(filename)))
 
 
 class TagPlaces:

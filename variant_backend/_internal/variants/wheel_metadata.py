@@ -41,15 +41,7 @@ def variant_of_wheel(metadata: VariantMetadata) -> Variant:
 def select_variant(release: VariantMetadata, label: str | None, properties: frozenset[Property]) -> Variant:
     """Return the variant of a *release* with a *label*, with *properties*, or with both.
 
-    Properties without a label (None) get the label that is defined for them, or `default_label`. Properties
-    of ``abi_dependency`` can be added to the defined properties of a label. Neither label nor properties mean
-    the null variant. Raises UnknownNameError if the label is unknown and there are no properties, and
-    RequestError if the label is invalid, or defined with other properties.
-
-    >>> v3 = frozenset({Property("x86_64", "level", "v3")})
-    >>> release = VariantMetadata(("x86_64",), {}, {"fast": Variant("fast", v3)})
-    >>> select_variant(release, None, v3).label
-    'fast'
+    `WheelVariant.of` has the rules, and the errors.
     """
     if not properties:
         return release.variant(NULL_LABEL if label is None else label)
@@ -88,11 +80,6 @@ def with_answers(
     the variant uses one of those, only namespaces without an answer are left out. Raises VariantError if the
     variant uses one of these.
 
-    >>> from variant_backend.api import BuildProvider
-    >>> release = VariantMetadata(("blas",), {"blas": BuildProvider(("blas-provider",))}, {})
-    >>> answers = {"blas": StaticProvider((("library", ("mkl",)),))}
-    >>> with_answers(release, answers, {"blas"}).providers["blas"].features
-    (('library', ('mkl',)),)
     """
     missing = release.build_providers().keys() - answers
     if unanswered := sorted(missing & set(used)):
@@ -127,13 +114,7 @@ def left_out(release: VariantMetadata, metadata: VariantMetadata) -> str | None:
 
 
 def remarks_on(metadata: VariantMetadata) -> list[str]:
-    """Return warnings for the maintainer of wheels with this *metadata*, as texts for people.
-
-    >>> mkl = Variant("mkl", frozenset({Property("blas", "library", "mkl")}))
-    >>> blas = StaticProvider((("library", ("openblas",)),))
-    >>> remarks_on(VariantMetadata(("blas",), {"blas": blas}, {"mkl": mkl}))  # doctest: +ELLIPSIS
-    ["variant 'mkl' can never be selected, because the static-properties of 'blas' contain none of ...]
-    """
+    """Return warnings for the maintainer of wheels with this *metadata*, as texts for people."""
     remarks = []
     # The null variant needs no provider, and plugins that run in a build give an answer there.
     used = [label for label, variant in metadata.variants.items() if variant.properties]

@@ -33,11 +33,16 @@ class WheelVariant(NamedTuple):
     labelled: bool = True
 
     @classmethod
-    def of(cls, release: VariantMetadata, label: str | None, properties: Iterable[Property]) -> WheelVariant:
+    def of(
+        cls, release: VariantMetadata, label: str | None = None, properties: Iterable[Property] = ()
+    ) -> WheelVariant:
         """Return the variant of a *release* with a *label*, with *properties*, or with both.
 
-        Raises RequestError if a property is given twice, or as `select_variant` does, UnknownNameError if the
-        namespace of a property is not declared, and VariantError if a property is invalid.
+        Properties without a label get the label that is defined for them, or `default_label`. Properties of
+        ``abi_dependency`` can be added to the defined properties of a label. Neither label nor properties
+        mean the null variant. Raises UnknownNameError if the label is unknown and there are no properties, or
+        if the namespace of a property is not declared. Raises RequestError if the label or a property is
+        invalid, if a property is given twice, or if the label is defined with other properties.
         """
         given = tuple(properties)
         for index, prop in enumerate(given):
@@ -119,7 +124,7 @@ class WheelVariant(NamedTuple):
 
 
 def wheel_variant(
-    table: Mapping[str, object] | None, label: str | None, properties: Iterable[Property]
+    table: Mapping[str, object] | None, label: str | None = None, properties: Iterable[Property] = ()
 ) -> WheelVariant:
     """Return the variant with a *label*, with *properties*, or with both (the building draft).
 
@@ -128,8 +133,8 @@ def wheel_variant(
     Raises VariantError with all problems of the table, RequestError if no variant is requested, and the
     errors of `WheelVariant.of`.
 
-    >>> wheel_variant(None, None, [Property("x86_64", "level", "v3")]).label
-    'fa7c1393'
+    >>> wheel_variant(None, "v3", [Property("x86_64", "level", "v3")]).filename("demo-1.0-py3-none-any.whl")
+    'demo-1.0-py3-none-any-v3.whl'
     """
     given = tuple(properties)
     if label is None and not given:

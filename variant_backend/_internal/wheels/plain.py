@@ -12,7 +12,7 @@ from ..lowlevel.ranges import Source
 from ..lowlevel.regular_files import open_regular
 from ..lowlevel.zip_archive import assemble
 from ..variants.filename import WheelFilename
-from ..variants.markers import mentions_variant, resolve_requirement_here
+from ..variants.markers import mentions_variant, resolve_requirement_on_machine
 from ..variants.properties import Property, Variant
 from ..variants.wheel_metadata import variant_of_wheel
 from .examination import SoundWheel
@@ -99,7 +99,7 @@ def decided_metadata(wheel: Wheel, supported: Callable[[Variant], Collection[Pro
     if not has_variant_markers(wheel.core_metadata):
         return wheel.core_metadata
     if wheel.filename.label is None:
-        return resolved_metadata(wheel.core_metadata, "", ())
+        return resolved_metadata(wheel.core_metadata, None, ())
     variant = variant_of_wheel(wheel.usable_variant_metadata())
     return resolved_metadata(wheel.core_metadata, variant.label, supported(variant))
 
@@ -109,13 +109,13 @@ def has_variant_markers(metadata: bytes) -> bool:
     return any(map(mentions_variant, core_metadata.requirements(metadata)))
 
 
-def resolved_metadata(metadata: bytes, label: str, properties: Collection[Property]) -> bytes:
+def resolved_metadata(metadata: bytes, label: str | None, properties: Collection[Property]) -> bytes:
     """Return METADATA with the variant markers evaluated for a label and the supported properties.
 
-    The label of a plain wheel is empty. Raises VariantError if a requirement is invalid.
+    A plain wheel has no label. Raises VariantError if a requirement is invalid.
     """
     decided = (
-        resolve_requirement_here(text, label, frozenset(properties)) if mentions_variant(text) else text
+        resolve_requirement_on_machine(text, label, frozenset(properties)) if mentions_variant(text) else text
         for text in core_metadata.requirements(metadata)
     )
     kept = [text for text in decided if text is not None]
