@@ -20,7 +20,7 @@ PROGRAM = Path(__file__).with_name("typed_program.py")
 MISTAKES = {
     "api.WheelFilename.parse(b'demo-1.0-py3-none-any.whl')": ("arg-type", "reportArgumentType"),
     "api.Property('speed', 'mode')": ("call-arg", "reportCallIssue"),
-    "api.Variant.of('fast', {'speed': 'fast'})": ("arg-type", "reportArgumentType"),
+    "api.Variant.of('fast', {'speed': 'fast'})": ("dict-item", "reportArgumentType"),
     "api.metadata_from_json('{}', 'variant.json')": ("arg-type", "reportArgumentType"),
     "api.rank_wheels([], None, {'speed': 'fast'}, [])": ("dict-item", "reportArgumentType"),
     "api.wheel_variant(None, 'fast', ['speed :: mode :: fast'])": ("list-item", "reportArgumentType"),

@@ -107,7 +107,7 @@ def supported_values(
     no values. If a namespace has static-properties, only these are used. Otherwise the first of the *sources*
     that knows the namespace is used: the user's values, detected values, or answers of plugins. *sources* has
     supported values by their origin; if it is empty, only static-properties are supported. If variants have
-    properties of ``abi_dependency``, this namespace is known, too, and a source has its values: `abi_support`.
+    properties of ``abi_dependency``, this namespace is known, too, and `abi_support` has its values.
 
     >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
     >>> metadata = VariantMetadata(("nvidia", "blas"), {"blas": blas}, {})
