@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import RequestError
 from ..variants.metadata import VariantMetadata, declared_metadata
 from ..variants.properties import Property
 from ..variants.wheel_variant import WheelVariant
@@ -39,8 +38,6 @@ def make_variant(
     'demo-1.0-py3-none-any-x86_64_v3.whl'
     """
     given = tuple(properties)
-    if label is None and not given:
-        raise RequestError("no variant is requested", hint="give a label or properties")
     release = declared_metadata(sorted(given)) if metadata is None else metadata
     own = WheelVariant.of(release, label, given).with_answers({})
     file = WheelFile.of(Path(wheel))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -140,7 +141,7 @@ def check_isolated(namespace: str, provider: PluginProvider, printed: Mapping[st
     return answer
 
 
-def ask_plugin(namespace: str, provider: PluginProvider, python: str) -> Answer:
+def ask_plugin(namespace: str, provider: PluginProvider, python: str | os.PathLike[str]) -> Answer:
     """Run a plugin in a process, and return its checked answer about this machine (the providers draft).
 
     *provider* names the plugin, and *namespace* is the one that it must have. *python* is the path of the
@@ -151,7 +152,7 @@ def ask_plugin(namespace: str, provider: PluginProvider, python: str) -> Answer:
     >>> ask_plugin("gpu", provider, ".venv/bin/python").supported  # doctest: +SKIP
     {'sm_arch': ('90_real', '80_real')}
     """
-    return check_isolated(namespace, provider, run_isolated(namespace, provider, python))
+    return check_isolated(namespace, provider, run_isolated(namespace, provider, os.fspath(python)))
 
 
 def required_by(plugin: Plugin, folders: Sequence[Path]) -> list[str]:

@@ -71,9 +71,10 @@ class VariantMetadata(NamedTuple):
         """Return the metadata for the wheel of *variant*: the release's metadata with only this variant.
 
         Raises UnknownNameError if the namespace of a property is not declared, and VariantError if a
-        property of ``abi_dependency`` is invalid.
+        property is invalid.
         """
         for prop in sorted(variant.properties):
+            prop.check(str(prop))
             check_property(prop)
         undeclared = sorted(variant.namespaces() - {*self.namespaces, ABI_DEPENDENCY})
         if undeclared:

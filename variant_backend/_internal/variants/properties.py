@@ -72,7 +72,7 @@ class Property(NamedTuple):
     """A variant property (PEP 825, "Variant properties"). Its text is ``namespace :: feature :: value``.
 
     *namespace* belongs to one provider, which defines the *feature* and the possible *value*. The constructor
-    checks no part; `Property.parse` does.
+    checks no part; `Property.parse` and `VariantMetadata.only` do.
 
     >>> prop = Property.parse("nvidia::cuda_version_lower_bound::12.8")
     >>> prop.feature
@@ -108,13 +108,17 @@ class Property(NamedTuple):
                 hint="write NAMESPACE :: FEATURE :: VALUE",
             )
         result = cls(*parts)
+        result.check(text)
+        return result
+
+    def check(self, text: str) -> None:
+        """Raise VariantError if a part is invalid; *text* is the property as it was given (internal)."""
         try:
-            check_name(result.namespace, "namespace")
-            check_name(result.feature, "feature")
-            check_value(result.value)
+            check_name(self.namespace, "namespace")
+            check_name(self.feature, "feature")
+            check_value(self.value)
         except VariantError as error:
             raise error.within(f"property {text!r}") from None
-        return result
 
 
 class Variant(NamedTuple):
