@@ -169,6 +169,11 @@ class Variant(NamedTuple):
 NULL_VARIANT = Variant(NULL_LABEL, frozenset())
 
 
+def in_given_order(properties: Iterable[Property]) -> tuple[Property, ...]:
+    """Return properties in their order; those of a set, which has none, are sorted."""
+    return tuple(sorted(properties) if isinstance(properties, (set, frozenset)) else properties)
+
+
 def default_label(properties: Iterable[Property]) -> str:
     """Return the label of a variant without a name: eight hexadecimal digits of a SHA-256.
 

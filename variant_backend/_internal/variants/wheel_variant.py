@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import RequestError, VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata, declared_metadata
-from .properties import NULL_LABEL, Property, Variant
+from .properties import NULL_LABEL, Property, Variant, in_given_order
 from .providers import StaticProvider
 from .wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
 
@@ -98,9 +98,9 @@ class WheelVariant(NamedTuple):
     def requirements(self, requires_dist: Iterable[str]) -> list[str]:
         """Return the values of Requires-Dist for the wheel: variant markers are decided.
 
-        *requires_dist* are the values before. Requirements without variant markers keep their spelling; equal
-        ones are listed once. Raises VariantError if a variant marker is invalid, or depends on the installing
-        machine (PEP 825, "Environment markers").
+        *requires_dist* are the values before. They stay as they are if none has a variant marker. Otherwise,
+        those without one keep their spelling, and equal ones are listed once. Raises VariantError if a
+        variant marker is invalid, or depends on the installing machine (PEP 825, "Environment markers").
 
         >>> mkl = wheel_variant(None, "mkl", [Property("blas", "library", "mkl")])
         >>> mkl.requirements(["numpy", "mkl; variant_label == 'mkl'", "slow; variant_label != 'mkl'"])
@@ -127,13 +127,13 @@ def wheel_variant(
     """Return the variant with a *label*, with *properties*, or with both (the building draft).
 
     *table* is the ``[variant]`` table of pyproject.toml. If it is None, only properties and the label
-    ``null`` are possible, and the namespaces get the providers that this package knows.
+    ``null`` are possible, and the namespaces are those of `declared_metadata`.
     Raises VariantError with all problems of the table, and the errors of `WheelVariant.of`.
 
     >>> wheel_variant(None, None, [Property("x86_64", "level", "v3")]).label
     'fa7c1393'
     """
-    given = tuple(properties)
+    given = in_given_order(properties)
     if table is not None:
         from .metadata_reading import metadata_from_table  # conversions do not need it
 
