@@ -125,6 +125,7 @@ def test_wheels_have_the_code_and_the_commands(own_wheel: Path) -> None:
     info = f"variant_backend-{__version__}.dist-info"
     scripts = commands[f"{info}/entry_points.txt"].decode()
     assert scripts.startswith("[console_scripts]\nmake-variant = ") and "\nvariant-backend = " in scripts
+    assert commands[f"{info}/licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
     headers = BytesParser().parsebytes(core[f"variant_backend_core-{__version__}.dist-info/METADATA"])
     assert {Requirement(text).name for text in headers.get_all("Requires-Dist", [])} == {"packaging", "tomli"}
 

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from helpers.made_wheels import make_wheel
 from helpers.programs import run, run_here
+from helpers.sample_projects import ROOT
 from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
 from helpers.strict_reader import walk
 from helpers.uv_oracle import uv_installs
@@ -297,6 +298,7 @@ def test_variantlib_orders_random_releases_as_the_api_does(peer: Path, tmp_path:
 # Prints the facts that docs/from-variantlib.md states.
 FACTS = """
 import importlib.metadata, json
+import variantlib.api
 from packaging.version import Version
 from variantlib.api import VariantDescription, VariantProperty
 from variantlib.resolver.lib import sort_and_filter_supported_variants
@@ -315,6 +317,7 @@ print(json.dumps({
     "abi order": [variant.label for variant in sort_and_filter_supported_variants(ranked, [], [])],
     "hash": VariantDescription([VariantProperty("x86_64", "level", "v3")]).label,
     "reads 0.1.1": reads,
+    "names": variantlib.api.__all__,
 }))
 """
 
@@ -323,5 +326,7 @@ print(json.dumps({
 @pytest.mark.slow  # installs variantlib
 def test_variantlib_behaves_as_the_page_about_moving_from_it_says(peer: Path, tmp_path: Path) -> None:
     facts = json.loads(run(peer, "-c", FACTS, cwd=tmp_path).stdout)
+    page = (ROOT / "docs" / "from-variantlib.md").read_text(encoding="utf-8")
+    assert [name for name in facts.pop("names") if name not in page] == []
     hashed = default_label([Property("x86_64", "level", "v3")])
     assert facts == {"abi order": ["major", "minor", "null"], "hash": hashed, "reads 0.1.1": False}

@@ -112,8 +112,24 @@ def test_all_problems_of_the_table_are_reported() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("prop", "expected"),
+    [
+        (Property("GPU", "family", "new"), "namespace 'GPU': character 'G' at position 1"),
+        (Property("gpu", "fam-ily", "new"), "feature 'fam-ily': character '-' at position 4"),
+        (Property("gpu", "family", ""), "value is empty"),
+    ],
+)
+def test_an_invalid_property_is_an_error(prop: Property, expected: str) -> None:
+    start = f"property {str(prop)!r}: {expected}"
+    assert message(lambda: wheel_variant(TABLE, "other", [prop])).startswith(start)
+    assert message(lambda: wheel_variant(None, "other", [prop])).startswith(start)
+
+
 def test_a_request_for_nothing_or_twice_the_same_is_an_error() -> None:
-    assert message(lambda: wheel_variant(TABLE, None, ()), RequestError).startswith("no variant is requested")
+    nothing = "no variant is requested; give a label or properties"
+    assert message(lambda: wheel_variant(TABLE, None, ()), RequestError) == nothing
+    assert message(lambda: wheel_variant(None, None, ()), RequestError) == nothing
     assert message(lambda: wheel_variant(TABLE, None, [NEW, NEW]), RequestError) == (
         "duplicate property 'gpu :: family :: new'; give it once"
     )

@@ -26,6 +26,7 @@ def test_a_plain_wheel_has_no_metadata(tmp_path: Path) -> None:
     path = tmp_path / "demo-1.0-py3-none-any.whl"
     write_wheel(path)
     assert read_wheel_metadata(path) is None
+    assert read_wheel_metadata(str(path)) is None
 
 
 @pytest.mark.parametrize(

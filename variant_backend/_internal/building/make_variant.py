@@ -6,9 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import RequestError
 from ..variants.metadata import VariantMetadata, declared_metadata
-from ..variants.properties import Property
+from ..variants.properties import Property, in_given_order
 from ..variants.wheel_variant import WheelVariant
 from ..wheel_rewrite import Outcome, Plan, write_variant
 from ..wheels.reading import WheelFile
@@ -27,7 +26,7 @@ def make_variant(
     """Write a variant of a *wheel* into the folder *output*, or beside the wheel (PEP 825, "Variant wheel").
 
     The variant has a *label* that the release's *metadata* defines, or *properties*, or both, as in
-    `WheelVariant.of`. Without *metadata*, the namespaces get the providers that this package knows.
+    `WheelVariant.of`. Without *metadata*, it is as in `wheel_variant` without a table.
     Requirements with variant markers are decided for the variant. The old wheel stays as it is, and the new
     one gets its name when it is complete. *force* replaces an existing file. *dry_run* checks everything and
     writes nothing. Raises RequestError if label and properties do not say which variant, and VariantError if
@@ -38,10 +37,8 @@ def make_variant(
     >>> made.path.name  # doctest: +SKIP
     'demo-1.0-py3-none-any-x86_64_v3.whl'
     """
-    given = tuple(properties)
-    if label is None and not given:
-        raise RequestError("no variant is requested", hint="give a label or properties")
-    release = declared_metadata(sorted(given)) if metadata is None else metadata
+    given = in_given_order(properties)
+    release = declared_metadata(given) if metadata is None else metadata
     own = WheelVariant.of(release, label, given).with_answers({})
     file = WheelFile.of(Path(wheel))
     return write_variant(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..errors import RequestError, UnknownNameError, did_you_mean, one_of
 from .abi_dependency import ABI_DEPENDENCY, check_property
-from .properties import NULL_LABEL, NULL_VARIANT, Property, Variant
+from .properties import NULL_LABEL, NULL_VARIANT, Property, Variant, check_label, in_given_order
 from .providers import BuildProvider, Provider
 
 _HOST = "https://variants-schema.wheelnext.dev/"
@@ -70,10 +70,12 @@ class VariantMetadata(NamedTuple):
     def only(self, variant: Variant) -> VariantMetadata:
         """Return the metadata for the wheel of *variant*: the release's metadata with only this variant.
 
-        Raises UnknownNameError if the namespace of a property is not declared, and VariantError if a
-        property of ``abi_dependency`` is invalid.
+        Raises UnknownNameError if the namespace of a property is not declared, and VariantError if the label
+        or a property is invalid.
         """
+        check_label(variant.label)
         for prop in sorted(variant.properties):
+            prop.check(str(prop))
             check_property(prop)
         undeclared = sorted(variant.namespaces() - {*self.namespaces, ABI_DEPENDENCY})
         if undeclared:
@@ -118,15 +120,15 @@ def declared_metadata(
 ) -> VariantMetadata:
     """Return the metadata of a release without a project file, with no variants yet.
 
-    The namespaces of *properties*, then those of *providers*, rank in their given order. *providers* has
-    providers by namespace. With *known*, other namespaces get the providers that this package knows. The null
-    variant uses no namespace, but the format requires one: then the first known namespace is declared.
-    Raises RequestError if there is no namespace.
+    The namespaces of *properties*, then those of *providers*, rank in their given order, and those of a set
+    of properties by name. *providers* has providers by namespace. With *known*, other namespaces get the
+    providers that this package knows. The null variant uses no namespace, but the format requires one: then
+    the first known namespace is declared. Raises RequestError if there is no namespace.
     """
     from .known_providers import KNOWN_PROVIDERS
 
     providers = providers or {}
-    namespaces = dict.fromkeys([*(prop.namespace for prop in properties), *providers])
+    namespaces = dict.fromkeys([*(prop.namespace for prop in in_given_order(properties)), *providers])
     namespaces.pop(ABI_DEPENDENCY, None)
     if not namespaces and known:
         namespaces = {next(iter(KNOWN_PROVIDERS)): None}

@@ -72,7 +72,7 @@ class Property(NamedTuple):
     """A variant property (PEP 825, "Variant properties"). Its text is ``namespace :: feature :: value``.
 
     *namespace* belongs to one provider, which defines the *feature* and the possible *value*. The constructor
-    checks no part; `Property.parse` does.
+    checks no part; `Property.parse` and `VariantMetadata.only` do.
 
     >>> prop = Property.parse("nvidia::cuda_version_lower_bound::12.8")
     >>> prop.feature
@@ -108,17 +108,17 @@ class Property(NamedTuple):
                 hint="write NAMESPACE :: FEATURE :: VALUE",
             )
         result = cls(*parts)
-        try:
-            result.check()
-        except VariantError as error:
-            raise error.within(f"property {text!r}") from None
+        result.check(text)
         return result
 
-    def check(self) -> None:
-        """Check the three parts (internal). Raises VariantError for the first invalid one."""
-        check_name(self.namespace, "namespace")
-        check_name(self.feature, "feature")
-        check_value(self.value)
+    def check(self, text: str) -> None:
+        """Raise VariantError if a part is invalid; *text* is the property as it was given (internal)."""
+        try:
+            check_name(self.namespace, "namespace")
+            check_name(self.feature, "feature")
+            check_value(self.value)
+        except VariantError as error:
+            raise error.within(f"property {text!r}") from None
 
 
 class Variant(NamedTuple):
@@ -145,10 +145,7 @@ class Variant(NamedTuple):
         check_label(label)
         properties = frozenset(properties)
         for prop in sorted(properties):
-            try:
-                prop.check()
-            except VariantError as error:
-                raise error.within(f"property {str(prop)!r}") from None
+            prop.check(str(prop))
         if label == NULL_LABEL and properties:
             raise VariantError(
                 "label 'null' cannot have properties",
@@ -174,6 +171,11 @@ class Variant(NamedTuple):
 
 # The variant without properties: every machine supports it, and it ranks after all other variants.
 NULL_VARIANT = Variant(NULL_LABEL, frozenset())
+
+
+def in_given_order(properties: Iterable[Property]) -> tuple[Property, ...]:
+    """Return properties in their order; those of a set, which has none, are sorted."""
+    return tuple(sorted(properties) if isinstance(properties, (set, frozenset)) else properties)
 
 
 def default_label(properties: Iterable[Property]) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import RequestError, VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata, declared_metadata
-from .properties import NULL_LABEL, Property, Variant
+from .properties import NULL_LABEL, Property, Variant, in_given_order
 from .providers import StaticProvider
 from .wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
 
@@ -39,12 +39,14 @@ class WheelVariant(NamedTuple):
         """Return the variant of a *release* with a *label*, with *properties*, or with both.
 
         Properties without a label get the label that is defined for them, or `default_label`. Properties of
-        ``abi_dependency`` can be added to the defined properties of a label. Neither label nor properties
-        mean the null variant. Raises UnknownNameError if the label is unknown and there are no properties, or
-        if the namespace of a property is not declared. Raises RequestError if the label or a property is
-        invalid, if a property is given twice, or if the label is defined with other properties.
+        ``abi_dependency`` can be added to the defined properties of a label. Raises UnknownNameError if the
+        label is unknown and there are no properties, or if the namespace of a property is not declared.
+        Raises RequestError if no variant is requested, if the label or a property is invalid, if a property
+        is given twice, or if the label is defined with other properties.
         """
         given = tuple(properties)
+        if label is None and not given:
+            raise RequestError("no variant is requested", hint="give a label or properties")
         for index, prop in enumerate(given):
             if prop in given[:index]:
                 raise RequestError(f"duplicate property {str(prop)!r}", hint="give it once")
@@ -100,9 +102,9 @@ class WheelVariant(NamedTuple):
     def requirements(self, requires_dist: Iterable[str]) -> list[str]:
         """Return the values of Requires-Dist for the wheel: variant markers are decided.
 
-        *requires_dist* are the values before. Requirements without variant markers keep their spelling; equal
-        ones are listed once. Raises VariantError if a variant marker is invalid, or depends on the installing
-        machine (PEP 825, "Environment markers").
+        *requires_dist* are the values before. They stay as they are if none has a variant marker. Otherwise,
+        those without one keep their spelling, and equal ones are listed once. Raises VariantError if a
+        variant marker is invalid, or depends on the installing machine (PEP 825, "Environment markers").
 
         >>> mkl = wheel_variant(None, "mkl", [Property("blas", "library", "mkl")])
         >>> mkl.requirements(["numpy", "mkl; variant_label == 'mkl'", "slow; variant_label != 'mkl'"])
@@ -129,21 +131,19 @@ def wheel_variant(
     """Return the variant with a *label*, with *properties*, or with both (the building draft).
 
     *table* is the ``[variant]`` table of pyproject.toml. If it is None, only properties and the label
-    ``null`` are possible, and the namespaces get the providers that this package knows.
-    Raises VariantError with all problems of the table, RequestError if no variant is requested, and the
+    ``null`` are possible. Then the namespaces rank in the order of *properties*, those of a set by name, and
+    get the providers that this package knows. Raises VariantError with all problems of the table, and the
     errors of `WheelVariant.of`.
 
     >>> wheel_variant(None, "v3", [Property("x86_64", "level", "v3")]).filename("demo-1.0-py3-none-any.whl")
     'demo-1.0-py3-none-any-v3.whl'
     """
-    given = tuple(properties)
-    if label is None and not given:
-        raise RequestError("no variant is requested", hint="give a label or properties")
+    given = in_given_order(properties)
     if table is not None:
         from .metadata_reading import metadata_from_table  # conversions do not need it
 
         return WheelVariant.of(metadata_from_table(table, f"{_PLACE}: [variant]"), label, given)
-    if not given and label != NULL_LABEL:
+    if not given and label not in (None, NULL_LABEL):
         raise missing_table()
     return WheelVariant.of(declared_metadata(given), label, given)
 

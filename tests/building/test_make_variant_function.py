@@ -1,0 +1,57 @@
+"""`make_variant` of the API writes the wheels of the command `make-variant`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers.made_wheels import make_wheel
+from helpers.programs import run_here
+
+from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend.api import (
+    Property,
+    RequestError,
+    UnknownNameError,
+    VariantError,
+    make_variant,
+    metadata_from_json,
+    read_wheel_metadata,
+    wheel_variant,
+)
+
+LEVEL, LIBRARY = Property("x86_64", "level", "v3"), Property("blas", "library", "mkl")
+
+
+def test_the_function_writes_the_wheel_of_the_command(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "demo")
+    options = [word for prop in (LEVEL, LIBRARY) for word in ("-p", str(prop))]
+    run_here(make_variant_command, *options, "-l", "fast", "-o", tmp_path / "command", wheel)
+    made = make_variant(str(wheel), "fast", [LEVEL, LIBRARY], output=tmp_path / "function")
+    assert made.written
+    assert made.path.read_bytes() == (tmp_path / "command" / made.path.name).read_bytes()
+
+
+def test_namespaces_rank_as_given_and_those_of_a_set_by_name(tmp_path: Path) -> None:
+    for given, expected in (
+        ([LEVEL, LIBRARY], ("x86_64", "blas")),
+        ([LIBRARY, LEVEL], ("blas", "x86_64")),
+        (frozenset({LEVEL, LIBRARY}), ("blas", "x86_64")),
+    ):
+        made = make_variant(make_wheel(tmp_path, "demo"), "fast", given, output=tmp_path, force=True)
+        metadata = read_wheel_metadata(made.path)
+        document = wheel_variant(None, "fast", given).variant_json()
+        assert metadata == metadata_from_json(document, "variant.json")
+        assert metadata.namespaces == expected
+
+
+def test_a_wrong_request_writes_no_file(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "demo")
+    with pytest.raises(RequestError, match="no variant is requested"):
+        make_variant(wheel)
+    with pytest.raises(UnknownNameError, match="unknown label 'fast'"):
+        make_variant(wheel, "fast")
+    with pytest.raises(VariantError, match="property 'BLAS :: library :: mkl': namespace 'BLAS'"):
+        make_variant(wheel, "fast", [LIBRARY._replace(namespace="BLAS")])
+    assert make_variant(wheel, "fast", [LEVEL], dry_run=True).written is False
+    assert [*tmp_path.iterdir()] == [wheel]
