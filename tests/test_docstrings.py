@@ -30,7 +30,7 @@ SOURCES = {
     **dict.fromkeys(("Conflict", "combine_metadata", "conflicts_with_index", "merge_metadata"), "PEP 825"),
     **dict.fromkeys(("FeatureRank", "Key", "ordered_labels", "rank_wheels", "why_better"), "PEP 825"),
     **dict.fromkeys(("unsupported_features", "mentions_variant", "with_answers"), "PEP 825"),
-    **dict.fromkeys(("resolve_requirement", "resolve_requirement_here"), "PEP 825"),
+    **dict.fromkeys(("resolve_requirement", "resolve_requirements", "resolve_requirement_here"), "PEP 825"),
     "check_requirement": "PEP 508",
     **dict.fromkeys(("abi_dependencies", "abi_support"), "PEP 817"),
     **dict.fromkeys(("StaticProvider", "PluginProvider", "BuiltinProvider"), "providers draft"),

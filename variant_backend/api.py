@@ -74,7 +74,7 @@ if _typing.TYPE_CHECKING:
     from ._internal.machine.plugins import ask_build_plugins, ask_plugin, validate_variant
     from ._internal.project.config_settings import variant_of_settings, without_variant_settings
     from ._internal.variants.known_providers import unknown_property
-    from ._internal.variants.wheel_variant import WheelVariant, wheel_variant
+    from ._internal.variants.wheel_variant import WheelVariant, resolve_requirements, wheel_variant
     from ._internal.wheel_rewrite import Outcome
     from ._internal.wheels.reading import read_wheel_metadata
 
@@ -136,6 +136,7 @@ __all__ = [
     "remarks_on",
     "resolve_requirement",
     "resolve_requirement_here",
+    "resolve_requirements",
     "select_variant",
     "static_support",
     "supported_labels",
@@ -170,6 +171,7 @@ _LATER = {
     "make_variant": "building.make_variant",
     "read_hardware": "machine.detect",
     "read_wheel_metadata": "wheels.reading",
+    "resolve_requirements": "variants.wheel_variant",
     "unknown_property": "variants.known_providers",
     "validate_variant": "machine.plugins",
     "variant_of_settings": "project.config_settings",

@@ -48,7 +48,8 @@ GROUPS = {
         *("unsupported_features", "why_better", "why_label_better"),
     ),
     "Environment markers": (
-        *("resolve_requirement", "resolve_requirement_here", "mentions_variant", "check_requirement"),
+        *("resolve_requirement", "resolve_requirements", "resolve_requirement_here"),
+        *("mentions_variant", "check_requirement"),
     ),
     "Machines": ("detect_hardware", "read_hardware", "Hardware", "Detected"),
     "Making variants": ("make_variant", "Outcome"),

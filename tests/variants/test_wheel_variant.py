@@ -15,6 +15,7 @@ from variant_backend.api import (
     VariantError,
     WheelVariant,
     metadata_from_json,
+    resolve_requirements,
     variant_of_settings,
     wheel_variant,
     without_variant_settings,
@@ -81,8 +82,14 @@ def test_an_unused_plugin_need_not_run() -> None:
 
 def test_only_variant_markers_are_decided() -> None:
     required = ["Numpy >= 2", "mkl; variant_label == 'mkl'", "mkl; 'blas' in variant_namespaces", "z; extra"]
-    assert wheel_variant(TABLE, "mkl", ()).requirements(required) == ["Numpy >= 2", "mkl", "z; extra"]
-    assert wheel_variant(TABLE, "new", ()).requirements(required) == ["Numpy >= 2", "z; extra"]
+    mkl, new = (wheel_variant(TABLE, label, ()).variant for label in ("mkl", "new"))
+    assert resolve_requirements(required, mkl) == ["Numpy >= 2", "mkl", "z; extra"]
+    assert resolve_requirements(required, new) == ["Numpy >= 2", "z; extra"]
+    assert resolve_requirements([*required, "old; variant_label == ''"], None) == [
+        "Numpy >= 2",
+        "z; extra",
+        "old",
+    ]
 
 
 def test_remarks_name_unknown_properties() -> None:
@@ -164,3 +171,9 @@ def test_other_settings_remain_for_the_backend() -> None:
 def test_a_release_that_is_read_elsewhere_gives_the_same_variant() -> None:
     wheel = wheel_variant(TABLE, "new", ())
     assert WheelVariant.of(wheel.metadata, "new", ()) == wheel
+
+
+def test_namespaces_without_a_table_keep_the_order_of_the_properties() -> None:
+    blas, gpu = Property("blas", "library", "mkl"), NEW
+    orders = [wheel_variant(None, "x", given).metadata.namespaces for given in ([gpu, blas], {gpu, blas})]
+    assert orders == [("gpu", "blas"), ("blas", "gpu")]

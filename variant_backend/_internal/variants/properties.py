@@ -164,6 +164,9 @@ class Variant(NamedTuple):
 # The variant without properties: every machine supports it, and it ranks after all other variants.
 NULL_VARIANT = Variant(NULL_LABEL, frozenset())
 
+# Decides the markers of a plain wheel: it has no label and no properties.
+NO_VARIANT = Variant("", frozenset())
+
 
 def default_label(properties: Iterable[Property]) -> str:
     """Return the label of a variant without a name: eight hexadecimal digits of a SHA-256.

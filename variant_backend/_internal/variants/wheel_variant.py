@@ -5,13 +5,13 @@ Sources: PEP 825 ("Variant wheel", "Variant metadata"), the building draft and t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from ..errors import RequestError, VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata, declared_metadata
-from .properties import NULL_LABEL, Property, Variant
+from .properties import NO_VARIANT, NULL_LABEL, Property, Variant
 from .providers import StaticProvider
 from .wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
 
@@ -33,16 +33,24 @@ class WheelVariant(NamedTuple):
     labelled: bool = True
 
     @classmethod
-    def of(cls, release: VariantMetadata, label: str | None, properties: Iterable[Property]) -> WheelVariant:
+    def of(
+        cls, release: VariantMetadata | None, label: str | None, properties: Iterable[Property]
+    ) -> WheelVariant:
         """Return the variant of a *release* with a *label*, with *properties*, or with both.
 
-        Raises RequestError if a property is given twice, or as `select_variant` does, UnknownNameError if the
-        namespace of a property is not declared, and VariantError if a property is invalid.
+        If *release* is None, it has the namespaces of *properties*, in their order (those of a set are
+        sorted), with the providers that this package knows. Raises RequestError if no variant is requested,
+        if a property is given twice, or as `select_variant` does, UnknownNameError if the namespace of a
+        property is not declared, and VariantError if a property is invalid.
         """
-        given = tuple(properties)
+        given = _in_order(properties)
+        if label is None and not given:
+            raise RequestError("no variant is requested", hint="give a label or properties")
         for index, prop in enumerate(given):
             if prop in given[:index]:
                 raise RequestError(f"duplicate property {str(prop)!r}", hint="give it once")
+        if release is None:
+            release = declared_metadata(given)
         return cls(release.only(select_variant(release, label, frozenset(given))))
 
     @property
@@ -92,30 +100,9 @@ class WheelVariant(NamedTuple):
         name = WheelFilename.parse(plain)
         return str(name._replace(label=self.label if self.labelled else None))
 
-    def requirements(self, requires_dist: Iterable[str]) -> list[str]:
-        """Return the values of Requires-Dist for the wheel: variant markers are decided.
-
-        *requires_dist* are the values before. Requirements without variant markers keep their spelling; equal
-        ones are listed once. Raises VariantError if a variant marker is invalid, or depends on the installing
-        machine (PEP 825, "Environment markers").
-
-        >>> mkl = wheel_variant(None, "mkl", [Property("blas", "library", "mkl")])
-        >>> mkl.requirements(["numpy", "mkl; variant_label == 'mkl'", "slow; variant_label != 'mkl'"])
-        ['numpy', 'mkl']
-        """
-        own = [*requires_dist]
-        if not any("variant_" in text for text in own):
-            return own  # the modules below take long to import
-        from .markers import decided_requirements
-        from .requirements import distinct_requirements
-
-        return distinct_requirements(decided_requirements(own, self.variant))
-
     def remarks(self) -> list[str]:
         """Return warnings about the variant for the maintainer, to print before the wheel is built."""
-        from .consistency import unknown_properties  # takes long to import
-
-        return [*remarks_on(self.metadata), *unknown_properties(self.metadata)]
+        return remarks_on(self.metadata)
 
 
 def wheel_variant(
@@ -124,23 +111,49 @@ def wheel_variant(
     """Return the variant with a *label*, with *properties*, or with both (the building draft).
 
     *table* is the ``[variant]`` table of pyproject.toml. If it is None, only properties and the label
-    ``null`` are possible, and the namespaces get the providers that this package knows.
-    Raises VariantError with all problems of the table, RequestError if no variant is requested, and the
-    errors of `WheelVariant.of`.
+    ``null`` are possible, as in `WheelVariant.of` without a release. Raises VariantError with all problems of
+    the table, or if it is missing, and the errors of `WheelVariant.of`.
 
     >>> wheel_variant(None, None, [Property("x86_64", "level", "v3")]).label
     'fa7c1393'
     """
-    given = tuple(properties)
-    if label is None and not given:
-        raise RequestError("no variant is requested", hint="give a label or properties")
+    given = _in_order(properties)
+    release = None
     if table is not None:
         from .metadata_reading import metadata_from_table  # conversions do not need it
 
-        return WheelVariant.of(metadata_from_table(table, f"{_PLACE}: [variant]"), label, given)
-    if not given and label != NULL_LABEL:
+        release = metadata_from_table(table, f"{_PLACE}: [variant]")
+    elif not given and label not in (None, NULL_LABEL):
         raise missing_table()
-    return WheelVariant.of(declared_metadata(given), label, given)
+    return WheelVariant.of(release, label, given)
+
+
+def resolve_requirements(requires_dist: Iterable[str], variant: Variant | None) -> list[str]:
+    """Return the values of Requires-Dist for the wheel of a *variant*, or for a plain wheel (None).
+
+    *requires_dist* are the values before. Variant markers are decided, because no installer reads them yet
+    (PEP 825, "Environment markers"). Other requirements keep their spelling; equal ones are listed once.
+    Raises VariantError if a variant marker is invalid, or depends on the installing machine.
+
+    >>> requires_dist = ["numpy >= 2", "mkl; variant_label == 'mkl'"]
+    >>> mkl = Variant("mkl", frozenset({Property("blas", "library", "mkl")}))
+    >>> resolve_requirements(requires_dist, mkl)
+    ['numpy >= 2', 'mkl']
+    >>> resolve_requirements(requires_dist, None)
+    ['numpy >= 2']
+    """
+    own = [*requires_dist]
+    if not any("variant_" in text for text in own):
+        return own  # the modules below take long to import
+    from .markers import decided_requirements
+    from .requirements import distinct_requirements
+
+    return distinct_requirements(decided_requirements(own, NO_VARIANT if variant is None else variant))
+
+
+def _in_order(properties: Iterable[Property]) -> list[Property]:
+    """Return properties in their order, or those of a set sorted: the order of namespaces follows it."""
+    return sorted(properties) if isinstance(properties, Set) else [*properties]
 
 
 def missing_table() -> VariantError:
