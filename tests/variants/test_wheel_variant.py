@@ -98,6 +98,12 @@ def test_remarks_name_unknown_properties() -> None:
     assert wheel_variant(TABLE, "mkl", ()).remarks() == []
 
 
+def test_remarks_name_values_that_no_plugin_lists() -> None:
+    atlas = wheel_variant(TABLE, "atlas", [Property("blas", "library", "atlas")])
+    assert atlas.remarks() == []
+    assert atlas.remarks(ANSWERS)[0].startswith("variant 'atlas' can never be selected")
+
+
 def test_an_unknown_label_is_an_error_with_the_known_ones() -> None:
     expected = "unknown label 'neww' (did you mean 'new'?); known labels: mkl, new, null"
     assert message(lambda: wheel_variant(TABLE, "neww", ()), UnknownNameError) == expected

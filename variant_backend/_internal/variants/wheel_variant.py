@@ -100,9 +100,12 @@ class WheelVariant(NamedTuple):
         name = WheelFilename.parse(plain)
         return str(name._replace(label=self.label if self.labelled else None))
 
-    def remarks(self) -> list[str]:
-        """Return warnings about the variant for the maintainer, to print before the wheel is built."""
-        return remarks_on(self.metadata)
+    def remarks(self, answers: Mapping[str, StaticProvider] = {}) -> list[str]:
+        """Return warnings about the variant for the maintainer, to print before the wheel is built.
+
+        *answers* are as in `WheelVariant.variant_json`: values that a plugin does not list get a warning.
+        """
+        return remarks_on(self.metadata._replace(providers={**self.metadata.providers, **answers}))
 
 
 def wheel_variant(
