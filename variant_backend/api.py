@@ -69,7 +69,7 @@ if _typing.TYPE_CHECKING:
     from ._internal.machine.plugins import ask_build_plugins, ask_plugin, validate_variant
     from ._internal.project.config_settings import variant_of_settings, without_variant_settings
     from ._internal.variants.known_providers import unknown_property
-    from ._internal.variants.wheel_variant import WheelVariant, wheel_variant
+    from ._internal.variants.wheel_variant import WheelVariant, resolve_requirements, wheel_variant
     from ._internal.wheel_rewrite import Outcome
     from ._internal.wheels.reading import read_wheel_metadata
 
@@ -126,6 +126,7 @@ __all__ = [
     "read_wheel_metadata",
     "resolve_requirement",
     "resolve_requirement_on_machine",
+    "resolve_requirements",
     "supported_values",
     "unknown_property",
     "unsupported_features",
@@ -154,6 +155,7 @@ _LATER = {
     "make_variant": "building.make_variant",
     "read_hardware": "machine.detect",
     "read_wheel_metadata": "wheels.reading",
+    "resolve_requirements": "variants.wheel_variant",
     "unknown_property": "variants.known_providers",
     "validate_variant": "machine.plugins",
     "variant_of_settings": "project.config_settings",

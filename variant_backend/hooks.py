@@ -232,7 +232,6 @@ def _build_variant(
 ) -> str:
     """Build a wheel with a recipe, and turn it into the requested variant."""
     from ._internal.building.kept_files import check_build_folder, kept_apart
-    from ._internal.building.plan import plan_remarks
     from ._internal.building.unmatched import unmatched_removals
     from ._internal.lowlevel.workspace import workspace
     from ._internal.wheel_rewrite import write_variant
@@ -244,7 +243,7 @@ def _build_variant(
         for text in additions:
             say(text)
         plan = build.plan(_warn)
-        for remark in plan_remarks(plan):
+        for remark in plan.remarks():
             _warn(remark)
         # In a private folder, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends reject a metadata directory that was edited, so none is passed.

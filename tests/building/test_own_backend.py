@@ -116,6 +116,35 @@ def test_a_plugin_runs_in_the_build(project: Path, tmp_path: Path, monkeypatch: 
         assert document["providers"] == {"blas": {"static-properties": {"library": ["mkl", "openblas"]}}}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        (
+            "variant_label == 'mkl'",
+            "variant_label = 'mkl'",
+            "requirement \"mkl>=2024; variant_label = 'mkl'\": ",
+        ),
+        (
+            'static-properties.library = ["mkl", "openblas"]',
+            'build-requires = ["missing-plugin"]',
+            "providers.blas: ",
+        ),
+    ],
+    ids=["marker", "plugin"],
+)
+def test_every_error_of_a_hook_comes_without_a_traceback(
+    project: Path, old: str, new: str, error: str
+) -> None:
+    toml = project / "pyproject.toml"
+    text = toml.read_text(encoding="utf-8")
+    assert old in text
+    toml.write_text(text.replace(old, new), encoding="utf-8")
+    code = "import own_backend; own_backend.build_wheel('.', {'variant': 'mkl'})"
+    result = run("python", "-c", code, cwd=project, PYTHONPATH="backend", ok=False)
+    assert result.stderr.startswith(f"error: {error}")
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_wheel")
 @pytest.mark.parametrize(

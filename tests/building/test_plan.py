@@ -13,8 +13,7 @@ from variant_backend._internal.building.variant_build import VariantBuild
 from variant_backend._internal.errors import VariantError
 from variant_backend._internal.project.config_settings import asked_variants
 from variant_backend._internal.project.pyproject import Project
-from variant_backend._internal.variants.consistency import unknown_properties
-from variant_backend._internal.variants.metadata import VariantMetadata
+from variant_backend._internal.variants.known_providers import unknown_properties
 from variant_backend._internal.variants.properties import Property, Variant
 from variant_backend._internal.variants.providers import PluginProvider, Provider, StaticProvider
 from variant_backend._internal.wheel_rewrite import Plan
@@ -105,8 +104,7 @@ def test_a_property_given_twice_is_an_error() -> None:
 def test_only_properties_of_the_known_plugin_can_be_unknown(provider: Provider | None, expected: int) -> None:
     providers = {"x86_64": provider} if provider else {}
     variant = Variant.of("new", frozenset({Property("x86_64", "level", "v9")}))
-    metadata = VariantMetadata(("x86_64",), providers, {"new": variant})
-    assert len(unknown_properties(metadata)) == expected
+    assert len(unknown_properties([variant], providers)) == expected
 
 
 def test_a_missing_answer_of_a_used_plugin_is_an_error() -> None:

@@ -120,7 +120,7 @@ def own_backend(settings: Mapping[str, object] | None) -> str:
     answers = api.ask_build_plugins(wanted.metadata.providers)
     assert_type(answers, dict[str, api.StaticProvider])
     assert_type(wanted.variant_json(answers), bytes)
-    assert_type(wanted.build_requires() + wanted.requirements(["one"]), list[str])
+    assert_type(wanted.build_requires() + api.resolve_requirements(["one"], wanted.variant), list[str])
     same = api.wheel_variant(TABLE, wanted.label, wanted.variant.properties)
     print(same.metadata == wanted.metadata, *same.remarks())
     return wanted.filename(plain)

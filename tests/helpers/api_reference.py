@@ -46,7 +46,9 @@ GROUPS = {
         *("rank_wheels", "Verdict", "WheelKey", "FeatureRank", "ordered_labels"),
         *("unsupported_features", "why_better"),
     ),
-    "Environment markers": ("resolve_requirement", "resolve_requirement_on_machine"),
+    "Environment markers": (
+        *("resolve_requirement", "resolve_requirements", "resolve_requirement_on_machine"),
+    ),
     "Machines": ("detect_hardware", "read_hardware", "Hardware", "Detected"),
     "Making variants": ("make_variant", "Outcome"),
     "Making variants in a build backend": (

@@ -15,6 +15,7 @@ from variant_backend.api import (
     VariantError,
     WheelVariant,
     metadata_from_json,
+    resolve_requirements,
     variant_of_settings,
     wheel_variant,
     without_variant_settings,
@@ -81,14 +82,26 @@ def test_an_unused_plugin_need_not_run() -> None:
 
 def test_only_variant_markers_are_decided() -> None:
     required = ["Numpy >= 2", "mkl; variant_label == 'mkl'", "mkl; 'blas' in variant_namespaces", "z; extra"]
-    assert wheel_variant(TABLE, "mkl", ()).requirements(required) == ["Numpy >= 2", "mkl", "z; extra"]
-    assert wheel_variant(TABLE, "new", ()).requirements(required) == ["Numpy >= 2", "z; extra"]
+    mkl, new = (wheel_variant(TABLE, label, ()).variant for label in ("mkl", "new"))
+    assert resolve_requirements(required, mkl) == ["Numpy >= 2", "mkl", "z; extra"]
+    assert resolve_requirements(required, new) == ["Numpy >= 2", "z; extra"]
+    assert resolve_requirements([*required, "old; variant_label == ''"], None) == [
+        "Numpy >= 2",
+        "z; extra",
+        "old",
+    ]
 
 
 def test_remarks_name_unknown_properties() -> None:
     (remark,) = wheel_variant(None, "v9", [Property("x86_64", "level", "v9")]).remarks()
     assert "unknown value 'v9' of x86_64 :: level" in remark
     assert wheel_variant(TABLE, "mkl", ()).remarks() == []
+
+
+def test_remarks_name_values_that_no_plugin_lists() -> None:
+    atlas = wheel_variant(TABLE, "atlas", [Property("blas", "library", "atlas")])
+    assert atlas.remarks() == []
+    assert atlas.remarks(ANSWERS)[0].startswith("variant 'atlas' can never be selected")
 
 
 def test_an_unknown_label_is_an_error_with_the_known_ones() -> None:
@@ -180,3 +193,9 @@ def test_other_settings_remain_for_the_backend() -> None:
 def test_a_release_that_is_read_elsewhere_gives_the_same_variant() -> None:
     wheel = wheel_variant(TABLE, "new", ())
     assert WheelVariant.of(wheel.metadata, "new", ()) == wheel
+
+
+def test_namespaces_without_a_table_keep_the_order_of_the_properties() -> None:
+    blas, gpu = Property("blas", "library", "mkl"), NEW
+    orders = [wheel_variant(None, "x", given).metadata.namespaces for given in ([gpu, blas], {gpu, blas})]
+    assert orders == [("gpu", "blas"), ("blas", "gpu")]

@@ -22,7 +22,7 @@ from .lowlevel.zip_archive import Member, assemble, new_member
 from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata
-from .variants.properties import Variant
+from .variants.properties import NO_VARIANT, Variant
 from .variants.requirements import LocalPin, local_pins
 from .variants.wheel_metadata import remarks_on, variant_of_wheel
 from .wheels.examination import SoundWheel, read_sound
@@ -75,8 +75,8 @@ class PlainPlan(NamedTuple):
 
     @property
     def variant(self) -> Variant:
-        """No properties: variant markers are decided as on a machine without variants."""
-        return Variant("", frozenset())
+        """No label and no properties."""
+        return NO_VARIANT
 
     @property
     def document(self) -> None:

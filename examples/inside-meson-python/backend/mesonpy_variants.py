@@ -53,9 +53,10 @@ def get_requires_for_build_wheel(config_settings=None):
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     """Build a wheel. If a variant is requested, its name has the label, and it has a variant.json."""
     if variant := _requested(config_settings):
-        for text in variant.remarks():
+        answers = ask_build_plugins(variant.metadata.providers)
+        for text in variant.remarks(answers):
             warnings.warn(text, stacklevel=2)
-        document = variant.variant_json(ask_build_plugins(variant.metadata.providers))
+        document = variant.variant_json(answers)
 
         class VariantWheelBuilder(mesonpy._WheelBuilder):
             @property

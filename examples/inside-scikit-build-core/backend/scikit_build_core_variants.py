@@ -23,9 +23,9 @@ def get_wheel_variant(settings, pyproject, metadata):  # noqa: ARG001 - scikit-b
     """Return the label and the variant.json of the wheel, or None for a plain wheel."""
     try:
         if variant := _requested(settings, pyproject):
-            for text in variant.remarks():
-                rich_warning(text)
             answers = ask_build_plugins(variant.metadata.providers)
+            for text in variant.remarks(answers):
+                rich_warning(text)
             return WheelVariant(variant.label, variant.variant_json(answers))
     except VariantError as error:
         rich_error(str(error))

@@ -16,7 +16,7 @@ from ..variants.requirements import LocalPin
 from ..wheel_rewrite import AnyPlan, Outcome, PlainPlan, Plan, renamed, write_variant
 from ..wheels.reading import WheelFile, wheel_files
 from ..wheels.writing import check_targets
-from .plan import Draft, Request, plan_plain, plan_remarks
+from .plan import Draft, Request, plan_plain
 from .unmatched import unmatched_globs, unmatched_removals
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _completed(
 
 
 def _remarks(plan: AnyPlan) -> list[str]:
-    return plan_remarks(plan) if isinstance(plan, Plan) else []
+    return plan.remarks() if isinstance(plan, Plan) else []
 
 
 def convert(

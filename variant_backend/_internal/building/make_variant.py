@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..variants.metadata import VariantMetadata, declared_metadata
-from ..variants.properties import Property, in_given_order
+from ..variants.metadata import VariantMetadata
+from ..variants.properties import Property
 from ..variants.wheel_variant import WheelVariant
 from ..wheel_rewrite import Outcome, Plan, write_variant
 from ..wheels.reading import WheelFile
@@ -26,7 +26,7 @@ def make_variant(
     """Write a variant of a *wheel* into the folder *output*, or beside the wheel (PEP 825, "Variant wheel").
 
     The variant has a *label* that the release's *metadata* defines, or *properties*, or both, as in
-    `WheelVariant.of`. Without *metadata*, it is as in `wheel_variant` without a table.
+    `WheelVariant.of`. Without *metadata*, it is as there without a release.
     Requirements with variant markers are decided for the variant. The old wheel stays as it is, and the new
     one gets its name when it is complete. *force* replaces an existing file. *dry_run* checks everything and
     writes nothing. Raises RequestError if label and properties do not say which variant, and VariantError if
@@ -37,9 +37,7 @@ def make_variant(
     >>> made.path.name  # doctest: +SKIP
     'demo-1.0-py3-none-any-x86_64_v3.whl'
     """
-    given = in_given_order(properties)
-    release = declared_metadata(given) if metadata is None else metadata
-    own = WheelVariant.of(release, label, given).with_answers({})
+    own = WheelVariant.of(metadata, label, properties).with_answers({})
     file = WheelFile.of(Path(wheel))
     return write_variant(
         file, Plan(own), file.path.parent if output is None else Path(output), force=force, dry_run=dry_run

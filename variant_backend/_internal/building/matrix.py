@@ -29,7 +29,6 @@ from ..project.config_settings import AUTO
 from ..project.project_file import ProjectFile
 from ..project.recipe import Recipe
 from ..project.user_variables import LABEL
-from ..variants.consistency import unknown_properties
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
@@ -126,7 +125,7 @@ def _remarks(file: ProjectFile, requested: VariantMetadata) -> list[str]:
     problems = file.build_system_problems() if variants else []
     if fatal := [problem for problem in problems if not problem.place.endswith("requires")]:
         raise file.error(*fatal)
-    remarks = [*file.error(*problems).lines(), *remarks_on(requested), *unknown_properties(requested)]
+    remarks = [*file.error(*problems).lines(), *remarks_on(requested)]
     for variant in variants:
         recipe = file.project.recipe(variant.label)
         remarks += recipe.remarks()

@@ -129,10 +129,3 @@ def plan_plain(request: Request, project: Project | None, *, moment: int | None)
     if recipe == Recipe():
         raise RequestError("--plain changes nothing", hint="add --strip-local-version or --name")
     return PlainPlan(recipe, moment)
-
-
-def plan_remarks(plan: Plan) -> list[str]:
-    """Return warnings about a plan for the maintainer."""
-    from ..variants.consistency import unknown_properties  # takes long to import
-
-    return [*plan.remarks(), *unknown_properties(plan.metadata)]

@@ -15,8 +15,8 @@ from ..errors import MOST_SHOWN, Problem, VariantError, one_of, shortened
 from ..formats.release import Candidate, File
 from ..formats.simple_api import Page
 from ..lowlevel.terminal import readable_size
-from ..variants.consistency import has_known_plugin
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
+from ..variants.known_providers import has_known_plugin
 from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.provider_nvidia import newer_gpus
 from ..variants.requirements import LocalPin
@@ -111,7 +111,7 @@ def of_newer_gpus(metadata: VariantMetadata) -> Iterator[Problem]:
     *metadata* has all variants of a release. A variant without ``sm_arch`` is for GPUs of any architecture.
     """
     variants = [variant for variant in metadata.variants.values() if "nvidia" in variant.namespaces()]
-    if not has_known_plugin("nvidia", metadata):
+    if not has_known_plugin("nvidia", metadata.providers):
         return
     lists = [
         {prop.value for prop in variant.properties if prop.key == ("nvidia", "sm_arch")}

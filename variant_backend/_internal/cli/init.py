@@ -114,7 +114,7 @@ def _by_label(context: click.Context) -> dict[str, tuple[Property, ...]]:
 def _with_labels(printer: Printer, text: str, wanted: Mapping[str, Sequence[Property]]) -> str:
     """Return the text of a project file with labels; raises UsageError if new ones have no properties."""
     from ..project import scaffold as editing
-    from ..variants.consistency import unknown_properties
+    from ..variants.known_providers import unknown_properties
 
     new = [label for label, own in wanted.items() if not own and not editing.is_defined(text, label)]
     if new:
@@ -122,7 +122,8 @@ def _with_labels(printer: Printer, text: str, wanted: Mapping[str, Sequence[Prop
         raise WrongUsage([f"label {label!r} is new; {remedy}" for label in new])
     for label, properties in wanted.items():
         text = editing.add_variant(text, label, properties)
-        for warning in unknown_properties(editing.metadata_of(text, label)):
+        metadata = editing.metadata_of(text, label)
+        for warning in unknown_properties(metadata.variants.values(), metadata.providers):
             printer.warn(warning)
     return text
 

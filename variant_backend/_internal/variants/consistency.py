@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
-from .known_providers import KNOWN_PROVIDERS, requires_known_plugin, unknown_property
+from .known_providers import KNOWN_PROVIDERS, has_known_plugin
 from .merging import combine_metadata, conflicts_with_index
 from .metadata import DRAFT_SCHEMAS, VariantMetadata
 from .own_distribution import is_own_distribution
@@ -96,7 +96,7 @@ def of_tags(metadata: VariantMetadata, tags: str) -> Iterator[Problem]:
     for label, variant in metadata.variants.items() if hardware else ():
         place, exist = f"variants.{label}", dict[str, set[tuple[str, str]]]()
         for name in sorted(variant.namespaces()):
-            if has_known_plugin(name, metadata):
+            if has_known_plugin(name, metadata.providers):
                 provider = KNOWN_PROVIDERS[name]
                 exist[name] = {pair for pair in hardware if provider.exists_for(*pair)}
                 if not exist[name]:
@@ -105,24 +105,6 @@ def of_tags(metadata: VariantMetadata, tags: str) -> Iterator[Problem]:
         if exist and all(exist.values()) and not set.intersection(*exist.values()):
             text = f"no machine for {tag} has all of {one_of(exist)}"
             yield Problem("impossible-variant", place, text)
-
-
-def has_known_plugin(namespace: str, metadata: VariantMetadata) -> bool:
-    """Return whether a namespace is known, and the metadata declare its known plugin or no provider."""
-    provider = metadata.providers.get(namespace)
-    if namespace not in KNOWN_PROVIDERS or provider is None:
-        return namespace in KNOWN_PROVIDERS
-    return requires_known_plugin(namespace, provider)
-
-
-def unknown_properties(metadata: VariantMetadata) -> list[str]:
-    """Return a warning for each property that the known plugin of its namespace does not report.
-
-    Namespaces with static properties or with another plugin are not checked.
-    """
-    properties = (prop for variant in metadata.variants.values() for prop in sorted(variant.properties))
-    problems = (unknown_property(prop) for prop in properties if has_known_plugin(prop.namespace, metadata))
-    return [str(problem) for problem in problems if problem]
 
 
 def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Problem]]:

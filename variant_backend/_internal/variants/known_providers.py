@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import Problem, did_you_mean, one_of
-from .properties import Property
+from .properties import Property, Variant
 from .provider_aarch64 import AARCH64
 from .provider_amd import AMD
 from .provider_ascend import ASCEND
@@ -18,7 +18,7 @@ from .provider_intel import INTEL
 from .provider_nvidia import NVIDIA
 from .provider_tpu import TPU
 from .provider_x86_64 import X86_64
-from .providers import PluginProvider, required_packages
+from .providers import PluginProvider, Provider, required_packages
 from .registry_entry import KnownProvider
 
 # The first namespace is declared if a null variant needs one.
@@ -41,6 +41,14 @@ def requires_known_plugin(namespace: str, provider: object) -> bool:
     if known is None or not isinstance(provider, PluginProvider):
         return False
     return not {*required_packages(provider)}.isdisjoint(required_packages(known.table))
+
+
+def has_known_plugin(namespace: str, providers: Mapping[str, Provider]) -> bool:
+    """Return whether a namespace is known, and *providers* have its known plugin or no provider for it."""
+    provider = providers.get(namespace)
+    if namespace not in KNOWN_PROVIDERS or provider is None:
+        return namespace in KNOWN_PROVIDERS
+    return requires_known_plugin(namespace, provider)
 
 
 def unknown_property(prop: Property) -> Problem | None:
@@ -66,6 +74,16 @@ def unknown_property(prop: Property) -> Problem | None:
         remedy = f"known values: {one_of(values)}"
     text = f"unknown value {prop.value!r} of {prop.namespace} :: {prop.feature}"
     return None if is_known else Problem("unknown-property", place, text, remedy)
+
+
+def unknown_properties(variants: Iterable[Variant], providers: Mapping[str, Provider]) -> list[str]:
+    """Return a warning for each property that the known plugin of its namespace does not report.
+
+    Namespaces with static properties or with another plugin are not checked.
+    """
+    properties = (prop for variant in variants for prop in sorted(variant.properties))
+    problems = (unknown_property(prop) for prop in properties if has_known_plugin(prop.namespace, providers))
+    return [str(problem) for problem in problems if problem]
 
 
 def unknown_feature(namespace: str, feature: str) -> Problem | None:

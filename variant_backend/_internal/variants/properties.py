@@ -172,6 +172,9 @@ class Variant(NamedTuple):
 # The variant without properties: every machine supports it, and it ranks after all other variants.
 NULL_VARIANT = Variant(NULL_LABEL, frozenset())
 
+# Decides the markers of a plain wheel: it has no label and no properties.
+NO_VARIANT = Variant("", frozenset())
+
 
 def in_given_order(properties: Iterable[Property]) -> tuple[Property, ...]:
     """Return properties in their order; those of a set, which has none, are sorted."""

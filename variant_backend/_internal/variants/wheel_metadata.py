@@ -143,6 +143,10 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
                 f"label {label!r} is a hash; set a readable label with --label of make-variant, or"
                 " -Cvariant-label in a build"
             )
+    if used:
+        from .known_providers import unknown_properties  # takes long to import
+
+        remarks += unknown_properties(metadata.variants.values(), metadata.providers)
     return remarks
 
 

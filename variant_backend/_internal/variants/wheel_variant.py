@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import RequestError, VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata, declared_metadata
-from .properties import NULL_LABEL, Property, Variant, in_given_order
+from .properties import NO_VARIANT, NULL_LABEL, Property, Variant, in_given_order
 from .providers import StaticProvider
 from .wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
 
@@ -34,22 +34,25 @@ class WheelVariant(NamedTuple):
 
     @classmethod
     def of(
-        cls, release: VariantMetadata, label: str | None = None, properties: Iterable[Property] = ()
+        cls, release: VariantMetadata | None, label: str | None = None, properties: Iterable[Property] = ()
     ) -> WheelVariant:
         """Return the variant of a *release* with a *label*, with *properties*, or with both.
 
         Properties without a label get the label that is defined for them, or `default_label`. Properties of
-        ``abi_dependency`` can be added to the defined properties of a label. Raises UnknownNameError if the
-        label is unknown and there are no properties, or if the namespace of a property is not declared.
-        Raises RequestError if no variant is requested, if the label or a property is invalid, if a property
-        is given twice, or if the label is defined with other properties.
+        ``abi_dependency`` can be added to the defined properties of a label. If *release* is None, it has the
+        namespaces of *properties*, in their order (those of a set are sorted), with the providers that this
+        package knows. Raises UnknownNameError if the label is unknown and there are no properties, or if the
+        namespace of a property is not declared. Raises RequestError if no variant is requested, if the label
+        or a property is invalid, if a property is given twice, or if the label is defined with other ones.
         """
-        given = tuple(properties)
+        given = in_given_order(properties)
         if label is None and not given:
             raise RequestError("no variant is requested", hint="give a label or properties")
         for index, prop in enumerate(given):
             if prop in given[:index]:
                 raise RequestError(f"duplicate property {str(prop)!r}", hint="give it once")
+        if release is None:
+            release = declared_metadata(given)
         return cls(release.only(select_variant(release, label, frozenset(given))))
 
     @property
@@ -99,30 +102,12 @@ class WheelVariant(NamedTuple):
         name = WheelFilename.parse(plain)
         return str(name._replace(label=self.label if self.labelled else None))
 
-    def requirements(self, requires_dist: Iterable[str]) -> list[str]:
-        """Return the values of Requires-Dist for the wheel: variant markers are decided.
+    def remarks(self, answers: Mapping[str, StaticProvider] = {}) -> list[str]:
+        """Return warnings about the variant for the maintainer, to print before the wheel is built.
 
-        *requires_dist* are the values before. They stay as they are if none has a variant marker. Otherwise,
-        those without one keep their spelling, and equal ones are listed once. Raises VariantError if a
-        variant marker is invalid, or depends on the installing machine (PEP 825, "Environment markers").
-
-        >>> mkl = wheel_variant(None, "mkl", [Property("blas", "library", "mkl")])
-        >>> mkl.requirements(["numpy", "mkl; variant_label == 'mkl'", "slow; variant_label != 'mkl'"])
-        ['numpy', 'mkl']
+        *answers* are as in `WheelVariant.variant_json`: values that a plugin does not list get a warning.
         """
-        own = [*requires_dist]
-        if not any("variant_" in text for text in own):
-            return own  # the modules below take long to import
-        from .markers import decided_requirements
-        from .requirements import distinct_requirements
-
-        return distinct_requirements(decided_requirements(own, self.variant))
-
-    def remarks(self) -> list[str]:
-        """Return warnings about the variant for the maintainer, to print before the wheel is built."""
-        from .consistency import unknown_properties  # takes long to import
-
-        return [*remarks_on(self.metadata), *unknown_properties(self.metadata)]
+        return remarks_on(self.metadata._replace(providers={**self.metadata.providers, **answers}))
 
 
 def wheel_variant(
@@ -131,21 +116,44 @@ def wheel_variant(
     """Return the variant with a *label*, with *properties*, or with both (the building draft).
 
     *table* is the ``[variant]`` table of pyproject.toml. If it is None, only properties and the label
-    ``null`` are possible. Then the namespaces rank in the order of *properties*, those of a set by name, and
-    get the providers that this package knows. Raises VariantError with all problems of the table, and the
-    errors of `WheelVariant.of`.
+    ``null`` are possible, as in `WheelVariant.of` without a release. Raises VariantError with all problems of
+    the table, or if it is missing, and the errors of `WheelVariant.of`.
 
     >>> wheel_variant(None, "v3", [Property("x86_64", "level", "v3")]).filename("demo-1.0-py3-none-any.whl")
     'demo-1.0-py3-none-any-v3.whl'
     """
     given = in_given_order(properties)
+    release = None
     if table is not None:
         from .metadata_reading import metadata_from_table  # conversions do not need it
 
-        return WheelVariant.of(metadata_from_table(table, f"{_PLACE}: [variant]"), label, given)
-    if not given and label not in (None, NULL_LABEL):
+        release = metadata_from_table(table, f"{_PLACE}: [variant]")
+    elif not given and label not in (None, NULL_LABEL):
         raise missing_table()
-    return WheelVariant.of(declared_metadata(given), label, given)
+    return WheelVariant.of(release, label, given)
+
+
+def resolve_requirements(requires_dist: Iterable[str], variant: Variant | None) -> list[str]:
+    """Return the values of Requires-Dist for the wheel of a *variant*, or for a plain wheel (None).
+
+    *requires_dist* are the values before. Variant markers are decided, because no installer reads them yet
+    (PEP 825, "Environment markers"). Other requirements keep their spelling; equal ones are listed once.
+    Raises VariantError if a variant marker is invalid, or depends on the installing machine.
+
+    >>> requires_dist = ["numpy >= 2", "mkl; variant_label == 'mkl'"]
+    >>> mkl = Variant("mkl", frozenset({Property("blas", "library", "mkl")}))
+    >>> resolve_requirements(requires_dist, mkl)
+    ['numpy >= 2', 'mkl']
+    >>> resolve_requirements(requires_dist, None)
+    ['numpy >= 2']
+    """
+    own = [*requires_dist]
+    if not any("variant_" in text for text in own):
+        return own  # the modules below take long to import
+    from .markers import decided_requirements
+    from .requirements import distinct_requirements
+
+    return distinct_requirements(decided_requirements(own, NO_VARIANT if variant is None else variant))
 
 
 def missing_table() -> VariantError:
