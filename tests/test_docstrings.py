@@ -138,6 +138,13 @@ def test_public_names_have_an_example(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", documented())
+def test_examples_need_only_public_names(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    names = {public_name: getattr(api, public_name) for public_name in api.__all__}
+    example = doctest.DocTestParser().get_doctest(doc(documented()[name]), names, name, None, None)
+    assert doctest.DocTestRunner().run(example).failed == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", documented())
 def test_texts_mention_all_parameters_and_fields(name: str) -> None:
     value = documented()[name]
     mentioned = {*re.findall(r"\*(\w+)\*", doc(value))}

@@ -53,10 +53,10 @@ class Feature(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What an answer of a plugin takes, without the start of the interpreter.
+    """The time that a plugin takes, without the start of the interpreter.
 
-    *seconds* is the whole time. *modules* is the number of modules that importing the plugin adds, and
-    *import_seconds* the time of this import.
+    *seconds* is the time of the import and the answer. *modules* is the number of modules that importing
+    the plugin adds, and *import_seconds* the time of this import.
 
     >>> Cost(seconds=0.2, modules=31, import_seconds=0.15).modules
     31
@@ -74,15 +74,16 @@ class Answer(NamedTuple):
     all values are supported on every machine. *namespace* is None if the plugin has none. *generation* is the
     number of the protocol's generation; 4 is the newest one.
 
-    *violations* are of rules that builds do not enforce. *duplicates* are warnings about values that are
-    listed twice, and *tolerated* are errors of other rules that older generations of the protocol do not
-    have. *outdated* are problems with what only they have. *cost* is what the answer took.
+    The answers of `ask_plugin` have no *violations*: broken rules of the protocol that builds tolerate. The
+    other problems are those of plugins of older generations. *duplicates* are values that are listed twice.
+    *tolerated* are other broken rules of the newest generation. *outdated* are names and arguments that the
+    newest generation does not have. *cost* is the time that the answer took.
 
     >>> answer = Answer(
     ...     {"level": Feature(("v3", "v2"), several=False)},
     ...     all_compatible=False,
     ...     namespace="x86_64",
-    ...     generation=TODAY,
+    ...     generation=4,
     ...     violations=(),
     ...     duplicates=(),
     ...     tolerated=(),

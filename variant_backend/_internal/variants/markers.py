@@ -104,6 +104,11 @@ def check_requirement(text: str) -> None:
     Raises VariantError if it is invalid.
 
     >>> check_requirement("numpy>=2; python_version >= '3.11'")
+    >>> try:
+    ...     check_requirement("numpy; variant_label == 'v3'")
+    ... except VariantError as error:
+    ...     print(error.problems[0].place)
+    requirement "numpy; variant_label == 'v3'"
     """
     _normalized(text)
 
@@ -163,7 +168,8 @@ def resolve_requirement(requirement: str, variant: Variant) -> str | None:
     >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
     >>> resolve_requirement("fast; variant_label == 'v3' and os_name == 'nt'", v3)
     'fast; os_name == "nt"'
-    >>> resolve_requirement("slow; variant_label == 'null'", v3)
+    >>> resolve_requirement("slow; variant_label == 'null'", v3) is None
+    True
     """
     specifier, marker = _read(requirement)
     if marker is None:

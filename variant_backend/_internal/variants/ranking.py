@@ -191,7 +191,7 @@ def rank_wheels(
     """Return a verdict on every wheel of one release: the best wheel first, incompatible wheels last.
 
     *wheels* are the names. Their order does not change the result (PEP 825, "Variant ordering"). *metadata*
-    is the content of the index-level file; if it is None, all variants are excluded. *supported* has the
+    is the content of the index file; if it is None, all variants are excluded. *supported* has the
     machine's values by namespace and feature, and *tags* the environment's tags; all are best first. *barred*
     has other reasons that exclude wheels, by name, such as a required Python version.
 
@@ -227,8 +227,8 @@ def why_better(one: Key, other: Key, preferred: Collection[str] = ()) -> str:
     It is the first difference (PEP 825, "Variant ordering"). *preferred* are namespaces whose priority the
     user has chosen.
 
-    >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
-    >>> why_better(Key(v3, "v3", 0, (-1, "")), Key(v2, "null", 0, (-1, "")))
+    >>> v3 = FeatureRank(0, 0, 0, Property("cpu", "level", "v3"))
+    >>> why_better(Key((v3,), "v3", 0, (-1, "")), Key((), "null", 0, (-1, "")))
     'it has cpu :: level :: v3, and the other wheel has no more features'
     """
     if (one.label is None) != (other.label is None):

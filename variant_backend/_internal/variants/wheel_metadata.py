@@ -30,7 +30,8 @@ def variant_of_wheel(metadata: VariantMetadata) -> Variant:
 
     Raises VariantError unless it has exactly one label.
 
-    >>> variant_of_wheel(VariantMetadata(("x86_64",), {}, {"null": Variant("null", frozenset())})).label
+    >>> metadata = VariantMetadata(("x86_64",), {}, {"null": Variant("null", frozenset())})
+    >>> variant_of_wheel(metadata).label
     'null'
     """
     if problem := label_problem(metadata.variants, None):
@@ -42,8 +43,8 @@ def select_variant(release: VariantMetadata, label: str | None, properties: froz
     """Return the variant of a *release* with a *label*, with *properties*, or with both.
 
     Properties without a label (None) get the label that is defined for them, or `default_label`. Properties
-    of ``abi_dependency`` can be added to the defined properties of a label. Neither label nor properties mean
-    the null variant. Raises UnknownNameError if the label is unknown and there are no properties, and
+    of ``abi_dependency`` can be added to the defined properties of a label. Without a label and properties,
+    it is the null variant. Raises UnknownNameError if the label is unknown and there are no properties, and
     RequestError if the label is invalid, or defined with other properties.
 
     >>> v3 = frozenset({Property("x86_64", "level", "v3")})
