@@ -102,7 +102,7 @@ class VariantMetadata(NamedTuple):
         return self.variants[label]
 
     def without_provider(self) -> list[str]:
-        """Return the declared namespaces that wheels would have no provider for, in their order."""
+        """Return the declared namespaces for which a wheel has no provider, in their order."""
         built = self.build_providers()
         return [name for name in self.namespaces if name not in self.providers or name in built]
 
@@ -119,9 +119,9 @@ def declared_metadata(
     """Return the metadata of a release without a project file, with no variants yet.
 
     The namespaces of *properties*, then those of *providers*, rank in their given order. *providers* has
-    providers by namespace. With *known*, other namespaces get the providers that this package knows. The null
-    variant uses no namespace, but the format requires one: then the first known namespace is declared.
-    Raises RequestError if there is no namespace.
+    providers by namespace. With *known*, other namespaces get the providers that this package knows. The
+    format requires a namespace: without properties and providers, as for the null variant, the first known
+    one is declared. Raises RequestError if there is none.
 
     >>> metadata = declared_metadata([Property("x86_64", "level", "v3"), Property("blas", "library", "mkl")])
     >>> metadata.namespaces

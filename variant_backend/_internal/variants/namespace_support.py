@@ -85,7 +85,7 @@ class Support(NamedTuple):
     origins: Mapping[str, Origin]
 
     def of_variant(self, variant: Variant) -> list[Property]:
-        """Return the supported properties of a *variant*, by which variant markers are evaluated."""
+        """Return the supported properties of a *variant*, which `resolve_requirement_here` takes."""
         known = self.supported
         return [
             item

@@ -39,9 +39,9 @@ _END = (math.inf,)
 class FeatureRank(NamedTuple):
     """The ranks of a feature of a variant (PEP 825, "Variant ordering"); 0 is best.
 
-    *namespace* is the position of the namespace in the release's order, and *feature* that of the feature in
-    the machine's supported ones. *value* is the position of the best supported value. *best* is the property
-    with this value.
+    *namespace* is the position of the namespace in the release's list. *feature* is the position of the
+    feature in the namespace's supported features, and *value* that of the best value in the feature's
+    supported values. *best* is the property with this value.
 
     >>> rank = FeatureRank(0, 0, 1, Property("x86_64", "level", "v2"))
     >>> rank.numbers

@@ -84,10 +84,10 @@ def with_answers(
     """Return the metadata of a *release* with the answers of the plugins that ran when the wheel was built.
 
     *answers* are those of `ask_build_plugins`, by namespace. *used* are the namespaces of the wheel's
-    variant. A namespace without an answer is left out, together with all namespaces that rank after it: so
-    the list stays the start of the lists in the release's other wheels (PEP 825, "Metadata consistency"). If
-    the variant uses one of those, only namespaces without an answer are left out. Raises VariantError if the
-    variant uses one of these.
+    variant. A namespace without an answer is left out, and so are all namespaces that rank after it: the
+    list must be the start of the lists in the release's other wheels (PEP 825, "Metadata consistency"). If
+    the variant uses a namespace after it, only namespaces without an answer are left out. Raises VariantError
+    if the variant uses a namespace without an answer.
 
     >>> from variant_backend.api import BuildProvider
     >>> release = VariantMetadata(("blas",), {"blas": BuildProvider(("blas-provider",))}, {})
