@@ -137,6 +137,15 @@ def test_public_names_have_an_example(name: str) -> None:
     assert doctest.DocTestParser().get_examples(doc(public()[name]))
 
 
+def test_examples_need_only_public_names() -> None:
+    names = {name: getattr(api, name) for name in api.__all__}
+    messages: list[str] = []
+    for name, value in documented().items():
+        example = doctest.DocTestParser().get_doctest(doc(value), names, name, None, None)
+        doctest.DocTestRunner().run(example, out=messages.append)
+    assert messages == [], "".join(messages)
+
+
 @pytest.mark.parametrize("name", documented())
 def test_texts_mention_all_parameters_and_fields(name: str) -> None:
     value = documented()[name]

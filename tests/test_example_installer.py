@@ -145,6 +145,7 @@ def test_the_program_prints_what_its_readme_shows(tmp_path: Path) -> None:
     _, _, shown = EXAMPLE.with_name("README.md").read_text(encoding="utf-8").partition("dist cuda:12.8\n")
     expected = re.escape(shown.partition("```")[0]).replace(r"\.\.\.", ".*")
     assert re.fullmatch(expected, printed)
+    assert ".whl: selected\n" in run("python", EXAMPLE, tmp_path).stdout  # for this machine
 
 
 @pytest.mark.slow

@@ -67,13 +67,13 @@ def ranked_wheels(
     return result
 
 
-def main(folder: str, machine: str) -> None:
-    """Print the wheels of the release in a folder, the selected one first."""
-    from variant_backend.api import read_hardware
+def main(folder: str, machine: str | None = None) -> None:
+    """Print the wheels of the release in a folder, the best for a machine first; None is this machine."""
+    from variant_backend.api import detect_hardware, read_hardware
 
     names = sorted(path.name for path in Path(folder).iterdir())
     index_file = next((Path(folder, name).read_bytes() for name in names if name.endswith(".json")), None)
-    hardware = read_hardware(machine)
+    hardware = read_hardware(machine) if machine else detect_hardware()
     installed: dict[str, Version] = {
         canonicalize_name(one.name): Version(one.version) for one in distributions()
     }

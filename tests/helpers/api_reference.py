@@ -57,6 +57,30 @@ GROUPS = {
     ),
 }
 
+# The guides and examples that show the names of a group.
+GUIDES = {
+    "Errors": "[Read metadata](../library.md#read-metadata), [rules](../rules.md) with all codes",
+    "Filenames": "[an index script](../../examples/index-script/README.md)",
+    "Properties, variants and labels": "[glossary](glossary.md#variant)",
+    "Variant metadata": (
+        "[Read metadata](../library.md#read-metadata),"
+        " [merge the metadata of wheels](../library.md#merge-the-metadata-of-wheels)"
+    ),
+    "Providers and plugins": "[Providers](../providers.md), [run provider plugins](../plugins.md)",
+    "Supported values": "[Rank the wheels of a release](../library.md#rank-the-wheels-of-a-release)",
+    "Ranking": (
+        "[Rank the wheels of a release](../library.md#rank-the-wheels-of-a-release),"
+        " [a selection loop](../../examples/installer/README.md), [explain a selection](../explain.md)"
+    ),
+    "Environment markers": "[Decide environment markers](../library.md#decide-environment-markers)",
+    "Machines": "[See what a machine supports](../hardware.md)",
+    "Making variants": (
+        "[Make a variant of a wheel](../library.md#make-a-variant-of-a-wheel),"
+        " [convert existing wheels](../convert.md)"
+    ),
+    "Making variants in a build backend": "[Make variants in your own build backend](../own-backend.md)",
+}
+
 
 class Module(NamedTuple):
     """The source of a module: its text, lines and definitions by name."""
@@ -72,6 +96,7 @@ def api_parts() -> Iterator[str]:
     yield "\n".join(["| group | names |", "| --- | --- |", *rows])
     for group, names in GROUPS.items():
         yield f"## {group}"
+        yield textwrap.fill(f"See {GUIDES[group]}.", WIDTH, break_long_words=False, break_on_hyphens=False)
         for name in names:
             yield f"### {name}"
             yield from _described(name, *_definition(name))
@@ -202,10 +227,11 @@ def _comment(node: ast.stmt, module: Module) -> str:
 
 
 def _text(node: ast.FunctionDef | ast.ClassDef, own: str) -> Iterator[str]:
-    """Yield the paragraphs of a docstring; doctests become blocks of code."""
+    """Yield the paragraphs of a docstring; doctests become blocks, without imports of public names."""
     for paragraph in (ast.get_docstring(node) or "").split("\n\n"):
         if paragraph.startswith(">>> "):
-            yield _code(re.sub(r"(\n\.\.\.)? +# doctest: .*", "", paragraph))
+            example = re.sub(r"^>>> from variant_backend\.api import .*\n", "", paragraph, flags=re.MULTILINE)
+            yield _code(re.sub(r"(\n\.\.\.)? +# doctest: .*", "", example))
         elif paragraph and INTERNAL not in paragraph:
             yield _prose(paragraph, own)
 

@@ -87,13 +87,14 @@ AnyPlan: TypeAlias = Plan | PlainPlan
 
 
 class Outcome(NamedTuple):
-    """The result for one wheel.
+    """The result of `make_variant`.
 
     *path* is the new wheel. *written* is false for a dry run, and if the wheel was this variant already.
     *warnings* are texts for people. *notices* are problems of the old wheel that did not stop the change.
 
     *pins* (internal) are the requirements on local versions, if the plan removes the wheel's own one.
 
+    >>> from pathlib import Path
     >>> Outcome(Path("demo-1.0-py3-none-any-v3.whl"), written=True, warnings=()).path.name
     'demo-1.0-py3-none-any-v3.whl'
     """

@@ -70,7 +70,7 @@ class Detected(NamedTuple):
         )
 
     def to_dict(self) -> dict[str, object]:
-        """Return the namespace's table, without keys that have their default (internal)."""
+        """Return the namespace's table of a machine file, without keys that have their default (internal)."""
         return {
             **({"source": self.source} if self.source else {}),
             **_ordered(self.features),
@@ -119,7 +119,7 @@ class Hardware(NamedTuple):
         return {name: known.features_for(providers.get(name)) for name, known in self.namespaces.items()}
 
     def of_least_devices(self) -> Hardware:
-        """Return what the least capable device of each namespace supports; facts are read when needed."""
+        """Return what the least capable device of each namespace supports."""
         least = Detected.of_least_device
         return Hardware(Lazy(lambda: {name: least(known) for name, known in self.namespaces.items()}))
 

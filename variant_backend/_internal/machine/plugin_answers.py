@@ -53,10 +53,10 @@ class PluginFeature(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What an answer of a plugin takes, without the start of the interpreter.
+    """The time that a plugin takes, without the start of the interpreter.
 
-    *seconds* is the whole time. *modules* is the number of modules that importing the plugin adds, and
-    *import_seconds* the time of this import.
+    *seconds* is the time of the import and the answer. *modules* is the number of modules that importing
+    the plugin adds, and *import_seconds* the time of this import.
     """
 
     seconds: float
@@ -71,10 +71,10 @@ class PluginAnswer(NamedTuple):
     all values are supported on every machine. *namespace* is None if the plugin has none.
 
     *generation* (internal) is the number of the protocol's generation; 4 is the newest one. *violations*
-    (internal) are of rules that builds do not enforce. *duplicates* (internal) are warnings about values that
-    are listed twice, and *tolerated* (internal) are errors of other rules that older generations of the
-    protocol do not have. *outdated* (internal) are problems with what only they have. *cost* (internal) is
-    what the answer took.
+    (internal) are broken rules of the protocol that builds tolerate. *duplicates* (internal) are values that
+    are listed twice, *tolerated* (internal) are other broken rules of the newest generation, and *outdated*
+    (internal) are names and arguments that it does not have. *cost* (internal) is the time that the answer
+    took.
 
     >>> features = {"level": PluginFeature(("v3", "v2"), several=False)}
     >>> PluginAnswer(features, all_compatible=False, namespace="x86_64").supported

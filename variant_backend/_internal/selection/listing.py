@@ -65,7 +65,7 @@ class Listing(NamedTuple):
 
     @property
     def index_files(self) -> tuple[File, ...]:
-        """The index-level files of all sources."""
+        """The index files of all sources."""
         return tuple(file for source in self.sources for file in source.index_files)
 
     @property

@@ -20,7 +20,7 @@ from .wheel_metadata import label_problem
 
 
 def of_values(data: object) -> Iterator[Problem]:
-    """Find unsorted values of features in a parsed variant.json or index-level file."""
+    """Find unsorted values of features in a parsed variant.json or index file."""
     for label, namespaces in _items(_get(data, "variants")):
         for namespace, features in _items(namespaces):
             for feature, values in _items(features):
@@ -33,7 +33,7 @@ def of_values(data: object) -> Iterator[Problem]:
 
 
 def of_schema(data: object) -> Iterator[Problem]:
-    """Find the schema of a draft in a parsed variant.json or index-level file."""
+    """Find the schema of a draft in a parsed variant.json or index file."""
     schema = _get(data, "$schema")
     if isinstance(schema, str) and schema in DRAFT_SCHEMAS:
         yield Problem("draft-schema", "$schema", f"{schema!r} is the URL of a draft")
@@ -128,7 +128,7 @@ def _lacking(part: VariantMetadata, release: VariantMetadata) -> list[str]:
 
 
 def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> Iterator[Problem]:
-    """Compare an index-level file with the wheels of its release; yield each difference once."""
+    """Compare an index file with the wheels of its release; yield each difference once."""
     first: dict[tuple[str, str], str] = {}
     in_wheels = {namespace for part in parts.values() for namespace in part.providers}
     for name, part in sorted(parts.items()):
@@ -147,7 +147,7 @@ def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> It
 
 
 def of_labels(index: VariantMetadata, wheels: Sequence[WheelFilename], complete: bool) -> Iterator[Problem]:
-    """Compare the labels of an index-level file with the labels of the wheels in its folder.
+    """Compare the labels of an index file with the labels of the wheels in its folder.
 
     If *wheels* is not *complete*, other wheels may exist elsewhere.
     """

@@ -148,7 +148,7 @@ def check_project_name(name: str) -> None:
 
 
 def index_filename(release: tuple[str, Version]) -> str:
-    """Return the name of a release's index-level metadata file (PEP 825, "Index-level metadata").
+    """Return the name of a release's index file (PEP 825, "Index-level metadata").
 
     *release* is the name of the project, normalized or not, and the version.
 
@@ -160,7 +160,7 @@ def index_filename(release: tuple[str, Version]) -> str:
 
 
 def parse_index_filename(filename: str) -> tuple[str, Version]:
-    """Return the release of an index-level metadata file (PEP 825, "Index-level metadata").
+    """Return the release of an index file (PEP 825, "Index-level metadata").
 
     It is the normalized name and the version: the inverse of `index_filename`. Raises VariantError if the
     *filename* is invalid or not normalized.
@@ -192,7 +192,7 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
 
 
 def release_of_index(filename: str) -> tuple[str, Version] | None:
-    """Return the release of an index-level file, even if its name is not normalized; None for other files.
+    """Return the release of an index file, even if its name is not normalized; None for other files.
 
     Raises VariantError if the version is invalid (PEP 440).
     """

@@ -47,7 +47,7 @@ class Upgraded(NamedTuple):
 
 
 def upgrade_document(data: object, where: str) -> Upgraded:
-    """Upgrade the parsed form of variant.json or of an index-level file to the current form.
+    """Upgrade the parsed form of variant.json or of an index file to the current form.
 
     Raises VariantError with all problems that a person must fix, each with *where* before its place.
     """

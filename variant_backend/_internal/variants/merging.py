@@ -17,7 +17,7 @@ from .validation import join
 class Conflict(NamedTuple):
     """Two parts of one release that differ at one place (PEP 825, "Metadata consistency").
 
-    *first* and *second* are the names of the parts; an index-level file has an empty name. *problem* has the
+    *first* and *second* are the names of the parts; an index file has an empty name. *problem* has the
     place in both, and both values.
 
     >>> index = VariantMetadata(("x86_64", "blas"), {}, {})
@@ -37,11 +37,11 @@ class Conflict(NamedTuple):
 
 
 def merge_metadata(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
-    """Combine the metadata of one release's wheels into that of the release.
+    """Return the metadata of a release, from the metadata of all its wheels.
 
-    *parts* has the metadata of at least one wheel, by the name that problems show. Its order does not change
-    the result (PEP 825, "Metadata consistency"). Raises VariantError with all conflicts; each names both
-    parts and the place.
+    The result is the content of the index file. *parts* has the metadata of at least one wheel, by the name
+    that problems show. Its order does not change the result (PEP 825, "Metadata consistency"). Raises
+    VariantError with all conflicts; each names both parts and the place.
 
     >>> from variant_backend.api import Property
     >>> release = VariantMetadata(("x86_64",), {}, {})
@@ -61,8 +61,8 @@ def merge_metadata(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
 def combine_metadata(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list[Conflict]]:
     """Return the result of `merge_metadata`, and the conflicts (PEP 825, "Metadata consistency").
 
-    *parts* are as there. Where parts differ, the first one by name decides, but the longest list of
-    namespaces is used. Raises VariantError if there are no parts.
+    *parts* are those of `merge_metadata`. If parts differ, the first one by name decides, but the longest
+    list of namespaces is used. Raises VariantError if there are no parts.
 
     >>> parts = {"a": VariantMetadata(("x86_64",), {}, {}), "b": VariantMetadata(("blas", "x86_64"), {}, {})}
     >>> metadata, conflicts = combine_metadata(parts)
@@ -94,15 +94,17 @@ def combine_metadata(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetad
 
 
 def conflicts_with_index(index: VariantMetadata, part: VariantMetadata, name: str) -> list[Conflict]:
-    """Return the conflicts between an index-level file and one wheel (PEP 825, "Metadata consistency").
+    """Return the conflicts between an index file and one wheel (PEP 825, "Metadata consistency").
 
     *index* is the metadata of the file, and *part* that of the wheel, which conflicts call *name*. Only the
-    entries of the part are compared: an index-level file has those of all wheels.
+    entries of the part are compared: an index file has those of all wheels.
 
-    >>> conflicts_with_index(
-    ...     VariantMetadata(("x86_64", "blas"), {}, {}), VariantMetadata(("x86_64",), {}, {}), "demo.whl"
-    ... )
+    >>> index = VariantMetadata(("x86_64", "blas"), {}, {})
+    >>> conflicts_with_index(index, VariantMetadata(("x86_64",), {}, {}), "demo.whl")
     []
+    >>> [conflict] = conflicts_with_index(index, VariantMetadata(("blas",), {}, {}), "other.whl")
+    >>> conflict.problem.text
+    'one list must be the start of the other: [x86_64, blas], [blas]'
     """
     conflicts: list[Conflict] = []
     shorter, longer = sorted((part.namespaces, index.namespaces), key=len)

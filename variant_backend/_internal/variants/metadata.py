@@ -1,4 +1,4 @@
-"""Variant metadata: the content of variant.json, the index-level file and the ``[variant]`` table.
+"""Variant metadata: the content of variant.json, the index file and the ``[variant]`` table.
 
 `VariantMetadata` represents all three. Sources: PEP 825 ("Variant metadata", "Index-level metadata",
 "Metadata consistency") for version 0.1.1 of the format, the providers draft for version 0.2.0, and the
@@ -45,7 +45,7 @@ class VariantMetadata(NamedTuple):
     variants: Mapping[str, Variant]
 
     def to_dict(self) -> dict[str, object]:
-        """Return the parsed form of variant.json or of an index-level file.
+        """Return the parsed form of variant.json or of an index file.
 
         It has version 0.2.0 of the format if every namespace has a provider, else version 0.1.1.
         """
@@ -59,7 +59,7 @@ class VariantMetadata(NamedTuple):
         }
 
     def to_json(self) -> bytes:
-        """Return the content of variant.json or of an index-level file, in UTF-8.
+        """Return the content of variant.json or of an index file, in UTF-8.
 
         Equal values give equal bytes.
         """
@@ -104,7 +104,7 @@ class VariantMetadata(NamedTuple):
         return self.variants[label]
 
     def without_provider(self) -> list[str]:
-        """Return the declared namespaces that wheels would have no provider for, in their order."""
+        """Return the declared namespaces for which a wheel has no provider, in their order."""
         built = self.build_providers()
         return [name for name in self.namespaces if name not in self.providers or name in built]
 

@@ -1,4 +1,4 @@
-"""Read variant metadata: variant.json, the index-level file and the ``[variant]`` table."""
+"""Read variant metadata: variant.json, the index file and the ``[variant]`` table."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _OF_OLDER_DRAFTS = {"unknown-key", "missing-provider", "provider-source"}
 
 
 def metadata_from_json(data: bytes, place: str) -> VariantMetadata:
-    """Read the content of variant.json or of an index-level file (PEP 825; the providers draft).
+    """Read the content of variant.json or of an index file (PEP 825; the providers draft).
 
-    *data* is JSON in UTF-8. *place* names the file in problems. The whole document must be valid. Raises
-    VariantError with all problems.
+    *data* is JSON in UTF-8. *place* names the file in problems. Raises VariantError with all problems of the
+    document; `usable_from_json` tolerates some.
 
     >>> data = b'{"$schema": "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json",'
     >>> data += b' "default-priorities": {"namespace": ["x86_64"]},'
@@ -46,11 +46,11 @@ def metadata_from_json(data: bytes, place: str) -> VariantMetadata:
 
 
 def usable_from_json(data: bytes, place: str) -> tuple[VariantMetadata, tuple[Problem, ...]]:
-    """Read the same as `metadata_from_json` as far as it is usable (PEP 825, "Metadata format").
+    """Read the usable parts of variant.json or of an index file (PEP 825, "Metadata format").
 
-    This is for installers: a problem in one part leaves the other parts usable. *data* is JSON in UTF-8, and
-    *place* names the file in problems. Return the metadata and the tolerated problems. Raises VariantError
-    with the problems that make the whole document unusable.
+    Installers use it, and `metadata_from_json` checks the whole document. *data* is JSON in UTF-8, and
+    *place* names the file in problems. Return the metadata, and the problems that leave the other parts
+    usable. Raises VariantError with the problems that make the whole document unusable.
 
     >>> data = b'{"$schema": "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json",'
     >>> data += b' "default-priorities": {"namespace": ["gpu"]}, "providers": {"gpu": {}},'
@@ -73,7 +73,7 @@ def _parsed(data: bytes, place: str) -> object:
 
 
 def metadata_from_dict(data: object, place: str) -> VariantMetadata:
-    """Read the parsed form of variant.json or of an index-level file (PEP 825; the providers draft).
+    """Read the parsed form of variant.json or of an index file (PEP 825; the providers draft).
 
     *data* is what a JSON parser returned. Raises VariantError with all problems, each with *place* before its
     own place.
@@ -88,10 +88,11 @@ def metadata_from_dict(data: object, place: str) -> VariantMetadata:
 
 
 def usable_from_dict(data: object, place: str) -> tuple[VariantMetadata, tuple[Problem, ...]]:
-    """Read the same as `metadata_from_dict` as far as it is usable (PEP 825, "Metadata format").
+    """Read the usable parts of a parsed variant.json or index file (PEP 825, "Metadata format").
 
-    *data* is what a JSON parser returned. Return the metadata and the tolerated problems. Raises VariantError
-    with the problems that make the document unusable. All problems have *place* before their own place.
+    It is `usable_from_json` for *data* that a JSON parser returned. Return the metadata, and the problems
+    that leave the other parts usable. Raises VariantError with the problems that make the whole document
+    unusable. All problems have *place* before their own place.
 
     >>> data = {
     ...     "$schema": "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json",
@@ -212,7 +213,7 @@ def check_namespace(text: str) -> None:
 def _read_sections(
     document: Document, top: dict[str, object], sources: Sequence[str] = SOURCES
 ) -> VariantMetadata:
-    """Read the common part of variant.json, the index-level file and the ``[variant]`` table."""
+    """Read the common part of variant.json, the index file and the ``[variant]`` table."""
     namespaces = _read_namespaces(document, top)
     known = frozenset(namespaces)  # for speed with many namespaces
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class Origin(NamedTuple):
     """Where the supported values of a namespace come from.
 
-    *kind* is a word for programs: ``static``, ``disabled``, ``optional``, ``unusable``, ``unknown`` and
-    ``failed`` are those of `supported_values`; callers may use others for their own sources. *text* is for
-    people.
+    *kind* is a word for programs. `supported_values` uses ``static``, ``disabled``, ``optional`` (it is not
+    enabled), ``unusable`` (its provider is invalid) and ``unknown`` (no source knows it). Callers use others
+    for their own sources, such as ``failed`` if a plugin fails. *text* is for people.
 
     >>> str(Origin("given", "--supported"))
     '--supported'
@@ -85,7 +85,7 @@ class Support(NamedTuple):
     origins: Mapping[str, Origin]
 
     def of_variant(self, variant: Variant) -> list[Property]:
-        """Return the supported properties of a *variant*, by which variant markers are evaluated."""
+        """Return the supported properties of a *variant*, which `resolve_requirement_on_machine` takes."""
         known = self.supported
         return [
             item

@@ -30,7 +30,7 @@ class StaticProvider(NamedTuple):
     optional: bool = False
 
     def to_dict(self) -> dict[str, object]:
-        """Return the provider's table, as under ``providers``; it has no order of a single feature."""
+        """Return the provider's table, as under ``providers``; a single feature needs no feature-order."""
         names = [name for name, _ in self.features]
         return {
             "static-properties": {name: list(values) for name, values in self.features},
@@ -88,8 +88,7 @@ class BuiltinProvider(NamedTuple):
 class UnusableProvider(NamedTuple):
     """A provider whose entry is invalid: nothing is supported in its namespace (PEP 825, "Metadata format").
 
-    *problems* say why, and *optional* is false. Only the metadata that `usable_from_dict` returns has it, and
-    a lock file of such a release, as an empty table.
+    *problems* say why, and *optional* is false. Only the metadata that `usable_from_dict` returns has it.
 
     >>> UnusableProvider((Problem("provider-source", "providers.gpu", "no source"),)).to_dict()
     {}

@@ -39,9 +39,9 @@ _END = (math.inf,)
 class FeatureRank(NamedTuple):
     """The ranks of a feature of a variant (PEP 825, "Variant ordering"); 0 is best.
 
-    *namespace* is the position of the namespace in the release's order, and *feature* that of the feature in
-    the machine's supported ones. *value* is the position of the best supported value. *best* is the property
-    with this value.
+    *namespace* is the position of the namespace in the release's list. *feature* is the position of the
+    feature in the namespace's supported features, and *value* that of the best value in the feature's
+    supported values. *best* is the property with this value.
 
     >>> rank = FeatureRank(0, 0, 1, Property("x86_64", "level", "v2"))
     >>> rank.numbers
@@ -175,7 +175,7 @@ def rank_wheels(
     """Return a verdict on every wheel of one release: the best wheel first, incompatible wheels last.
 
     *wheels* are the names. Their order does not change the result (PEP 825, "Variant ordering"). *metadata*
-    is the content of the index-level file; if it is None, all variants are excluded. *supported* has the
+    is the content of the index file; if it is None, all variants are excluded. *supported* has the
     machine's values by namespace and feature, and *tags* the environment's tags; all are best first. *barred*
     has other reasons that exclude wheels, by name, such as a required Python version.
 
@@ -211,8 +211,8 @@ def why_better(better: WheelKey, other: WheelKey, *, preferred: Collection[str] 
     It is a text for people: the first difference (PEP 825, "Variant ordering"). *preferred* are namespaces
     whose priority the user has chosen.
 
-    >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
-    >>> why_better(WheelKey(v3, "v3", 0, (-1, "")), WheelKey(v2, "null", 0, (-1, "")))
+    >>> v3 = FeatureRank(0, 0, 0, Property("cpu", "level", "v3"))
+    >>> why_better(WheelKey((v3,), "v3", 0, (-1, "")), WheelKey((), "null", 0, (-1, "")))
     'it has cpu :: level :: v3, and the other wheel has no more features'
     """
     if (better.label is None) != (other.label is None):

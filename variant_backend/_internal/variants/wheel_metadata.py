@@ -30,7 +30,8 @@ def variant_of_wheel(metadata: VariantMetadata) -> Variant:
 
     Raises VariantError unless it has exactly one label.
 
-    >>> variant_of_wheel(VariantMetadata(("x86_64",), {}, {"null": Variant("null", frozenset())})).label
+    >>> metadata = VariantMetadata(("x86_64",), {}, {"null": Variant("null", frozenset())})
+    >>> variant_of_wheel(metadata).label
     'null'
     """
     if problem := label_problem(metadata.variants, None):
@@ -75,10 +76,10 @@ def with_answers(
     """Return the metadata of a *release* with the answers of the plugins that ran when the wheel was built.
 
     *answers* are those of `ask_build_plugins`, by namespace. *used* are the namespaces of the wheel's
-    variant. A namespace without an answer is left out, together with all namespaces that rank after it: so
-    the list stays the start of the lists in the release's other wheels (PEP 825, "Metadata consistency"). If
-    the variant uses one of those, only namespaces without an answer are left out. Raises VariantError if the
-    variant uses one of these.
+    variant. A namespace without an answer is left out, and so are all namespaces that rank after it: the
+    list must be the start of the lists in the release's other wheels (PEP 825, "Metadata consistency"). If
+    the variant uses a namespace after it, only namespaces without an answer are left out. Raises VariantError
+    if the variant uses a namespace without an answer.
 
     """
     missing = release.build_providers().keys() - answers

@@ -99,11 +99,11 @@ def open_wheel(path: Path, *, whole: bool = True) -> AbstractContextManager[Whee
 
 
 def read_wheel_metadata(wheel: str | os.PathLike[str]) -> VariantMetadata | None:
-    """Return the content of variant.json in a *wheel* (PEP 825), or None if its name has no label.
+    """Return the content of variant.json in a *wheel* (PEP 825), or None for a plain wheel.
 
-    Plain wheels are not opened; of variants, only METADATA and variant.json are read. Raises VariantError,
-    with the wheel's name in front, if the name is not a wheel's, if the file is unreadable or not a wheel, or
-    if variant.json is invalid or has other labels than the name.
+    A plain wheel has no label in its name, and is not opened. Only METADATA and variant.json of other wheels
+    are read. Raises VariantError, with the wheel's name in front, if the name or the content is not that of
+    a wheel, if the file is unreadable, or if variant.json is invalid or has another label than the name.
 
     >>> read_wheel_metadata("demo-1.0-py3-none-any.whl") is None
     True
