@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import RequestError, VariantError
 
 # The label of the null variant (PEP 825, "Variant label").
 NULL_LABEL = "null"
@@ -117,6 +117,21 @@ class Property(NamedTuple):
         return result
 
 
+def distinct_properties(properties: Iterable[Property]) -> frozenset[Property]:
+    """Return requested properties as a set.
+
+    Raises VariantError if one is invalid, because the constructor checks no part, and RequestError if one is
+    given twice.
+    """
+    distinct: set[Property] = set()
+    for prop in properties:
+        text = str(prop)
+        if Property.parse(text) in distinct:
+            raise RequestError(f"duplicate property {text!r}", hint="give it once")
+        distinct.add(prop)
+    return frozenset(distinct)
+
+
 class Variant(NamedTuple):
     """A *label* and its *properties* (PEP 825, "Variant label").
 
@@ -177,4 +192,4 @@ def default_label(properties: Iterable[Property]) -> str:
     import hashlib
 
     text = "".join(f"{text}\n" for text in sorted({str(prop) for prop in properties}))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]  # checks come later

@@ -155,12 +155,7 @@ def never_supported(
 
 def _reference(provider: PluginProvider | BuildProvider) -> str:
     """Return the object reference of a plugin; by default, the module is named like the package."""
-    if provider.plugin_api:
-        return provider.plugin_api
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(Requirement(provider.requires[0]).name).replace("-", "_")
+    return provider.plugin_api or "".join(required_packages(provider)[:1]).replace("-", "_")
 
 
 def _plugin_table(key: str, provider: PluginProvider | BuildProvider) -> dict[str, object]:
@@ -236,7 +231,7 @@ def read_features(
     ]
 
 
-def required_packages(provider: PluginProvider) -> list[str]:
+def required_packages(provider: PluginProvider | BuildProvider) -> list[str]:
     """Return the normalized names of the packages that a provider requires.
 
     >>> required_packages(PluginProvider(("Speech_Provider[x]>=1",)))

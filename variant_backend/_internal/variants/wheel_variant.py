@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import RequestError, VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata, declared_metadata
-from .properties import NULL_LABEL, Property, Variant
+from .properties import NULL_LABEL, Property, Variant, distinct_properties
 from .providers import StaticProvider
 from .wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
 
@@ -39,11 +39,8 @@ class WheelVariant(NamedTuple):
         Raises RequestError if a property is given twice, or as `select_variant` does, UnknownNameError if the
         namespace of a property is not declared, and VariantError if a property is invalid.
         """
-        given = tuple(properties)
-        for index, prop in enumerate(given):
-            if prop in given[:index]:
-                raise RequestError(f"duplicate property {str(prop)!r}", hint="give it once")
-        return cls(release.only(select_variant(release, label, frozenset(given))))
+        given = distinct_properties(properties)
+        return cls(release.only(select_variant(release, label, given)))
 
     @property
     def variant(self) -> Variant:
@@ -137,7 +134,7 @@ def wheel_variant(
     if table is not None:
         from .metadata_reading import metadata_from_table  # conversions do not need it
 
-        return WheelVariant.of(metadata_from_table(table, f"{_PLACE}: [variant]"), label, given)
+        return WheelVariant.of(metadata_from_table({**table}, f"{_PLACE}: [variant]"), label, given)
     if not given and label != NULL_LABEL:
         raise missing_table()
     return WheelVariant.of(declared_metadata(given), label, given)

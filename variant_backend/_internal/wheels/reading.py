@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from ..errors import Problem, VariantError
 from ..formats import core_metadata
 from ..formats.record import Record
 from ..lowlevel.ranges import Source
-from ..lowlevel.regular_files import open_regular
+from ..lowlevel.regular_files import check_path, open_regular
 from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
 from ..lowlevel.zip_records import DEFLATED, MEND, REBUILD, Entry
@@ -44,6 +45,7 @@ class WheelFile(NamedTuple):
 
         Raises VariantError if the name is not a wheel's, with a remedy if the kind of file is known.
         """
+        check_path(path)
         try:
             name = WheelFilename.parse(path.name)
         except VariantError:
@@ -97,17 +99,17 @@ def open_wheel(path: Path, *, whole: bool = True) -> AbstractContextManager[Whee
     return WheelFile.of(path).open(whole=whole)
 
 
-def read_wheel_metadata(path: Path) -> VariantMetadata | None:
+def read_wheel_metadata(path: str | os.PathLike[str]) -> VariantMetadata | None:
     """Return the content of variant.json in the wheel at *path* (PEP 825), or None if its name has no label.
 
     Plain wheels are not opened; of variants, only METADATA and variant.json are read. Raises VariantError,
     with the wheel's name in front, if the name is not a wheel's, if the file is unreadable or not a wheel, or
     if variant.json is invalid or has other labels than the name.
 
-    >>> read_wheel_metadata(Path("demo-1.0-py3-none-any.whl")) is None
+    >>> read_wheel_metadata("demo-1.0-py3-none-any.whl") is None
     True
     """
-    wheel = WheelFile.of(path)
+    wheel = WheelFile.of(Path(path))
     if wheel.name.label is None:
         return None
     with wheel.open(whole=False) as opened:
