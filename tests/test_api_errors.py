@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -55,23 +54,6 @@ CALLS: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "deeply nested JSON": (lambda: api.metadata_from_json(b"[" * 100_000, "index"), "index: invalid JSON"),
     "deeply nested machine file": (lambda: api.Hardware.from_bytes(b"a=" + b"[" * 100_000, "m"), "m: "),
-    "no metadata to merge": (
-        lambda: api.merge_metadata({}),
-        "expected the metadata of at least one wheel, got none",
-    ),
-    "a plugin without a requirement": (lambda: api.PluginProvider(()).reference, "requirement '': "),
-    "a plugin of an invalid requirement": (
-        lambda: api.BuildProvider(("two words",)).reference,
-        "requirement 'two words': ",
-    ),
-    "a missing interpreter": (
-        lambda: api.ask_plugin("gpu", api.PluginProvider(("gpu",)), Path("no-such-python")),
-        "no-such-python: cannot be started: ",
-    ),
-    "a path that is none": (
-        lambda: api.ask_plugin("gpu", api.PluginProvider(("gpu",)), "python\0"),
-        "python\0: cannot be started: ",
-    ),
     "a missing plugin": (
         lambda: api.ask_plugin("gpu", api.PluginProvider(("no-such-plugin",)), sys.executable),
         "providers.gpu: plugin 'no_such_plugin': ModuleNotFoundError: No module named",

@@ -289,6 +289,11 @@ BROKEN = {
     "it is missing": (None, "ModuleNotFoundError: No module named 'demo_plugin'"),
     "it crashes": ("import os; os.kill(os.getpid(), 9)", "ended with exit code "),
     "it exits": ("import os; os._exit(0)", "ended with exit code 0 and no answer"),
+    "it answers itself": (
+        "import os\nfor file in range(3, 9):\n    try: os.write(file, b'[' * 30_000)\n"
+        "    except OSError: pass\nos._exit(0)",
+        "ended with exit code 0 and no answer",
+    ),
     "it fails": ("1 / 0", "ZeroDivisionError: division by zero"),
     "it prints": (f"print('hello\\nyou')\n{PLUGIN}", "prints to stdout: 'hello'"),
     "its child prints": (

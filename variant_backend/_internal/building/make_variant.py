@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..lowlevel.regular_files import check_path
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import metadata_from_dict
 from ..variants.properties import Property
 from ..variants.wheel_variant import WheelVariant
 from ..wheel_rewrite import Outcome, Plan, write_variant
@@ -30,7 +32,7 @@ def make_variant(
     Requirements with variant markers are decided for the variant. The old wheel stays as it is, and the new
     one gets its name when it is complete. *force* replaces an existing file. *dry_run* checks everything and
     writes nothing. Raises RequestError if label and properties do not say which variant, and VariantError if
-    the wheel is invalid or the variant cannot be written.
+    the wheel or the metadata are invalid or the variant cannot be written.
 
     >>> v3 = Property("x86_64", "level", "v3")
     >>> made = make_variant("demo-1.0-py3-none-any.whl", "x86_64_v3", [v3])  # doctest: +SKIP
@@ -38,7 +40,8 @@ def make_variant(
     'demo-1.0-py3-none-any-x86_64_v3.whl'
     """
     own = WheelVariant.of(metadata, label, properties).with_answers({})
+    metadata_from_dict(own.to_dict(), "metadata")  # the caller may have made it without a reader
     file = WheelFile.of(Path(wheel))
-    return write_variant(
-        file, Plan(own), file.path.parent if output is None else Path(output), force=force, dry_run=dry_run
-    )
+    folder = file.path.parent if output is None else Path(output)
+    check_path(folder)
+    return write_variant(file, Plan(own), folder, force=force, dry_run=dry_run)

@@ -68,6 +68,17 @@ def too_large(limit: int, hint: str | None = None) -> VariantError:
     return VariantError(f"too large: more than {limit} bytes", hint=hint)
 
 
+def check_path(path: Path) -> None:
+    """Raise VariantError if no file can have this path, for which systems raise ValueError."""
+    try:
+        is_possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible:
+        text = f"invalid path {str(path)!r}: it has NUL, or a character that the file system cannot encode"
+        raise VariantError(text, hint="use another path")
+
+
 def check_kind(mode: int) -> None:
     """Raise VariantError, without a place, if a mode of `stat` is that of a pipe, a socket or a device."""
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):

@@ -23,6 +23,7 @@ from ..variants.providers import (
     Provider,
     StaticProvider,
     check_object_reference,
+    required_packages,
 )
 from ..variants.validation import Document
 from . import _ask_plugin
@@ -146,7 +147,8 @@ def ask_plugin(namespace: str, provider: PluginProvider, python: str | os.PathLi
 
     *provider* names the plugin, and *namespace* is the one that it must have. *python* is the path of the
     interpreter of an environment in which the plugin is installed; the process imports from that environment
-    only. Raises VariantError if the plugin fails, takes more than 60 seconds, or violates its protocol.
+    only. What the plugin prints goes to stderr. Raises VariantError if the plugin fails, takes more than 60
+    seconds, or violates its protocol.
 
     >>> provider = PluginProvider(("gpu-provider>=1",))
     >>> ask_plugin("gpu", provider, ".venv/bin/python").supported  # doctest: +SKIP
@@ -170,8 +172,6 @@ def contradicting_variants(
 
     *plugins* and *variants* are all that are installed.
     """
-    from packaging.requirements import Requirement
-
     own = normalize(plugin.distribution)
     references = [other.reference for other in plugins if normalize(other.distribution) == own]
     for inspection in variants:
@@ -180,8 +180,7 @@ def contradicting_variants(
         for namespace, provider in inspection.metadata.providers.items():
             if not isinstance(provider, PluginProvider) or provider.plugin_api is None:
                 continue
-            names = [normalize(Requirement(text).name) for text in provider.requires]
-            if own in names and provider.reference not in references:
+            if own in required_packages(provider) and provider.reference not in references:
                 place = f"{inspection.name} {inspection.version}: providers.{namespace}.plugin-api"
                 text = (
                     f"{provider.reference!r} is not an entry point of {plugin.distribution} {plugin.version}"
@@ -255,8 +254,8 @@ def ask_build_plugins(providers: Mapping[str, Provider]) -> dict[str, StaticProv
     """Run the plugins of all providers that run in builds, and return their answers (the building draft).
 
     *providers* and the result are by namespace; other providers than `BuildProvider` are ignored. The plugins
-    must be installed in this environment. Raises VariantError if a plugin is missing or fails, or if its
-    answer is empty or depends on the machine.
+    must be installed in this environment. What they print goes to stderr. Raises VariantError if a plugin is
+    missing, fails or takes more than 60 seconds, or if its answer is empty or depends on the machine.
 
     >>> provider = BuildProvider(("gpu-provider>=1",))
     >>> ask_build_plugins({"gpu": provider})  # doctest: +SKIP
@@ -273,7 +272,8 @@ def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> Non
     """Check that plugins know the properties of a *variant*, and allow as many values as it has.
 
     *providers* are by namespace; the plugins of `PluginProvider` and `BuildProvider` are run, and must be
-    installed in this environment. Raises VariantError with all errors (the providers draft, "Plugin API").
+    installed in this environment. What they print goes to stderr. Raises VariantError with all errors (the
+    providers draft, "Plugin API").
 
     >>> from variant_backend.api import Property
     >>> variant = Variant("fast", frozenset({Property("gpu", "api", "v9")}))
@@ -377,9 +377,9 @@ def _run(
     pipe = subprocess.PIPE
     try:
         process = Child(command, python=interpreter, own_group=not in_build, stdout=pipe, stderr=pipe)
-    except (OSError, ValueError) as error:  # ValueError for a path that is not one
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise VariantError(f"cannot be started: {reason or error}", place=interpreter[0]) from None
+    except (OSError, ValueError) as error:  # ValueError: no argument of a program can have NUL
+        text = f"cannot be started: {getattr(error, 'strerror', None) or error}"
+        raise VariantError(text, place=interpreter[0]) from None
     with process, _forwarded_errors(process):
         try:
             stdout, _ = process.communicate(timeout=_TIME_LIMIT)
@@ -389,7 +389,7 @@ def _run(
             process.end()
     try:
         answer = json.loads(stdout)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise VariantError(f"ended with exit code {process.returncode} and no answer", place=place)

@@ -70,15 +70,16 @@ def _meant(key: str) -> str | None:
 
 def asked_variants(config_settings: ConfigSettings | None) -> dict[str, str]:
     """Return the requested labels and properties, each with the name of its setting; raises VariantError."""
-    requested = {}
+    requested = dict[str, str]()
     for key in _VARIANT_KEYS:
-        texts = _texts(config_settings, key)
-        for index, text in enumerate(texts):
-            if text in texts[:index]:
+        own = dict[str, str]()
+        for text in _texts(config_settings, key):
+            if text in own:
                 raise VariantError(
                     f"config setting {key!r}: duplicate value {text!r}", hint=f"write -C{key}={text} once"
                 )
-            requested[text] = key
+            own[text] = key
+        requested |= own
     return requested
 
 
@@ -99,9 +100,9 @@ def label_and_properties(asked: Mapping[str, str]) -> tuple[str | None, tuple[Pr
     """
     from ..variants.properties import Property
 
-    texts = [text for text, key in asked.items() if key == "variant" and "::" in text]
-    properties = tuple(map(Property.parse, texts))
-    return only_label([text for text in asked if text not in texts]), properties
+    own = {text: None for text, key in asked.items() if key == "variant" and "::" in text}
+    properties = tuple(map(Property.parse, own))
+    return only_label([text for text in asked if text not in own]), properties
 
 
 def variant_of_settings(

@@ -18,13 +18,16 @@ _WHEEL = re.compile(
     r"""
     (?P<distribution>[A-Za-z0-9](?:(?:(?!__)[A-Za-z0-9._])*[A-Za-z0-9])?)
     - (?P<version>[vV]?\d[A-Za-z0-9._+!]*)
-    (?: - (?P<build>\d[^-/\\]*) )?
-    - (?P<tags>[^\W\d][^-/\\]* - [^-/\\]+ - [^-/\\]+)
+    (?: - (?P<build>\d[^-/\\\0]*) )?
+    - (?P<tags>[^\W\d][^-/\\\0]* - [^-/\\\0]+ - [^-/\\\0]+)
     (?: - (?P<label>[^-]*) )?
     \.whl
     """,
     re.VERBOSE | re.ASCII,
 )
+
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_INDEX = rf"({_NAME})-([^-]+)-variants\.json"
 
 # More tags than any wheel has. Readers look at each tag, and a short name can stand for millions.
 MOST_TAGS = 1000
@@ -140,7 +143,7 @@ def original_of(filename: str) -> tuple[str, str] | None:
 
 def check_project_name(name: str) -> None:
     """Check a project name ("Names and normalization" specification). Raises VariantError if invalid."""
-    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name):
+    if not re.fullmatch(_NAME, name):
         raise VariantError(
             f"invalid project name {name!r}",
             hint="use letters and digits, with '.', '_' or '-' between them",
@@ -150,12 +153,14 @@ def check_project_name(name: str) -> None:
 def index_filename(release: tuple[str, Version]) -> str:
     """Return the name of a release's index file (PEP 825, "Index-level metadata").
 
-    *release* is the name of the project, normalized or not, and the version.
+    *release* is the name of the project, normalized or not, and the version. Raises VariantError if the name
+    is invalid.
 
     >>> index_filename(WheelFilename.parse("Demo_Pkg-1.0-py3-none-any-x86_64_v3.whl").release())
     'demo_pkg-1.0-variants.json'
     """
     name, version = release
+    check_project_name(name)  # a name such as ../a would give the path of another file
     return f"{escape(name)}-{version}-variants.json"
 
 
@@ -171,7 +176,7 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
     """
     from packaging.version import Version
 
-    match = re.fullmatch(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)-([^-]+)-variants\.json", filename)
+    match = re.fullmatch(_INDEX, filename)
     if not match:
         raise VariantError(
             "invalid index filename",
@@ -198,7 +203,7 @@ def release_of_index(filename: str) -> tuple[str, Version] | None:
     """
     from packaging.version import Version
 
-    match = re.fullmatch(r"(.+)-([^-]+)-variants\.json", filename)
+    match = re.fullmatch(_INDEX, filename)
     try:
         return (normalize(match[1]), Version(match[2])) if match else None
     except ValueError as error:  # as in `WheelFilename.release`

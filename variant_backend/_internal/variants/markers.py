@@ -44,9 +44,9 @@ _ITEM = ("NAMESPACE", "FEATURE", "VALUE")
 # The most nested brackets: wheels come from untrusted sources.
 _DEEPEST = 50
 
-# The most undecided values in one marker, because all their combinations are tried. Other comparisons of
-# the marker are tried too, unless the total is higher.
-_MOST = 14
+# The most comparisons that are evaluated for one marker, because all combinations of undecided values are
+# tried: enough for 14 values. With other comparisons, their combinations are tried too, unless that is more.
+_MOST = 1 << 18
 
 _TOKEN = r"""\s*(?: (?P<bracket>[()]) | (?P<text>"[^"]*"|'[^']*') | (?P<operator>not\s+in\b|in\b|[<>=!~]=?=?)
     | (?P<junction>and\b|or\b) | (?P<variable>[A-Za-z_][\w.]*) )"""
@@ -163,7 +163,8 @@ def resolve_requirement(requirement: str, variant: Variant) -> str | None:
     if marker is None:
         return specifier
     tests = _undecided(marker, variant)
-    outcomes = {} if len(tests) > _MOST else _outcomes(marker, variant)
+    is_large = tests and _size(marker) << len(tests) > _MOST
+    outcomes = {} if is_large else _outcomes(marker, variant)
     if len(outcomes) != 1:
         raise VariantError(
             f"requirement {requirement[:_SHOWN]!r} cannot be resolved for variant {variant.label!r}: it tests"
@@ -446,10 +447,12 @@ def _undecided(marker: _Marker, variant: Variant) -> list[Property]:
 def _outcomes(marker: _Marker, variant: Variant) -> dict[object, bool | _Marker]:
     """Return the different results of a marker on machines that can use the wheel, by a key.
 
-    The key is the truth table over the other comparisons, or the result itself if they are too many.
+    The key is the truth table over the other comparisons; it is the result itself if they are too many, or if
+    the machines do not differ.
     """
     plain = sorted(set(_plain_ones(marker)))
-    is_small = len(plain) + len(_undecided(marker, variant)) <= _MOST
+    undecided = _undecided(marker, variant)
+    is_small = undecided and _size(marker) << (len(plain) + len(undecided)) <= _MOST
     result: dict[object, bool | _Marker] = {}
     for decide in _possible(marker, variant):
         outcome = _reduced(marker, decide)
@@ -458,6 +461,11 @@ def _outcomes(marker: _Marker, variant: Variant) -> dict[object, bool | _Marker]
         if len(result) > 1:
             break
     return result
+
+
+def _size(marker: _Marker) -> int:
+    """Return the number of comparisons in a marker."""
+    return sum(map(_size, marker.parts)) if isinstance(marker, _Junction) else 1
 
 
 def _plain_ones(marker: _Marker) -> Iterator[str]:

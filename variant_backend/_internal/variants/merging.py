@@ -41,7 +41,7 @@ def merge_metadata(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
 
     The result is the content of the index file. *parts* has the metadata of at least one wheel, by the name
     that problems show. Its order does not change the result (PEP 825, "Metadata consistency"). Raises
-    VariantError with all conflicts; each names both parts and the place.
+    VariantError with all conflicts; each names both parts and the place, and also if there is no part.
 
     >>> from variant_backend.api import Property
     >>> release = VariantMetadata(("x86_64",), {}, {})
@@ -62,7 +62,7 @@ def combine_metadata(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetad
     """Return the result of `merge_metadata`, and the conflicts (PEP 825, "Metadata consistency").
 
     *parts* are those of `merge_metadata`. If parts differ, the first one by name decides, but the longest
-    list of namespaces is used. Raises VariantError if there are no parts.
+    list of namespaces is used. Raises VariantError if there is no part.
 
     >>> parts = {"a": VariantMetadata(("x86_64",), {}, {}), "b": VariantMetadata(("blas", "x86_64"), {}, {})}
     >>> metadata, conflicts = combine_metadata(parts)
@@ -72,7 +72,7 @@ def combine_metadata(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetad
     [('b', 'a')]
     """
     if not parts:
-        raise VariantError("expected the metadata of at least one wheel, got none")
+        raise VariantError("no metadata to combine", hint="give the metadata of at least one wheel")
     names = sorted(parts)
     longest = max(names, key=lambda name: len(parts[name].namespaces))
     namespaces = parts[longest].namespaces

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import RequestError, VariantError
 
 # The label of the null variant (PEP 825, "Variant label").
 NULL_LABEL = "null"
@@ -121,6 +121,16 @@ class Property(NamedTuple):
             raise error.within(f"property {text!r}") from None
 
 
+def distinct_properties(properties: Iterable[Property]) -> frozenset[Property]:
+    """Return requested properties as a set. Raises RequestError if one is given twice."""
+    distinct: set[Property] = set()
+    for prop in properties:
+        if prop in distinct:
+            raise RequestError(f"duplicate property {str(prop)!r}", hint="give it once")
+        distinct.add(prop)
+    return frozenset(distinct)
+
+
 class Variant(NamedTuple):
     """A *label* and its *properties* (PEP 825, "Variant label").
 
@@ -193,4 +203,4 @@ def default_label(properties: Iterable[Property]) -> str:
     import hashlib
 
     text = "".join(f"{text}\n" for text in sorted({str(prop) for prop in properties}))
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]  # checks come later

@@ -56,10 +56,7 @@ class PluginProvider(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The object reference of the plugin: *plugin_api*, or the module that is named like its package.
-
-        Raises VariantError if it depends on an invalid requirement.
-        """
+        """The object reference of the plugin: *plugin_api*, or the module that is named like its package."""
         return _reference(self)
 
     def to_dict(self) -> dict[str, object]:
@@ -119,10 +116,7 @@ class BuildProvider(NamedTuple):
 
     @property
     def reference(self) -> str:
-        """The object reference of the plugin: *plugin_api*, or the module that is named like its package.
-
-        Raises VariantError if it depends on an invalid requirement.
-        """
+        """The object reference of the plugin: *plugin_api*, or the module that is named like its package."""
         return _reference(self)
 
     def to_dict(self) -> dict[str, object]:
@@ -160,16 +154,7 @@ def never_supported(
 
 def _reference(provider: PluginProvider | BuildProvider) -> str:
     """Return the object reference of a plugin; by default, the module is named like the package."""
-    if provider.plugin_api:
-        return provider.plugin_api
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
-    from .markers import check_requirement
-
-    first = next(iter(provider.requires), "")
-    check_requirement(first)
-    return canonicalize_name(Requirement(first).name).replace("-", "_")
+    return provider.plugin_api or "".join(required_packages(provider)[:1]).replace("-", "_")
 
 
 def _plugin_table(key: str, provider: PluginProvider | BuildProvider) -> dict[str, object]:
@@ -245,7 +230,7 @@ def read_features(
     ]
 
 
-def required_packages(provider: PluginProvider) -> list[str]:
+def required_packages(provider: PluginProvider | BuildProvider) -> list[str]:
     """Return the normalized names of the packages that a provider requires.
 
     >>> required_packages(PluginProvider(("Speech_Provider[x]>=1",)))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import RequestError, VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata, declared_metadata
-from .properties import NO_VARIANT, NULL_LABEL, Property, Variant, in_given_order
+from .properties import NO_VARIANT, NULL_LABEL, Property, Variant, distinct_properties, in_given_order
 from .providers import StaticProvider
 from .wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
 
@@ -48,12 +48,10 @@ class WheelVariant(NamedTuple):
         given = in_given_order(properties)
         if label is None and not given:
             raise RequestError("no variant is requested", hint="give a label or properties")
-        for index, prop in enumerate(given):
-            if prop in given[:index]:
-                raise RequestError(f"duplicate property {str(prop)!r}", hint="give it once")
+        distinct = distinct_properties(given)
         if release is None:
             release = declared_metadata(given)
-        return cls(release.only(select_variant(release, label, frozenset(given))))
+        return cls(release.only(select_variant(release, label, distinct)))
 
     @property
     def variant(self) -> Variant:
@@ -127,7 +125,7 @@ def wheel_variant(
     if table is not None:
         from .metadata_reading import metadata_from_table  # conversions do not need it
 
-        release = metadata_from_table(table, f"{_PLACE}: [variant]")
+        release = metadata_from_table({**table}, f"{_PLACE}: [variant]")
     elif not given and label not in (None, NULL_LABEL):
         raise missing_table()
     return WheelVariant.of(release, label, given)

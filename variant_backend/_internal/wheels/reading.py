@@ -12,7 +12,7 @@ from ..errors import Problem, VariantError
 from ..formats import core_metadata
 from ..formats.record import Record
 from ..lowlevel.ranges import Source
-from ..lowlevel.regular_files import open_regular
+from ..lowlevel.regular_files import check_path, open_regular
 from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
 from ..lowlevel.zip_records import DEFLATED, MEND, REBUILD, Entry
@@ -45,6 +45,7 @@ class WheelFile(NamedTuple):
 
         Raises VariantError if the name is not a wheel's, with a remedy if the kind of file is known.
         """
+        check_path(path)
         try:
             name = WheelFilename.parse(path.name)
         except VariantError:
