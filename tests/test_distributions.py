@@ -198,7 +198,11 @@ def test_a_missing_command_line_is_an_error_with_a_remedy(python: Python, tmp_pa
     assert done.stderr == f"error: {text}\n"
 
 
-def test_a_missing_dependency_of_a_feature_is_an_error_with_a_remedy() -> None:
+def test_a_missing_dependency_of_a_feature_is_an_error_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "no_such_package").mkdir()  # as the folder `build` of projects, with `python -m`
+    monkeypatch.syspath_prepend(tmp_path)
     problem = Newer("no_such_package", "1.0", "packing").problem()
     expected = "packing needs no_such_package, which is not installed; run `pip install variant-backend`"
     assert str(problem) == expected
