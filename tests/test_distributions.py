@@ -106,10 +106,16 @@ def project_in(folder: Path, requirement: str) -> Path:
     return folder
 
 
-def test_versions_of_both_distributions_agree() -> None:
-    commands: Any = read_toml(ROOT / "commands" / "pyproject.toml")["project"]
+def test_versions_licenses_and_sources_of_both_distributions_agree() -> None:
+    core: Any = read_toml(ROOT / "pyproject.toml")
+    folder = ROOT / core["tool"]["uv"]["sources"][COMMANDS]["path"]
+    commands: Any = read_toml(folder / "pyproject.toml")["project"]
+    assert commands["name"] == COMMANDS
     assert commands["version"] == __version__
     assert f"{CORE}=={__version__}" in commands["dependencies"]
+    keys = ("requires-python", "license", "license-files", "authors", "keywords")
+    assert all(commands[key] == core["project"][key] for key in keys)
+    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.mark.slow
