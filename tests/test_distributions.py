@@ -106,10 +106,16 @@ def project_in(folder: Path, requirement: str) -> Path:
     return folder
 
 
-def test_versions_of_both_distributions_agree() -> None:
-    commands: Any = read_toml(ROOT / "commands" / "pyproject.toml")["project"]
+def test_versions_licenses_and_sources_of_both_distributions_agree() -> None:
+    core: Any = read_toml(ROOT / "pyproject.toml")
+    folder = ROOT / core["tool"]["uv"]["sources"][COMMANDS]["path"]
+    commands: Any = read_toml(folder / "pyproject.toml")["project"]
+    assert commands["name"] == COMMANDS
     assert commands["version"] == __version__
     assert f"{CORE}=={__version__}" in commands["dependencies"]
+    keys = ("requires-python", "license", "license-files", "authors", "keywords")
+    assert all(commands[key] == core["project"][key] for key in keys)
+    assert (folder / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.mark.slow
@@ -199,7 +205,11 @@ def test_a_missing_command_line_is_an_error_with_a_remedy(python: Python, tmp_pa
     assert done.stderr == f"error: {text}\n"
 
 
-def test_a_missing_dependency_of_a_feature_is_an_error_with_a_remedy() -> None:
+def test_a_missing_dependency_of_a_feature_is_an_error_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "no_such_package").mkdir()  # as the folder `build` of projects, with `python -m`
+    monkeypatch.syspath_prepend(tmp_path)
     problem = Newer("no_such_package", "1.0", "packing").problem()
     expected = "packing needs no_such_package, which is not installed; run `pip install variant-backend`"
     assert str(problem) == expected

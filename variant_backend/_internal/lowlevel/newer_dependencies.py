@@ -27,7 +27,8 @@ class Newer(NamedTuple):
 
         installed = installed_version(self.distribution)
         if installed is None:
-            is_bundled = find_spec(self.distribution) is not None
+            spec = find_spec(self.distribution)
+            is_bundled = spec is not None and spec.origin is not None  # a folder of that name has no origin
             return None if is_bundled else missing_dependency(self.feature, self.distribution)
         if Version(installed) >= Version(self.least):
             return None
