@@ -141,10 +141,33 @@ _INSTALLED = (
 _MAKE = ("make-variant", "-q", "-p", "made::f::1", "--static", "made::f::1", "-l", "fast", "-o", "OUTPUT")
 _INDEX = "made-1.0-variants.json"
 _URL = "https://wheels.example.org/made"
+# Programs that call the public interface, with the index file of `labels`. They do not measure the garbage
+# collector, which visits all objects again and again.
+_READ = f"""
+import gc
+from pathlib import Path
+from variant_backend.api import usable_from_json
+gc.disable()
+metadata, _ = usable_from_json(Path("INPUT/{_INDEX}").read_bytes(), "index")
+"""
+_MERGE = f"""{_READ}
+from variant_backend.api import merge_metadata
+parts = {{label: metadata.only(variant) for label, variant in metadata.variants.items()}}
+assert len(merge_metadata(parts).variants) == len(parts)
+"""
+_RANK = f"""{_READ}
+from packaging.tags import Tag
+from variant_backend.api import WheelFilename, rank_wheels, static_support
+wheels = [WheelFilename.parse(f"made-1.0-py3-none-any-{{label}}.whl") for label in metadata.variants]
+assert rank_wheels(wheels, metadata, static_support(metadata), [Tag("py3", "none", "any")])[-1].is_compatible
+"""
 
 CASES = (
     Case("check, labels", 10_000, labels, ("variant-backend", "check", f"INPUT/{_INDEX}")),
     Case("check, features", 10_000, features, ("variant-backend", "check", f"INPUT/{_INDEX}")),
+    Case("API, reading", 5_000, labels, ("python", "-c", _READ)),
+    Case("API, merging", 5_000, labels, ("python", "-c", _MERGE)),
+    Case("API, ranking", 5_000, labels, ("python", "-c", _RANK)),
     Case(
         "index --merge, labels",
         10_000,

@@ -34,7 +34,8 @@ The promises:
 - pages: reading a page of 100,000 links takes at most 12 times as long as one of 10,000, and at most 250 MB
   of memory. The same is true for a page of 10,000 tags with 90 odd attributes each, against 1,000.
 - growth: for ten times as many labels, features, wheels of a release, projects, local versions, members of
-  a wheel or installed distributions, a command takes at most 12 times as long; the table is in ``growth.py``.
+  a wheel or installed distributions, a command or a program that uses the API takes at most 12 times as long;
+  the table is in ``growth.py``.
 - build: pip builds a small project with the hooks, in an isolated environment and without network, in at most
   1.8 times the time without them.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``. ``import

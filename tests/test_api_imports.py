@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import pickle
 import sys
+import zipfile
 from collections.abc import Hashable
 from inspect import isclass, isroutine
+from pathlib import Path
 
 import pytest
+from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from packaging.version import Version
 
@@ -61,6 +65,78 @@ from variant_backend.api import *
 print([name for name in api.__all__ if name not in globals()])
 """
     assert fresh(program) == ["[]"]
+
+
+def test_all_names_work_with_the_strictest_options_of_python() -> None:
+    program = """
+from variant_backend import api
+names = [getattr(api, name) for name in api.__all__]
+made = api.wheel_variant(None, "v3", [api.Property("x86_64", "level", "v3")])
+print(api.metadata_from_json(made.variant_json(), "variant.json").variants == made.metadata.variants)
+"""
+    command = (sys.executable, "-I", "-OO", "-bb", "-X", "dev", "-W", "error", "-c", program)
+    assert run(*command).stdout.splitlines() == ["True"]
+
+
+def test_freezing_tools_find_the_modules_of_late_names() -> None:
+    tree = ast.parse(Path(api.__file__).read_text(encoding="utf-8"))
+    blocks = [node.body for node in tree.body if isinstance(node, ast.If)]
+    found = {
+        name.name: (node.module or "").removeprefix("_internal.")
+        for node in blocks[0]
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert found == vars(api)["_LATER"]
+
+
+def test_calls_print_nothing_and_change_nothing_of_the_process(tmp_path: Path) -> None:
+    make_wheel(tmp_path)
+    program = """
+import locale, logging, os, signal, sys, threading, warnings
+from variant_backend import api
+late = [getattr(api, name) for name in api.__all__]
+
+def state():
+    handlers = [signal.getsignal(number) for number in sorted(signal.valid_signals())]
+    threads, streams = threading.active_count(), (sys.stdout, sys.stderr, sys.excepthook)
+    settings = locale.setlocale(locale.LC_ALL), os.getcwd(), sys.getrecursionlimit(), warnings.filters[:]
+    return handlers, threads, streams, settings, {**os.environ}, sys.path[:], logging.root.handlers[:]
+
+before = state()
+mkl = [api.Property("blas", "library", "mkl")]
+made = api.make_variant("demo-1.0-py3-none-any.whl", "mkl", mkl)
+assert api.read_wheel_metadata(made.path).variants
+assert api.detect_hardware().warnings is not None and api.read_hardware("cuda:12.8").supported
+try:
+    api.validate_variant(api.Variant("mkl", frozenset(mkl)), {"blas": api.PluginProvider(("missing",))})
+except api.VariantError as error:
+    assert "ModuleNotFoundError" in str(error)
+assert state() == before
+"""
+    result = run(sys.executable, "-c", program, cwd=tmp_path)
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_a_zip_archive_starts_no_process(tmp_path: Path) -> None:
+    package = Path(api.__file__).parent
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
+        for path in package.rglob("*.py"):
+            archive.write(path, path.relative_to(package.parent))
+    program = """
+import sys
+sys.path.insert(0, "packed.zip")
+from variant_backend import api
+print(api.__file__.partition("packed.zip")[1], api.read_hardware("x86_64:v2").supported["x86_64"]["level"])
+try:
+    api.ask_build_plugins({"demo": api.BuildProvider(("demo",))})
+except api.VariantError as error:
+    print(error.problems[0].text)
+"""
+    assert run(sys.executable, "-c", program, cwd=tmp_path).stdout.splitlines() == [
+        "packed.zip ('v2', 'v1')",
+        "cannot be started: this needs variant_backend as files in a folder",
+    ]
 
 
 def test_public_functions_and_classes_keep_their_names() -> None:

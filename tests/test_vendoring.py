@@ -133,6 +133,17 @@ def test_a_vendored_copy_with_more_files_explains_values(expected: list[Any], tm
     assert verdicts == expected
 
 
+def test_a_vendored_copy_works_in_a_zip_archive(tmp_path: Path) -> None:
+    verdicts, _ = vendored_answers(tmp_path, kept_files())
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, NAMESPACE.partition(".")[0])
+    shutil.rmtree(tmp_path / NAMESPACE.partition(".")[0])
+    program = f"import sys; sys.path.insert(0, {archive!r})\n{vendored(PROGRAM)}"
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
+    again, modules = answers(tmp_path, "-S", "-E")
+    assert again == verdicts
+    assert f"{NAMESPACE}.variant_backend.api" in modules
+
+
 def test_the_page_counts_the_files() -> None:
     assert f"needs {len(kept_files())} files" in PAGE
     assert f"With {len(MORE_NAMES)} more files" in PAGE

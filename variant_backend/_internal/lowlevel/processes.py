@@ -48,7 +48,8 @@ class Child(subprocess.Popen[bytes]):
     """A program in Python that ends with all its children when this process ends, even if that is killed.
 
     *program* is the file and its arguments, *python* the command of the interpreter. Without *own_group*, the
-    program stays in the process group of this process, and ends alone. It has no input.
+    program stays in the process group of this process, and ends alone. It has no input. Raises OSError if the
+    program cannot be started, also in a zip archive and in a frozen program, which would start itself.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class Child(subprocess.Popen[bytes]):
         own_group: bool = True,
         **options: Any,
     ) -> None:
+        if not _WATCHED.is_file():
+            raise OSError(f"this needs {__package__.partition('.')[0]} as files in a folder")
         command = [*python, str(_WATCHED), *program]
         super().__init__(command, stdin=subprocess.PIPE, **options, **(GROUP if own_group else {}))
         self._own_group = own_group
