@@ -157,9 +157,10 @@ assert len(merge_metadata(parts).variants) == len(parts)
 """
 _RANK = f"""{_READ}
 from packaging.tags import Tag
-from variant_backend.api import WheelFilename, rank_wheels, static_support
+from variant_backend.api import WheelFilename, rank_wheels, supported_values
 wheels = [WheelFilename.parse(f"made-1.0-py3-none-any-{{label}}.whl") for label in metadata.variants]
-assert rank_wheels(wheels, metadata, static_support(metadata), [Tag("py3", "none", "any")])[-1].is_compatible
+known = supported_values(metadata, {{}}).supported
+assert rank_wheels(wheels, metadata, known, [Tag("py3", "none", "any")])[-1].is_compatible
 """
 
 CASES = (
