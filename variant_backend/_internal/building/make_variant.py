@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..errors import RequestError
 from ..lowlevel.regular_files import check_path
 from ..variants.metadata import VariantMetadata, declared_metadata
 from ..variants.metadata_reading import metadata_from_dict
@@ -41,8 +40,6 @@ def make_variant(
     'demo-1.0-py3-none-any-x86_64_v3.whl'
     """
     given = tuple(properties)
-    if label is None and not given:
-        raise RequestError("no variant is requested", hint="give a label or properties")
     release = declared_metadata(sorted(given)) if metadata is None else metadata
     own = WheelVariant.of(release, label, given).with_answers({})
     metadata_from_dict(own.to_dict(), "metadata")  # the caller may have made it without a reader

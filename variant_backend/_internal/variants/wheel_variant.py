@@ -36,10 +36,13 @@ class WheelVariant(NamedTuple):
     def of(cls, release: VariantMetadata, label: str | None, properties: Iterable[Property]) -> WheelVariant:
         """Return the variant of a *release* with a *label*, with *properties*, or with both.
 
-        Raises RequestError if a property is given twice, or as `select_variant` does, UnknownNameError if the
-        namespace of a property is not declared, and VariantError if a property is invalid.
+        Raises RequestError if neither is given, if a property is given twice, or as `select_variant` does,
+        UnknownNameError if the namespace of a property is not declared, and VariantError if a property is
+        invalid.
         """
         given = distinct_properties(properties)
+        if label is None and not given:
+            raise RequestError("no variant is requested", hint="give a label or properties")
         return cls(release.only(select_variant(release, label, given)))
 
     @property
@@ -122,20 +125,17 @@ def wheel_variant(
 
     *table* is the ``[variant]`` table of pyproject.toml. If it is None, only properties and the label
     ``null`` are possible, and the namespaces get the providers that this package knows.
-    Raises VariantError with all problems of the table, RequestError if no variant is requested, and the
-    errors of `WheelVariant.of`.
+    Raises VariantError with all problems of the table, and the errors of `WheelVariant.of`.
 
     >>> wheel_variant(None, None, [Property("x86_64", "level", "v3")]).label
     'fa7c1393'
     """
     given = tuple(properties)
-    if label is None and not given:
-        raise RequestError("no variant is requested", hint="give a label or properties")
     if table is not None:
         from .metadata_reading import metadata_from_table  # conversions do not need it
 
         return WheelVariant.of(metadata_from_table({**table}, f"{_PLACE}: [variant]"), label, given)
-    if not given and label != NULL_LABEL:
+    if not given and label not in (None, NULL_LABEL):
         raise missing_table()
     return WheelVariant.of(declared_metadata(given), label, given)
 
