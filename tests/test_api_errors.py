@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from variant_backend import api
+from variant_backend._internal.formats.toml_read import parse_toml
 
 V3 = api.Property("x86_64", "level", "v3")
 UPPER = api.Property("x86_64", "Level", "v3")
@@ -43,6 +44,10 @@ CALLS: dict[str, tuple[Callable[[], object], str]] = {
     "keys of a table": (
         lambda: api.metadata_from_table({**TABLE, "variants": {1: {}}}, "table"),
         f"table: variants: {KEYS}",
+    ),
+    "a number in pyproject.toml": (
+        lambda: api.variant_of_settings({"variant": "v3"}, parse_toml(b"variant = 3", "")["variant"]),
+        "pyproject.toml: [variant]: expected a table, got a number",
     ),
     "keys of usable metadata": (
         lambda: api.usable_from_dict({**TABLE, "variants": {"v3": {"x86_64": {2: ["v3"]}}}}, "index"),

@@ -574,6 +574,15 @@ def test_a_slow_plugin_is_stopped(asking: WithPlugin, monkeypatch: pytest.Monkey
     assert "no answer within 0.5 seconds" in asking.refusal(settings={"variant": "mkl"})
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_process_that_a_plugin_leaves_behind_is_not_waited_for(
+    asking: WithPlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking.write(f"import os, time\nif not os.fork():\n    time.sleep(8)\n    os._exit(0)\n{PLUGIN}")
+    monkeypatch.setattr(plugins, "_TIME_LIMIT", 4)
+    assert asking.document("mkl")["providers"]["blas"] == STATIC
+
+
 def test_modules_of_this_package_do_not_hide_those_of_a_plugin(asking: WithPlugin) -> None:
     asking.write(f"import record\nassert record.here\n{PLUGIN}")
     asking.write("here = True", "record")

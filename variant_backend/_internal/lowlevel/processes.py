@@ -21,6 +21,8 @@ from typing import IO, Any, NamedTuple, cast
 from .terminal import print_detail
 from .workspace import workspace
 
+# How often a program that has left a process behind is looked at. Seconds.
+_STEP = 0.1
 _WATCHED = Path(__file__).with_name("_watched.py")
 
 # Arguments of `subprocess.Popen`; `end_group` needs them.
@@ -68,6 +70,22 @@ class Child(subprocess.Popen[bytes]):
         # The child waits for the end of this pipe; `communicate` would close stdin at once.
         self._pipe = cast("IO[bytes]", self.stdin)
         self.stdin: IO[bytes] | None = None
+
+    def answer_within(self, seconds: float) -> tuple[bytes, bool]:
+        """Return the output on stdout, and whether the program had to be ended after *seconds*.
+
+        A process that the program has left behind may keep the pipe open, and is not waited for.
+        """
+        deadline = time.monotonic() + seconds
+        while self.poll() is None and time.monotonic() < deadline:
+            with suppress(subprocess.TimeoutExpired):
+                return self.communicate(timeout=_STEP)[0], False
+        is_late = self.returncode is None
+        self.end()
+        try:
+            return self.communicate(timeout=_STEP)[0], is_late
+        except subprocess.TimeoutExpired as error:
+            return error.output or b"", is_late
 
     def end(self) -> None:
         """End the program, which may have ended already, and all its children."""

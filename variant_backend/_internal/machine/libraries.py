@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..errors import MOST_SHOWN, Problem, VariantError, ascii_unless_printable
 from ..lowlevel.terminal import print_detail
@@ -22,14 +21,9 @@ from ..variants.provider_intel import FORCE_DEVICE_IP
 from ..variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
 from .host import LIBRARY_FOLDERS, LOADER_CACHE, Host
 
-if TYPE_CHECKING:
-    from ..lowlevel.processes import Child
-
 _PROGRAM = Path(__file__).with_name("_ask_libraries.py")
 # A driver may take ten seconds to start several GPUs. Seconds.
 _TIME_LIMIT = 30
-# How often is looked whether the process has ended. Seconds.
-_STEP = 0.1
 
 
 class DriverLibrary(NamedTuple):
@@ -167,30 +161,11 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[list[byt
         return [], f"cannot start {python[0]}: {error.strerror or error}"
     with process:
         try:
-            output, is_late = _output(process)
+            output, is_late = process.answer_within(_TIME_LIMIT)
         finally:
             process.end()
     reason = f"no answer within {_TIME_LIMIT} seconds" if is_late else _end(process.returncode)
     return output.splitlines(keepends=True), reason
-
-
-def _output(process: Child) -> tuple[bytes, bool]:
-    """Return the output of a process, and whether the process has not ended in time.
-
-    A process that a library has left behind may keep the pipe open, and is not waited for.
-    """
-    import subprocess
-
-    deadline = time.monotonic() + _TIME_LIMIT
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(subprocess.TimeoutExpired):
-            return process.communicate(timeout=_STEP)[0], False
-    is_late = process.returncode is None
-    process.end()
-    try:
-        return process.communicate(timeout=_STEP)[0], is_late
-    except subprocess.TimeoutExpired as error:
-        return error.output or b"", is_late
 
 
 def _end(code: int) -> str:

@@ -382,11 +382,11 @@ def _run(
         raise VariantError(text, place=interpreter[0]) from None
     with process, _forwarded_errors(process):
         try:
-            stdout, _ = process.communicate(timeout=_TIME_LIMIT)
-        except subprocess.TimeoutExpired:
-            raise VariantError(f"no answer within {_TIME_LIMIT} seconds", place=place) from None
+            stdout, is_late = process.answer_within(_TIME_LIMIT)
         finally:
             process.end()
+    if is_late:
+        raise VariantError(f"no answer within {_TIME_LIMIT} seconds", place=place)
     try:
         answer = json.loads(stdout)
     except (ValueError, RecursionError):

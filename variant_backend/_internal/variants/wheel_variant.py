@@ -125,7 +125,8 @@ def wheel_variant(
     if table is not None:
         from .metadata_reading import metadata_from_table  # conversions do not need it
 
-        release = metadata_from_table({**table}, f"{_PLACE}: [variant]")
+        read = {**table} if isinstance(table, Mapping) else table
+        release = metadata_from_table(read, f"{_PLACE}: [variant]")
     elif not given and label not in (None, NULL_LABEL):
         raise missing_table()
     return WheelVariant.of(release, label, given)
