@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from variant_backend import api
-from variant_backend._internal.formats.toml_read import parse_toml
 
 V3 = api.Property("x86_64", "level", "v3")
 UPPER = api.Property("x86_64", "Level", "v3")
@@ -16,6 +16,7 @@ TABLE: dict[object, object] = {
     "default-priorities": {"namespace": ["x86_64"]},
     "variants": {"v3": {"x86_64": {"level": ["v3"]}}},
 }
+NUMBER: Any = 3  # as a TOML parser returns it for `variant = 3`
 KEYS = "expected strings as keys, got a number"
 
 
@@ -46,7 +47,7 @@ CALLS: dict[str, tuple[Callable[[], object], str]] = {
         f"table: variants: {KEYS}",
     ),
     "a number in pyproject.toml": (
-        lambda: api.variant_of_settings({"variant": "v3"}, parse_toml(b"variant = 3", "")["variant"]),
+        lambda: api.variant_of_settings({"variant": "v3"}, NUMBER),
         "pyproject.toml: [variant]: expected a table, got a number",
     ),
     "keys of usable metadata": (

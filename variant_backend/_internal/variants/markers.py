@@ -14,7 +14,7 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 from ..errors import VariantError, did_you_mean, one_of
-from .properties import Property, Variant, check_name
+from .properties import NO_VARIANT, Property, Variant, check_name
 
 if TYPE_CHECKING:
     from packaging.specifiers import Specifier
@@ -146,22 +146,24 @@ def is_true(marker: str, environment: Mapping[str, str]) -> bool:
     return Marker(marker).evaluate(dict(environment))
 
 
-def resolve_requirement(requirement: str, variant: Variant) -> str | None:
-    """Return a *requirement* resolved for the wheel of *variant*, or None if it never applies.
+def resolve_requirement(requirement: str, variant: Variant | None) -> str | None:
+    """Return a *requirement* resolved for the wheel of a *variant*, or None if it never applies.
 
     The result is in normal form and has no variant markers (PEP 825, "Environment markers"; PEP 508): the
     variant decides them, and other markers stay. Raises VariantError if the requirement is invalid, or if it
-    depends on which of several values of a feature the machine supports: only the installation shows that.
+    depends on which of several values of a feature the machine supports: only the installation shows that. A
+    plain wheel has no variant (None).
 
     >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
     >>> resolve_requirement("fast; variant_label == 'v3' and os_name == 'nt'", v3)
     'fast; os_name == "nt"'
-    >>> resolve_requirement("slow; variant_label == 'null'", v3) is None
+    >>> resolve_requirement("fast; variant_label == 'v3'", None) is None
     True
     """
     specifier, marker = _read(requirement)
     if marker is None:
         return specifier
+    variant = NO_VARIANT if variant is None else variant
     tests = _undecided(marker, variant)
     is_large = tests and _size(marker) << len(tests) > _MOST
     outcomes = {} if is_large else _outcomes(marker, variant)
@@ -175,7 +177,7 @@ def resolve_requirement(requirement: str, variant: Variant) -> str | None:
     return _joined(specifier, outcome)
 
 
-def decided_requirements(requirements: Iterable[str], variant: Variant) -> list[str]:
+def decided_requirements(requirements: Iterable[str], variant: Variant | None) -> list[str]:
     """Return the requirements that apply to the wheel of *variant*, with decided variant markers.
 
     Requirements without variant markers keep their spelling. Raises VariantError as `resolve_requirement`.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..errors import RequestError, VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata, declared_metadata
-from .properties import NO_VARIANT, NULL_LABEL, Property, Variant, distinct_properties, in_given_order
+from .properties import NULL_LABEL, Property, Variant, distinct_properties, in_given_order
 from .providers import StaticProvider
 from .wheel_metadata import remarks_on, select_variant, variant_of_wheel, with_answers
 
@@ -152,7 +152,7 @@ def resolve_requirements(requires_dist: Iterable[str], variant: Variant | None) 
     from .markers import decided_requirements
     from .requirements import distinct_requirements
 
-    return distinct_requirements(decided_requirements(own, NO_VARIANT if variant is None else variant))
+    return distinct_requirements(decided_requirements(own, variant))
 
 
 def missing_table() -> VariantError:
