@@ -68,6 +68,10 @@ CALLS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: api.read_wheel_metadata("demo-1.0-py3-none-any-v3.whl"),
         "demo-1.0-py3-none-any-v3.whl: file not found",
     ),
+    "a misspelt marker": (
+        lambda: api.resolve_requirements(["a; variant_lable == 'v3'"], None),
+        "requirement \"a; variant_lable == 'v3'\": marker variant_lable == 'v3': unknown marker",
+    ),
     "a deeply nested marker": (
         lambda: api.resolve_requirement("a; " + "(" * 10_000, api.NULL_VARIANT),
         "requirement 'a; ((((",

@@ -183,7 +183,9 @@ def decided_requirements(requirements: Iterable[str], variant: Variant | None) -
     Requirements without variant markers keep their spelling. Raises VariantError as `resolve_requirement`.
     """
     decided = (
-        resolve_requirement(text, variant) if mentions_variant(text) else text for text in requirements
+        # A misspelt marker is an error, too.
+        resolve_requirement(text, variant) if "variant_" in text.partition(";")[2] else text
+        for text in requirements
     )
     return [text for text in decided if text is not None]
 
