@@ -208,7 +208,7 @@ def test_small_values_are_hashable(name: str) -> None:
 
 @pytest.mark.parametrize("kind", [api.VariantError, api.RequestError, api.UnknownNameError])
 def test_errors_keep_their_problems_after_copying_and_pickling(kind: type[api.VariantError]) -> None:
-    error = kind("text", PROBLEM, code="wrong-type", place="variant.json", hint="write a table")
+    error = kind("text", PROBLEM, code="wrong-type", place="variant.json", remedy="write a table")
     for again in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
         assert type(again) is kind
         assert (again.problems, str(again)) == (error.problems, str(error))

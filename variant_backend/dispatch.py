@@ -96,7 +96,7 @@ def build_editable(
 
     raise VariantError(
         "this sdist has no source code, only the URLs of wheels, so it has no editable install",
-        hint="install it without -e, or use the source code of the project",
+        remedy="install it without -e, or use the source code of the project",
     )
 
 

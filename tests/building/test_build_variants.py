@@ -121,9 +121,9 @@ def test_an_environment_may_contain_the_required_variant(project: Path, links: P
 def test_missing_or_unused_sources_are_reported(project: Path, links: Path) -> None:
     build = ["variant-backend", "build", project, "--label=fast"]
     failed = run(*build, ok=False)
-    hint = "add --find-links DIR or --index-url URL"
+    remedy = "add --find-links DIR or --index-url URL"
     assert failed.returncode == 2
-    assert f"error: label 'fast' requires calclib#openblas for its build; {hint}\n" in failed.stderr
+    assert f"error: label 'fast' requires calclib#openblas for its build; {remedy}\n" in failed.stderr
     toml = project / "pyproject.toml"
     toml.write_text(PYPROJECT.replace("#openblas", "#openblast"), encoding="utf-8")
     failed = run(*build, "-f", links, ok=False)

@@ -409,15 +409,15 @@ def test_problems_of_a_release_on_an_index_are_found(here: Path, server: Server)
 
 def test_unencrypted_urls_are_refused(here: Path, server: Server) -> None:  # noqa: ARG001  # sets the folder
     arguments = ("--package", "demo", "--base-url", BASE_URL)
-    hint = "use https, so that nobody can change the files during the download"
+    remedy = "use https, so that nobody can change the files during the download"
     for url in ("http://example.org/simple/", "https://[example.org/", "ftp://example.org/"):
-        assert refused(url, *arguments) == [f"expected an https URL, got {url!r}; {hint}"]
+        assert refused(url, *arguments) == [f"expected an https URL, got {url!r}; {remedy}"]
     folder = write_release(server.folder / "wheels", DOCUMENT)
     page = publish_project(folder, server)
     page.write_text(page.read_text().replace('href="', 'href="http://example.org/', 1))
     (error,) = refused(f"{server.url}simple/", *arguments)
     url = "http://example.org/demo-1.0-py3-none-any-fast.whl"
-    assert error == f"expected an https URL, got {url!r}; {hint}"
+    assert error == f"expected an https URL, got {url!r}; {remedy}"
 
 
 def test_a_url_with_a_query_is_refused(here: Path, server: Server) -> None:

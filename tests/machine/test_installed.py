@@ -182,9 +182,9 @@ def test_check_names_unsupported_variants_and_properties() -> None:
     result = invoke("--path", "site", *supported, "--check")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == f"  not supported: {reason}"
-    *errors, hint = result.stderr.splitlines()
+    *errors, remedy = result.stderr.splitlines()
     assert errors == [f"error: {name} 1.0 in site: {reason}" for name in ("demo", "zoo")]
-    assert hint == "name your package index with --index-url to see better wheels, and how to install them"
+    assert remedy == "name your package index with --index-url to see better wheels, and how to install them"
     result = invoke("--path", "site", *supported)
     assert (result.exit_code, result.stderr) == (0, "")
 

@@ -57,11 +57,11 @@ class Problem(NamedTuple):
 class VariantError(Exception):
     """One or more problems: one error reports all problems of a document.
 
-    *problems* are values of `Problem`, and texts, which become problems with this *code* and *place*. *hint*
-    becomes the remedy of the last problem. The attribute ``problems`` is the tuple of all. The text of the
+    *problems* are values of `Problem`, and texts, which become problems with this *code* and *place*. The
+    *remedy* is that of the last problem. The attribute ``problems`` is the tuple of all. The text of the
     error has one line for each.
 
-    >>> error = VariantError("no variant.json in it", place="demo.whl", hint="build it again")
+    >>> error = VariantError("no variant.json in it", place="demo.whl", remedy="build it again")
     >>> error.problems[0].remedy
     'build it again'
     >>> print(error.within("dist"))
@@ -69,11 +69,11 @@ class VariantError(Exception):
     """
 
     def __init__(
-        self, *problems: Problem | str, code: str = "error", place: object = "", hint: str | None = None
+        self, *problems: Problem | str, code: str = "error", place: object = "", remedy: str | None = None
     ) -> None:
         made = [Problem(code, str(place), item) if isinstance(item, str) else item for item in problems]
-        if hint:
-            made[-1] = made[-1]._replace(remedy=hint)
+        if remedy:
+            made[-1] = made[-1]._replace(remedy=remedy)
         self.problems: tuple[Problem, ...] = tuple(made)
         super().__init__(*self.problems)
 

@@ -147,7 +147,7 @@ def _with_requirements(metadata: bytes, present: Sequence[str], wanted: Sequence
     if missing := core_metadata.missing_extras(metadata, added):
         raise VariantError(
             f"the recipe adds a requirement to the unknown extra {missing[0]!r}",
-            hint="add the extra to project.optional-dependencies; its list may be empty",
+            remedy="add the extra to project.optional-dependencies; its list may be empty",
         )
     return core_metadata.replace_requirements(metadata, wanted)
 
@@ -210,7 +210,7 @@ def _uncovered(wheel: Path) -> list[str]:
 def _already(sound: SoundWheel, plan: AnyPlan, target: Path) -> Outcome:
     """Return the outcome for a wheel that is this variant already; raises VariantError if it is not."""
     if edits_of(sound, plan, edited_metadata(sound.wheel.core_metadata, plan)):
-        raise VariantError("the variant would have the same name", hint="give another --output")
+        raise VariantError("the variant would have the same name", remedy="give another --output")
     kind = "this variant" if plan.document else "plain, and has this name and version"
     return Outcome(target, False, (f"the wheel is {kind} already",), sound.notices)
 
@@ -219,7 +219,7 @@ def rewritten(sound: SoundWheel, plan: AnyPlan) -> Rewriting:
     """Return the new wheel; raises VariantError if the old one contradicts the plan."""
     wheel = sound.wheel
     if plan.document is None and (wheel.is_variant() or wheel.filename.label):
-        raise VariantError("the wheel is a variant", hint="use `variant-backend unmake` on it")
+        raise VariantError("the wheel is a variant", remedy="use `variant-backend unmake` on it")
     if plan.recipe.dependencies or plan.recipe.remove_dependencies:
         _check_is_no_other_variant(wheel, plan.variant.label)
     metadata = edited_metadata(wheel.core_metadata, plan)
@@ -264,7 +264,7 @@ def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:
     if former != label:
         raise VariantError(
             f"the wheel is variant {former!r} already, and has the requirements of that label",
-            hint=f"make {label!r} from the plain wheel",
+            remedy=f"make {label!r} from the plain wheel",
         )
 
 

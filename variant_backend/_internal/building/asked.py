@@ -68,7 +68,9 @@ def with_best_label(
     if setting not in ("variant", LABEL):
         return asked
     if len(asked) > 1:
-        raise RequestError("-Cvariant=auto selects a label itself", hint="remove the other variant settings")
+        raise RequestError(
+            "-Cvariant=auto selects a label itself", remedy="remove the other variant settings"
+        )
     label = best_label(environ, say)
     return {} if label is None else {label: setting}
 
@@ -92,7 +94,7 @@ def best_label(environ: Mapping[str, str], say: Callable[[str], object]) -> str 
     if AUTO in labels:
         raise RequestError(
             "'auto' is a label of this project, and also requests the best label",
-            hint="write -Cvariant-label=auto for the label, or rename the label",
+            remedy="write -Cvariant-label=auto for the label, or rename the label",
         )
     variants = {label: project.metadata.variant(label) for label in labels}
     metadata = project.metadata._replace(variants=variants)

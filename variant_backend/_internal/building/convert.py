@@ -228,7 +228,7 @@ class _Planner:
         if table is None and request.needs_table():
             raise RequestError(
                 f"label {request.label!r} is not defined: there is no project file with a [variant] table",
-                hint="use --pyproject FILE to name a project file, or --property to give properties",
+                remedy="use --pyproject FILE to name a project file, or --property to give properties",
             )
         draft = Draft.of(request, project)
         if table is None and not request.properties and not request.providers:
@@ -283,5 +283,7 @@ def _load_project(path: Path | None) -> Project | None:
 
     project = Project.load(path or PROJECT_FILE)
     if project.metadata is None and path is not None:
-        raise VariantError("missing table [variant]", place=path, hint="name a project file with this table")
+        raise VariantError(
+            "missing table [variant]", place=path, remedy="name a project file with this table"
+        )
     return project

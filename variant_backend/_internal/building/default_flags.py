@@ -37,7 +37,7 @@ def default_flags(names: Sequence[str], backend: str | None) -> dict[str, str]:
         reason = next(filter(str.strip, reversed(lines)), f"no answer within {_TIME_LIMIT} seconds")
         raise VariantError(
             f"the compiler flags of setuptools are unknown: {reason.strip()}",
-            hint="use another version of setuptools, or env instead of env-append",
+            remedy="use another version of setuptools, or env instead of env-append",
         )
     flags: dict[str, str] = json.loads(ended.output)
     return flags

@@ -65,7 +65,7 @@ def filename_for(installer: Installer | None, asked: Filename | None) -> Filenam
     if asked == "labelled":
         raise VariantError(
             f"{installer.name} rejects a filename with a label",
-            hint="add -Cvariant-filename=plain, or build the wheel with `python -m build`",
+            remedy="add -Cvariant-filename=plain, or build the wheel with `python -m build`",
         )
     return "plain" if asked == "plain" and not installer.caches else "tagged"
 

@@ -115,7 +115,7 @@ def check_build_folder(
             raise VariantError(
                 f"{folder!r} is outside of the source tree, so builds of other labels would share its files",
                 place=place,
-                hint="write a folder in the source tree, or one of its own into the config-settings of each"
+                remedy="write a folder in the source tree, or one of its own into the config-settings of each"
                 " label in [tool.variant-backend.variants]",
             )
 
@@ -273,5 +273,5 @@ def _error(mixed_in: Iterable[Path], tree: _Tree, other: Owner, owner: Owner) ->
     paths = sorted({str(tree.build_folder(path) or path) for path in mixed_in})
     return VariantError(
         f"the build of {owner} used compiled files that the build of {other} left in the source tree",
-        hint=f"remove {', '.join(paths)} and build again, or use `variant-backend build`",
+        remedy=f"remove {', '.join(paths)} and build again, or use `variant-backend build`",
     )

@@ -93,14 +93,14 @@ class Matrix(NamedTuple):
             if metadata is None and not project.recipes:
                 raise VariantError(
                     f"{file.place}: missing table [variant], so no label is defined",
-                    hint="define the variants in this table, or use --plain to build the plain release",
+                    remedy="define the variants in this table, or use --plain to build the plain release",
                 )
             defined = metadata.variants if metadata else ()
             labels, plain = [*dict.fromkeys([*defined, *project.recipes])], True  # null needs a recipe only
         known = metadata or VariantMetadata((), {}, {})
         if _PLAIN in labels and _PLAIN not in known.variants:
-            hint = "use --plain to build the plain release"
-            raise UnknownNameError(f"unknown label {_PLAIN!r}", hint=hint)
+            remedy = "use --plain to build the plain release"
+            raise UnknownNameError(f"unknown label {_PLAIN!r}", remedy=remedy)
         requested = known._replace(variants={label: known.variant(label) for label in labels})
         remarks = (*dict.fromkeys(_remarks(file, requested)),)
         return cls(file.source, (*requested.variants,), plain, remarks, file.place, project.recipes)
@@ -358,7 +358,7 @@ def _check_label(filename: WheelFilename, label: str | None) -> None:
         return
     if filename.label is None:
         text = f"{filename}: expected label {label!r}, got none"
-        raise VariantError(text, hint="set build-system.build-backend to 'variant_backend.hooks'")
+        raise VariantError(text, remedy="set build-system.build-backend to 'variant_backend.hooks'")
     expected = f"label {label!r}" if label else "no label"
     raise VariantError(f"{filename}: expected {expected}, got {filename.label!r}")
 

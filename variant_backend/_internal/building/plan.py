@@ -107,7 +107,7 @@ class Draft(NamedTuple):
             raise VariantError(
                 f"the version of {unknown[0]!r} is not recorded in a finished wheel",
                 place=f"tool.variant-backend.variants.{variant.label}.abi-dependency",
-                hint=f"use --label {variant.label} --property '{example}' with the right version",
+                remedy=f"use --label {variant.label} --property '{example}' with the right version",
             )
         return Plan(self.wheel.with_answers(answers), self.recipe, labelled, moment)
 
@@ -127,5 +127,5 @@ def plan_plain(request: Request, project: Project | None, *, moment: int | None)
     recipe = Recipe(name=common.name, strip_local_version=common.strip_local_version)
     recipe = request.overridden(recipe)
     if recipe == Recipe():
-        raise RequestError("--plain changes nothing", hint="add --strip-local-version or --name")
+        raise RequestError("--plain changes nothing", remedy="add --strip-local-version or --name")
     return PlainPlan(recipe, moment)

@@ -246,7 +246,7 @@ def _recorded_version(name: str) -> str:
     except PackageNotFoundError:
         raise VariantError(
             f"{name!r} is not installed in the build environment",
-            hint="add it to build-system.requires, or to the build-requires of this label",
+            remedy="add it to build-system.requires, or to the build-requires of this label",
         ) from None
     except (KeyError, FileNotFoundError):  # since Python 3.15; older versions return None
         recorded = None

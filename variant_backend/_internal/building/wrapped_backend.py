@@ -175,7 +175,7 @@ def _import(module_name: str) -> ModuleType:
         if f"{module_name}.".startswith(f"{error.name}."):
             raise VariantError(
                 f"no module named {error.name!r}{_suggestion(module_name)}",
-                hint="correct its name, or add its package to build-system.requires or backend-path",
+                remedy="correct its name, or add its package to build-system.requires or backend-path",
             ) from None
         cause: BaseException = error
     except (Exception, SystemExit) as error:

@@ -67,7 +67,7 @@ def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Colle
     left = {*(wanted or BY_DEFAULT)} - unwanted - foreign
     if not left:
         given = [option for option, names in (("--select", select), ("--ignore", ignore)) if names]
-        raise VariantError("no rule is left", hint=f"leave out {' and '.join(given)}")
+        raise VariantError("no rule is left", remedy=f"leave out {' and '.join(given)}")
     return left | (_PATHS - {*ignore})
 
 
@@ -79,7 +79,7 @@ def _codes(names: Iterable[str]) -> set[str]:
             suggestion = did_you_mean(name, [*RULES, *GROUPS])
             raise VariantError(
                 f"unknown code or group {name!r}{suggestion}",
-                hint=f"known groups: {one_of(GROUPS)}; `variant-backend check --list` prints the codes",
+                remedy=f"known groups: {one_of(GROUPS)}; `variant-backend check --list` prints the codes",
             )
         codes |= named
     return codes

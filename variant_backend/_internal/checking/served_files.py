@@ -121,7 +121,7 @@ def _check_project(files: CheckedFiles, asked: str, answer: http.HttpContent, pa
     listed = [file for file in page.files if _is_of_release(file.filename)]
     if len(listed) > _MOST_FILES:
         text = f"too many files: {len(listed)} (limit: {_MOST_FILES})"
-        raise VariantError(text, hint="name the URLs of single wheels")
+        raise VariantError(text, remedy="name the URLs of single wheels")
     for item in map_in_threads(partial(_read, answer.url), listed):
         files.findings.add(place, item.problems)
         files.findings.add(shown_url(item.url), item.file_problems)

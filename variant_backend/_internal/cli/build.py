@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def _axis(values: Sequence[str]) -> tuple[str, ...]:
     """Return the values of an axis of the matrix, each once; raises VariantError for an empty one."""
     if not all(map(str.strip, values)):
-        raise VariantError("expected a value, got an empty text", hint="leave the option out")
+        raise VariantError("expected a value, got an empty text", remedy="leave the option out")
     return tuple(dict.fromkeys(values))
 
 
@@ -182,7 +182,7 @@ def _fetched_requirements(
     if not any(sources):
         label, pins = next(iter(wanted.items()))
         text = f"label {label!r} requires {pins[0]} for its build"
-        raise RequestError(text, hint="add --find-links DIR or --index-url URL")
+        raise RequestError(text, remedy="add --find-links DIR or --index-url URL")
     from ..lowlevel.processes import temporary_folder
 
     with temporary_folder() as folder:

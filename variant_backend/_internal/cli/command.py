@@ -126,8 +126,8 @@ def _message(error: click.ClickException) -> str:
         return text[0].lower() + text[1:].removesuffix(".") if is_of_click else text
     known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
     command = error.ctx.command
-    hint = command.hints.get(error.option_name) if isinstance(command, Command) else None
-    near = f"; {hint}" if hint else did_you_mean(error.option_name, known)
+    remedy = command.hints.get(error.option_name) if isinstance(command, Command) else None
+    near = f"; {remedy}" if remedy else did_you_mean(error.option_name, known)
     return f"unknown option {error.option_name!r}{near}"
 
 

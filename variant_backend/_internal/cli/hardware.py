@@ -121,7 +121,7 @@ def _form_of_file(path: Path, forms: Sequence[str]) -> str:
     """Return the form of a new file, from an option or its suffix; raises WrongValue and VariantError."""
     if path.is_dir():
         remedy = f"give a file name such as machine.{forms[0] if forms else 'toml'}"
-        raise VariantError("expected a file, got a folder", place=path, hint=remedy)
+        raise VariantError("expected a file, got a folder", place=path, remedy=remedy)
     known = [form for form in ("toml", "json") if not forms or form in forms]
     form = path.suffix.removeprefix(".")
     if form in known:

@@ -102,7 +102,7 @@ def _inspected(target: str, environment: Callable[[], Environment]) -> list[Insp
             return [inspection.inspect_wheel(Path(target))]
         if match := re.fullmatch(r"([\w.-]+)\s*(\[.*\])?\s*[=<>!~].*", target):
             remedy = f"write only the name: {match[1]}"
-            raise VariantError("expected a name, got a requirement", place=target, hint=remedy)
+            raise VariantError("expected a name, got a requirement", place=target, remedy=remedy)
         place = environment()
         return [inspection.inspect_installed(target, place.folders, str(place))]
     except VariantError as error:

@@ -48,9 +48,9 @@ def _machines(texts: Sequence[str]) -> tuple[MachineSpec, ...]:
     machines = tuple(map(read_machine_option, texts))
     names = [machine.name for machine in machines]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise VariantError(f"duplicate machine {twice!r}", hint="leave one of them out, or write NAME=SPEC")
+        raise VariantError(f"duplicate machine {twice!r}", remedy="leave one of them out, or write NAME=SPEC")
     if [machine.text for machine in machines].count("-") > 1:
-        raise VariantError("two machines from stdin", hint="write one of them to a file, and give its path")
+        raise VariantError("two machines from stdin", remedy="write one of them to a file, and give its path")
     return machines
 
 
@@ -80,7 +80,7 @@ def read_machine_option(text: str) -> MachineSpec:
     if is_file and isinstance(machine, GivenMachine):
         start = f"{prefix}=" if prefix else ""
         remedy = f"write {start}./{spec} for the file; to use the preset or the facts, rename the file"
-        raise VariantError(f"{spec!r} is also the name of a file in this folder", hint=remedy)
+        raise VariantError(f"{spec!r} is also the name of a file in this folder", remedy=remedy)
     return machine
 
 

@@ -121,7 +121,7 @@ def _check_one_value(text: str) -> None:
         raise VariantError(
             f"expected one value, got {len(parts)}",
             place=f"property {text!r}",
-            hint=f"repeat -p for each value: {options}",
+            remedy=f"repeat -p for each value: {options}",
         )
 
 

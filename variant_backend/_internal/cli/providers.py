@@ -200,7 +200,7 @@ def new_command(printer: Printer, namespace: str, output: Path | None, dry_run: 
     existing = [file.path for file in files if os.path.lexists(file.path)]
     if existing:
         problems = (Problem("error", str(path), "already exists") for path in existing)
-        raise VariantError(*problems, hint="use another folder (--output)")
+        raise VariantError(*problems, remedy="use another folder (--output)")
     if namespace in KNOWN_PROVIDERS:
         text = f"namespace {namespace!r} is known here, so the plugin runs only where it is not detected"
         printer.warn(text)
@@ -267,6 +267,6 @@ def _chosen(
     if missing := [name for name in names if name not in known]:
         raise UnknownNameError(
             *(f"unknown plugin {name!r}{did_you_mean(name, known)}" for name in missing),
-            hint=f"installed plugins: {one_of(sorted(known))}",
+            remedy=f"installed plugins: {one_of(sorted(known))}",
         )
     return [plugin for plugin in plugins if plugin.name in names]

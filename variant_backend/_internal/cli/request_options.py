@@ -154,7 +154,7 @@ def _pairs(option: str, texts: Iterable[str], shape: str) -> Iterator[tuple[str,
         namespace, _, value = map(str.strip, text.partition("="))
         check_name(namespace, f"{option} {text!r}: namespace")
         if not value:
-            raise VariantError(f"{option} {text!r}: missing value", hint=f"write {shape}")
+            raise VariantError(f"{option} {text!r}: missing value", remedy=f"write {shape}")
         yield namespace, value
 
 
@@ -162,7 +162,9 @@ def _values(text: str) -> tuple[str, str, list[str]]:
     """Read ``NS :: FEATURE :: V1, V2``; raises VariantError."""
     parts = [part.strip() for part in text.split("::")]
     if len(parts) != 3:
-        raise VariantError(f"--static {text!r}: expected three parts", hint="write 'NS :: FEATURE :: V1, V2'")
+        raise VariantError(
+            f"--static {text!r}: expected three parts", remedy="write 'NS :: FEATURE :: V1, V2'"
+        )
     namespace, feature, values = parts
     check_name(namespace, f"--static {text!r}: namespace")
     return namespace, feature, [value.strip() for value in values.split(",")]

@@ -65,7 +65,7 @@ def _pins(texts: Sequence[str]) -> dict[str, Version]:
     for name, version in map(_pin, texts):
         if pins.setdefault(name, version) != version:
             text = f"two versions of {name!r}: {pins[name]} and {version}"
-            raise VariantError(text, hint="leave one of them out")
+            raise VariantError(text, remedy="leave one of them out")
     return pins
 
 
@@ -73,7 +73,7 @@ def _pin(text: str) -> tuple[str, Version]:
     from packaging.version import InvalidVersion, Version
 
     if match := re.fullmatch(r"([\w.-]+)\s*(=|[<>!~]=?)[^=].*", text):
-        raise VariantError(f"{text!r}: missing version", hint=f"write {match[1]}==VERSION")
+        raise VariantError(f"{text!r}: missing version", remedy=f"write {match[1]}==VERSION")
     name, separator, version = map(str.strip, text.partition("=="))
     try:
         check_project_name(name)
@@ -81,7 +81,7 @@ def _pin(text: str) -> tuple[str, Version]:
             return normalize(name), Version(version)
     except (VariantError, InvalidVersion) as error:
         raise VariantError(f"{text!r}: {error}") from None
-    raise VariantError(f"{text!r}: missing version", hint="write NAME==VERSION")
+    raise VariantError(f"{text!r}: missing version", remedy="write NAME==VERSION")
 
 
 supported_option: CommandOption = click.option(
@@ -324,7 +324,9 @@ def _version_of(environment: Callable[[], Environment], python: str | None) -> s
     if python is not None:
         raise click.UsageError("--interpreter and --python cannot be used together; leave one of them out")
     if (version := environment().python) is None:
-        raise VariantError("unknown version of CPython", place=environment(), hint="use --path and --python")
+        raise VariantError(
+            "unknown version of CPython", place=environment(), remedy="use --path and --python"
+        )
     return version
 
 

@@ -34,8 +34,8 @@ _RESERVED = ("health", "project")
 
 def _token(text: str | None) -> str | None:
     if text is not None and not re.fullmatch(r"[A-Za-z0-9._~-]+", text):
-        hint = "use letters, digits and . _ ~ -, so that it can be the password in a URL"
-        raise VariantError("invalid token", hint=hint)
+        remedy = "use letters, digits and . _ ~ -, so that it can be the password in a URL"
+        raise VariantError("invalid token", remedy=remedy)
     return text
 
 
@@ -47,7 +47,7 @@ def _assignments(texts: Sequence[str]) -> Mapping[str, Path]:
         name, path = (match[1] or "", match[2]) if match else ("", text)
         if name in files:
             whose = f"machine {name!r}" if name else "all machines"
-            raise VariantError(f"two files for {whose}", hint="write NAME=FILE for each machine")
+            raise VariantError(f"two files for {whose}", remedy="write NAME=FILE for each machine")
         files[name] = Path(path)
     return files
 
@@ -152,7 +152,7 @@ def _extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn"):
             raise
-        raise VariantError(str(error), hint="run pip install 'variant-backend[serve]'") from None
+        raise VariantError(str(error), remedy="run pip install 'variant-backend[serve]'") from None
 
 
 def _check_reserved(machines: Iterable[MachineSpec]) -> None:
@@ -173,8 +173,8 @@ def _aligned(served: Mapping[str, Served], assignments: Mapping[str, Path]) -> M
     for name in assignments:
         if name and name not in served:
             text = f"unknown machine {name!r}{did_you_mean(name, served)}"
-            hint = f"machines: {one_of(served)}; write ./{name}=FILE if it is a path"
-            raise UnknownNameError(text, place="--assignment", hint=hint)
+            remedy = f"machines: {one_of(served)}; write ./{name}=FILE if it is a path"
+            raise UnknownNameError(text, place="--assignment", remedy=remedy)
     aligned: dict[str, Served] = {}
     for name, one in served.items():
         path = assignments.get(name) or assignments.get("")

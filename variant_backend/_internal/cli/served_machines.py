@@ -34,7 +34,7 @@ def check_upstream(sources: Sources, *, allow_insecure: bool) -> None:
     from ..serving.sources import missing_folders
 
     if sources.are_missing:
-        raise RequestError("missing upstream", hint="add --index-url URL or --find-links DIR")
+        raise RequestError("missing upstream", remedy="add --index-url URL or --find-links DIR")
     problems = missing_folders(sources)
     problems += [] if allow_insecure else insecure_indexes(sources.every_index_url)
     if problems:

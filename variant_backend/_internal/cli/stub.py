@@ -53,7 +53,7 @@ def _package(value: str | None) -> Pin | None:
 
     pin = None if value is None else Pin.parse(value)
     if pin is not None and pin.label is not None:
-        raise VariantError(f"{value!r}: expected no label", hint="select labels with --label")
+        raise VariantError(f"{value!r}: expected no label", remedy="select labels with --label")
     return pin
 
 

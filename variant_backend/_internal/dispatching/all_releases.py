@@ -59,7 +59,7 @@ def all_releases(place: str, report: Callable[[str], object] = lambda _: None) -
     problems = tuple(problem for _, problems in read for problem in problems)
     if not having and not problems:
         text = f"no release has variants; releases without variants: {len(releases)}"
-        raise VariantError(text, place=str(sources), hint="add variant wheels, or name another source")
+        raise VariantError(text, place=str(sources), remedy="add variant wheels, or name another source")
     return AllReleases(having, len(releases) - len(having), problems)
 
 
@@ -70,7 +70,7 @@ def _names_on(index_url: str) -> list[str]:
     except VariantError as error:
         if all(problem.code == NOT_FOUND for problem in error.problems):
             place = shown_url(index_url)
-            raise VariantError("the index has no list of projects", place=place, hint=_NAME_THEM) from None
+            raise VariantError("the index has no list of projects", place=place, remedy=_NAME_THEM) from None
         raise
     return sorted({*map(normalize, names)})
 

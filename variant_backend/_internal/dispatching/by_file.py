@@ -96,12 +96,14 @@ def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str]
 
     file = wheel.file
     if "sha256" not in file.hashes:
-        raise VariantError("the index has no sha256 of the wheel", place=shown_url(source), hint=_FROM_FOLDER)
+        raise VariantError(
+            "the index has no sha256 of the wheel", place=shown_url(source), remedy=_FROM_FOLDER
+        )
     try:
         opened = read_wheel(on_server(wheel.name, source, size=file.size, other_hosts=hosts))
     except OtherHostError as error:
         raise VariantError(
-            *error.problems, hint="use --redirect-host HOST if that host may send the wheels"
+            *error.problems, remedy="use --redirect-host HOST if that host may send the wheels"
         ) from None
     return _described(wheel, opened, url, {"sha256": file.hashes["sha256"]}, opened.archive.source.size)
 
@@ -128,7 +130,7 @@ def _pinned_url(file: File, base_url: str | None) -> str:
         raise VariantError(
             "the URL of the wheel has a query, which may be secret and may expire",
             place=shown_url(url),
-            hint="use --base-url with a public URL of the wheels",
+            remedy="use --base-url with a public URL of the wheels",
         )
     return url
 
@@ -143,7 +145,7 @@ def checked_base_url(url: str) -> str:
     url = check_base_url(url)
     if url.endswith(".whl"):
         folder, _, name = url.rpartition("/")
-        raise VariantError(f"expected the URL of a folder, got the wheel {name!r}", hint=f"use {folder}")
+        raise VariantError(f"expected the URL of a folder, got the wheel {name!r}", remedy=f"use {folder}")
     check_lines([url])
     return url
 
@@ -154,7 +156,7 @@ def _checked_folder_url(text: str) -> str:
     if not is_local_file(url) or urlsplit(url).query or urlsplit(url).fragment:
         raise VariantError(
             f"expected a local folder such as file:///net/wheels, got {shown_url(url)!r}",
-            hint="mount the network share as a folder or a drive; users can name another folder or share in"
+            remedy="mount the network share as a folder or a drive; users can name another folder or share in"
             f" {INDEX_URL}",
         )
     return url

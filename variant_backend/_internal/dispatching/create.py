@@ -51,7 +51,7 @@ def write(sdist: Output, *, force: bool) -> None:
         sdist = sdist._replace(is_ours=lambda _: True)
     elif differences([sdist]) and sdist.path.exists():
         raise VariantError(
-            "already exists with different content", place=sdist.path, hint="use --force to replace it"
+            "already exists with different content", place=sdist.path, remedy="use --force to replace it"
         )
     update([sdist])
 
@@ -116,7 +116,7 @@ def _check_pkg_info(data: bytes) -> None:
     except ExceptionGroup as error:
         raise VariantError(
             *(f"METADATA of the wheels: {problem}" for problem in error.exceptions),
-            hint="correct it and rebuild the wheels: package indexes reject it",
+            remedy="correct it and rebuild the wheels: package indexes reject it",
         ) from None
 
 

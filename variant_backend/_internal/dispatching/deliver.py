@@ -119,7 +119,7 @@ def _verified_files(wheel: Wheel, pick: Pick, pinned: str) -> dict[str, bytes]:
         if digest != pinned:
             raise VariantError(
                 f"METADATA: expected the sha256 {pinned}, got {digest}",
-                hint="report this to the project: the wheel was replaced after the release",
+                remedy="report this to the project: the wheel was replaced after the release",
             )
         return _announced_files(wheel, pick)
     except VariantError as error:

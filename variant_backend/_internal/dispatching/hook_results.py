@@ -57,7 +57,7 @@ def _check_is_prepared(wheel: Path, prepared: Path) -> None:
         raise VariantError(
             "METADATA differs from the prepared METADATA",
             place=wheel.name,
-            hint="use the same config settings and environment for both hooks",
+            remedy="use the same config settings and environment for both hooks",
         )
 
 

@@ -138,7 +138,7 @@ def _evaluated(
             f"unknown label {wish.label!r}{did_you_mean(wish.label, labels)};"
             f" labels of {release.name} {release.version}: {one_of(labels)}",
             place=_setting(wish),
-            hint="to set a label for one project only, write NAME#LABEL" if wish.source == LABEL else None,
+            remedy="to set a label for one project only, write NAME#LABEL" if wish.source == LABEL else None,
         )
     return evaluate_label(release, None if wish.label == PLAIN else wish.label, target)
 
@@ -165,7 +165,7 @@ def _check_near(
     for name in names:
         if name not in wanted and name not in others and (near := near_name(name, missing)):
             text = f"unknown {what.format(repr(name))} (did you mean {near!r}?)"
-            raise VariantError(text, place=place, hint="rename it, or remove it")
+            raise VariantError(text, place=place, remedy="rename it, or remove it")
 
 
 def _without_plugins(evaluation: Evaluation, environ: Mapping[str, str], config: UserConfig) -> Evaluation:
@@ -201,18 +201,18 @@ def _nothing(locked: pylock.Locked, wish: Wish, target: Target) -> VariantError:
         return VariantError(
             f"no wheel of {what} with label {wish.label!r} fits this Python and platform",
             place=_setting(wish),
-            hint=f"use one of these labels: {one_of(able)}" if able else _OTHER_PYTHON,
+            remedy=f"use one of these labels: {one_of(able)}" if able else _OTHER_PYTHON,
         )
     source = ""
     if locked.sdist:
         source = f"; to build its source, which runs the code in it, set {BUILD_SOURCE}={release.name}"
     if not able:
         return NothingFitsError(
-            f"no wheel of {what} fits this Python and platform", hint=_OTHER_PYTHON + source
+            f"no wheel of {what} fits this Python and platform", remedy=_OTHER_PYTHON + source
         )
     return NothingFitsError(
         f"no wheel of {what} fits this machine",
-        hint=f"to install one anyway, use -Cvariant=LABEL or set {LABEL}=LABEL (labels: {one_of(able)});"
+        remedy=f"to install one anyway, use -Cvariant=LABEL or set {LABEL}=LABEL (labels: {one_of(able)});"
         f" to describe the machine, set {HARDWARE} to facts such as cuda:12.8, a preset, or the path of a"
         f" machine file{source}",
     )

@@ -30,14 +30,14 @@ def user_sources(text: str, name: str) -> Sources:
     try:
         folder = read_folder(text)
     except VariantError:
-        hint = "use an https URL, a file:// URL or the absolute path of a folder"
+        remedy = "use an https URL, a file:// URL or the absolute path of a folder"
         text = f"expected an index or a folder, got {shown_url(text)!a}"
-        raise VariantError(text, place=INDEX_URL, hint=hint) from None
+        raise VariantError(text, place=INDEX_URL, remedy=remedy) from None
     if not folder.is_absolute():
         raise VariantError(
             f"expected a URL or an absolute path, got {text!a}",
             place=INDEX_URL,
-            hint="write an absolute path: builds run in a temporary folder",
+            remedy="write an absolute path: builds run in a temporary folder",
         )
     if (folder / normalize(name) / "index.html").is_file():
         return Sources(index_urls=(folder.as_uri(),))
@@ -57,7 +57,7 @@ def on_mirror(picked: Pick, sources: Sources) -> Pick:
         raise VariantError(
             f"{sources} has no {file.filename}",
             place=INDEX_URL,
-            hint=f"add the wheel to that {kind}, request a label that it has, or unset the variable",
+            remedy=f"add the wheel to that {kind}, request a label that it has, or unset the variable",
         )
     if mirrored.path is None and not is_safe_line(mirrored.url or ""):
         raise VariantError(f"{shown_location(mirrored)!a} {UNSAFE}", place=INDEX_URL)
@@ -71,5 +71,5 @@ def check_local_file(picked: Pick) -> None:
         raise VariantError(
             "file not found; this sdist takes its wheels from that folder",
             place=location,
-            hint=f"mount the folder, or set {INDEX_URL} to an index or a folder with the wheels",
+            remedy=f"mount the folder, or set {INDEX_URL} to an index or a folder with the wheels",
         )

@@ -37,8 +37,8 @@ def read_source(text: str, base_url: str | None, hosts: Collection[str] = ()) ->
     if not is_http(text):
         path = Path(text)
         if base_url is None:
-            hint = "write its URL, or add --base-url with the URL of its folder"
-            raise RequestError("expected a URL, got a path", place=path, hint=hint)
+            remedy = "write its URL, or add --base-url with the URL of its folder"
+            raise RequestError("expected a URL, got a path", place=path, remedy=remedy)
         _check_name(path.name)
         return _described(path, f"{base_url}/{quote(path.name)}")
     check_lines([text])
@@ -75,7 +75,7 @@ def _described(path: Path, url: str) -> PinnedSource:
     try:
         with open_regular(path) as file:
             if is_dispatching(file):
-                raise VariantError("this is a dispatching sdist", hint="name the project's own sdist")
+                raise VariantError("this is a dispatching sdist", remedy="name the project's own sdist")
         with open_regular(path) as file:
             pkg_info = read_member(file, PKG_INFO, to_end=True)
         _check_release(pkg_info, path.name)

@@ -50,7 +50,7 @@ def find_listing(place: str, request: Pin | None) -> Listing:
     if request is None:
         names = projects(sources)
         if len(names) > 1:
-            raise SeveralReleasesError(f"several packages: {one_of(names)}", hint="use --package NAME")
+            raise SeveralReleasesError(f"several packages: {one_of(names)}", remedy="use --package NAME")
         request = Pin(names[0])
     listings = find_listings(request.name, sources)
     if listings.problems:
@@ -59,7 +59,7 @@ def find_listing(place: str, request: Pin | None) -> Listing:
     if len(requested) > 1:
         versions = one_of(str(listing.version) for listing in listings.releases)
         raise SeveralReleasesError(
-            f"several versions of {request.name}: {versions}", hint=f"use --package {request.name}==VERSION"
+            f"several versions of {request.name}: {versions}", remedy=f"use --package {request.name}==VERSION"
         )
     if not requested:
         place = f"{shown_url(place)}: {request}" if listings.releases else str(request)
@@ -80,7 +80,7 @@ def only_labels(listing: Listing, labels: Collection[str]) -> Listing:
     if unknown := [label for label in labels if label not in known]:
         raise UnknownNameError(
             *(f"unknown label {label!r}{did_you_mean(label, known)}" for label in unknown),
-            hint=f"known labels: {one_of(sorted(known))}",
+            remedy=f"known labels: {one_of(sorted(known))}",
         )
 
     def kept(wheels: Iterable[Candidate]) -> tuple[Candidate, ...]:
@@ -179,4 +179,6 @@ def check_lines(urls: Iterable[str]) -> None:
     """Raise VariantError unless all URLs are https or local, so that nobody can change the files."""
     if unsafe := [url for url in urls if not is_safe_line(url)]:
         texts = (f"expected an https URL, got {shown_url(url)!r}" for url in unsafe)
-        raise VariantError(*texts, hint="use https, so that nobody can change the files during the download")
+        raise VariantError(
+            *texts, remedy="use https, so that nobody can change the files during the download"
+        )

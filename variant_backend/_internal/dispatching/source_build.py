@@ -153,7 +153,7 @@ class SourceBuild(NamedTuple):
         if missing := _missing(hook(self.settings) if hook else ()):
             raise VariantError(
                 f"its backend also requires {one_of(missing)}",
-                hint=f"build it without this sdist: pip install {shown_location(self.sdist)}",
+                remedy=f"build it without this sdist: pip install {shown_location(self.sdist)}",
             )
 
 

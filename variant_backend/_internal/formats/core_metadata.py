@@ -54,7 +54,7 @@ def check_utf8(data: bytes) -> None:
         raise VariantError(
             f"line {line} is not UTF-8",
             place="METADATA",
-            hint="save the project's metadata and README in UTF-8, and rebuild the wheel",
+            remedy="save the project's metadata and README in UTF-8, and rebuild the wheel",
         ) from None
 
 

@@ -61,7 +61,7 @@ def load_pinned(root: Path = Path()) -> pylock.Locked:
         problems.append(Problem("error", str(path), "a file has a path; expected URLs only"))
     problems += (Problem("error", str(path), text) for text in texts_about_locked(locked))
     if problems:
-        raise VariantError(*problems, hint="do not use this sdist")
+        raise VariantError(*problems, remedy="do not use this sdist")
     return locked
 
 
@@ -81,7 +81,7 @@ def load_requirable(root: Path = Path()) -> RequirableRelease:
     path = root / VARIANTS_FILE
     requirable = read_requirable(path)
     if problems := _other_identity(requirable.release, root, path):
-        raise VariantError(*problems, hint="do not use this sdist")
+        raise VariantError(*problems, remedy="do not use this sdist")
     return requirable
 
 

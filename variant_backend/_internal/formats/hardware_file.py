@@ -185,7 +185,7 @@ class Hardware(NamedTuple):
         top, place = document.table(value, ""), ""
         if kind := _another_kind(top):
             remedy = "`variant-backend hardware -o machine.toml` writes a machine file"
-            raise VariantError(f"expected a machine file, got {kind}", place=where, hint=remedy)
+            raise VariantError(f"expected a machine file, got {kind}", place=where, remedy=remedy)
         if _is_envelope(top):
             # Other keys are ignored: later versions may add some.
             document.table(top, "", required=("version", "machine"))
@@ -337,4 +337,4 @@ def _read_features(document: Document, value: object, place: str) -> dict[str, t
 def _check_source(text: str) -> None:
     """Check a text that is printed on terminals."""
     if match := re.search(r"[\x00-\x1f\x7f-\x9f]", text):
-        raise VariantError(f"control character {match[0]!r}", hint="remove it")
+        raise VariantError(f"control character {match[0]!r}", remedy="remove it")

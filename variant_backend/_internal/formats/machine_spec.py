@@ -56,7 +56,7 @@ def parse_machine(text: str, folder: str = "./") -> MachineSpec:
         from ..lowlevel.urls import shown_url
 
         url = f"expected a machine, got the URL {shown_url(spec)!r}"
-        raise VariantError(url, hint="download the file, and give its path")
+        raise VariantError(url, remedy="download the file, and give its path")
     if spec == "-" or is_machine_path(spec):
         return MachineFile(prefix or spec, Path(spec))
     from ..variants.machine_presets import read_machine
@@ -74,14 +74,16 @@ def _invalid_name(name: str, spec: str, folder: str) -> VariantError:
     valid = re.sub(r"[^a-z0-9_-]+", "-", name.strip().lower())[:MOST_SHOWN]
     remedy = f"write {folder}{shown} if it is a file"
     remedy += f", or use a-z, 0-9, _ and - in names: {valid}={spec[:MOST_SHOWN]}"
-    return VariantError(f"invalid machine name {name[:MOST_SHOWN]!r}", hint=remedy)
+    return VariantError(f"invalid machine name {name[:MOST_SHOWN]!r}", remedy=remedy)
 
 
 def _misspelt(prefix: str, spec: str) -> VariantError | None:
     """Return the error for facts with ``=`` between key and value; None if they are not valid otherwise."""
     for name, text in (("", f"{prefix}={spec}" if prefix else spec), (f"{prefix}=", spec)):
         if "=" in text and _is_machine(facts := text.replace("=", ":")):
-            return VariantError(f"expected KEY:VALUE, got {text[:MOST_SHOWN]!r}", hint=f"write {name}{facts}")
+            return VariantError(
+                f"expected KEY:VALUE, got {text[:MOST_SHOWN]!r}", remedy=f"write {name}{facts}"
+            )
     return None
 
 

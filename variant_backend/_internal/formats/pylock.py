@@ -56,7 +56,7 @@ def check_lock_name(name: str) -> None:
     """Check the name of a lock file; raises VariantError if it is invalid."""
     if not re.fullmatch(r"pylock\.([^.]+\.)?toml", name):
         raise VariantError(
-            f"invalid name of a lock file: {name!r}", hint="name it pylock.toml or pylock.NAME.toml"
+            f"invalid name of a lock file: {name!r}", remedy="name it pylock.toml or pylock.NAME.toml"
         )
 
 
@@ -68,7 +68,7 @@ def check_host(text: str) -> None:
     """
     if not re.fullmatch(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text):
         raise VariantError(
-            f"invalid host {text!r}", hint="write HOST or HOST:PORT in lower case, without scheme and path"
+            f"invalid host {text!r}", remedy="write HOST or HOST:PORT in lower case, without scheme and path"
         )
 
 
@@ -100,7 +100,7 @@ def to_dict(packages: Iterable[Locked], folder: Path | None = None) -> dict[str,
     if bare := [file.filename for file in files if not file.hashes]:
         raise VariantError(
             *(f"{name}: a lock file requires a hash, and the index has none for this wheel" for name in bare),
-            hint="download the wheels, and lock them from their folder (--find-links)",
+            remedy="download the wheels, and lock them from their folder (--find-links)",
         )
     return {
         "lock-version": LOCK_VERSION,
@@ -241,7 +241,7 @@ def _locked(package: Package, table: Mapping[str, Any], path: Path, at: int, *, 
     if not fits:
         text = f"no compatible wheel of {package.name}, only a source to build one from"
         remedy = "build the wheel, and lock it with the others"
-        raise VariantError(text, place=place, hint=remedy)
+        raise VariantError(text, place=place, remedy=remedy)
     tool = _read_tool(package.tool, place)
     try:
         wheels = [

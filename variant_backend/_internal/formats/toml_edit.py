@@ -125,7 +125,7 @@ def too_intricate() -> VariantError:
     """Return the error for a document that cannot be edited."""
     return VariantError(
         "cannot edit tables in this form",
-        hint="rewrite inline tables and dotted keys as tables with headers",
+        remedy="rewrite inline tables and dotted keys as tables with headers",
     )
 
 

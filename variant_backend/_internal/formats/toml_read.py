@@ -26,7 +26,7 @@ def read_toml(path: Path, limit: int = LARGEST) -> dict[str, object]:
         data = read_regular(path, limit)
     except OSError as error:
         if path.is_dir():
-            raise VariantError("expected a file, got a folder", place=path, hint="name a file") from None
+            raise VariantError("expected a file, got a folder", place=path, remedy="name a file") from None
         is_missing = isinstance(error, FileNotFoundError)
         raise VariantError(
             "file not found" if is_missing else error.strerror or str(error), place=path

@@ -100,7 +100,7 @@ def read_requirable(path: Path) -> RequirableRelease:
     candidates = tuple(item.wheel for item in wheels)
     release = Release(normalize(name), version, candidates, metadata, problems)
     if problems := tuple(_problems(release, path)):
-        raise VariantError(*problems, hint="do not use this sdist")
+        raise VariantError(*problems, remedy="do not use this sdist")
     return RequirableRelease(release, tuple(wheels))
 
 

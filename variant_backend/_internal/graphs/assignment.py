@@ -64,7 +64,7 @@ def best_alignment(
         raise alignment_conflict(packages, domains, align)
     if lacking:
         text = f"found no values that fit all packages in {most_nodes} steps: none fits {shortened(lacking)}"
-        raise VariantError(text, code="alignment", hint="align fewer features")
+        raise VariantError(text, code="alignment", remedy="align fewer features")
     chosen = {package.name: package.option(assignment) for package in packages}
     labels = {name: option and option.label for name, option in chosen.items()}
     return GraphAlignment(assignment, labels, is_proven, tuple(packages), domains)

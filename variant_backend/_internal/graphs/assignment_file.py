@@ -45,7 +45,7 @@ def read_assignment(path: Path) -> Assignment:
     table = value_at(content, "tool", "variant-backend", _TABLE) if is_lock else content.get(_TABLE)
     if not table:
         text = f"expected a table [{_TABLE}] with at least one feature"
-        raise VariantError(text, place=path, hint=_RELOCK if is_lock else _EXAMPLE)
+        raise VariantError(text, place=path, remedy=_RELOCK if is_lock else _EXAMPLE)
     document = Document()
     if not is_lock:
         document.table(content, "", known=(_TABLE,))
@@ -66,7 +66,7 @@ def _entry(key: str, value: str) -> tuple[Axis, str]:
     """Return the feature that a key names, and its value; raises VariantError."""
     namespace, feature = AlignedName.parse(key)
     if feature is None:
-        raise VariantError(f"expected a feature, got {key!r}", hint="write NAMESPACE::FEATURE")
+        raise VariantError(f"expected a feature, got {key!r}", remedy="write NAMESPACE::FEATURE")
     check_value(value)
     return (namespace, feature), value
 

@@ -79,7 +79,7 @@ def check_required_distribution(
     if normalize(distribution) not in names:
         pin = f"{distribution}=={requirable.release.version}"
         text = f"its wheel for this machine requires {pin}, and the graph lacks that"
-        raise VariantError(text, place=sdist.name, hint=f"add {pin} to the requirements")
+        raise VariantError(text, place=sdist.name, remedy=f"add {pin} to the requirements")
 
 
 def _pinned(sdist: Path) -> Release:
@@ -108,6 +108,6 @@ def with_delivered_wheel(
     required = [one for one in requirements_in(metadata) if is_active(one, environment, [""])]
     if missing := [str(one) for one in required if normalize(one.name) not in names]:
         text = f"this wheel of a dispatching sdist requires {one_of(missing)}, and the graph lacks that"
-        raise VariantError(text, place=ready.file.filename, hint="add it to the requirements")
+        raise VariantError(text, place=ready.file.filename, remedy="add it to the requirements")
     requires = tuple(sorted({normalize(one.name) for one in required}))
     return package._replace(ready=ready, requires=requires, requires_python=python_in(metadata))

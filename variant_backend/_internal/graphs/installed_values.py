@@ -125,7 +125,7 @@ def exclusion_lines(alignment: GraphAlignment, machine: Machine, replaced: Itera
 def _disagreement(axis: Axis, values: Iterable[str], machine: Machine) -> VariantError:
     reasons = dict(reason for value in values for reason in _against(axis, value, machine))
     text = f"installed packages have no value in common: {'; '.join(sorted(reasons.values()))}"
-    return VariantError(text, place=" :: ".join(axis), hint=way_out(reasons, [axis]))
+    return VariantError(text, place=" :: ".join(axis), remedy=way_out(reasons, [axis]))
 
 
 def way_out(packages: Iterable[str], axes: Iterable[Axis]) -> str:

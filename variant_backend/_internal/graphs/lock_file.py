@@ -264,7 +264,7 @@ def _check_hashes(files: Iterable[File]) -> None:
     if bare := sorted({file.filename for file in files if not file.proofs}):
         raise VariantError(
             *(f"{name}: a lock file requires a hash, and the index has none for this file" for name in bare),
-            hint="use variant-backend mirror, which downloads the files",
+            remedy="use variant-backend mirror, which downloads the files",
         )
 
 

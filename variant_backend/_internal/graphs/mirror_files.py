@@ -187,29 +187,29 @@ def _check_alone(root: Path, scratch: Path) -> None:
     locks = {path.name for path in root.glob(f".{PREFIX}*.lock")} - {f"{scratch.name}.lock"}
     if locks:
         remedy = f"wait until it ends; if there is none, remove {min(locks)}"
-        raise VariantError("another run updates this mirror", place=root, hint=remedy)
+        raise VariantError("another run updates this mirror", place=root, remedy=remedy)
 
 
 def _manifest_in(root: Path) -> Manifest:
     """Return the manifest of a mirror, an empty one for a new folder; raises VariantError."""
-    hint = "use an empty folder, or a mirror (--output)"
+    remedy = "use an empty folder, or a mirror (--output)"
     try:
         return Manifest.of_json(read_regular(root / MIRROR))
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise VariantError(error.strerror or str(error), place=root, hint=hint) from None
+        raise VariantError(error.strerror or str(error), place=root, remedy=remedy) from None
     except VariantError as error:
         remedy = "empty this file, and run the command again: it finds the downloaded files"
-        raise VariantError(*error.problems, hint=remedy).within(root / MIRROR) from None
+        raise VariantError(*error.problems, remedy=remedy).within(root / MIRROR) from None
     try:
         others = [path.name for path in root.iterdir() if not path.name.startswith(f".{PREFIX}")]
     except FileNotFoundError:
         return Manifest()
     except OSError as error:
-        raise VariantError(error.strerror or str(error), place=root, hint=hint) from None
+        raise VariantError(error.strerror or str(error), place=root, remedy=remedy) from None
     if others:
         raise VariantError(
-            f"expected a mirror or an empty folder, got other files: {min(others)}", place=root, hint=hint
+            f"expected a mirror or an empty folder, got other files: {min(others)}", place=root, remedy=remedy
         )
     return Manifest()

@@ -83,7 +83,7 @@ def path_in_mirror(filename: str, sha256: str) -> str:
     """
     if not re.fullmatch(_SAFE_NAME, filename) or len(filename) > _LONGEST_NAME:
         text = f"invalid filename {filename[:_LONGEST_NAME]!a}"
-        raise VariantError(text, hint="report this to the owner of the index")
+        raise VariantError(text, remedy="report this to the owner of the index")
     return f"files/{sha256[:16]}/{filename}"
 
 

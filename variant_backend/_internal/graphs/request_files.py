@@ -87,7 +87,7 @@ class _FileReader:
             return
         if len(self._seen) == _MOST_FILES:
             text = f"more than {_MOST_FILES} files"
-            raise VariantError(text, place=place, hint="join some of them")
+            raise VariantError(text, place=place, remedy="join some of them")
         self._seen.add((key, is_constraint))
         try:
             if key not in self._contents:
@@ -109,14 +109,14 @@ class _FileReader:
             return
         ((name, text), *others) = line.options
         if not text:
-            raise VariantError(f"{name}: missing file", place=line.place, hint=f"write {name} FILE")
+            raise VariantError(f"{name}: missing file", place=line.place, remedy=f"write {name} FILE")
         if others:
-            hint = "write each option in a line of its own"
-            raise VariantError(f"more than one option with {nested[0][0]}", place=line.place, hint=hint)
+            remedy = "write each option in a line of its own"
+            raise VariantError(f"more than one option with {nested[0][0]}", place=line.place, remedy=remedy)
         path = path_named(line.folder, text)
         if path is None:
             text = f"{name} {shown_url(text)}: expected a file, got a URL"
-            raise VariantError(text, place=line.place, hint="download it, and name the file")
+            raise VariantError(text, place=line.place, remedy="download it, and name the file")
         self.read(path, is_constraint=is_constraint or name in CONSTRAINTS, place=line.place)
 
 
@@ -124,9 +124,9 @@ def _read_request(line: str) -> PackageRequest:
     """Read a requirement; raises VariantError for a line with options."""
     if option := _OPTION.search(line):
         remedy = _REMEDIES.get(option[1], "remove it")
-        raise VariantError(f"unsupported option {option[1]}", hint=remedy)
+        raise VariantError(f"unsupported option {option[1]}", remedy=remedy)
     if "://" in line:  # it may contain a secret
-        raise VariantError("expected a requirement, got a URL", hint="write PACKAGE==VERSION")
+        raise VariantError("expected a requirement, got a URL", remedy="write PACKAGE==VERSION")
     return PackageRequest.parse(line)
 
 
@@ -137,17 +137,17 @@ def _place(path: Path) -> str:
 def _text(path: Path) -> str:
     """Return the content of a file; raises VariantError."""
     if path.suffix in NO_FILES:
-        hint = "write one requirement a line into a file with suffix .txt"
-        raise VariantError("expected a file with requirements", place=_place(path), hint=hint)
+        remedy = "write one requirement a line into a file with suffix .txt"
+        raise VariantError("expected a file with requirements", place=_place(path), remedy=remedy)
     try:
         text = _content(path).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise VariantError("expected UTF-8", place=_place(path), hint="save the file as UTF-8") from None
+        raise VariantError("expected UTF-8", place=_place(path), remedy="save the file as UTF-8") from None
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=_place(path)) from None
     if text.lstrip().startswith(("{", "[")):
-        hint = "write one requirement a line, as `variant-backend installed --freeze` does"
-        raise VariantError("expected requirements, got JSON or TOML", place=_place(path), hint=hint)
+        remedy = "write one requirement a line, as `variant-backend installed --freeze` does"
+        raise VariantError("expected requirements, got JSON or TOML", place=_place(path), remedy=remedy)
     return text
 
 

@@ -112,7 +112,7 @@ def _installed_python(uv: str, name: str) -> str:
     known = run_within(_SHORT_LIMIT, command, _environ())
     if known is None or known.code:
         text = f"uv requires Python {name} on this machine to resolve for it"
-        raise RequestError(text, place=f"--python {name}", hint=f"run 'uv python install {name}'")
+        raise RequestError(text, place=f"--python {name}", remedy=f"run 'uv python install {name}'")
     return known.output.decode(errors="replace").strip()
 
 
@@ -227,7 +227,7 @@ def _uv() -> Path:
     beside = Path(sysconfig.get_path("scripts"), "uv.exe" if sys.platform == "win32" else "uv")
     for program in [*([beside] if beside.is_file() else []), *programs_on_path(["uv"], os.environ)]:
         return program
-    raise VariantError("uv is not installed", hint="run 'pip install uv', or use --resolver pip")
+    raise VariantError("uv is not installed", remedy="run 'pip install uv', or use --resolver pip")
 
 
 def _pip() -> list[str]:
@@ -237,7 +237,7 @@ def _pip() -> list[str]:
         return [sys.executable, str(Path(spec.origin).with_name("__main__.py"))]
     for program in programs_on_path(["pip", "pip3"], os.environ):
         return [str(program), "--python", sys.executable]
-    raise VariantError("pip is not installed", hint="run 'python -m ensurepip', or use --resolver uv")
+    raise VariantError("pip is not installed", remedy="run 'python -m ensurepip', or use --resolver uv")
 
 
 def _environ() -> dict[str, str]:

@@ -93,7 +93,7 @@ class Requested(NamedTuple):
                 continue
             if labels.setdefault(name, label) != label:
                 text = f"two labels are requested: {labels[name]} and {label}"
-                raise RequestError(text, place=name, hint="remove one of them")
+                raise RequestError(text, place=name, remedy="remove one of them")
         return labels
 
 
@@ -143,13 +143,13 @@ def _root(line: RequirementLine) -> RootRequirement:
     except InvalidRequirement as error:
         if not _PATH.match(text):
             reason = str(error).splitlines()[0]
-            hint = "write NAME, or NAME with a version, such as NAME>=1.0"
-            raise VariantError(f"invalid requirement{got}: {reason}", place=place, hint=hint) from None
+            remedy = "write NAME, or NAME with a version, such as NAME>=1.0"
+            raise VariantError(f"invalid requirement{got}: {reason}", place=place, remedy=remedy) from None
         requirement = None
     is_archive = re.split("[;#]", line.text)[0].strip().endswith(_ARCHIVES)
     if requirement is None or requirement.url is not None or is_archive:
         raise VariantError(
-            f"expected a package of the index, got the path or URL{got}", place=place, hint=_NAMED
+            f"expected a package of the index, got the path or URL{got}", place=place, remedy=_NAMED
         )
     return RootRequirement(line.place or text, requirement, hashes, label)
 

@@ -199,4 +199,4 @@ class _ForRound(NamedTuple):
         ]
         text = f"installed packages exclude the values of {one_of(required)}: {'; '.join(reasons.values())}"
         axes = [axis for axis in before if before[axis] != after[axis]]
-        return VariantError(text, place="graph", hint=way_out(reasons, axes))
+        return VariantError(text, place="graph", remedy=way_out(reasons, axes))

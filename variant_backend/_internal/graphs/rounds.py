@@ -144,7 +144,7 @@ def _unsettled(rounds: Sequence[GraphRound], first: int, reason: str) -> Variant
         f"with {one.state}, {_difference(one, two)}" for one, two in ((other, last), (last, other))
     )
     text = f"values and packages depend on one another, and {reason}: {graphs}"
-    return VariantError(text, place="graph", hint=_remedy(other.state, last.state))
+    return VariantError(text, place="graph", remedy=_remedy(other.state, last.state))
 
 
 def _difference(one: GraphRound, other: GraphRound) -> str:

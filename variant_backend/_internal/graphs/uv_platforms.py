@@ -28,8 +28,8 @@ def uv_platform(tag: str) -> str:
     if family in ("manylinux", "linux") and machine == "riscv64":
         return "riscv64-unknown-linux"
     if machine not in _MACHINES:
-        hint = "use --resolver pip with a Python on such a machine"
-        raise RequestError(f"uv cannot resolve for the platform {tag!r}", hint=hint)
+        remedy = "use --resolver pip with a Python on such a machine"
+        raise RequestError(f"uv cannot resolve for the platform {tag!r}", remedy=remedy)
     if family == "musllinux":
         return f"{_MACHINES[machine]}-unknown-linux-musl"
     if family == "macosx":

@@ -73,7 +73,7 @@ def not_verified(error: SSLCertVerificationError) -> ServerFailedError:
     """Return the error for a certificate that cannot be verified."""
     from importlib.util import find_spec
 
-    hint = "set SSL_CERT_FILE to a file with the certificate authorities that you trust"
+    remedy = "set SSL_CERT_FILE to a file with the certificate authorities that you trust"
     if not find_spec("truststore"):
-        hint += ", or run pip install 'variant-backend[truststore]' to use those of this system"
-    return ServerFailedError(f"cannot verify the server's certificate: {error.verify_message}", hint=hint)
+        remedy += ", or run pip install 'variant-backend[truststore]' to use those of this system"
+    return ServerFailedError(f"cannot verify the server's certificate: {error.verify_message}", remedy=remedy)

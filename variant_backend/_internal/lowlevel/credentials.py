@@ -121,16 +121,16 @@ def _asked(service: str, user: str | None) -> Login | None:
     place = "--keyring-provider subprocess"
     program = next(programs_on_path(["keyring"], os.environ), None)
     if program is None:
-        hint = "install it, for example with `uv tool install keyring`, or use --keyring-provider disabled"
-        raise VariantError("the program keyring is not on PATH", place=place, hint=hint)
+        remedy = "install it, for example with `uv tool install keyring`, or use --keyring-provider disabled"
+        raise VariantError("the program keyring is not on PATH", place=place, remedy=remedy)
     print_detail(f"ask {program} for credentials of {service}")
     arguments = ["get", service, *(["--mode", "creds"] if user is None else [user])]
     try:
         output = output_within(_PATIENCE, [str(program), *arguments], limit=_LONGEST_ANSWER)
     except TimeoutError:
-        hint = f"run `keyring get {service} USER` to see what it waits for"
+        remedy = f"run `keyring get {service} USER` to see what it waits for"
         raise VariantError(
-            f"{program}: no answer within {_PATIENCE} seconds", place=place, hint=hint
+            f"{program}: no answer within {_PATIENCE} seconds", place=place, remedy=remedy
         ) from None
     except OSError as error:
         raise VariantError(f"{program}: cannot be started: {shown_reason(error)}", place=place) from None

@@ -61,13 +61,13 @@ class Deadline:
         now = monotonic()
         return now + seconds < self._last and now < self._heard + LAST_TRY
 
-    def error(self, hint: str | None = None) -> VariantError:
+    def error(self, remedy: str | None = None) -> VariantError:
         """Return the error for the end of the time."""
         if monotonic() >= self._last:
-            return ServerFailedError(f"no complete answer in {self._total:g} seconds", hint=hint)
+            return ServerFailedError(f"no complete answer in {self._total:g} seconds", remedy=remedy)
         if not self.received:
-            return TransientError(f"no answer in {PATIENCE:g} seconds", hint=hint)
-        return TransientError(f"too slow: less than {LEAST} bytes in {PATIENCE:g} seconds", hint=hint)
+            return TransientError(f"no answer in {PATIENCE:g} seconds", remedy=remedy)
+        return TransientError(f"too slow: less than {LEAST} bytes in {PATIENCE:g} seconds", remedy=remedy)
 
 
 class ServerFailedError(VariantError):

@@ -53,7 +53,7 @@ class Output(NamedTuple):
             raise VariantError(
                 "already exists, and was not written by variant-backend",
                 place=self.path,
-                hint=self.remedy,
+                remedy=self.remedy,
             )
         return self.compare(present) or _first_difference(present, self.content)
 
@@ -143,14 +143,14 @@ def update(outputs: Iterable[Output]) -> None:
 def _refuse_folder(path: Path) -> None:
     """Raise VariantError if a folder is in the place of a file."""
     if path.is_dir():
-        raise VariantError("expected a file, got a folder", place=path, hint="use another path")
+        raise VariantError("expected a file, got a folder", place=path, remedy="use another path")
 
 
 def _make_folder(folder: Path) -> None:
     """Create a folder; raises VariantError if it is not writable, before any file is moved."""
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
-        raise VariantError("Permission denied", place=folder, hint="use a writable folder")
+        raise VariantError("Permission denied", place=folder, remedy="use a writable folder")
 
 
 def _first_difference(present: bytes, wanted: bytes) -> str:

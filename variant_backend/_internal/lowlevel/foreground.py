@@ -69,7 +69,7 @@ def _resolved(command: Sequence[str], environ: Mapping[str, str]) -> list[str]:
 
 def _not_started(program: str, error: OSError | ValueError) -> NotStartedError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        missing = NotStartedError("command not found", place=repr(program), hint="check its name and PATH")
+        missing = NotStartedError("command not found", place=repr(program), remedy="check its name and PATH")
         missing.code = _NOT_FOUND
         return missing
     return NotStartedError(f"cannot be started: {shown_reason(error)}", place=repr(program))

@@ -116,9 +116,9 @@ class Response(NamedTuple):
         if self.status == 404:
             raise VariantError("not found", code=NOT_FOUND)
         if self.status in _DENIED:
-            hint = where_credentials_are()
+            remedy = where_credentials_are()
             kind = ForbiddenError if self.status == 403 else ServerFailedError
-            raise kind(f"access denied: {self.status} {self.reason}", hint=hint)
+            raise kind(f"access denied: {self.status} {self.reason}", remedy=remedy)
         if self.status != expected:
             raise ServerFailedError(f"the server answers {self.status} {self.reason}".rstrip())
         encoding = self.headers.get("Content-Encoding", "identity")
@@ -131,7 +131,7 @@ class Response(NamedTuple):
         """Return the whole body; raises VariantError if it has more than *limit* bytes."""
         if (self.size or 0) > limit:
             raise too_large(limit)
-        return joined(self.body, limit, hint=None)
+        return joined(self.body, limit, remedy=None)
 
     def version(self, size: int | None) -> FileVersion:
         """Return the version of the file, which has this size."""
@@ -266,7 +266,7 @@ def _check_is_not_overloaded(response: Response) -> None:
     if pause is not None and pause > _LONGEST_PAUSE:
         raise ServerFailedError(
             f"{text}, and asks to wait {pause:.0f} seconds (limit: {_LONGEST_PAUSE})",
-            hint="try again after that time",
+            remedy="try again after that time",
         )
     error = TransientError(text)
     error.pause = pause
@@ -436,8 +436,8 @@ def _unreachable(error: OSError, url: str) -> VariantError:
         return not_verified(error)
     if isinstance(error, gaierror):
         kind = TransientError if error.errno == EAI_AGAIN else ServerFailedError
-        return kind(f"unknown host: {shown_reason(error)}", hint=_proxy(url))
-    return ServerFailedError(f"cannot connect to the server: {shown_reason(error)}", hint=_proxy(url))
+        return kind(f"unknown host: {shown_reason(error)}", remedy=_proxy(url))
+    return ServerFailedError(f"cannot connect to the server: {shown_reason(error)}", remedy=_proxy(url))
 
 
 def _proxy(url: str) -> str | None:

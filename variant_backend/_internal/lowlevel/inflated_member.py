@@ -116,10 +116,10 @@ class _Inflated:
         try:
             block = self._inflater.decompress(self._input, _OUTPUT)
         except zlib.error as error:
-            raise VariantError(f"damaged data: {error}", hint=REBUILD) from None
+            raise VariantError(f"damaged data: {error}", remedy=REBUILD) from None
         self._input = self._inflater.unconsumed_tail
         if not block and not self._input and (self._inflater.eof or self._read == self._raw.size):
-            raise VariantError(f"damaged data: ends at byte {end} of {self._size}", hint=REBUILD)
+            raise VariantError(f"damaged data: ends at byte {end} of {self._size}", remedy=REBUILD)
         kept = self._block[-_KEPT:]
         self._start, self._block = end - len(kept), kept + block
         end += len(block)

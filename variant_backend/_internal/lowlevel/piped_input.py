@@ -23,7 +23,7 @@ def read_input(path: Path | None) -> bytes:
     `PATIENCE` seconds or is too large, and OSError if it cannot be read.
     """
     if path is None and sys.stdin is None:
-        raise VariantError("stdin is closed", hint="give a file")
+        raise VariantError("stdin is closed", remedy="give a file")
     is_typed = path is None and is_terminal(sys.stdin)
     return joined(_input(path) if is_typed else _in_time(_input(path)))
 
@@ -57,7 +57,7 @@ def _in_time(parts: Iterator[bytes]) -> Iterator[bytes]:
             block = queue.get(timeout=PATIENCE)
         except Empty:
             text = f"no input for {PATIENCE:g} s"
-            raise VariantError(text, hint="start the program that writes it, or give a file") from None
+            raise VariantError(text, remedy="start the program that writes it, or give a file") from None
         if isinstance(block, Exception):
             raise block
         if not block:

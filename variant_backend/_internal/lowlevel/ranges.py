@@ -74,7 +74,7 @@ def path_of(url: str) -> Path:
         if is_windows:
             return Path(f"//{parts.netloc}{path}")  # a network share
         host = parts.netloc.rpartition("@")[2]
-        raise VariantError(f"names a file on another machine, {host!r}", hint="write file:///PATH")
+        raise VariantError(f"names a file on another machine, {host!r}", remedy="write file:///PATH")
     return Path(path[1:] if is_windows and re.match("/[A-Za-z]:", path) else path)
 
 

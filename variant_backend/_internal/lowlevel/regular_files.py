@@ -53,19 +53,21 @@ def blocks(file: BinaryIO) -> Iterator[bytes]:
     return iter(partial(file.read, _BLOCK), b"")
 
 
-def joined(parts: Iterable[bytes], limit: int = LARGEST, *, hint: str | None = "use a smaller file") -> bytes:
+def joined(
+    parts: Iterable[bytes], limit: int = LARGEST, *, remedy: str | None = "use a smaller file"
+) -> bytes:
     """Return all parts as one; raises VariantError, without a place, if they exceed *limit* bytes."""
     content = bytearray()
     for part in parts:
         content += part
         if len(content) > limit:
-            raise too_large(limit, hint)
+            raise too_large(limit, remedy)
     return bytes(content)
 
 
-def too_large(limit: int, hint: str | None = None) -> VariantError:
+def too_large(limit: int, remedy: str | None = None) -> VariantError:
     """Return the error for content of more than *limit* bytes."""
-    return VariantError(f"too large: more than {limit} bytes", hint=hint)
+    return VariantError(f"too large: more than {limit} bytes", remedy=remedy)
 
 
 def check_path(path: Path) -> None:
@@ -76,14 +78,14 @@ def check_path(path: Path) -> None:
         is_possible = False
     if not is_possible:
         text = f"invalid path {str(path)!r}: it has NUL, or a character that the file system cannot encode"
-        raise VariantError(text, hint="use another path")
+        raise VariantError(text, remedy="use another path")
 
 
 def check_kind(mode: int) -> None:
     """Raise VariantError, without a place, if a mode of `stat` is that of a pipe, a socket or a device."""
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         kind = _KINDS.get(stat.S_IFMT(mode), "another kind of file")
-        raise VariantError(f"expected a regular file, got {kind}", hint="replace it with a regular file")
+        raise VariantError(f"expected a regular file, got {kind}", remedy="replace it with a regular file")
 
 
 def _open_unblocked(path: str, flags: int) -> int:

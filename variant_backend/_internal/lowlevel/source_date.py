@@ -21,5 +21,5 @@ def source_date_epoch(environ: Mapping[str, str]) -> int | None:
         raise VariantError(
             f"expected a number of seconds, got {text!r}",
             place="SOURCE_DATE_EPOCH",
-            hint="set it to the seconds since 1970, such as 1700000000",
+            remedy="set it to the seconds since 1970, such as 1700000000",
         ) from None

@@ -168,7 +168,7 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
             hosts = f"{_server(url)} to {_server(target)}"
             known = None if isinstance(other_hosts, bool) else one_of(sorted(other_hosts))
             remedy = f"allowed hosts: {known}" if known else f"if you trust it, use the URL {place}"
-            raise OtherHostError(f"redirected from {hosts}, another host", hint=remedy)
+            raise OtherHostError(f"redirected from {hosts}, another host", remedy=remedy)
     except ValueError:
         raise VariantError(f"redirected to {shown_url(location)!r}, which is not a URL") from None
     return target
@@ -228,16 +228,16 @@ def check_base_url(url: str) -> str:
         parts = urlsplit(url)
         _ = parts.port  # raises if it is invalid
     except ValueError as error:
-        raise VariantError(invalid_url(error, url), place=shown, hint=needed) from None
+        raise VariantError(invalid_url(error, url), place=shown, remedy=needed) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise VariantError("not an http or https URL", place=shown, hint=needed)
+        raise VariantError("not an http or https URL", place=shown, remedy=needed)
     if not re.fullmatch(r"[\w.~:/?#\[\]@!$&'()*+,;=%-]+", url, re.ASCII):  # RFC 3986, section 2
-        raise VariantError("invalid characters in a URL", place=shown, hint="percent-encode them")
+        raise VariantError("invalid characters in a URL", place=shown, remedy="percent-encode them")
     if "?" in url or "#" in url:
-        raise VariantError("has a query or fragment", place=shown, hint=needed)
+        raise VariantError("has a query or fragment", place=shown, remedy=needed)
     if "@" in parts.netloc:
         raise VariantError(
-            "has a user or password, which the pages would show", hint="remove both from the URL"
+            "has a user or password, which the pages would show", remedy="remove both from the URL"
         )
     return url.rstrip("/")
 

@@ -99,15 +99,15 @@ def move(part: Path, target: Path, *, force: bool) -> None:
 
 def already_exists(target: Path) -> VariantError:
     """Return the error for a file that is replaced only with ``--force``."""
-    return VariantError("already exists", place=target, hint="use --force to replace it")
+    return VariantError("already exists", place=target, remedy="use --force to replace it")
 
 
 def folder_error(folder: Path, error: OSError) -> VariantError:
     """Return the error for an output folder that cannot be created or written."""
     if isinstance(error, FileExistsError | NotADirectoryError):
-        return NotWritableError("expected a folder, got a file", place=folder, hint="use another folder")
-    hint = "use a writable folder" if isinstance(error, PermissionError) else "use another folder"
-    return NotWritableError(str(error.strerror), place=folder, hint=hint)
+        return NotWritableError("expected a folder, got a file", place=folder, remedy="use another folder")
+    remedy = "use a writable folder" if isinstance(error, PermissionError) else "use another folder"
+    return NotWritableError(str(error.strerror), place=folder, remedy=remedy)
 
 
 def _create_lock(folder: Path, prefix: str) -> tuple[Path, IO[bytes]]:

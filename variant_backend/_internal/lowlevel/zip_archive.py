@@ -102,12 +102,12 @@ class Archive(NamedTuple):
         except VariantError:
             if source.read(min(size, 4), 0) == LOCAL_SIGNATURE:
                 raise
-            raise VariantError(text, hint=_remedy(source, directory_shift(tail, size))) from None
+            raise VariantError(text, remedy=_remedy(source, directory_shift(tail, size))) from None
         directory = source.read(ending.directory_size, ending.directory_offset)
         entries = read_directory(directory, ending.total)
         # The first bytes are not read for that: in a remote file, each part takes a request.
         if all(entry.offset for entry in entries):
-            raise VariantError(text, hint=_remedy(source, min(map(_OFFSET, entries), default=0)))
+            raise VariantError(text, remedy=_remedy(source, min(map(_OFFSET, entries), default=0)))
         return cls(source, entries, ending.directory_offset, ending.records)
 
     def check_layout(self) -> None:
@@ -123,11 +123,11 @@ class Archive(NamedTuple):
         position = next(index for index, start in enumerate(starts) if start != ends[index])
         dead = starts[position] - ends[position]
         if position == len(entries):
-            raise VariantError(f"{dead} unused bytes before the central directory", hint=MEND)
+            raise VariantError(f"{dead} unused bytes before the central directory", remedy=MEND)
         name = entries[position].name
         if dead > 0:
-            raise VariantError(f"{dead} unused bytes before member {name!r}", hint=MEND)
-        raise VariantError(f"member {name!r} overlaps the one before it", hint=REBUILD)
+            raise VariantError(f"{dead} unused bytes before member {name!r}", remedy=MEND)
+        raise VariantError(f"member {name!r} overlaps the one before it", remedy=REBUILD)
 
     def has_comment(self) -> bool:
         """Return whether the archive has a comment, which follows its end record."""
@@ -146,11 +146,11 @@ class Archive(NamedTuple):
             try:
                 content = inflater.decompress(raw, entry.size + 1)
             except zlib.error as error:
-                raise VariantError(f"member {entry.name!r}: damaged data: {error}", hint=REBUILD) from None
+                raise VariantError(f"member {entry.name!r}: damaged data: {error}", remedy=REBUILD) from None
             complete = inflater.eof and not inflater.unused_data
         if not complete or len(content) != entry.size or zlib.crc32(content) != entry.crc:
             text = "damaged data: its size or CRC differs from the central directory"
-            raise VariantError(f"member {entry.name!r}: {text}", hint=REBUILD)
+            raise VariantError(f"member {entry.name!r}: {text}", remedy=REBUILD)
         return content
 
     def raw(self, entry: Entry) -> bytes:
@@ -187,7 +187,7 @@ class Archive(NamedTuple):
         """Return a member's length in bytes, header and data, after comparing its two headers."""
         length = len(self._local_header(entry)) + entry.compressed_size
         if entry.offset + length > self.directory_offset:
-            raise VariantError(f"member {entry.name!r} overlaps the central directory", hint=REBUILD)
+            raise VariantError(f"member {entry.name!r} overlaps the central directory", remedy=REBUILD)
         return length
 
     def _lengths(self, entries: list[Entry]) -> list[int]:

@@ -78,7 +78,7 @@ def read_loosely(directory: bytes, total: int) -> tuple[list[LooseRecord], int]:
     position = 0
     for _ in range(total):
         if not directory.startswith(CENTRAL_SIGNATURE, position) or position + CENTRAL.size > len(directory):
-            raise VariantError("damaged central directory", hint=REBUILD)
+            raise VariantError("damaged central directory", remedy=REBUILD)
         fields = Central._make(CENTRAL.unpack_from(directory, position))
         name_start = position + CENTRAL.size
         extra_start = name_start + fields.name_length
@@ -107,7 +107,7 @@ def read_loose_ending(tail: bytes, total: int, size: int) -> LooseEnding:
         rest, _, _, _, _, _, *wide = END64.unpack_from(tail)[1:]
         position = 12 + rest + LOCATOR.size
     if not tail.startswith(END_SIGNATURE, position) or position + END.size > len(tail):
-        raise VariantError("damaged end records", hint=REBUILD)
+        raise VariantError("damaged end records", remedy=REBUILD)
     end = End._make(END.unpack_from(tail, position))
     slots = [end.total, end.size, end.offset]
     actual = [total, size, wide[2] if wide else end.offset]
@@ -116,7 +116,7 @@ def read_loose_ending(tail: bytes, total: int, size: int) -> LooseEnding:
         for slot, value, full in zip(slots, actual, (FULL16, FULL32, FULL32), strict=True)
     )
     if not agree or (wide and wide[:2] != actual[:2]):
-        raise VariantError("the end records contradict the central directory", hint=REBUILD)
+        raise VariantError("the end records contradict the central directory", remedy=REBUILD)
     behind = len(tail) - position - END.size
     return LooseEnding(min(end.comment_length, behind), max(behind - end.comment_length, 0))
 

@@ -170,15 +170,15 @@ def read_ending(tail: bytes, file_size: int) -> Ending:
             and size in (end64.size, FULL32)
             and offset in (end64.offset, FULL32)
         ):
-            raise VariantError("the two end records differ", hint=REBUILD)
+            raise VariantError("the two end records differ", remedy=REBUILD)
         total, size, offset = end64.total, end64.size, end64.offset
     if end.disk or end.first_disk or end.total != end.total_here:
-        raise VariantError("spread over several disks", hint=REBUILD)
+        raise VariantError("spread over several disks", remedy=REBUILD)
     behind = file_size - len(tail) + start
     if offset + size != behind:
         raise VariantError(
             f"damaged central directory: expected its end at byte {offset + size}, got {behind}",
-            hint=REBUILD,
+            remedy=REBUILD,
         )
     return Ending(total, size, offset, tail[start:])
 
@@ -205,26 +205,26 @@ def _find_end(tail: bytes) -> int:
     if trailing == 0:
         return position
     if trailing > 0:
-        raise VariantError(f"{trailing} bytes after the last record of the zip file", hint=MEND)
+        raise VariantError(f"{trailing} bytes after the last record of the zip file", remedy=MEND)
     raise VariantError(
         "truncated: the last record of a zip file is missing",
-        hint="download or build the wheel again",
+        remedy="download or build the wheel again",
     )
 
 
 def _read_end64(tail: bytes, start: int, file_size: int) -> End:
     """Read the ZIP64 end record (APPNOTE 4.3.14), directly before its locator."""
     if start < 0:
-        raise VariantError("damaged ZIP64 end record", hint=REBUILD)
+        raise VariantError("damaged ZIP64 end record", remedy=REBUILD)
     signature, rest, _, _, *counts = END64.unpack_from(tail, start)
     end64 = End._make([signature, *counts, 0])
     _, disk, offset, disks = LOCATOR.unpack_from(tail, start + END64.size)
     if offset != file_size - len(tail) + start or disk or disks != 1:
-        raise VariantError("the ZIP64 end record is at the wrong offset", hint=REBUILD)
+        raise VariantError("the ZIP64 end record is at the wrong offset", remedy=REBUILD)
     if signature != END64_SIGNATURE or rest != END64.size - 12:
-        raise VariantError("damaged ZIP64 end record", hint=REBUILD)
+        raise VariantError("damaged ZIP64 end record", remedy=REBUILD)
     if end64.disk or end64.first_disk or end64.total != end64.total_here:
-        raise VariantError("spread over several disks", hint=REBUILD)
+        raise VariantError("spread over several disks", remedy=REBUILD)
     return end64
 
 
@@ -291,7 +291,7 @@ def _read_records(directory: bytes, total: int) -> list[Entry]:
         length = CENTRAL.size + central.name_length + central.extra_length + central.comment_length
         if central.signature != CENTRAL_SIGNATURE or position + length > end:
             raise VariantError(
-                f"damaged central directory: record {len(entries) + 1} of {total}", hint=REBUILD
+                f"damaged central directory: record {len(entries) + 1} of {total}", remedy=REBUILD
             )
         entries.append(_read_record(central, directory[position : position + length]))
         position += length
@@ -299,7 +299,7 @@ def _read_records(directory: bytes, total: int) -> list[Entry]:
         raise VariantError(
             f"damaged central directory: expected {total} members, got {len(entries)},"
             f" and {end - position} more bytes",
-            hint=REBUILD,
+            remedy=REBUILD,
         )
     _check_names(entries)
     return entries
@@ -311,25 +311,25 @@ def _read_record(central: Central, record: bytes) -> Entry:
     try:
         name = record[CENTRAL.size : name_end].decode()
     except UnicodeDecodeError as error:
-        raise VariantError(f"member {error.object!r}: its name is not UTF-8", hint=MEND) from None
+        raise VariantError(f"member {error.object!r}: its name is not UTF-8", remedy=MEND) from None
     if not name.isascii() and not central.flags & UTF8:
-        raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=MEND)
+        raise VariantError(f"member {name!r}: its name is not marked as UTF-8", remedy=MEND)
     if text := _forbidden(central):
         is_mendable = (
             not central.flags & ENCRYPTED
             and central.method in {*_METHODS, *RECOMPRESSED}
             and central.needed & 0xFF <= _NEWEST
         )
-        raise VariantError(f"member {name!r} {text}", hint=MEND if is_mendable else REBUILD)
+        raise VariantError(f"member {name!r} {text}", remedy=MEND if is_mendable else REBUILD)
     slots = [central.size, central.compressed_size, central.offset]
     if central.extra_length:
         slots = read_slots(name, slots, record[name_end:])
     elif FULL32 in slots:
-        raise VariantError(f"member {name!r}: its ZIP64 extra field is missing", hint=REBUILD)
+        raise VariantError(f"member {name!r}: its ZIP64 extra field is missing", remedy=REBUILD)
     size, compressed_size, offset = slots
     if _is_cut(central.method, compressed_size, size):
         text = f"is stored, but has two sizes: {compressed_size} and {size} bytes"
-        raise VariantError(f"member {name!r} {text}", hint=REBUILD)
+        raise VariantError(f"member {name!r} {text}", remedy=REBUILD)
     return Entry(name, record, offset, compressed_size, size, central.crc, central.method)
 
 
@@ -369,13 +369,13 @@ def _check_names(entries: list[Entry]) -> None:
             raise VariantError(
                 f"member {name!r}: a name must not be absolute, nor contain '..', backslashes or"
                 " characters that installers refuse",
-                hint=REBUILD if is_unsafe(name.replace("\\", "/")) else MEND,
+                remedy=REBUILD if is_unsafe(name.replace("\\", "/")) else MEND,
             )
     ordered = sorted(entries, key=operator.attrgetter("name"))
     for one, other in itertools.pairwise(ordered):
         if one.name == other.name:
             is_copy = (one.size, one.crc) == (other.size, other.crc)
-            raise VariantError(f"duplicate member {one.name!r}", hint=MEND if is_copy else REBUILD)
+            raise VariantError(f"duplicate member {one.name!r}", remedy=MEND if is_copy else REBUILD)
 
 
 def check_member_folders(names: Collection[str]) -> None:
@@ -384,7 +384,7 @@ def check_member_folders(names: Collection[str]) -> None:
     while upper := {name.rpartition("/")[0] for name in upper} - folders:
         folders |= upper
     if both := {name for name in folders.intersection(names) if name[-1] != "/"}:
-        raise VariantError(f"member {min(both)!r} is a file, and a folder of other members", hint=REBUILD)
+        raise VariantError(f"member {min(both)!r} is a file, and a folder of other members", remedy=REBUILD)
 
 
 LOCAL_SIZE = LOCAL.size
@@ -402,10 +402,10 @@ def compare_headers(entry: Entry, header: bytes) -> None:
     local = Local._make(LOCAL.unpack_from(header))
     central = Central._make(CENTRAL.unpack_from(entry.central))
     if local.signature != LOCAL_SIGNATURE:
-        raise VariantError(f"member {entry.name!r}: no local header at byte {entry.offset}", hint=REBUILD)
+        raise VariantError(f"member {entry.name!r}: no local header at byte {entry.offset}", remedy=REBUILD)
     if local.needed & 0xFF > _NEWEST:
         text = f"needs version {_version(local.needed)} of zip; readers support versions up to 6.3"
-        raise VariantError(f"member {entry.name!r} {text}", hint=REBUILD)
+        raise VariantError(f"member {entry.name!r} {text}", remedy=REBUILD)
     name_end = LOCAL.size + local.name_length
     size, compressed_size = read_local_sizes(entry.name, local, header[name_end:])
     for what, here, there in (
@@ -421,19 +421,19 @@ def compare_headers(entry: Entry, header: bytes) -> None:
                 f"member {entry.name!r}: its local header and the central directory differ in {what}:"
                 f" {here!r} and {there!r}",
                 # Python cannot read a member with two names.
-                hint=REBUILD if what == "name" else MEND,
+                remedy=REBUILD if what == "name" else MEND,
             )
 
 
-def extra_fields(name: str, extra: bytes, hint: str = REBUILD) -> Iterator[tuple[int, bytes]]:
-    """Yield the extra fields, each with its header; *hint* is the remedy for damaged ones."""
+def extra_fields(name: str, extra: bytes, remedy: str = REBUILD) -> Iterator[tuple[int, bytes]]:
+    """Yield the extra fields, each with its header; *remedy* is the remedy for damaged ones."""
     position = 0
     while position < len(extra):
         kind, length = (
             struct.unpack_from("<HH", extra, position) if position + 4 <= len(extra) else (0, FULL16)
         )
         if position + 4 + length > len(extra):
-            raise VariantError(f"member {name!r}: damaged extra field", hint=hint)
+            raise VariantError(f"member {name!r}: damaged extra field", remedy=remedy)
         yield kind, extra[position : position + 4 + length]
         position += 4 + length
 
@@ -442,7 +442,7 @@ def _bad_zip64(name: str) -> VariantError:
     return VariantError(
         f"member {name!r}: installers reject its ZIP64 extra field"
         " (`wheel tags` up to 0.47 writes such fields in files over 2 GiB)",
-        hint=MEND,
+        remedy=MEND,
     )
 
 

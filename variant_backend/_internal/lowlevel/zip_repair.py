@@ -158,12 +158,12 @@ class LooseArchive(NamedTuple):
         except StopIteration as end:
             length = length if end.value is None else end.value
         except (zlib.error, EOFError, OSError, ValueError, zipfile.BadZipFile, RuntimeError) as error:
-            raise VariantError(f"member {member.shown!r}: damaged data: {error}", hint=REBUILD) from None
+            raise VariantError(f"member {member.shown!r}: damaged data: {error}", remedy=REBUILD) from None
         if size != info.file_size or crc != info.CRC:
             text = (
                 f"member {member.shown!r}: damaged data: its size or CRC differs from the central directory"
             )
-            raise VariantError(text, hint=REBUILD)
+            raise VariantError(text, remedy=REBUILD)
         return Range(member.data.offset, length)
 
     def _blocks(self, member: LooseMember, advance: Advance) -> Any:
@@ -192,7 +192,7 @@ def _opened(file: IO[bytes]) -> Any:
     try:
         return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, ValueError, EOFError) as error:
-        raise VariantError(f"cannot be read: {error}", hint=REBUILD) from None
+        raise VariantError(f"cannot be read: {error}", remedy=REBUILD) from None
 
 
 def _located(source: Source, record: LooseRecord, info: zipfile.ZipInfo) -> LooseMember:
@@ -201,15 +201,15 @@ def _located(source: Source, record: LooseRecord, info: zipfile.ZipInfo) -> Loos
     start = source.read(LOCAL_SIZE, info.header_offset) if info.header_offset >= 0 else b""
     if not start.startswith(LOCAL_SIGNATURE):
         text = f"member {shown!r}: no local header at byte {info.header_offset}"
-        raise VariantError(text, hint=REBUILD)
+        raise VariantError(text, remedy=REBUILD)
     if record.is_encrypted:
-        raise VariantError(f"member {shown!r} is encrypted", hint=REBUILD)
+        raise VariantError(f"member {shown!r} is encrypted", remedy=REBUILD)
     if info.compress_type not in (STORED, DEFLATED, *RECOMPRESSED):
         raise VariantError(
-            f"member {shown!r} has the unknown compression method {info.compress_type}", hint=REBUILD
+            f"member {shown!r} has the unknown compression method {info.compress_type}", remedy=REBUILD
         )
     if info.compress_type == STORED and info.file_size != info.compress_size:
-        raise VariantError(f"member {shown!r} is stored with two different sizes", hint=REBUILD)
+        raise VariantError(f"member {shown!r} is stored with two different sizes", remedy=REBUILD)
     header = source.read(header_length(start), info.header_offset)
     return LooseMember(record, info, header, Range(info.header_offset + len(header), info.compress_size))
 
@@ -226,7 +226,7 @@ def _layout_repairs(members: list[LooseMember], end: int) -> Iterator[str]:
         gap = start - position
         if gap < 0:
             name = member.shown if member else "the central directory"
-            raise VariantError(f"member {name!r} overlaps the one before it", hint=REBUILD)
+            raise VariantError(f"member {name!r} overlaps the one before it", remedy=REBUILD)
         if position == 0 and gap:
             yield f"{gap} bytes before the archive removed"
         elif gap > descriptor:
@@ -242,7 +242,7 @@ def _check_total(members: Collection[LooseMember], file_size: int) -> None:
     """Refuse an archive that unpacks to very many bytes; raises VariantError."""
     total = sum(member.info.file_size for member in members)
     if total > max(_LARGE_TOTAL, _TOTAL_GROWTH * file_size):
-        raise VariantError(f"unpacks to {total} bytes, over {_TOTAL_GROWTH} times its size", hint=REBUILD)
+        raise VariantError(f"unpacks to {total} bytes, over {_TOTAL_GROWTH} times its size", remedy=REBUILD)
 
 
 def _read_blocks(source: Source, data: Range, advance: Advance) -> Iterator[bytes]:

@@ -152,8 +152,8 @@ def load_hardware(path: Path) -> Hardware:
     if str(path) == "-":
         return Hardware.from_bytes(_content(None, "stdin"), "stdin")
     if problem := missing_problem(path, "a machine file"):
-        hint = problem.remedy or "write it with `variant-backend hardware -o FILE` on that machine"
-        raise VariantError(problem, hint=hint)
+        remedy = problem.remedy or "write it with `variant-backend hardware -o FILE` on that machine"
+        raise VariantError(problem, remedy=remedy)
     content = _content(path, path)
     if path.suffix == ".toml":
         return Hardware.from_table(parse_toml(content, path), str(path))
@@ -171,6 +171,6 @@ def _content(path: Path | None, place: object) -> bytes:
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=place) from None
     if not content.strip():  # for example, the command before a pipe failed
-        hint = "write it with `variant-backend hardware -o FILE` on that machine"
-        raise VariantError("expected a machine file, got nothing", place=place, hint=hint)
+        remedy = "write it with `variant-backend hardware -o FILE` on that machine"
+        raise VariantError("expected a machine file, got nothing", place=place, remedy=remedy)
     return content

@@ -62,7 +62,7 @@ class Environment(NamedTuple):
     def executable(self) -> str:
         """Return the interpreter as an argument of a command; raises VariantError if there is none."""
         if self.interpreter is None:
-            raise VariantError("no interpreter found", place=self, hint="use --interpreter")
+            raise VariantError("no interpreter found", place=self, remedy="use --interpreter")
         return str(self.interpreter)
 
     def __str__(self) -> str:
@@ -79,8 +79,8 @@ def find_environment(interpreter: str | None = None) -> Environment:
     try:
         current = Path.cwd()
     except OSError as error:
-        hint = "change to another folder, or use --interpreter"
-        raise VariantError(error.strerror or str(error), place="current folder", hint=hint) from None
+        remedy = "change to another folder, or use --interpreter"
+        raise VariantError(error.strerror or str(error), place="current folder", remedy=remedy) from None
     return active_environment(_without_uvx(os.environ), current) or _own_environment()
 
 
@@ -99,7 +99,7 @@ def active_environment(
             raise VariantError(
                 f"folder not found: {active!r}",
                 place="VIRTUAL_ENV",
-                hint="activate another environment, unset VIRTUAL_ENV, or use --interpreter",
+                remedy="activate another environment, unset VIRTUAL_ENV, or use --interpreter",
             )
         return _read_environment(path, "VIRTUAL_ENV", environ)
     for parent in (folder, *folder.parents):
@@ -127,16 +127,16 @@ def named_environment(
         from ..wheels.distributions import has_distributions  # takes long to import, and is rarely needed
 
         remedy = f"use --path {shlex.quote(text)}" if has_distributions(path) else _REMEDY
-        raise VariantError("no interpreter found in this folder", place=text, hint=remedy)
+        raise VariantError("no interpreter found in this folder", place=text, remedy=remedy)
     if _is_file(path):
         return _environment_of(path, named, environ)
     if path.name != text:
-        raise VariantError(f"interpreter not found{_nearest(path)}", place=text, hint=_REMEDY)
+        raise VariantError(f"interpreter not found{_nearest(path)}", place=text, remedy=_REMEDY)
     for executable in programs_on_path(
         [text.removesuffix(".exe") if windows else text], environ, windows=windows
     ):
         return _environment_of(executable, named, environ)
-    raise VariantError(f"interpreter not found on PATH{_nearest(path)}", place=text, hint=_REMEDY)
+    raise VariantError(f"interpreter not found on PATH{_nearest(path)}", place=text, remedy=_REMEDY)
 
 
 def _nearest(path: Path) -> str:
@@ -194,7 +194,7 @@ def _environment_of(executable: Path, found_by: str, environ: Mapping[str, str])
 
 def _ask(executable: Path, found_by: str) -> Environment:
     """Ask an interpreter for its folders; raises VariantError if it does not answer."""
-    fail = partial(VariantError, place=executable, hint=_REMEDY)
+    fail = partial(VariantError, place=executable, remedy=_REMEDY)
     try:
         ended = run_within(_TIME_LIMIT, [str(executable), "-I", "-c", _QUESTION])
     except OSError as error:
@@ -238,7 +238,7 @@ def _read_environment(prefix: Path, found_by: str, environ: Mapping[str, str]) -
     prefix = Path(os.path.abspath(prefix))  # noqa: PTH100  # it keeps symlinks
     if not is_virtual(prefix):
         text = f"not a virtual environment: {prefix / 'pyvenv.cfg'} is missing"
-        raise VariantError(text, place=found_by, hint="recreate it, or use --interpreter")
+        raise VariantError(text, place=found_by, remedy="recreate it, or use --interpreter")
     config = _read_config(prefix / "pyvenv.cfg") if _is_file(prefix / "pyvenv.cfg") else {}
     match = re.match(r"3\.\d+(\.\d+)?", config.get("version_info") or config.get("version") or "")
     release = ".".join(match[0].split(".")[:2]) if match else ""
@@ -285,7 +285,7 @@ def _read_config(path: Path) -> dict[str, str]:
     try:
         lines = read_regular(path).decode("utf-8", "replace").splitlines()
     except OSError as error:
-        raise VariantError(f"cannot be read: {error.strerror or error}", place=path, hint=_REMEDY) from None
+        raise VariantError(f"cannot be read: {error.strerror or error}", place=path, remedy=_REMEDY) from None
     pairs = (line.partition("=") for line in lines)
     return {key.strip().lower(): value.strip() for key, separator, value in pairs if separator}
 

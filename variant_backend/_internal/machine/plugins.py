@@ -239,11 +239,11 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
         raise VariantError(
             "all_properties_compatible is not true, so the plugin's answer is valid only on this machine",
             place=place,
-            hint="rename build-requires to requires, so that installers run the plugin",
+            remedy="rename build-requires to requires, so that installers run the plugin",
         )
     if not answer.features:
         raise VariantError(
-            f"{SUPPORTED}() lists no feature", place=place, hint="use another release of the plugin"
+            f"{SUPPORTED}() lists no feature", place=place, remedy="use another release of the plugin"
         )
     return StaticProvider(
         tuple((name, feature.values) for name, feature in answer.features.items()), provider.optional
@@ -342,8 +342,8 @@ def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, meth
     answer = _ask(place, provider.reference, method, install)
     if answer.namespace not in (None, namespace):
         text = f"expected {namespace!r}, got {answer.namespace!r}"
-        hint = f"rename providers.{namespace} to providers.{answer.namespace}"
-        raise VariantError(text, place=f"{place}: namespace", hint=hint)
+        remedy = f"rename providers.{namespace} to providers.{answer.namespace}"
+        raise VariantError(text, place=f"{place}: namespace", remedy=remedy)
     return answer
 
 
@@ -399,7 +399,7 @@ def _run(
             module = arguments[0].partition(":")[0]
             is_plugin = f"{module}.".startswith(f"{missing}.")
             remedy = install if is_plugin else _remedy_for_dependency(missing, isolated="-I" in interpreter)
-        raise VariantError(failure, place=place, hint=remedy)
+        raise VariantError(failure, place=place, remedy=remedy)
     return answer
 
 

@@ -79,13 +79,13 @@ class TrustedPackage(NamedTuple):
 
         match = _TRUST.fullmatch(text.strip())
         if match is None:
-            raise VariantError(f"expected a trusted package, got {text!r}", hint=_FORMS)
+            raise VariantError(f"expected a trusted package, got {text!r}", remedy=_FORMS)
         name, version, hashes = match.groups()
         check_project_name(name)
         try:
             version = version and str(Version(version))
         except ValueError:  # InvalidVersion, or more digits than Python converts
-            raise VariantError(f"{text!r}: invalid version {version!r}", hint=_FORMS) from None
+            raise VariantError(f"{text!r}: invalid version {version!r}", remedy=_FORMS) from None
         return cls(normalize(name), version, tuple(re.findall(r"sha256:\w+", hashes or "")))
 
     def __str__(self) -> str:
@@ -104,7 +104,7 @@ def trusting(packages: Sequence[TrustedPackage]) -> dict[str, TrustedPackage]:
         other = result.setdefault(package.name, package)
         if other.version != package.version:
             text = f"two versions of {package.name!r}: {other} and {package}"
-            raise VariantError(text, hint="leave one of them out")
+            raise VariantError(text, remedy="leave one of them out")
         hashes = (*other.hashes, *package.hashes) if other.hashes and package.hashes else ()
         result[package.name] = package._replace(hashes=tuple(dict.fromkeys(hashes)))
     return result
@@ -113,7 +113,7 @@ def trusting(packages: Sequence[TrustedPackage]) -> dict[str, TrustedPackage]:
 def root_error(place: str = "") -> VariantError:
     """Return the error for plugins that would run as root."""
     remedy = "use --allow-root, or write allow-root = true into the configuration file"
-    return VariantError("plugins do not run as root", place=place, hint=remedy)
+    return VariantError("plugins do not run as root", place=place, remedy=remedy)
 
 
 def is_root() -> bool:
@@ -210,7 +210,7 @@ def _ask_isolated(
     raise VariantError(
         f"{installer} cannot install {one_of(names)}: {reason}",
         place=f"providers.{namespace}: plugin {provider.reference!r}",
-        hint="trust each dependency in this form: 'NAME==VERSION --hash=sha256:DIGEST'"
+        remedy="trust each dependency in this form: 'NAME==VERSION --hash=sha256:DIGEST'"
         if has_hashes
         else None,
     )

@@ -177,7 +177,7 @@ def configured(environ: Mapping[str, str], *, ignored: bool = False, project: bo
 def configuration_in(path: Path) -> UserConfig:
     """Return the configuration in a file that the user names, in place of the others; raises VariantError."""
     if not os.path.lexists(path):
-        raise VariantError("no such file", place=path, hint="write the path of a configuration file")
+        raise VariantError("no such file", place=path, remedy="write the path of a configuration file")
     return UserConfig.load(path)
 
 
@@ -284,13 +284,13 @@ def _detected(document: Document, value: object) -> tuple[str, ...] | None:
 
 def _check_source(text: str) -> None:
     if not text.strip():
-        raise VariantError("expected a name, a URL or a path, got an empty text", hint="remove it")
+        raise VariantError("expected a name, a URL or a path, got an empty text", remedy="remove it")
 
 
 def _check_machine(text: str) -> None:
     _check_source(text)
     if text == "-":
-        raise VariantError("expected a machine, got stdin", hint="write the path of a file")
+        raise VariantError("expected a machine, got stdin", remedy="write the path of a file")
 
 
 def _machine(text: str, folder: Path) -> str:

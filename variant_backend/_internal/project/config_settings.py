@@ -76,7 +76,7 @@ def asked_variants(config_settings: ConfigSettings | None) -> dict[str, str]:
         for text in _texts(config_settings, key):
             if text in own:
                 raise VariantError(
-                    f"config setting {key!r}: duplicate value {text!r}", hint=f"write -C{key}={text} once"
+                    f"config setting {key!r}: duplicate value {text!r}", remedy=f"write -C{key}={text} once"
                 )
             own[text] = key
         requested |= own
@@ -88,7 +88,7 @@ def only_label(labels: Collection[str]) -> str | None:
     if len(labels) > 1:
         raise VariantError(
             f"config settings request {len(labels)} labels: {', '.join(labels)}",
-            hint="request only one",
+            remedy="request only one",
         )
     return next(iter(labels), None)
 
@@ -128,7 +128,7 @@ def variant_of_settings(
         return None
     if asked.get(AUTO) == "variant":
         text = "-Cvariant=auto: this build backend does not select the best label"
-        raise RequestError(text, hint="write -Cvariant=LABEL")
+        raise RequestError(text, remedy="write -Cvariant=LABEL")
     from ..variants.wheel_variant import wheel_variant  # plain builds do not need it
 
     return wheel_variant(table, *label_and_properties(asked))._replace(labelled=labelled)
@@ -144,7 +144,7 @@ def asks_for_plain_name(config_settings: ConfigSettings | None) -> bool:
         if text != "plain":
             raise VariantError(
                 f"config setting {_FILENAME_KEY!r}: expected 'plain', got {text!r}",
-                hint=f"write -C{_FILENAME_KEY}=plain, or leave it out",
+                remedy=f"write -C{_FILENAME_KEY}=plain, or leave it out",
             )
     return bool(texts)
 
@@ -175,7 +175,7 @@ def _texts(config_settings: ConfigSettings | None, key: str) -> Sequence[str]:
             got = "an empty string" if text == "" else repr(text)
             raise VariantError(
                 f"config setting {key!r}: expected {_EXPECTED[key]}, got {got}",
-                hint=f"write -C{key}={_VALUES[key]}, or leave it out",
+                remedy=f"write -C{key}={_VALUES[key]}, or leave it out",
             )
         texts.append(text)
     return texts

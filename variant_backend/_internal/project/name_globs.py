@@ -78,12 +78,12 @@ def read_globs(
 def _check_glob(part: str, glob: str) -> None:
     """Check that a glob can match a part of a name; raises VariantError."""
     if not glob and part != "local":  # "" matches versions without a local part
-        raise VariantError("an empty glob matches nothing", hint="write '*' to match anything")
+        raise VariantError("an empty glob matches nothing", remedy="write '*' to match anything")
     if re.search(r"\[[^\]]*$", glob):
-        raise VariantError(f"glob {glob!r}: '[' without ']'", hint="add the ']', as in '[23]'")
+        raise VariantError(f"glob {glob!r}: '[' without ']'", remedy="add the ']', as in '[23]'")
     if part == INDEX:
         return
     if stray := re.search(rf"[^*?{_PARTS[part]}]", re.sub(r"\[!?[^\]]+\]", "", glob)):
         raise VariantError(
-            f"glob {glob!r}: no {part} contains the character {stray[0]!r}", hint="write '?' or '*' instead"
+            f"glob {glob!r}: no {part} contains the character {stray[0]!r}", remedy="write '?' or '*' instead"
         )

@@ -84,7 +84,7 @@ def used_entries(entries: Iterable[OverlayEntry]) -> tuple[OverlayEntry, ...]:
             if others := members_of(entries_of(used, member)):
                 text = f"expected a project with wheels, got {member!r}, which stands for {one_of(others)}"
                 place = f"{entry.place}.variants.{label}.project"
-                raise VariantError(text, place=place, hint="name a project that stands for no others")
+                raise VariantError(text, place=place, remedy="name a project that stands for no others")
     return tuple(used)
 
 

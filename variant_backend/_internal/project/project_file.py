@@ -41,7 +41,7 @@ class ProjectFile(NamedTuple):
             return cls._read_sdist(source)
         path = source / PROJECT_FILE
         if not path.exists():
-            raise VariantError("file not found", place=path, hint="give the project's folder as PATH")
+            raise VariantError("file not found", place=path, remedy="give the project's folder as PATH")
         return cls._parsed(source, str(path), read_toml(path))
 
     def in_sdist(self, path: Path) -> ProjectFile:
@@ -51,13 +51,13 @@ class ProjectFile(NamedTuple):
         variants or recipes than this file: its wheels would not be as this file says.
         """
         sdist = self._read_sdist(path)
-        hint = "make a new sdist of the project, or give this sdist as PATH, without --sdist"
+        remedy = "make a new sdist of the project, or give this sdist as PATH, without --sdist"
         if release := _other_release(self.data, path.name):
             text = f"expected an sdist of {release}, as in {self.place}"
-            raise RequestError(text, place=path, hint=hint)
+            raise RequestError(text, place=path, remedy=remedy)
         if sdist.project != self.project:
             text = f"[variant] or [tool.variant-backend] differs from {self.place}"
-            raise RequestError(text, place=sdist.place, hint=hint)
+            raise RequestError(text, place=sdist.place, remedy=remedy)
         return sdist
 
     def build_system_problems(self) -> list[Problem]:
@@ -77,8 +77,8 @@ class ProjectFile(NamedTuple):
     @classmethod
     def _read_sdist(cls, path: Path) -> ProjectFile:
         if not path.exists():
-            hint = "give the project's folder or its sdist as PATH"
-            raise VariantError("file not found", place=path, hint=hint)
+            remedy = "give the project's folder or its sdist as PATH"
+            raise VariantError("file not found", place=path, remedy=remedy)
         _check_sdist_name(path)
         print_read(path)
         try:
@@ -101,17 +101,17 @@ class ProjectFile(NamedTuple):
 def _check_sdist_name(path: Path) -> None:
     """Check that a file is named NAME-VERSION.tar.gz. Raises VariantError."""
     if path.name.endswith(".zip"):
-        hint = "unpack it, and give the unpacked folder as PATH"
-        raise VariantError("expected NAME-VERSION.tar.gz, got a zip file", place=path, hint=hint)
+        remedy = "unpack it, and give the unpacked folder as PATH"
+        raise VariantError("expected NAME-VERSION.tar.gz, got a zip file", place=path, remedy=remedy)
     try:
         release_of_sdist(path.name)
     except VariantError:
         if path.name.endswith(".tar.gz"):
             text = f"expected the name of an sdist, NAME-VERSION.tar.gz, got {path.name!r}"
-            raise VariantError(text, place=path, hint="rename it, for example to demo-1.0.tar.gz") from None
+            raise VariantError(text, place=path, remedy="rename it, for example to demo-1.0.tar.gz") from None
         text = "expected a folder or an sdist NAME-VERSION.tar.gz, got another file"
-        hint = "give the project's folder, its pyproject.toml or its sdist"
-        raise VariantError(text, place=path, hint=hint) from None
+        remedy = "give the project's folder, its pyproject.toml or its sdist"
+        raise VariantError(text, place=path, remedy=remedy) from None
 
 
 def _other_release(data: Mapping[str, object], filename: str) -> str | None:
@@ -141,7 +141,7 @@ def find_project_file(path: Path) -> Path:
     is_legacy = file.name == PROJECT_FILE.name and file.with_name("setup.py").is_file()
     if (not file.exists() or file.is_dir()) and not is_legacy:
         raise VariantError(
-            "file not found, and no setup.py beside it", place=file, hint="give the folder of a project"
+            "file not found, and no setup.py beside it", place=file, remedy="give the folder of a project"
         )
     return file
 
@@ -153,7 +153,7 @@ def read_project_file(file: Path) -> str:
     data = read_regular(file)
     if data.startswith(b"\xef\xbb\xbf"):
         text = "expected TOML, got a byte order mark"
-        raise VariantError(text, place=file, hint="save the file without a byte order mark")
+        raise VariantError(text, place=file, remedy="save the file without a byte order mark")
     try:
         return data.decode("utf-8")
     except ValueError as error:
@@ -186,4 +186,4 @@ def write_project_file(file: Path, old: str, new: str) -> None:
 
 def _changed(file: Path) -> VariantError:
     text = "the file was changed by another program"
-    return VariantError(text, place=file, hint="run the command again")
+    return VariantError(text, place=file, remedy="run the command again")

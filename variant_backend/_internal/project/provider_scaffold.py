@@ -121,10 +121,10 @@ def project_of(namespace: str) -> str:
     """
     check_name(namespace, "namespace")
     if namespace == ABI_DEPENDENCY:
-        raise VariantError(f"{namespace!r} is reserved; no plugin reports it", hint="use another namespace")
+        raise VariantError(f"{namespace!r} is reserved; no plugin reports it", remedy="use another namespace")
     if namespace[0].isdigit():
         text = f"namespace {namespace!r} starts with a digit, and no module of Python may"
-        raise VariantError(text, hint="start it with a letter")
+        raise VariantError(text, remedy="start it with a letter")
     check_project_name(f"{namespace}-variant-provider")
     return normalize(f"{namespace}-variant-provider")
 

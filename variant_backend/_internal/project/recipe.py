@@ -170,7 +170,7 @@ def label_for(recipes: Mapping[str, Recipe], filename: WheelFilename) -> str | N
     if len(labels) > 1:
         raise VariantError(
             f"{filename}: several labels match: {', '.join(labels)}",
-            hint="change the globs so that only one label matches, or use --label",
+            remedy="change the globs so that only one label matches, or use --label",
         )
     return labels[0] if labels else None
 

@@ -176,7 +176,7 @@ def _check_build_requirement(text: str) -> None:
     if mentions_variant(text):
         raise VariantError(
             f"requirement {text!r}: build requirements must not have variant markers",
-            hint="remove the marker, and move the requirement to the tables of the labels that need it",
+            remedy="remove the marker, and move the requirement to the tables of the labels that need it",
         )
     check_requirement(text)
 
@@ -222,7 +222,7 @@ def _check_marker(text: str) -> None:
     if re.fullmatch(r"[\w.:/-]*", text):
         raise VariantError(
             "expected a string, got a table",
-            hint="write a string, or a table whose key is a marker such as \"sys_platform == 'win32'\"",
+            remedy="write a string, or a table whose key is a marker such as \"sys_platform == 'win32'\"",
         )
     check_environment_marker(text)
 
@@ -240,8 +240,8 @@ def _variables(document: Document, entries: Mapping[str, object], place: str) ->
 
 def _check_variable(name: str, text: str) -> None:
     if not name or "=" in name or "\0" in name or _QUOTES & {*name}:
-        hint = _AFTER_MARKER if _QUOTES & {*name} else None
-        raise VariantError(f"invalid name of an environment variable {name!r}", hint=hint)
+        remedy = _AFTER_MARKER if _QUOTES & {*name} else None
+        raise VariantError(f"invalid name of an environment variable {name!r}", remedy=remedy)
     if "\0" in text:
         raise VariantError("an environment variable cannot contain the character '\\0'")
 
@@ -275,5 +275,5 @@ def _check_removal(text: str) -> None:
     """Check a project name, or the start of one followed by ``*``; raises VariantError."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\*?", text):
         raise VariantError(
-            f"invalid project name {text!r}", hint="write NAME, or NAME* for all names that start with NAME"
+            f"invalid project name {text!r}", remedy="write NAME, or NAME* for all names that start with NAME"
         )

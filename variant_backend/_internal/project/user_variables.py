@@ -36,7 +36,7 @@ def check_variables(environ: Mapping[str, str]) -> None:
             continue
         if match := near_name(rest, near):
             text = f"unknown environment variable {name!r} (did you mean {near[match]!r}?)"
-            raise VariantError(text, hint="rename it, or unset it")
+            raise VariantError(text, remedy="rename it, or unset it")
 
 
 def labels_of(environ: Mapping[str, str]) -> dict[str, str]:
@@ -57,11 +57,11 @@ def labels_of(environ: Mapping[str, str]) -> dict[str, str]:
             except VariantError as error:
                 raise error.within(LABEL) from None
         if not label:
-            raise VariantError(f"missing label in {entry!a}", place=LABEL, hint="write NAME#LABEL")
+            raise VariantError(f"missing label in {entry!a}", place=LABEL, remedy="write NAME#LABEL")
         if labels.setdefault(normalize(project), label) != label:
             whose = f"project {project!a}" if separator else "all projects"
             text = f"several labels for {whose}: {labels[normalize(project)]!a}, {label!a}"
-            raise VariantError(text, place=LABEL, hint=_ONE_LABEL)
+            raise VariantError(text, place=LABEL, remedy=_ONE_LABEL)
     return labels
 
 
@@ -92,7 +92,7 @@ def given_machine(environ: Mapping[str, str]) -> MachineSpec | None:
         raise VariantError(
             f"expected an absolute path, got {machine.text!r}",
             place=HARDWARE,
-            hint="write an absolute path: builds run in a temporary folder",
+            remedy="write an absolute path: builds run in a temporary folder",
         )
     return machine
 
@@ -101,7 +101,7 @@ def ignores_policy(environ: Mapping[str, str]) -> bool:
     """Return whether the variable disables all configuration files; raises VariantError if it is invalid."""
     value = environ.get(NO_POLICY, "")
     if value not in ("", "0", "1"):
-        raise VariantError(f"expected 1, got {value!a}", place=NO_POLICY, hint="set it to 1, or unset it")
+        raise VariantError(f"expected 1, got {value!a}", place=NO_POLICY, remedy="set it to 1, or unset it")
     return value == "1"
 
 

@@ -109,7 +109,7 @@ def plan_index(
     if not releases:
         places = ", ".join([*map(str, folders), *map(shown_url, urls)])
         raise VariantError(
-            f"{places}: no variant wheels", hint="create them with make-variant or variant-backend build"
+            f"{places}: no variant wheels", remedy="create them with make-variant or variant-backend build"
         )
     return Index(tuple(releases), tuple(output for index in releases for output in index.outputs()))
 
@@ -227,7 +227,7 @@ class _Reader:
             self._releases[name.stem] = name.release()
         for problem in soundness.of_filename(name):
             if problem.code == "bad-filename":
-                raise VariantError(problem, hint=soundness.REMEDIES[problem.code]).within(path.name)
+                raise VariantError(problem, remedy=soundness.REMEDIES[problem.code]).within(path.name)
         with wheel.open(whole=self._whole) as opened:
             metadata = self._variant_metadata(opened, name.label) if name.label else None
             core_metadata = self._core_metadata.setdefault(opened.core_metadata, opened.core_metadata)

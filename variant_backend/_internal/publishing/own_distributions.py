@@ -74,7 +74,7 @@ def _variant_wheels(folders: Sequence[Path]) -> list[WheelFile]:
     wheels = [item for item in present if isinstance(item, WheelFile) and item.name.label is not None]
     if not wheels:
         text = f"{', '.join(map(str, folders))}: no variant wheels"
-        raise VariantError(text, hint="create them with make-variant or variant-backend build")
+        raise VariantError(text, remedy="create them with make-variant or variant-backend build")
     return wheels
 
 
@@ -107,7 +107,7 @@ def _write(item: OwnDistribution, advance: Advance) -> WrittenDistribution:
             raise VariantError(
                 "already exists with different content",
                 place=item.path,
-                hint="move it away, or use another folder (--output)",
+                remedy="move it away, or use another folder (--output)",
             )
         move(outcome.path, item.path, force=False)
     return WrittenDistribution(item, True, outcome.warnings)

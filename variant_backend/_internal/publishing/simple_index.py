@@ -190,7 +190,7 @@ def _file(
     """Return a file with its size and digest. Raises VariantError if no relative link can lead to it."""
     if not path.name.isprintable():  # bytes that are not UTF-8 are among these; a page cannot contain them
         raise VariantError(
-            "the name has characters that are not printable", place=path, hint="rename the file"
+            "the name has characters that are not printable", place=path, remedy="rename the file"
         )
     link = quote(os.fsencode(f"{_relative(root, path.parent)}{path.name}"))
     hashes = {"sha256": digest_of(path)}
@@ -207,7 +207,7 @@ def _relative(root: Path, folder: Path) -> str:
     except ValueError:  # on Windows
         raise VariantError(
             f"{folder}: not on the same drive as {root}, so no page there can link to it",
-            hint="move both folders to the same drive",
+            remedy="move both folders to the same drive",
         ) from None
     return "" if path == "." else f"{path}/"
 
@@ -248,7 +248,7 @@ def _outside(root: Path, listed: Iterable[_ListedFile], base_url: str | None) ->
     if base_url and urlsplit(base_url).path.count("/") < steps:
         raise VariantError(
             f"--base-url {base_url}: files are outside of {root}, and links cannot lead above the host",
-            hint=f"serve {top}, and use a --base-url that ends in /{place}",
+            remedy=f"serve {top}, and use a --base-url that ends in /{place}",
         )
     return [f"files are outside of {root}; serve {top}, so that the index is at /{place}/simple/"]
 

@@ -72,7 +72,9 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         if path.suffix not in (".json", ".toml"):
             if problem := path_problem(path, "*.json, *.toml or *.whl"):
                 raise VariantError(problem)
-            raise VariantError("unknown kind of file", place=path, hint="name a *.json, *.toml or *.whl file")
+            raise VariantError(
+                "unknown kind of file", place=path, remedy="name a *.json, *.toml or *.whl file"
+            )
         print_read(path)
         old = read_regular(path)
         kind = _upgraded_document if path.suffix == ".json" else _upgraded_project
@@ -107,7 +109,7 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
         if _TABLE not in data:
             if problems := misspelt_tables(data):
                 raise VariantError(*problems)
-            raise VariantError("missing table [variant]", hint="name a project file with this table")
+            raise VariantError("missing table [variant]", remedy="name a project file with this table")
         upgraded = upgrade_table(data[_TABLE], f"[{_TABLE}]")
         expected = {**data, _TABLE: upgraded.document}
         if upgraded.is_current:
@@ -197,7 +199,7 @@ def _put(path: Path, name: str, to: Destination, make: Callable[[Path], Path]) -
     is_input = target.exists() and target.samefile(path)
     if is_input and not to.in_place and not to.dry_run:
         remedy = "use --in-place, or another folder with --output"
-        raise VariantError("the result would replace this file", place=path, hint=remedy)
+        raise VariantError("the result would replace this file", place=path, remedy=remedy)
     if not is_input and os.path.lexists(target):
         raise _already_exists(path, target)
     if to.dry_run:
@@ -225,7 +227,7 @@ def _move_new(path: Path, made: Path, target: Path) -> None:
 
 def _already_exists(path: Path, target: Path) -> VariantError:
     remedy = "move it away, or use another folder with --output"
-    return VariantError(f"{target} already exists", place=path, hint=remedy)
+    return VariantError(f"{target} already exists", place=path, remedy=remedy)
 
 
 def _edit(

@@ -36,11 +36,11 @@ def check_can_align(command: ToolCommand) -> None:
     """Raise RequestError if a command has no dry run, or reads requirements that cannot be read twice."""
     if command.subcommand(_RESOLVED) is None:
         text = f"expected pip install, uv pip install or uv pip sync, got {shlex.join(command.arguments)}"
-        hint = "write a lock file with `variant-backend lock --align NS`, and use --assignment FILE"
-        raise RequestError(text, place="--align", hint=hint)
+        remedy = "write a lock file with `variant-backend lock --align NS`, and use --assignment FILE"
+        raise RequestError(text, place="--align", remedy=remedy)
     if "-" in (*command.words, *command.values("-r", "--requirement", "--requirements")):
         text = "requirements on stdin cannot be read several times"
-        raise RequestError(text, place="--align", hint="write them to a file, and name it")
+        raise RequestError(text, place="--align", remedy="write them to a file, and name it")
 
 
 def would_install(

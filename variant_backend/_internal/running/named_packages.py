@@ -41,7 +41,9 @@ def named_requirements(command: ToolCommand, environ: Mapping[str, str], folder:
         paths += command.words[len(subcommand) :]
     for path in paths:
         if not (folder / path).is_file():
-            raise VariantError("file not found", place=path, hint="correct the path of the requirements file")
+            raise VariantError(
+                "file not found", place=path, remedy="correct the path of the requirements file"
+            )
     files = [folder / path for path in paths]
     named = [*requirements_in_words(command), *_in_files(files, environ, REQUIREMENTS)]
     names = {normalize(requirement.name) for requirement in named}

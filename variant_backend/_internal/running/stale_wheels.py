@@ -175,7 +175,7 @@ def with_reinstall(site: Site, machine: str, tool: StartedTool, graph: Iterable[
         words = words_of_command(command, place, tool.environ)._replace(through=tool.through)
         text = f"pip cannot replace packages in a folder of {place.found_by}: old files would remain"
         raise RequestError(
-            text, place="--reinstall", hint=to_run(words.exchange([one.pinned for one in stale]))
+            text, place="--reinstall", remedy=to_run(words.exchange([one.pinned for one in stale]))
         )
     return reinstalling(command, stale)
 
@@ -210,8 +210,8 @@ def reinstalling(command: ToolCommand, stale: Sequence[StaleWheel]) -> tuple[str
         options = reinstalled_by_uv(one.installed.name for one in stale)
     else:
         text = f"expected pip install, uv pip install or uv pip sync, got {shlex.join(command.arguments)}"
-        hint = "omit --reinstall; if the tool has such an option, use that, as in `pdm sync --reinstall`"
-        raise RequestError(text, place="--reinstall", hint=hint)
+        remedy = "omit --reinstall; if the tool has such an option, use that, as in `pdm sync --reinstall`"
+        raise RequestError(text, place="--reinstall", remedy=remedy)
     return _with_options(command, options)
 
 

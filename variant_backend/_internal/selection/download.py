@@ -111,8 +111,8 @@ class _Part:
                 self.write(data)
         except TransientError as error:
             if self._restarted:
-                hint = "try again later; the server cannot resume a transfer"
-                raise VariantError(*error.problems, hint=hint) from None
+                remedy = "try again later; the server cannot resume a transfer"
+                raise VariantError(*error.problems, remedy=remedy) from None
             raise
 
     def _begin(self, response: Response) -> None:
@@ -152,7 +152,7 @@ class _Part:
             if digests[name] != expected[name]
         ]
         if wrong:
-            raise VariantError(*wrong, hint="the file was changed; report this to the owner of the source")
+            raise VariantError(*wrong, remedy="the file was changed; report this to the owner of the source")
 
     def _check_size(self, size: int) -> None:
         if self._file.size not in (None, size):

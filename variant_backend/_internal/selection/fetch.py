@@ -155,7 +155,7 @@ def _check_targets(picks: Sequence[Pick | SdistPick], targets: Sequence[Path]) -
     if several := [(names, target) for target, names in sources.items() if len(names) > 1]:
         raise VariantError(
             *(f"{' and '.join(names)} would both become {target}" for names, target in several),
-            hint="fetch each of them into its own folder",
+            remedy="fetch each of them into its own folder",
         )
 
 
@@ -182,10 +182,10 @@ def _is_same(part: Path, target: Path, *, force: bool) -> bool:
 
 def _check_may_be_replaced(target: Path, *, force: bool) -> None:
     if target.is_dir():
-        raise VariantError("expected a file, got a folder", place=target, hint="move the folder away")
+        raise VariantError("expected a file, got a folder", place=target, remedy="move the folder away")
     if not force:
         text = "already exists with different content"
-        raise VariantError(text, place=target, hint="use --force to replace it")
+        raise VariantError(text, place=target, remedy="use --force to replace it")
 
 
 def _variant_metadata(path: Path, picked: Pick) -> VariantMetadata | None:
@@ -207,7 +207,7 @@ def announced_metadata(wheel: Wheel, picked: Pick) -> VariantMetadata | None:
     if picked.variant not in (None, metadata.variants[picked.label]):
         raise VariantError(
             "the properties in its variant.json differ from those in the index file",
-            hint="report this to the publisher of the release",
+            remedy="report this to the publisher of the release",
         )
     return metadata
 
@@ -225,7 +225,9 @@ def locked(picks: Sequence[Pick], results: Sequence[Fetched], lock: LockFile, *,
     names = [pick.release.name for pick in picks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         text = f"requested more than once: {one_of(twice)}"
-        raise VariantError(text, place=path, hint="a lock file has one entry per package; request each once")
+        raise VariantError(
+            text, place=path, remedy="a lock file has one entry per package; request each once"
+        )
     read = {result.pick.file.location: result.metadata for result in results}
     packages = [_locked(pick, read.get(pick.wheel.file.location), lock.index_url) for pick in picks]
     content = from_dict(pylock.to_dict(packages, path.parent)).encode()
@@ -250,7 +252,7 @@ def _locked(pick: Pick, read: VariantMetadata | None, index_url: str | None) -> 
             raise VariantError(
                 "a lock file requires the properties of this label, and no index file lists them",
                 place=pick.wheel.file.filename,
-                hint="use --output DIR, so that the properties are read from the downloaded wheel",
+                remedy="use --output DIR, so that the properties are read from the downloaded wheel",
             )
         metadata = pylock.reduced(metadata, [pick.label])
     known = {None, *(metadata.variants if metadata else ())}

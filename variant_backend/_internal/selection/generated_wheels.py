@@ -158,7 +158,7 @@ def _write(root: Path, wheels: Iterable[_Written]) -> None:
             except OSError as error:
                 if not _is_there(one):  # on Windows, another process may read the same file
                     text = error.strerror or str(error)
-                    raise NotWritableError(text, place=root, hint="use another cache folder") from None
+                    raise NotWritableError(text, place=root, remedy="use another cache folder") from None
     _remove_oldest(root)
 
 

@@ -298,7 +298,7 @@ def projects(sources: Sources) -> list[str]:
     if problems and not names:
         raise VariantError(*problems)
     if not names:
-        raise VariantError(f"no wheels in {Sources(sources.find_links)}", hint=_LOOK_ELSEWHERE)
+        raise VariantError(f"no wheels in {Sources(sources.find_links)}", remedy=_LOOK_ELSEWHERE)
     return sorted(names)
 
 

@@ -71,7 +71,7 @@ def of_label(evaluation: Evaluation, label: str | None) -> list[Verdict]:
         raise UnknownNameError(
             f"unknown label {label!r}{did_you_mean(label, known)}",
             place=f"{evaluation.release.name} {evaluation.release.version}",
-            hint=f"existing labels: {one_of(known)}",
+            remedy=f"existing labels: {one_of(known)}",
         )
     return verdicts
 
@@ -112,8 +112,8 @@ def _excluded(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> I
     if elsewhere:
         tags = shortened(list(dict.fromkeys(map(_tags, elsewhere))))
         wheels = "1 wheel" if len(elsewhere) == 1 else f"{len(elsewhere)} wheels"
-        hint = f" ({remedy})" if remedy else ""
-        yield [f"  {wheels} for other interpreters or platforms{hint}: {tags}"]
+        remedy = f" ({remedy})" if remedy else ""
+        yield [f"  {wheels} for other interpreters or platforms{remedy}: {tags}"]
 
 
 def supported(evaluation: Evaluation, remedies: Remedies, label: str | None) -> Iterator[Line]:

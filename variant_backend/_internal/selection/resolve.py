@@ -188,7 +188,7 @@ def unknown_label(wanted: str, labels: Iterable[str | None], place: object) -> U
         text = f"no label matches {wanted!r}"
     else:
         text = f"unknown label {wanted!r}{did_you_mean(wanted, known)}"
-    return UnknownNameError(text, place=place, hint=f"existing labels: {one_of(known)}")
+    return UnknownNameError(text, place=place, remedy=f"existing labels: {one_of(known)}")
 
 
 def _nothing(selection: Selection, explain: Sequence[str]) -> str:

@@ -31,9 +31,9 @@ def read_folder(text: str) -> Path:
         return _path_of(text)
     if "://" in text:
         text = f"expected a folder, got {shown_url(text)!r}"
-        raise VariantError(text, hint="use --index-url for package indexes")
+        raise VariantError(text, remedy="use --index-url for package indexes")
     if not text:
-        raise VariantError("expected a folder, got ''", hint="write . for the current folder")
+        raise VariantError("expected a folder, got ''", remedy="write . for the current folder")
     return Path(text)
 
 
@@ -56,10 +56,10 @@ def read_index_url(text: str) -> str:
     if not Path(text).is_dir():
         if re.match(r"(localhost|[\w-]+(\.[\w-]+)+)(:\d+)?(/|$)", text):
             scheme = "http" if re.match(r"localhost\b|127\.", text) else "https"
-            raise VariantError(f"{text!r} has no scheme", hint=f"write {scheme}://{text}")
+            raise VariantError(f"{text!r} has no scheme", remedy=f"write {scheme}://{text}")
         if scheme:
-            hint = "use an https:// URL, a file:// URL or a folder"
-            raise VariantError(f"unsupported scheme {scheme!r}", hint=hint)
+            remedy = "use an https:// URL, a file:// URL or a folder"
+            raise VariantError(f"unsupported scheme {scheme!r}", remedy=remedy)
     return Path(text).absolute().as_uri()
 
 
@@ -131,8 +131,8 @@ def _unreadable(folder: Path, error: OSError) -> VariantError:
 
         return VariantError(missing_problem(folder, "a folder") or "folder not found", place=folder)
     if isinstance(error, NotADirectoryError):
-        hint = "use the folder that contains it"
-        return VariantError("expected a folder, got a file", place=folder, hint=hint)
+        remedy = "use the folder that contains it"
+        return VariantError("expected a folder, got a file", place=folder, remedy=remedy)
     return VariantError(error.strerror or str(error), place=folder)
 
 
@@ -220,16 +220,16 @@ def _no_page(folder: Path, name: str) -> VariantError:
         entries = {entry.name for entry in folder.iterdir()}
     except OSError as error:
         return _unreadable(folder, error)
-    hint = None
+    remedy = None
     if (folder / "simple" / name / _PAGE).is_file():
-        hint = f"use {folder / 'simple'}"
+        remedy = f"use {folder / 'simple'}"
     elif any(entry.endswith(".whl") for entry in entries):
-        hint = "use --find-links for a folder of wheels"
+        remedy = "use --find-links for a folder of wheels"
     return VariantError(
         f"no page for {name!r}{did_you_mean(name, _projects_on_disk(folder))}",
         code=http.NOT_FOUND,
         place=folder,
-        hint=hint,
+        remedy=remedy,
     )
 
 

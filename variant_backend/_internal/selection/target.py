@@ -132,7 +132,8 @@ def _cpython(text: str) -> tuple[Version, str]:
     if not match or int(match[2]) < oldest:
         raise VariantError(
             f"unknown version of CPython {text!r}",
-            hint="write a version from 3.8 on, such as 3.12 or 3.12.4, or a free-threaded one such as 3.13t",
+            remedy="write a version from 3.8 on, such as 3.12 or 3.12.4, or a free-threaded one such as"
+            " 3.13t",
         )
     version = Version(match[1])
     return version, f"{_interpreter(version)}{match[3]}"
@@ -147,7 +148,7 @@ def _running(version: Version, tags: Sequence[Tag]) -> tuple[Version, str]:
     if tags[0].interpreter != _interpreter(version):
         raise VariantError(
             f"the tags of another platform are known for CPython only, not for {tags[0].interpreter!r}",
-            hint="use --python with a version of CPython",
+            remedy="use --python with a version of CPython",
         )
     return version, tags[0].abi
 
@@ -178,7 +179,7 @@ def _implied(platform: str) -> list[str]:
         machines = f"ARCH is one of {one_of(_LINUX)}; on macOS one of {one_of(_MACOS)}"
         raise VariantError(
             f"unknown platform {platform!r}{_nearest(platform)}",
-            hint=f"known platforms: {one_of(_PLATFORMS)}; {machines}",
+            remedy=f"known platforms: {one_of(_PLATFORMS)}; {machines}",
         )
     return implied
 

@@ -59,7 +59,7 @@ def read_uv_wheel(wheel: Candidate) -> WheelContent:
     try:
         source = on_server(wheel.name, location, other_hosts=True).source()
     except NoRangesError as error:
-        raise UnreadError(*error.problems, hint="it is assumed to be valid").within(place) from None
+        raise UnreadError(*error.problems, remedy="it is assumed to be valid").within(place) from None
     except VariantError as error:
         raise FailureError(*error.problems).within(place) from None
     opened = Wheel.unidentified(wheel.name, source)

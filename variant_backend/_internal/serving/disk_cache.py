@@ -143,7 +143,7 @@ class KeptWheels:
         try:
             prepare_folder(self._folder)
         except (OSError, ValueError) as error:
-            raise NotWritableError(str(error), place=self._folder, hint="use another folder") from None
+            raise NotWritableError(str(error), place=self._folder, remedy="use another folder") from None
         with workspace(self._folder / "new") as new, _disk_errors(self._folder):
             (new / "done").mkdir()
             path = new / "done" / "wheel.whl"
@@ -157,7 +157,7 @@ class KeptWheels:
         self._remove_oldest(folder)
         if wheel := _kept_in(folder):
             return wheel
-        raise NotWritableError("a new file disappears at once", place=folder, hint="use another folder")
+        raise NotWritableError("a new file disappears at once", place=folder, remedy="use another folder")
 
     def _remove_oldest(self, newest: Path) -> None:
         """Remove the wheels that were not used for the longest time, if all together are too large."""
@@ -184,7 +184,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise NotWritableError(
-            error.strerror or str(error), place=folder, hint="use another folder"
+            error.strerror or str(error), place=folder, remedy="use another folder"
         ) from None
 
 

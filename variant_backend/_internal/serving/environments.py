@@ -165,8 +165,8 @@ def environments_named(text: str) -> Environments:
     """
     python, dash, platform = text.partition("-")
     if not dash:
-        hint = "write PYTHON-PLATFORM, such as 3.12-manylinux_2_28_x86_64"
-        raise VariantError(f"unknown environment {text!r}", hint=hint)
+        remedy = "write PYTHON-PLATFORM, such as 3.12-manylinux_2_28_x86_64"
+        raise VariantError(f"unknown environment {text!r}", remedy=remedy)
     target = _target(python, platform)
     return Environments(text, (Slot(text, target.python, target.tags, _platforms_of(target)),))
 

@@ -253,7 +253,7 @@ def _metadata(request: ClientRequest, place: FilePath, ready: Prepared, upstream
     content = ready.core_metadata or upstream.metadata_of(ready.offered.file)
     if [*of_content("", ready.file.core_metadata or {}, content)]:
         upstream.forget(place.project)
-        raise VariantError("METADATA has changed", place=ready.file.filename, hint="try again")
+        raise VariantError("METADATA has changed", place=ready.file.filename, remedy="try again")
     return content_response(request, content, {"Content-Type": "text/plain; charset=utf-8"})
 
 

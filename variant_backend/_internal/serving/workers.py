@@ -57,13 +57,13 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError):
-        raise VariantError("unknown host", place=place, hint="change --host") from None
+        raise VariantError("unknown host", place=place, remedy="change --host") from None
     try:
         listener = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while attempting")[0]  # Python adds the address
-        hint = "change --host or --port, or end the program that uses the port"
-        raise VariantError(f"cannot listen: {reason}", place=place, hint=hint) from None
+        remedy = "change --host or --port, or end the program that uses the port"
+        raise VariantError(f"cannot listen: {reason}", place=place, remedy=remedy) from None
     with listener:
         yield listener
 

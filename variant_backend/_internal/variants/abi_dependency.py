@@ -59,13 +59,13 @@ def check_property(prop: Property) -> None:
         raise VariantError(
             f"invalid project name {prop.feature!r}",
             place=f"property '{prop}'",
-            hint="write it in lower case, with one '_' for each '-' or '.'",
+            remedy="write it in lower case, with one '_' for each '-' or '.'",
         )
     if not is_prefix(prop.value):
         raise VariantError(
             f"invalid start of a version {prop.value!r}",
             place=f"property '{prop}'",
-            hint="write one to three numbers such as 2, 2.10 or 2.10.0",
+            remedy="write one to three numbers such as 2, 2.10 or 2.10.0",
         )
 
 

@@ -31,7 +31,7 @@ class AlignedName(NamedTuple):
         """Read ``NAMESPACE`` or ``NAMESPACE::FEATURE``; raises VariantError."""
         parts = [part.strip() for part in text.split("::")]
         if len(parts) > 2:
-            raise VariantError(f"expected at most two names, got {text!r}", hint=_HINT)
+            raise VariantError(f"expected at most two names, got {text!r}", remedy=_HINT)
         for name, what in zip(parts, ("namespace", "feature"), strict=False):
             check_name(name, what)
         return cls(*parts)

@@ -63,14 +63,14 @@ def check_derivable(variant: Variant, backend: str) -> None:
     The backend is empty if it is unknown. Raises VariantError that names the backend or the properties.
     """
     if backend.partition(":")[0].partition(".")[0] in _COMPILE_NOTHING:
-        raise VariantError(f"{backend!r} never compiles anything", hint="remove it")
+        raise VariantError(f"{backend!r} never compiles anything", remedy="remove it")
     if not gives_flags(variant):
-        raise VariantError(_no_flags("no compiler flags are known for", variant), hint=_IN_ENV_APPEND)
+        raise VariantError(_no_flags("no compiler flags are known for", variant), remedy=_IN_ENV_APPEND)
     for (namespace, feature), group in groupby(sorted(variant.properties), key=lambda prop: prop.key):
         values = [prop.value for prop in group if _is_known(_flags_of(prop))]
         if len(values) > 1:
             text = f"{namespace} :: {feature} has several values ({one_of(values)})"
-            raise VariantError(f"{text}, and the wheel must run with each of them", hint=_IN_ENV_APPEND)
+            raise VariantError(f"{text}, and the wheel must run with each of them", remedy=_IN_ENV_APPEND)
 
 
 def derived_flags(variant: Variant, target: CompilerTarget) -> dict[str, str]:
@@ -98,7 +98,7 @@ def derived_flags(variant: Variant, target: CompilerTarget) -> dict[str, str]:
         c = {"CFLAGS": text, "CXXFLAGS": text}
     if not known:
         compiler = "MSVC" if target.msvc else "GCC and Clang"
-        raise VariantError(_no_flags(f"{compiler} has no flags for", variant), hint=_IN_ENV_APPEND)
+        raise VariantError(_no_flags(f"{compiler} has no flags for", variant), remedy=_IN_ENV_APPEND)
     return {name: text for name, text in {**c, "RUSTFLAGS": rust}.items() if text}
 
 
@@ -125,10 +125,10 @@ def _check_machines(prop: Property, target: CompilerTarget) -> None:
     missing = [machine for machine in target.machines if not provider.exists_on(machine)]
     if not missing:
         return
-    hint = f"build this label for a machine named {' or '.join(provider.machines)}"
+    remedy = f"build this label for a machine named {' or '.join(provider.machines)}"
     if usable := [machine for machine in target.machines if machine not in missing]:
-        hint = f"set the environment variable ARCHFLAGS to '-arch {usable[0]}'"
-    raise VariantError(f"{str(prop)!r} does not exist on {' and '.join(missing)}", hint=hint)
+        remedy = f"set the environment variable ARCHFLAGS to '-arch {usable[0]}'"
+    raise VariantError(f"{str(prop)!r} does not exist on {' and '.join(missing)}", remedy=remedy)
 
 
 def _no_flags(text: str, variant: Variant) -> str:

@@ -80,11 +80,11 @@ class WheelFilename(NamedTuple):
             raise VariantError(
                 "invalid wheel filename",
                 place=filename,
-                hint=RENAME,
+                remedy=RENAME,
             )
         distribution, version, build, tags, label = match.groups()
         if number_of_tags(tags) > MOST_TAGS:
-            raise VariantError(f"more than {MOST_TAGS} tags", place=filename, hint=RENAME)
+            raise VariantError(f"more than {MOST_TAGS} tags", place=filename, remedy=RENAME)
         if label is not None:
             try:
                 check_label(label)
@@ -146,7 +146,7 @@ def check_project_name(name: str) -> None:
     if not re.fullmatch(_NAME, name):
         raise VariantError(
             f"invalid project name {name!r}",
-            hint="use letters and digits, with '.', '_' or '-' between them",
+            remedy="use letters and digits, with '.', '_' or '-' between them",
         )
 
 
@@ -181,7 +181,7 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
         raise VariantError(
             "invalid index filename",
             place=filename,
-            hint="rename it to NAME-VERSION-variants.json",
+            remedy="rename it to NAME-VERSION-variants.json",
         )
     try:
         release = normalize(match[1]), Version(match[2])
@@ -191,7 +191,7 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
         raise VariantError(
             "name or version is not normalized",
             place=filename,
-            hint=f"rename it to {index_filename(release)}",
+            remedy=f"rename it to {index_filename(release)}",
         )
     return release
 
@@ -220,7 +220,7 @@ def release_of_sdist(filename: str) -> tuple[str, Version]:
     try:
         release = parse_sdist_filename(filename)
     except ValueError:  # InvalidSdistFilename, or more digits than Python converts
-        raise VariantError("invalid name of an sdist", hint="rename it to NAME-VERSION.tar.gz") from None
+        raise VariantError("invalid name of an sdist", remedy="rename it to NAME-VERSION.tar.gz") from None
     check_project_name(filename.rpartition("-")[0])  # `packaging` accepts any name
     return release
 

@@ -28,7 +28,7 @@ class JoinedRequests(NamedTuple):
         for request in (*self.requests, *self.constraints):
             if request.label is not None and labels.setdefault(request.name, request.label) != request.label:
                 text = f"two labels are requested: {labels[request.name]} and {request.label}"
-                raise VariantError(text, place=request.name, hint="remove one of them")
+                raise VariantError(text, place=request.name, remedy="remove one of them")
         return labels
 
 

@@ -101,7 +101,7 @@ def support_of_facts(facts: Facts, described: Collection[str] = ()) -> dict[str,
     named = [name for name in architectures if facts_of_provider(KNOWN_PROVIDERS[name], facts)]
     if len(named) > 1:
         text = f"{' and '.join(sorted(named))} are different architectures"
-        raise VariantError(text, hint="leave one of them out, as a machine has only one")
+        raise VariantError(text, remedy="leave one of them out, as a machine has only one")
     others = architectures - {*named} if named or architectures & {*described} else set()
     result: dict[str, FactSupport] = {}
     problems: list[Problem] = []

@@ -117,12 +117,12 @@ def check_environment_marker(text: str) -> None:
                 reason = f"{name} is unknown when the wheel is built"
             else:
                 reason = f"unknown marker name {name!r}{did_you_mean(name, _OF_ENVIRONMENTS)}"
-            raise VariantError(reason, place=place, hint=f"use {one_of(_OF_ENVIRONMENTS)}")
+            raise VariantError(reason, place=place, remedy=f"use {one_of(_OF_ENVIRONMENTS)}")
     try:
         Marker(text)
     except (InvalidMarker, RecursionError) as error:
-        hint = "write a marker such as sys_platform == 'win32'"
-        raise VariantError(str(error).splitlines()[0], place=place, hint=hint) from None
+        remedy = "write a marker such as sys_platform == 'win32'"
+        raise VariantError(str(error).splitlines()[0], place=place, remedy=remedy) from None
 
 
 def with_marker(requirement: str, marker: str) -> str:
@@ -171,7 +171,7 @@ def resolve_requirement(requirement: str, variant: Variant | None) -> str | None
         raise VariantError(
             f"requirement {requirement[:_SHOWN]!r} cannot be resolved for variant {variant.label!r}: it tests"
             f" {tests[0]}, and only the installing machine knows which values of this feature it supports",
-            hint="test variant_label or variant_features instead, or define one label for each value",
+            remedy="test variant_label or variant_features instead, or define one label for each value",
         )
     (outcome,) = outcomes.values()
     return _joined(specifier, outcome)
@@ -305,7 +305,7 @@ def _normalized(text: str, requirement: str | None = None) -> str:
         raise VariantError(
             str(error).splitlines()[0][:_SHOWN],
             place=f"requirement {shown[:_SHOWN]!r}",
-            hint="write NAME, NAME==VERSION or NAME; MARKER",
+            remedy="write NAME, NAME==VERSION or NAME; MARKER",
         ) from None
 
 
@@ -414,15 +414,15 @@ def _test(left: tuple[str, str], operator: str, right: tuple[str, str]) -> _Test
     if variable == "variant_label":
         if operator not in ("==", "!=", "in", "not in"):
             raise VariantError(
-                f"invalid operator {operator!r} for a label", place=place, hint="compare with == or !="
+                f"invalid operator {operator!r} for a label", place=place, remedy="compare with == or !="
             )
         return _Test(variable, operator, text, variable_first)
     if operator not in ("in", "not in") or variable_first:
-        raise VariantError(f"{variable} is a set", place=place, hint=f"write {quoted} in {variable}")
+        raise VariantError(f"{variable} is a set", place=place, remedy=f"write {quoted} in {variable}")
     names = [name.strip() for name in text.split("::")]
     if len(names) != _SETS[variable]:
         written = " :: ".join(_ITEM[: _SETS[variable]])
-        raise VariantError(f"invalid item {text!r} of {variable}", place=place, hint=f"write '{written}'")
+        raise VariantError(f"invalid item {text!r} of {variable}", place=place, remedy=f"write '{written}'")
     try:
         if variable == "variant_properties":
             Property.parse(text)

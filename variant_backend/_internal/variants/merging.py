@@ -54,7 +54,7 @@ def merge_metadata(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
     result, conflicts = combine_metadata(parts)
     if conflicts:
         problems = (problem.within(f"{first} and {second}") for first, second, problem in conflicts)
-        raise VariantError(*problems, hint="build all wheels of a release from one [variant] table")
+        raise VariantError(*problems, remedy="build all wheels of a release from one [variant] table")
     return result
 
 
@@ -72,7 +72,7 @@ def combine_metadata(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetad
     [('b', 'a')]
     """
     if not parts:
-        raise VariantError("no metadata to combine", hint="give the metadata of at least one wheel")
+        raise VariantError("no metadata to combine", remedy="give the metadata of at least one wheel")
     names = sorted(parts)
     longest = max(names, key=lambda name: len(parts[name].namespaces))
     namespaces = parts[longest].namespaces

@@ -85,7 +85,7 @@ class VariantMetadata(NamedTuple):
                     for namespace in undeclared
                 ),
                 place=f"variant {variant.label!r}",
-                hint=f"add it to default-priorities.namespace; known namespaces: {one_of(self.namespaces)}",
+                remedy=f"add it to default-priorities.namespace; known namespaces: {one_of(self.namespaces)}",
             )
         return self._replace(variants={variant.label: variant})
 
@@ -99,7 +99,8 @@ class VariantMetadata(NamedTuple):
         if label not in self.variants:
             known = sorted({*self.variants, NULL_LABEL})
             raise UnknownNameError(
-                f"unknown label {label!r}{did_you_mean(label, known)}", hint=f"known labels: {one_of(known)}"
+                f"unknown label {label!r}{did_you_mean(label, known)}",
+                remedy=f"known labels: {one_of(known)}",
             )
         return self.variants[label]
 
@@ -135,7 +136,7 @@ def declared_metadata(
     if not namespaces:
         raise RequestError(
             "default-priorities.namespace would be empty, and the format requires a namespace",
-            hint="declare a namespace with --pyproject, --provider or --static",
+            remedy="declare a namespace with --pyproject, --provider or --static",
         )
     tables = {name: entry.table for name, entry in KNOWN_PROVIDERS.items()} if known else {}
     complete = {**tables, **providers}

@@ -36,7 +36,7 @@ def distribution_names(variants: Iterable[tuple[str, str]]) -> dict[tuple[str, s
         if len(several) > 1
     ]
     if problems:
-        raise VariantError(*problems, hint="rename a label, and make its wheels again")
+        raise VariantError(*problems, remedy="rename a label, and make its wheels again")
     return names
 
 

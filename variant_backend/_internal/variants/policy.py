@@ -53,7 +53,7 @@ class PolicyRule(NamedTuple):
         parts = tuple(part.strip() for part in text.split("::"))
         if len(parts) > 3:
             text = f"expected at most three names separated by '::', got {len(parts)}"
-            raise VariantError(text, hint=_FORMS)
+            raise VariantError(text, remedy=_FORMS)
         for name, what in zip(parts, ("namespace", "feature"), strict=False):
             check_name(name, what)
         if len(parts) == 3:
@@ -281,7 +281,7 @@ def _rules(
 
 def _check_limit(text: str) -> None:
     if len(PolicyRule.parse(text).parts) < 3:
-        raise VariantError(f"{text!r}: missing value", hint=_LIMIT_FORM)
+        raise VariantError(f"{text!r}: missing value", remedy=_LIMIT_FORM)
 
 
 def unusual_namespaces(rules: Rules) -> list[Problem]:

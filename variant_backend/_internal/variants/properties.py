@@ -28,7 +28,7 @@ def _check_text(text: str, allowed: str, what: str) -> None:
         if character not in allowed:
             raise VariantError(
                 f"{what} {text!r}: character {character!r} at position {position} is not allowed",
-                hint=f"use only {_LISTED[allowed]}{_corrected(text, allowed)}",
+                remedy=f"use only {_LISTED[allowed]}{_corrected(text, allowed)}",
             )
 
 
@@ -105,7 +105,7 @@ class Property(NamedTuple):
             raise VariantError(
                 count if len(parts) > 1 else "no '::' in it",
                 place=f"property {text!r}",
-                hint="write NAMESPACE :: FEATURE :: VALUE",
+                remedy="write NAMESPACE :: FEATURE :: VALUE",
             )
         result = cls(*parts)
         result.check(text)
@@ -126,7 +126,7 @@ def distinct_properties(properties: Iterable[Property]) -> frozenset[Property]:
     distinct: set[Property] = set()
     for prop in properties:
         if prop in distinct:
-            raise RequestError(f"duplicate property {str(prop)!r}", hint="give it once")
+            raise RequestError(f"duplicate property {str(prop)!r}", remedy="give it once")
         distinct.add(prop)
     return frozenset(distinct)
 
@@ -159,11 +159,11 @@ class Variant(NamedTuple):
         if label == NULL_LABEL and properties:
             raise VariantError(
                 "label 'null' cannot have properties",
-                hint="use another label or remove the properties",
+                remedy="use another label or remove the properties",
             )
         if label != NULL_LABEL and not properties:
             raise VariantError(
-                f"label {label!r} has no properties", hint="add properties or use the label 'null'"
+                f"label {label!r} has no properties", remedy="add properties or use the label 'null'"
             )
         return cls(label, properties)
 

@@ -108,8 +108,8 @@ def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
         version = value if value in _VERSIONS else _NEWEST
     else:
         text = f"unknown version or processor {value!r}{did_you_mean(value, [*ARM_VERSIONS, *ARM_MODELS])}"
-        hint = f"write a version ({one_of(ARM_VERSIONS)}) or a processor ({one_of(ARM_MODELS)})"
-        raise VariantError(text, hint=hint)
+        remedy = f"write a version ({one_of(ARM_VERSIONS)}) or a processor ({one_of(ARM_MODELS)})"
+        raise VariantError(text, remedy=remedy)
     return FactSupport(aarch64_features(version), {PLUGIN_PACKAGE: plugin_features(model or value)})
 
 

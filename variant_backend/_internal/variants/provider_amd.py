@@ -119,12 +119,12 @@ def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
     for name in gfx:
         if not re.fullmatch(_GFX, name):
             raise VariantError(
-                f"expected a GPU architecture, got {name!r}", hint="write a name such as gfx942"
+                f"expected a GPU architecture, got {name!r}", remedy="write a name such as gfx942"
             )
     rocm = None
     for text in facts.get("rocm", ()):
         if not re.fullmatch(rf"{_ROCM}(\.[0-9]+)?", text):
-            raise VariantError(f"expected a ROCm version, got {text!r}", hint="write a version such as 7.0")
+            raise VariantError(f"expected a ROCm version, got {text!r}", remedy="write a version such as 7.0")
         rocm = ".".join(text.split(".")[:2])
     return FactSupport(amd_features(sorted(gfx), rocm), {BOOTSTRAP: bootstrap_features(gfx)})
 

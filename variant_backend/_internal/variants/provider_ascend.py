@@ -123,7 +123,7 @@ def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
         if given[key] and not is_valid(feature, given[key]):
             example = ASCEND.facts[key].examples[0]
             raise VariantError(
-                f"expected {words}, got {facts[key][0]!r}", hint=f"write a value such as {example}"
+                f"expected {words}, got {facts[key][0]!r}", remedy=f"write a value such as {example}"
             )
     name = given["npu"]
     old_name = re.fullmatch(r"([0-9]+[a-z]+)[0-9]*", name)

@@ -220,8 +220,8 @@ def architectures_of_list(text: str) -> tuple[str, ...] | None:
     for item in re.split(r"[;\s]+", text.strip("; \t")):
         match = re.fullmatch(r"([1-9]\d{0,2})\.(\d[af]?)(\+PTX)?", item, re.ASCII)
         if not match:
-            hint = "write compute capabilities with a dot, such as 7.0;8.0;9.0+PTX"
-            raise VariantError(f"invalid item {item!r} in a list of architectures", hint=hint)
+            remedy = "write compute capabilities with a dot, such as 7.0;8.0;9.0+PTX"
+            raise VariantError(f"invalid item {item!r} in a list of architectures", remedy=remedy)
         number = match[1] + match[2]
         values |= dict.fromkeys([f"{number}_real", *([f"{number}_virtual"] if match[3] else [])])
     return (*values,)
@@ -243,8 +243,8 @@ def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
     """Return what a machine with the facts ``cuda`` and ``sm`` supports; the best GPU counts."""
     if not (drivers := facts.get("cuda")):
         if "sm" in facts:
-            hint = "add cuda with the driver's CUDA version, such as 12.8"
-            raise VariantError("sm requires cuda, without which no GPU works", hint=hint)
+            remedy = "add cuda with the driver's CUDA version, such as 12.8"
+            raise VariantError("sm requires cuda, without which no GPU works", remedy=remedy)
         return FactSupport({})
     driver, gpus = _given_driver(drivers[0]), [*map(_given_capability, facts.get("sm", ()))]
     best, least = max(gpus, default=None), min(gpus, default=None)

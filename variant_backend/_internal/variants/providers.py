@@ -323,4 +323,4 @@ def read_ordered_features(
 def check_object_reference(text: str) -> None:
     """Check a plugin's ``module`` or ``module:object.path``. Raises VariantError if it is invalid."""
     if not all(part.isidentifier() for part in text.replace(":", ".", 1).split(".")):
-        raise VariantError(f"invalid object reference {text!r}", hint="write MODULE or MODULE:OBJECT")
+        raise VariantError(f"invalid object reference {text!r}", remedy="write MODULE or MODULE:OBJECT")

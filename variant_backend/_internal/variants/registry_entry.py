@@ -106,7 +106,7 @@ class FactSupport(NamedTuple):
 
 def invalid_fact(key: str, value: str, expected: str) -> VariantError:
     """Return the error for an invalid value of a fact; *expected* describes a valid one."""
-    return VariantError(f"invalid value {value!r} of {key}", hint=f"write {expected}")
+    return VariantError(f"invalid value {value!r} of {key}", remedy=f"write {expected}")
 
 
 class KnownProvider(NamedTuple):

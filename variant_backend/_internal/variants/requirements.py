@@ -171,7 +171,7 @@ class PackageRequest(NamedTuple):
         Raises VariantError if both have a label, and these differ.
         """
         if self.label is not None and other.label not in (None, self.label):
-            raise VariantError(f"another requirement wants {other}", place=self, hint="remove one of them")
+            raise VariantError(f"another requirement wants {other}", place=self, remedy="remove one of them")
         label = other.label if self.label is None else self.label
         return self._replace(specifiers=self.specifiers & other.specifiers, label=label)
 
@@ -280,28 +280,28 @@ def _read_exact(text: str) -> tuple[str, Version | None]:
     requirement = _read_requirement(text, _HINT)
     for part, what in ((requirement.extras, "extra"), (requirement.marker, "marker")):
         if part:
-            raise VariantError(f"unexpected {what}", hint=_HINT)
+            raise VariantError(f"unexpected {what}", remedy=_HINT)
     specifiers = [(specifier.operator, specifier.version) for specifier in requirement.specifier]
     if not specifiers:
         return normalize(requirement.name), None
     if len(specifiers) > 1 or specifiers[0][0] != "==" or specifiers[0][1].endswith(".*"):
-        raise VariantError(f"expected one version, got {str(requirement.specifier)!r}", hint=_HINT)
+        raise VariantError(f"expected one version, got {str(requirement.specifier)!r}", remedy=_HINT)
     return normalize(requirement.name), Version(specifiers[0][1])
 
 
-def _read_requirement(text: str, hint: str) -> Requirement:
+def _read_requirement(text: str, remedy: str) -> Requirement:
     """Read a requirement; raises VariantError for a file, a URL, or another form."""
     from packaging.requirements import Requirement
 
     if release := _release_of_file(text):
-        raise VariantError("expected a package, got a file", hint=f"write {release}")
+        raise VariantError("expected a package, got a file", remedy=f"write {release}")
     try:
         requirement = Requirement(text)
     except (ValueError, RecursionError) as error:
-        remedy = _with_two_equal_signs(text) or hint
-        raise VariantError(str(error).splitlines()[0], hint=remedy) from None
+        remedy = _with_two_equal_signs(text) or remedy
+        raise VariantError(str(error).splitlines()[0], remedy=remedy) from None
     if requirement.url:
-        raise VariantError("unexpected URL", hint=hint)
+        raise VariantError("unexpected URL", remedy=remedy)
     try:
         _check_versions(requirement.specifier)
     except ValueError as error:
@@ -348,13 +348,13 @@ def _with_two_equal_signs(text: str) -> str | None:
 
 def _check_exact_label(label: str) -> None:
     if not label:
-        hint = "remove '#', or write '#null' for the null variant (plain wheels have no label)"
-        raise VariantError("missing label after '#'", hint=hint)
+        remedy = "remove '#', or write '#null' for the null variant (plain wheels have no label)"
+        raise VariantError("missing label after '#'", remedy=remedy)
     check_label(label)
 
 
 def _check_wanted_label(label: str) -> None:
     if not label:
-        hint = f"remove '#', or write '#null' for the null variant, or '#{PLAIN}' for the plain wheel"
-        raise VariantError("missing label after '#'", hint=hint)
+        remedy = f"remove '#', or write '#null' for the null variant, or '#{PLAIN}' for the plain wheel"
+        raise VariantError("missing label after '#'", remedy=remedy)
     check_wanted(label)

@@ -60,7 +60,7 @@ def select_variant(release: VariantMetadata, label: str | None, properties: froz
         raise RequestError(
             f"label {variant.label!r} is defined in [variant.variants] with other properties:"
             f" {one_of(map(str, sorted(defined.properties)))}",
-            hint="use another label or remove the properties",
+            remedy="use another label or remove the properties",
         )
     return Variant.of(variant.label, defined.properties | added)
 
@@ -87,7 +87,7 @@ def with_answers(
         raise VariantError(
             "this plugin has not run",
             place=f"providers.{unanswered[0]}.build-requires",
-            hint="build the variant (-Cvariant=LABEL), or write static-properties",
+            remedy="build the variant (-Cvariant=LABEL), or write static-properties",
         )
     used = {*used} - {ABI_DEPENDENCY}
     cut = next((rank for rank, name in enumerate(release.namespaces) if name in missing), None)

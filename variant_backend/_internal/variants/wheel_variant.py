@@ -47,7 +47,7 @@ class WheelVariant(NamedTuple):
         """
         given = in_given_order(properties)
         if label is None and not given:
-            raise RequestError("no variant is requested", hint="give a label or properties")
+            raise RequestError("no variant is requested", remedy="give a label or properties")
         distinct = distinct_properties(given)
         if release is None:
             release = declared_metadata(given)
@@ -158,4 +158,4 @@ def resolve_requirements(requires_dist: Iterable[str], variant: Variant | None) 
 def missing_table() -> VariantError:
     """Return the error for a label without a ``[variant]`` table."""
     text = "missing table [variant], so no label is defined"
-    return VariantError(text, place=_PLACE, hint="define the variants in this table")
+    return VariantError(text, place=_PLACE, remedy="define the variants in this table")

@@ -154,7 +154,7 @@ def _files(distribution: Distribution, place: str) -> list[Path] | VariantError:
     # The number of columns, a size, NUL, a long field, or the encoding is invalid.
     except (TypeError, ValueError, csv.Error):
         text = "expected rows with a path, a hash and a size, in UTF-8"
-        return VariantError(text, place=place, hint="install the package again")
+        return VariantError(text, place=place, remedy="install the package again")
 
 
 def read_core_metadata(distribution: Distribution) -> bytes:

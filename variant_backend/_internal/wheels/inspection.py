@@ -207,7 +207,8 @@ def inspect_installed(name: str, folders: Sequence[Path], where: str) -> Inspect
         raise VariantError(
             f"not installed in {where}",
             place=name,
-            hint="use --interpreter or --path to look elsewhere; for a wheel, write a path that ends in .whl",
+            remedy="use --interpreter or --path to look elsewhere; for a wheel, write a path that ends in"
+            " .whl",
         )
     return _of_distribution(name, distribution)
 

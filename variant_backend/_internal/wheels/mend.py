@@ -129,10 +129,10 @@ def mend(
 def _check_target(path: Path, target: Path, taken: Collection[Path], *, force: bool) -> None:
     """Check that the mended wheel replaces no wheel of this run; raises VariantError."""
     if target.exists() and target.samefile(path):
-        raise VariantError("the mended wheel would have the same path", hint="give another --output")
+        raise VariantError("the mended wheel would have the same path", remedy="give another --output")
     if real_path(target) in taken:
         text = f"would become {target}, which is another wheel of this run"
-        raise VariantError(text, hint="mend it alone, with another --output")
+        raise VariantError(text, remedy="mend it alone, with another --output")
     check_is_free(target, force=force)
 
 
@@ -214,10 +214,10 @@ def _unique(members: Sequence[NewMember], record: str) -> tuple[list[NewMember],
                 or first.contents.size != member.contents.size
             ):
                 text = f"member {member.name!r} exists twice, with different contents"
-                raise VariantError(text, hint=REBUILD)
+                raise VariantError(text, remedy=REBUILD)
             copies.append(member.name)
         if member.name.endswith("/") and member.contents.size:
-            raise VariantError(f"directory {member.name!r} has content", hint=REBUILD)
+            raise VariantError(f"directory {member.name!r} has content", remedy=REBUILD)
     texts = [f"copy of a member removed: {first_of(copies)}"] if copies else []
     if needless := repairs.check_folders(by_name):
         texts.append(f"directory removed, because it is a file: {first_of(needless)}")

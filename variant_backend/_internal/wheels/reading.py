@@ -211,11 +211,11 @@ class Wheel(NamedTuple):
         rows_at_most = 2 * len(self.entries) + 100
         if content.count(b"\n") > rows_at_most:  # a small compressed RECORD may expand a thousandfold
             text = f"more than {rows_at_most} rows for {len(self.entries)} files"
-            raise VariantError(text, place=place, hint=MEND)
+            raise VariantError(text, place=place, remedy=MEND)
         try:
             return Record.parse(content)
         except VariantError as error:
-            raise VariantError(*error.problems, hint=MEND).within(place) from None
+            raise VariantError(*error.problems, remedy=MEND).within(place) from None
 
     def checked_record(self, content: bytes) -> Record:
         """Parse RECORD, and compare it with the archive's members; raises VariantError."""
@@ -224,7 +224,7 @@ class Wheel(NamedTuple):
         record = self.parsed_record(content)
         files = {path for path in self.entries if path[-1] != "/"}
         for problem in record.problems(place, files, unlisted):
-            raise VariantError(problem, hint=MEND)
+            raise VariantError(problem, remedy=MEND)
         return record
 
     def replaced_record(self, path: str, old: bytes, new: bytes, moment: int | None = None) -> Member:
@@ -279,7 +279,7 @@ def _dist_info_path(filename: WheelFilename, name: str) -> str:
 def _member(entries: Mapping[str, Entry], path: str) -> Entry:
     """Return the member at a path; raises VariantError if it is missing."""
     if path not in entries:
-        raise VariantError(f"{path} is missing", hint=MEND if path.endswith("/RECORD") else REBUILD)
+        raise VariantError(f"{path} is missing", remedy=MEND if path.endswith("/RECORD") else REBUILD)
     return entries[path]
 
 
@@ -289,13 +289,15 @@ def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> No
     dist_infos = sorted(top for top in tops if top.endswith(".dist-info"))
     if len(dist_infos) != 1:
         listed = " and ".join(dist_infos) or "none"
-        raise VariantError(f"expected one .dist-info directory, got {listed}", hint=REBUILD)
+        raise VariantError(f"expected one .dist-info directory, got {listed}", remedy=REBUILD)
     for top in tops:
         if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
             stem, is_data = top.rpartition(".")[0], top.endswith(".data")
             is_mendable = not is_data or is_same_stem(stem, filename.stem)
             remedy = _STRIP if stem == filename.public().stem else MEND if is_mendable else REBUILD
-            raise VariantError(f"directory {top} does not match {filename.stem} in the filename", hint=remedy)
+            raise VariantError(
+                f"directory {top} does not match {filename.stem} in the filename", remedy=remedy
+            )
 
 
 def check_identity(filename: WheelFilename, metadata: bytes) -> None:
@@ -305,10 +307,10 @@ def check_identity(filename: WheelFilename, metadata: bytes) -> None:
         name = core_metadata.read_field(metadata, "Name")
         version = core_metadata.read_field(metadata, "Version")
     except VariantError as error:
-        raise VariantError(*error.problems, hint=REBUILD).within(place) from None
+        raise VariantError(*error.problems, remedy=REBUILD).within(place) from None
     if escape(name) != escape(filename.distribution):
         text = f"expected the name {filename.distribution!r} from the filename, got {name!r}"
-        raise VariantError(text, place=place, hint=IDENTIFY)
+        raise VariantError(text, place=place, remedy=IDENTIFY)
     if not is_same_version(version, filename.version):
         text = f"expected the version {filename.version!r} from the filename, got {version!r}"
-        raise VariantError(text, place=place, hint=IDENTIFY)
+        raise VariantError(text, place=place, remedy=IDENTIFY)

@@ -139,7 +139,7 @@ def check_number(url: str, projects: Collection[str]) -> None:
     if len(projects) > _MOST_PROJECTS:
         raise VariantError(
             f"{shown_url(url)}: too many projects: {len(projects)} (limit: {_MOST_PROJECTS})",
-            hint="give the URL of a project's page",
+            remedy="give the URL of a project's page",
         )
 
 
@@ -191,11 +191,11 @@ def _libraries() -> Iterator[None]:
     except PermissionError as error:
         raise VariantError(
             f"access denied: {shown_url(str(error))}",
-            hint="set up credentials as the protocol's library reads them, for example in ~/.aws",
+            remedy="set up credentials as the protocol's library reads them, for example in ~/.aws",
         ) from None
     except ImportError as error:
         is_extra = any(name in str(error) for name in ("fsspec", "aiohttp", "s3fs", "gcsfs"))
-        raise VariantError(str(error), hint=_REMEDY if is_extra else None) from None
+        raise VariantError(str(error), remedy=_REMEDY if is_extra else None) from None
     # Each library has its own exceptions, most of them not derived from OSError.
     except Exception as error:
         raise VariantError(shown_url(str(error)) or type(error).__name__) from None
@@ -356,7 +356,7 @@ class _Server(NamedTuple):
             except VariantError as error:
                 raise RequestFailedError(*error.problems) from None
             if part.version.is_other(first.version):
-                raise VariantError("the file was replaced while it was read", hint="run the command again")
+                raise VariantError("the file was replaced while it was read", remedy="run the command again")
             return part.data
 
         spans = _Spans(fetch, first.size)
@@ -385,8 +385,8 @@ class _Server(NamedTuple):
 def _read_range(wanted: str, response: http.Response) -> _Piece:
     """Read an answer that has the *wanted* range."""
     if response.status in (200, 400, 416, 501):
-        hint = "download the wheels, and give them or their folder"
-        raise NoRangesError("the server does not support range requests", hint=hint)
+        remedy = "download the wheels, and give them or their folder"
+        raise NoRangesError("the server does not support range requests", remedy=remedy)
     response.check_status(206)
     first, last, size = response.content_range(wanted)
     data = response.read(last + 1 - first)

@@ -61,7 +61,7 @@ def member_names(names: Sequence[LooseName], rows: Collection[LooseRow]) -> Repa
     for name in result:
         if is_unsafe(name):
             text = "a name must not be absolute, nor contain '..' or characters that cannot be printed"
-            raise VariantError(f"member {name!r}: {text}", hint=REBUILD)
+            raise VariantError(f"member {name!r}: {text}", remedy=REBUILD)
     return Repaired(result, texts)
 
 
@@ -79,7 +79,7 @@ def _decoded(name: LooseName, listed: Collection[str]) -> str:
     known = [text for text in readings if text.replace("\\", "/") in listed]
     if len(known) != 1:
         text = f"member {name.text!r}: its name is not marked as UTF-8, and RECORD does not list it"
-        raise VariantError(text, hint=REBUILD)
+        raise VariantError(text, remedy=REBUILD)
     return known[0]
 
 
@@ -88,7 +88,7 @@ def _slashed(name: str, as_they_are: Collection[str], listed: Collection[str], *
     new = name.replace("\\", "/")
     if new != name and (name in as_they_are or new not in listed) and has_slashes:
         text = f"member {name!r}: its backslashes may separate folders, or be part of the name"
-        raise VariantError(text, hint=REBUILD)
+        raise VariantError(text, remedy=REBUILD)
     return new
 
 
@@ -105,10 +105,10 @@ class Directories(NamedTuple):
         dist_infos = [top for top in tops if top.endswith(".dist-info")]
         if len(dist_infos) != 1:
             listed = " and ".join(dist_infos) or "none"
-            raise VariantError(f"expected one .dist-info directory, got {listed}", hint=REBUILD)
+            raise VariantError(f"expected one .dist-info directory, got {listed}", remedy=REBUILD)
         for file in ("METADATA", "WHEEL"):
             if f"{dist_infos[0]}/{file}" not in names:
-                raise VariantError(f"{dist_infos[0]}/{file} is missing", hint=REBUILD)
+                raise VariantError(f"{dist_infos[0]}/{file} is missing", remedy=REBUILD)
         return cls(dist_infos[0], [top for top in tops if top.endswith(".data")])
 
 
@@ -144,7 +144,7 @@ def one_identity(filename: WheelFilename, metadata: bytes, right: str | None) ->
         return Identity(new, metadata, [*texts, f"file renamed from {outside!r} to {inside!r}"])
     raise VariantError(
         f"the filename names {outside!r}, METADATA names {inside!r}",
-        hint="add --identity filename or --identity metadata to say which is right",
+        remedy="add --identity filename or --identity metadata to say which is right",
     )
 
 
@@ -154,7 +154,7 @@ def _normalized(version: str) -> str:
     try:
         return str(Version(version))
     except ValueError as error:  # InvalidVersion, or more digits than Python converts
-        raise VariantError(str(error), place="METADATA", hint=REBUILD) from None
+        raise VariantError(str(error), place="METADATA", remedy=REBUILD) from None
 
 
 def renamed_directories(
@@ -170,7 +170,7 @@ def renamed_directories(
         own = folder.removesuffix(".data")
         if own not in known and not any(is_same_stem(own, other) for other in known):
             text = f"directory {folder} does not belong to {stem}"
-            raise VariantError(text, hint=REBUILD)
+            raise VariantError(text, remedy=REBUILD)
         new[folder] = f"{stem}.data"
     texts = [f"directory {old} renamed to {name}" for old, name in new.items() if old != name]
     return Repaired([_within(name, new) for name in names], texts)
@@ -191,10 +191,10 @@ def wheel_file(data: bytes, filename: WheelFilename) -> tuple[bytes, list[str]]:
     try:
         lines = _LINE.findall(data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise VariantError(f"not UTF-8 at byte {error.start}", place="WHEEL", hint=REBUILD) from None
+        raise VariantError(f"not UTF-8 at byte {error.start}", place="WHEEL", remedy=REBUILD) from None
     if field := core_metadata.unread_field(data, ("Wheel-Version", "Root-Is-Purelib", "Tag", "Build")):
         text = f"{field} follows a malformed line, where parsers stop"
-        raise VariantError(text, place="WHEEL", hint=REBUILD)
+        raise VariantError(text, place="WHEEL", remedy=REBUILD)
     texts = list[str]()
     end = "\r\n" if b"\r\n" in data else "\n"
     if core_metadata.find_field(data, "Wheel-Version") is None:

@@ -55,7 +55,7 @@ class Successor(NamedTuple):
         try:
             version = Version(core_metadata.read_field(data, "Version"))
         except ValueError as error:  # InvalidVersion, or more digits than Python converts
-            raise VariantError(str(error), place="Version", hint=REBUILD) from None
+            raise VariantError(str(error), place="Version", remedy=REBUILD) from None
         project = RequiredProject.of_metadata(data)
         return cls(project, version.public, version.local, required_names(data))
 
@@ -91,8 +91,8 @@ def read_successor(wheel: WheelFile) -> Successor:
             return successor
     if len(successor.required) == 1:
         text = f"the wheel has no files, and only requires {min(successor.required)}"
-        hint = f"name the wheel of {min(successor.required)}"
-        raise VariantError(text, place=wheel.path, hint=hint)
+        remedy = f"name the wheel of {min(successor.required)}"
+        raise VariantError(text, place=wheel.path, remedy=remedy)
     return successor
 
 
@@ -126,7 +126,9 @@ def _check(name: str, successor: Successor) -> None:
         raise RequestError(*error.problems) from None
     if normalize(name) == normalize(successor.name):
         text = f"expected the name of an old project, got {name!r}, which is the project of the wheel"
-        raise RequestError(text, hint="name the project that it replaces")
+        raise RequestError(text, remedy="name the project that it replaces")
     if normalize(name) in successor.required:
         text = f"{successor.name} requires {name}, which would require {successor.name}"
-        raise VariantError(text, place="Requires-Dist", hint="remove that requirement, and rebuild the wheel")
+        raise VariantError(
+            text, place="Requires-Dist", remedy="remove that requirement, and rebuild the wheel"
+        )

@@ -96,7 +96,7 @@ def unmake(
         if dry_run or is_same:
             rewriting = rewritten(read_sound(wheel.name, Source.of(file.fileno())))
         if is_same:
-            raise VariantError("the plain wheel would have the same name", hint="give another --output")
+            raise VariantError("the plain wheel would have the same name", remedy="give another --output")
         if not dry_run:
             rewriting = write_copy(file.fileno(), wheel.name, rewritten, target, advance, force=force)
     return Unmade(target, not dry_run, tuple(lost), rewriting.warnings, rewriting.notices)
@@ -143,11 +143,11 @@ def _lost(wheel: Wheel) -> list[str]:
         label = wheel.filename.label
         if label is None:
             raise VariantError(
-                "not a variant: the wheel has neither a label nor a variant.json", hint="leave it out"
+                "not a variant: the wheel has neither a label nor a variant.json", remedy="leave it out"
             )
         raise VariantError(
             f"the name has the label {label!r}, but the wheel has no variant.json",
-            hint="use --keep-metadata to remove the label",
+            remedy="use --keep-metadata to remove the label",
         )
     record, metadata = wheel.entry("RECORD"), wheel.entry("METADATA")
     if record.method == DEFLATED:
