@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from helpers.made_wheels import make_wheel
@@ -12,6 +13,7 @@ from variant_backend._internal.cli.make_variant import make_variant_command
 from variant_backend.api import (
     Property,
     RequestError,
+    StaticProvider,
     UnknownNameError,
     VariantError,
     make_variant,
@@ -43,6 +45,24 @@ def test_namespaces_rank_as_given_and_those_of_a_set_by_name(tmp_path: Path) -> 
         document = wheel_variant(None, "fast", given).variant_json()
         assert metadata == metadata_from_json(document, "variant.json")
         assert metadata.namespaces == expected
+
+
+def test_a_wheel_becomes_the_variant_of_a_build_backend(tmp_path: Path) -> None:
+    answered = {"gpu": StaticProvider((("api", ("v2", "v1")),))}
+    table = {
+        "default-priorities": {"namespace": ["gpu"]},
+        "providers": {"gpu": {"build-requires": ["gpu-provider"]}},
+        "variants": {"fast": {"gpu": {"api": ["v2"]}}},
+    }
+    torch = Property("abi_dependency", "torch", "2.10")
+    wheel = make_wheel(tmp_path, "demo")
+    for label, properties in (("fast", ()), ("null", ()), ("fast", [Property("gpu", "api", "v2"), torch])):
+        variant = wheel_variant(table, label, properties)
+        metadata = variant.with_answers(answered)
+        made = make_variant(wheel, variant.label, metadata=metadata, force=True)
+        assert made.path.name == variant.filename(wheel.name)
+        with ZipFile(made.path) as archive:
+            assert archive.read("demo-1.0.dist-info/variant.json") == variant.variant_json(answered)
 
 
 def test_a_wrong_request_writes_no_file(tmp_path: Path) -> None:
