@@ -143,11 +143,11 @@ __all__ = [
 # Names that installers need not have, with their modules: these start processes, read files, or import more.
 # Vendored copies lack these modules (docs/vendoring.md).
 _LATER = {
-    "PluginAnswer": "machine.plugin_answers",
     "Detected": "formats.hardware_file",
-    "PluginFeature": "machine.plugin_answers",
     "Hardware": "formats.hardware_file",
     "Outcome": "wheel_rewrite",
+    "PluginAnswer": "machine.plugin_answers",
+    "PluginFeature": "machine.plugin_answers",
     "WheelVariant": "variants.wheel_variant",
     "ask_build_plugins": "machine.plugins",
     "ask_plugin": "machine.plugins",

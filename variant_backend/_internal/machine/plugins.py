@@ -276,7 +276,7 @@ def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> Non
     providers draft, "Plugin API").
 
     >>> from variant_backend.api import Property
-    >>> variant = Variant("fast", frozenset({Property("gpu", "api", "v9")}))
+    >>> variant = Variant.of("fast", [Property("gpu", "api", "v9")])
     >>> try:  # doctest: +SKIP
     ...     validate_variant(variant, {"gpu": PluginProvider(("gpu-provider>=1",))})
     ... except VariantError as error:

@@ -77,7 +77,7 @@ def built_with(variant: Variant, versions: Mapping[str, Version]) -> Variant:
     with all problems.
 
     >>> from packaging.version import Version
-    >>> variant = Variant("fast", frozenset({Property("blas", "library", "mkl")}))
+    >>> variant = Variant.of("fast", [Property("blas", "library", "mkl")])
     >>> built_with(variant, {"torch": Version("2.10.1")}).to_dict()
     {'abi_dependency': {'torch': ['2.10']}, 'blas': {'library': ['mkl']}}
     """

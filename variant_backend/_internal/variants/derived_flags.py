@@ -79,7 +79,7 @@ def derived_flags(variant: Variant, target: CompilerTarget) -> dict[str, str]:
     `check_derivable` has accepted the variant. Raises VariantError if its properties do not exist on the
     target, or if the compiler has flags for none of them.
 
-    >>> variant = Variant("v3", frozenset([Property("x86_64", "level", "v3")]))
+    >>> variant = Variant.of("v3", [Property("x86_64", "level", "v3")])
     >>> derived_flags(variant, CompilerTarget(("amd64",), msvc=True))
     {'CL': '/arch:AVX2', 'RUSTFLAGS': '-C target-cpu=x86-64-v3'}
     """

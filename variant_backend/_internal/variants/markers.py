@@ -154,7 +154,7 @@ def resolve_requirement(requirement: str, variant: Variant | None) -> str | None
     depends on which of several values of a feature the machine supports: only the installation shows that. A
     plain wheel has no variant (None).
 
-    >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> v3 = Variant.of("v3", [Property("x86_64", "level", "v3")])
     >>> resolve_requirement("fast; variant_label == 'v3' and os_name == 'nt'", v3)
     'fast; os_name == "nt"'
     >>> resolve_requirement("fast; variant_label == 'v3'", None) is None

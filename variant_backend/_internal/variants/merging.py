@@ -41,12 +41,12 @@ def merge_metadata(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
 
     The result is the content of the index file. *parts* has the metadata of at least one wheel, by the name
     that problems show. Its order does not change the result (PEP 825, "Metadata consistency"). Raises
-    VariantError with all conflicts; each names both parts and the place, and also if there is no part.
+    VariantError if there is no part, or with all conflicts; each names both parts and the place.
 
     >>> from variant_backend.api import Property
     >>> release = VariantMetadata(("x86_64",), {}, {})
-    >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
-    >>> v2 = Variant("v2", frozenset({Property("x86_64", "level", "v2")}))
+    >>> v3 = Variant.of("v3", [Property("x86_64", "level", "v3")])
+    >>> v2 = Variant.of("v2", [Property("x86_64", "level", "v2")])
     >>> merged = merge_metadata({"demo-v3.whl": release.only(v3), "demo-v2.whl": release.only(v2)})
     >>> list(merged.variants)
     ['v2', 'v3']

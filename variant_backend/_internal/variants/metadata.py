@@ -34,7 +34,7 @@ class VariantMetadata(NamedTuple):
     values a machine supports; a namespace may have none. *variants* are the variants by label; those of a
     wheel's variant.json have one entry.
 
-    >>> v3 = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> v3 = Variant.of("v3", [Property("x86_64", "level", "v3")])
     >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": v3, "null": NULL_VARIANT})
     >>> metadata.only(metadata.variant("v3")).to_dict()["variants"]
     {'v3': {'x86_64': {'level': ['v3']}}}

@@ -77,7 +77,7 @@ class Support(NamedTuple):
     missing. *origins* says by namespace where they come from, or why there are none.
 
     >>> known = Support({"x86_64": {"level": ["v3", "v2"]}}, {"x86_64": Origin("given", "--supported")})
-    >>> known.of_variant(Variant("v3", frozenset({Property("x86_64", "level", "v3")})))
+    >>> known.of_variant(Variant.of("v3", [Property("x86_64", "level", "v3")]))
     [Property(namespace='x86_64', feature='level', value='v3')]
     """
 
@@ -169,7 +169,7 @@ def abi_dependencies(metadata: VariantMetadata) -> list[str]:
     *metadata* is that of a release (PEP 817, "ABI Dependency Variant Namespace"). `abi_support` needs the
     versions of these packages.
 
-    >>> torch = Variant("torch2", frozenset({Property("abi_dependency", "torch", "2.10")}))
+    >>> torch = Variant.of("torch2", [Property("abi_dependency", "torch", "2.10")])
     >>> abi_dependencies(VariantMetadata(("x86_64",), {}, {"torch2": torch}))
     ['torch']
     """
@@ -197,7 +197,7 @@ def open_abi_support(metadata: VariantMetadata, names: Collection[str]) -> Mappi
     """Return the values of ``abi_dependency`` that variants have for packages, the newest versions first.
 
     >>> variants = {
-    ...     label: Variant(label, frozenset({Property("abi_dependency", "torch", value)}))
+    ...     label: Variant.of(label, [Property("abi_dependency", "torch", value)])
     ...     for label, value in {"old": "2.9", "new": "2.10"}.items()
     ... }
     >>> open_abi_support(VariantMetadata(("abi_dependency",), {}, variants), ["torch"])

@@ -135,7 +135,8 @@ class Variant(NamedTuple):
     """A *label* and its *properties* (PEP 825, "Variant label").
 
     A variant may have several values of a feature: a machine must support one of them. The label ``null``
-    has no properties. Others always have some, except in documents of other tools.
+    has no properties. Others always have some, except in documents of other tools. The constructor checks
+    nothing; `Variant.of` does.
 
     >>> variant = Variant.of("v3", [Property("x86_64", "level", "v3")])
     >>> variant.to_dict()

@@ -85,7 +85,8 @@ class BuiltinProvider(NamedTuple):
 class UnusableProvider(NamedTuple):
     """A provider whose entry is invalid: nothing is supported in its namespace (PEP 825, "Metadata format").
 
-    *problems* say why, and *optional* is false. Only the metadata that `usable_from_dict` returns has it.
+    *problems* say why, and *optional* is false. Only the metadata that `usable_from_json` and
+    `usable_from_dict` return has it.
 
     >>> UnusableProvider((Problem("provider-source", "providers.gpu", "no source"),)).to_dict()
     {}

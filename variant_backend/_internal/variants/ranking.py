@@ -126,7 +126,7 @@ def unsupported_features(
     release: values of namespaces that it does not declare are unsupported. *supported* has the values of the
     machine. `rank_wheels` uses the same test.
 
-    >>> variant = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> variant = Variant.of("v3", [Property("x86_64", "level", "v3")])
     >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": variant})
     >>> unsupported_features(variant, metadata, {"x86_64": {"level": ["v3", "v2"]}})
     {}
@@ -152,7 +152,7 @@ def ordered_labels(metadata: VariantMetadata, supported: Supported) -> list[str]
 
     >>> labels = ("openblas", "mkl")
     >>> variants = {label: Variant.of(label, [Property("blas", "library", label)]) for label in labels}
-    >>> variants["null"] = Variant("null", frozenset())
+    >>> variants["null"] = NULL_VARIANT
     >>> metadata = VariantMetadata(("blas",), {}, variants)
     >>> ordered_labels(metadata, {"blas": {"library": ["mkl", "openblas"]}})
     ['mkl', 'openblas', 'null']
@@ -184,7 +184,7 @@ def rank_wheels(
     >>> from packaging.tags import Tag
     >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
     >>> variants = {
-    ...     library: Variant(library, frozenset({Property("blas", "library", library)}))
+    ...     library: Variant.of(library, [Property("blas", "library", library)])
     ...     for library in ("mkl", "openblas")
     ... }
     >>> metadata = VariantMetadata(("blas",), blas, variants)

@@ -30,7 +30,7 @@ def variant_of_wheel(metadata: VariantMetadata) -> Variant:
 
     Raises VariantError unless it has exactly one label.
 
-    >>> metadata = VariantMetadata(("x86_64",), {}, {"null": Variant("null", frozenset())})
+    >>> metadata = VariantMetadata(("x86_64",), {}, {"null": NULL_VARIANT})
     >>> variant_of_wheel(metadata).label
     'null'
     """

@@ -140,7 +140,7 @@ def resolve_requirements(requires_dist: Iterable[str], variant: Variant | None) 
     Raises VariantError if a variant marker is invalid, or depends on the installing machine.
 
     >>> requires_dist = ["numpy >= 2", "mkl; variant_label == 'mkl'"]
-    >>> mkl = Variant("mkl", frozenset({Property("blas", "library", "mkl")}))
+    >>> mkl = Variant.of("mkl", [Property("blas", "library", "mkl")])
     >>> resolve_requirements(requires_dist, mkl)
     ['numpy >= 2', 'mkl']
     >>> resolve_requirements(requires_dist, None)
