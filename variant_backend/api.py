@@ -13,10 +13,7 @@ import typing as _typing
 from ._internal.errors import Problem, RequestError, UnknownNameError, VariantError
 from ._internal.variants.abi_dependency import ABI_DEPENDENCY
 from ._internal.variants.filename import WheelFilename, index_filename, parse_index_filename
-from ._internal.variants.markers import (
-    resolve_requirement,
-    resolve_requirement_on_machine,
-)
+from ._internal.variants.markers import resolve_requirement, resolve_requirement_on_machine
 from ._internal.variants.merging import Conflict, combine_metadata, conflicts_with_index, merge_metadata
 from ._internal.variants.metadata import VariantMetadata
 from ._internal.variants.metadata_reading import (
