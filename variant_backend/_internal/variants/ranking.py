@@ -150,6 +150,7 @@ def ordered_labels(metadata: VariantMetadata, supported: Supported) -> list[str]
 
     *metadata* and *supported* are those of `rank_wheels`, which has the same order.
 
+    >>> from variant_backend.api import NULL_VARIANT
     >>> labels = ("openblas", "mkl")
     >>> variants = {label: Variant.of(label, [Property("blas", "library", label)]) for label in labels}
     >>> variants["null"] = NULL_VARIANT

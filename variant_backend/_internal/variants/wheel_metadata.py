@@ -30,6 +30,7 @@ def variant_of_wheel(metadata: VariantMetadata) -> Variant:
 
     Raises VariantError unless it has exactly one label.
 
+    >>> from variant_backend.api import NULL_VARIANT
     >>> metadata = VariantMetadata(("x86_64",), {}, {"null": NULL_VARIANT})
     >>> variant_of_wheel(metadata).label
     'null'
