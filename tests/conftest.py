@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # pip neither compiles what a test installs once, nor compares it with all packages of the test environment.
 # Like all settings of pip that negate, these two apply if they are false.
 os.environ.update(PIP_NO_COMPILE="false", PIP_NO_WARN_CONFLICTS="false")
+
+# Under nohup, and in the background of a shell, processes ignore these signals, and hand that on to their
+# children. Tests send them to children.
+for number in {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}:  # Windows has no SIGHUP
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 # Thousands of tests live until the end: no collection of garbage needs to look at them again and again.
 gc.disable()
