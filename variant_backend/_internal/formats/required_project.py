@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import VariantError
-from ..variants.filename import check_project_name, normalize
+from ..variants.filename import check_project_name, name_in
 from ..variants.requirements import parse_specifiers
 from . import core_metadata
 
@@ -51,10 +51,9 @@ def required_names(data: bytes, *, always: bool = False) -> set[str]:
     names = set()
     for requirement in core_metadata.requirements(data):
         text, _, marker = requirement.partition(";")
-        match = re.match(r"\s*([A-Za-z0-9._-]+)", text)
-        if match and not (always and re.search(r"\bextra\b", marker)):
-            names.add(normalize(match[1]))
-    return names
+        if not (always and re.search(r"\bextra\b", marker)):
+            names.add(name_in(text))
+    return names - {""}
 
 
 def _is_extra(text: str) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ... import __version__
 from ..errors import MOST_SHOWN, Problem
-from ..variants.filename import normalize
+from ..variants.filename import name_in
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -35,8 +34,7 @@ def own_requirements(requires: Sequence[str]) -> list[int]:
     >>> own_requirements(["setuptools", "variant_backend", "variant-backend-core==0.1.0", "variant"])
     [1, 2]
     """
-    names = [re.match(r"[\w.-]*", item.strip()) for item in requires]
-    return [index for index, name in enumerate(names) if name and normalize(name[0]) in (CORE, _COMMANDS)]
+    return [index for index, text in enumerate(requires) if name_in(text) in (CORE, _COMMANDS)]
 
 
 def own_requirement_problem(own: Sequence[str], place: str) -> Problem | None:

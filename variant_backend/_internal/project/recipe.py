@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import VariantError
 from ..variants.abi_dependency import ABI_DEPENDENCY, REMARK
-from ..variants.filename import WheelFilename, escape
+from ..variants.filename import WheelFilename, escape, name_in
 from ..variants.properties import Variant
-from ..variants.requirements import escaped_project
 from .name_globs import matches_globs
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ class Recipe(NamedTuple):
 
     def removes(self, requirement: str) -> bool:
         """Return whether *remove_dependencies* matches the project of a requirement."""
-        name = escaped_project(requirement)
+        name = escape(name_in(requirement))
         return any(
             name.startswith(escape(pattern[:-1])) if pattern.endswith("*") else name == escape(pattern)
             for pattern in self.remove_dependencies

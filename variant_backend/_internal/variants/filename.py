@@ -258,6 +258,18 @@ def normalize(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()  # like packaging.utils, which is slow to import
 
 
+def name_in(requirement: str) -> str:
+    """Return the normalized name of the project that a requirement names; empty if there is no name.
+
+    The requirement is not checked: `packaging` is slow to import.
+
+    >>> name_in(" Demo_Pkg[x]>=1"), name_in(">=1")
+    ('demo-pkg', '')
+    """
+    name = re.match(r"\s*([\w.-]*)", requirement)
+    return normalize(name[1]) if name else ""
+
+
 def escape(name: str) -> str:
     """Return a project name as in filenames: normalized, with ``_`` for ``-``."""
     return normalize(name).replace("-", "_")

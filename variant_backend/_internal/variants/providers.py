@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from ..errors import Problem, VariantError, one_of
-from .filename import normalize
+from .filename import name_in
 from .properties import Variant, check_name, check_value
 from .validation import Document, join, without_null
 
@@ -237,7 +236,7 @@ def required_packages(provider: PluginProvider | BuildProvider) -> list[str]:
     >>> required_packages(PluginProvider(("Speech_Provider[x]>=1",)))
     ['speech-provider']
     """
-    return [normalize(re.split(r"[^A-Za-z0-9._-]", text.strip())[0]) for text in provider.requires]
+    return [*map(name_in, provider.requires)]
 
 
 def read_provider_table(

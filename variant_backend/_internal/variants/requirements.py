@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
-from .filename import escape, normalize, version_of
+from .filename import name_in, normalize, version_of
 from .label_pattern import PLAIN, check_wanted, is_pattern
 from .properties import check_label
 
@@ -222,12 +222,6 @@ def local_pins(requirements: Iterable[str]) -> list[LocalPin]:
     return pins
 
 
-def escaped_project(requirement: str) -> str:
-    """Return the escaped project name in a requirement, or an empty string."""
-    match = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
-    return escape(match[1]) if match else ""
-
-
 def distinct_requirements(kept: Iterable[str], added: Iterable[str] = ()) -> list[str]:
     """Return *kept* requirements and then *added* ones; the first one of equal requirements stays.
 
@@ -254,7 +248,7 @@ def _identities(requirements: Iterable[str]) -> dict[str, object]:
     """Return an identity for each requirement; equal requirements have equal identities."""
     by_project: dict[str, list[str]] = {}
     for text in dict.fromkeys(requirements):
-        by_project.setdefault(escaped_project(text), []).append(text)
+        by_project.setdefault(name_in(text), []).append(text)
     return {
         # If a project has only one requirement, it is not parsed, because parsing takes long.
         text: text if len(texts) == 1 else _parsed(text)
