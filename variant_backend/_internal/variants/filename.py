@@ -174,19 +174,13 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
     >>> f"{name} {version}"
     'demo-pkg 1.0'
     """
-    from packaging.version import Version
-
-    match = re.fullmatch(_INDEX, filename)
-    if not match:
+    release = release_of_index(filename)
+    if release is None:
         raise VariantError(
             "invalid index filename",
             place=filename,
             remedy="rename it to NAME-VERSION-variants.json",
         )
-    try:
-        release = normalize(match[1]), Version(match[2])
-    except ValueError as error:  # as in `WheelFilename.release`
-        raise VariantError(str(error), place=filename) from None
     if filename != index_filename(release):
         raise VariantError(
             "name or version is not normalized",
