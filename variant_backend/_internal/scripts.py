@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .lowlevel.terminal import print_error, print_logs, print_python_warning, print_traceback
 
@@ -18,41 +19,35 @@ _LIBRARIES = ("click", "tomlkit")
 
 def make_variant() -> None:
     """Run ``make-variant``."""
-    gc.disable()
-
-    def command() -> None:
+    with _clear_ends():
         from .cli.make_variant import make_variant_command
 
         make_variant_command()
 
-    _run(command)
-
 
 def variant_backend() -> None:
     """Run ``variant-backend``."""
-    gc.disable()
-
-    def command() -> None:
+    with _clear_ends():
         from .cli.main import main
 
         main()
 
-    _run(command)
 
-
-def _run(command: Callable[[], object]) -> None:
+@contextmanager
+def _clear_ends() -> Iterator[None]:
     """Run a command, which ends with SystemExit; warnings, logs and tracebacks are escaped, too.
 
     Without a dependency of the commands, as in environments of builds, print the remedy.
     """
     import warnings
 
+    gc.disable()
     sys.excepthook = print_traceback
     warnings.showwarning = print_python_warning
     if "logging" in sys.modules:  # a module that imports logging later calls print_logs itself
         print_logs()
     try:
-        command()
+        yield
     except ModuleNotFoundError as error:
         if error.name not in _LIBRARIES:
             raise
