@@ -34,6 +34,16 @@ def test_the_function_writes_the_wheel_of_the_command(tmp_path: Path) -> None:
     assert made.path.read_bytes() == (tmp_path / "command" / made.path.name).read_bytes()
 
 
+def test_the_outcome_has_the_warnings_of_the_command(tmp_path: Path) -> None:
+    wheel, misspelt = make_wheel(tmp_path, "demo"), Property("x86_64", "levle", "v3")
+    made = make_variant(wheel, "fast", [misspelt, LIBRARY], output=tmp_path / "function")
+    assert any("unknown feature 'levle'" in text for text in made.warnings)
+    assert any("namespace blas has no provider" in text for text in made.warnings)
+    options = ("-p", str(misspelt), "-p", str(LIBRARY), "-l", "fast", "-o", tmp_path / "command")
+    printed = run_here(make_variant_command, *options, wheel).output
+    assert [text for text in made.warnings if text not in printed] == []
+
+
 def test_namespaces_rank_as_given_and_those_of_a_set_by_name(tmp_path: Path) -> None:
     for given, expected in (
         ([LEVEL, LIBRARY], ("x86_64", "blas")),

@@ -44,4 +44,6 @@ def make_variant(
     file = WheelFile.of(Path(wheel))
     folder = file.path.parent if output is None else Path(output)
     check_path(folder)
-    return write_variant(file, Plan(own), folder, force=force, dry_run=dry_run)
+    plan = Plan(own)
+    outcome = write_variant(file, plan, folder, force=force, dry_run=dry_run)
+    return outcome._replace(warnings=(*plan.remarks(), *outcome.warnings))
