@@ -2,7 +2,7 @@
 
     python3 dev.py demo     build three variants of an example and install the best one for this machine
     python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
-    python3 dev.py lint     check the style, the types, the spelling and the wording
+    python3 dev.py lint     check the style, the types, the spelling, the wording and the workflows
     python3 dev.py prepare  install what `test` and `lint` need, so that both can run at the same time
     python3 dev.py bench    run the benchmarks
     python3 dev.py agree    check that the newest uv, pip, packaging and variantlib behave as measured
@@ -68,8 +68,9 @@ def main(arguments: list[str]) -> int:
             [python, "-m", "mypy"],
             [python, "-m", "codespell_lib", *TEXTS, *(path.name for path in ROOT.glob("*.md"))],
             [python, "tests/old_phrases.py"],
+            [python, "tests/workflow_lint.py"],
         ],
-        "prepare": [],
+        "prepare": [[python, "tests/workflow_lint.py", "--install-only"]],
         "bench": [[python, "benchmarks/run.py", *more]],
         "installers": [[python, "tests/any_installer.py", *more]],
         "aligned": [[python, "tests/aligned_graphs.py", *more]],

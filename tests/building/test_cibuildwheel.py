@@ -42,9 +42,12 @@ text = distribution("variant-example-cibuildwheel").read_text("variant.json")
 print(json.dumps([*(json.loads(text)["variants"] if text else [None]), compiled_for()]))
 """
 
+# The version that the workflow uses.
+(VERSION,) = re.findall(r"uses: pypa/cibuildwheel@\w+ # v(\S+)", WORKFLOW.read_text(encoding="utf-8"))
+
 # cibuildwheel requires a newer Python than these tests, so it has its own environment.
 WITH_CIBUILDWHEEL = ["uv", "run", "--quiet", "--no-project", "--isolated", "--python", ">=3.11"]
-WITH_CIBUILDWHEEL += ["--with", "cibuildwheel>=4.3"]
+WITH_CIBUILDWHEEL += ["--with", f"cibuildwheel=={VERSION}"]
 
 # Prints the commands that cibuildwheel derives from its configuration.
 SHOW_OPTIONS = """
