@@ -24,7 +24,8 @@ class CustomMetadataHook(MetadataHookInterface):
     def update(self, metadata: dict[str, Any]) -> None:
         """Set `urls`, and `readme` with links that work on a package index, too."""
         text = Path(self.root, "README.md").read_text(encoding="utf-8")
-        tag = f"v{metadata['version']}"
+        version = metadata["version"]
+        tag = "HEAD" if ".dev" in version else f"v{version}"  # between releases, there is no tag
         if REPOSITORY:
             text = with_absolute_links(text, f"{tag}/{FOLDERS[metadata['name']]}README.md")
         metadata["readme"] = {"content-type": "text/markdown", "text": text}

@@ -27,6 +27,7 @@ from variant_backend._internal.cli.main import main
 from variant_backend._internal.project.own_requirement import CORE
 
 ADDRESS = "https://example.org/owner/project"
+TAG = "HEAD" if ".dev" in __version__ else f"v{__version__}"
 # As committed; the owner of the repository sets it.
 REPOSITORY = re.search('(?m)^REPOSITORY = "(.*)"', (ROOT / "commands" / "hatch_build.py").read_text("utf-8"))[
     1
@@ -129,7 +130,7 @@ def test_an_address_gives_project_urls_and_links_to_existing_files(
     monkeypatch.syspath_prepend(tmp_path)
     page = main.commands["explain"].page  # type: ignore[attr-defined]  # all are ours
     last = run_here(main, "explain", "--help").stdout.splitlines()[-1]
-    assert last == f"Documentation: {ADDRESS}/blob/v{__version__}/{page}"
+    assert last == f"Documentation: {ADDRESS}/blob/{TAG}/{page}"
 
 
 def is_sound(url: str, tree: Path) -> bool:
@@ -138,17 +139,17 @@ def is_sound(url: str, tree: Path) -> bool:
         return True
     form, tag, file = url.partition("#")[0].removeprefix(f"{ADDRESS}/").split("/", 2)
     expected = "raw" if file.endswith((".svg", ".png")) else "blob"
-    return (form, tag) == (expected, f"v{__version__}") and (tree / file).exists()
+    return (form, tag) == (expected, TAG) and (tree / file).exists()
 
 
 @pytest.mark.slow
-def test_without_an_address_the_description_is_the_readme(built: Path) -> None:
-    if REPOSITORY:
-        return
+def test_metadata_has_only_addresses_of_the_constant(built: Path) -> None:
     for metadata in headers(built):
-        folder = ROOT if metadata["Name"] == CORE else ROOT / "commands"
-        assert metadata.get_payload() == (folder / "README.md").read_text(encoding="utf-8")
-        assert metadata["Project-URL"] is None and metadata["Dynamic"] is None
+        assert metadata["Dynamic"] is None
+        urls = [url.partition(", ")[2] for url in metadata.get_all("Project-URL", [])]
+        assert bool(urls) == bool(REPOSITORY) and all(url.startswith(REPOSITORY) for url in urls)
+        readme = ROOT / ("" if metadata["Name"] == CORE else "commands") / "README.md"
+        assert REPOSITORY or metadata.get_payload() == readme.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
