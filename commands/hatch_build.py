@@ -36,7 +36,7 @@ def project_urls(tag: str) -> dict[str, str]:
     """Return the addresses that a package index shows, for a version."""
     files = f"{REPOSITORY}/blob/{tag}"
     return {
-        "Documentation": f"{files}/README.md",  # --help finds its pages beside it
+        "Documentation": f"{files}/docs/index.md",  # --help finds its pages beside it
         "Source": REPOSITORY,
         "Issues": f"{REPOSITORY}/issues",
         "Changelog": f"{files}/CHANGELOG.md",

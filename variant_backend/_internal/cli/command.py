@@ -293,7 +293,7 @@ def given_options(context: click.Context, names: Container[str | None]) -> list[
 
 
 def _address(page: str) -> str:
-    """Return the address of a page such as ``docs/explain.md``, or the page if the package has no addresses.
+    """Return the address of a page such as ``docs/how-to/run.md``, or the page if the package has none.
 
     Source: Project-URL in the metadata of this package. Only --help needs it, so it is read only then.
     """
@@ -307,7 +307,7 @@ def _address(page: str) -> str:
     except PackageNotFoundError:  # a copy of the modules
         return page
     documentation = dict(url.split(", ", 1) for url in urls).get("Documentation")
-    return urljoin(documentation, page) if documentation else page
+    return urljoin(documentation, f"../{page}") if documentation else page
 
 
 @contextmanager
