@@ -28,10 +28,9 @@ from variant_backend._internal.project.own_requirement import CORE
 
 ADDRESS = "https://example.org/owner/project"
 TAG = "HEAD" if ".dev" in __version__ else f"v{__version__}"
-# As committed; the owner of the repository sets it.
-REPOSITORY = re.search('(?m)^REPOSITORY = "(.*)"', (ROOT / "commands" / "hatch_build.py").read_text("utf-8"))[
-    1
-]  # type: ignore[index]  # None fails
+HOOK = Path("commands", "hatch_build.py")
+CONSTANT = re.compile('^REPOSITORY = "(.*)"$', re.MULTILINE)
+(REPOSITORY,) = CONSTANT.findall((ROOT / HOOK).read_text("utf-8"))  # the owner sets it
 
 
 def build(tree: Path, folder: Path, **variables: Any) -> Path:
@@ -104,9 +103,8 @@ def test_builds_give_the_same_bytes_everywhere(built: Path, tree: Path, tmp_path
 @pytest.fixture
 def addressed(tree: Path, tmp_path: Path) -> Path:
     """What a release would upload if the address of the repository was set."""
-    hook = tree / "commands" / "hatch_build.py"
-    text = re.sub(r'(?m)^REPOSITORY = ".*"', f'REPOSITORY = "{ADDRESS}"', hook.read_text(encoding="utf-8"))
-    hook.write_text(text, encoding="utf-8")
+    text = CONSTANT.sub(f'REPOSITORY = "{ADDRESS}"', (tree / HOOK).read_text(encoding="utf-8"))
+    (tree / HOOK).write_text(text, encoding="utf-8")
     return build(tree, tmp_path / "addressed")
 
 
