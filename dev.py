@@ -2,7 +2,7 @@
 
     python3 dev.py demo     build three variants of an example and install the best one for this machine
     python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
-    python3 dev.py lint     check the style, the types, the spelling, the wording, the workflows and the packages
+    python3 dev.py lint     check the style, the types, the wording, the workflows and the packages
     python3 dev.py prepare  install what `test` and `lint` need, so that both can run at the same time
     python3 dev.py docs     build the documentation as a site, and serve it; with --check, only build it
     python3 dev.py bench    run the benchmarks
