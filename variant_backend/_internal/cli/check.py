@@ -34,7 +34,7 @@ class _PathOrUrl(click.Path):
         return value if is_http(str(value)) else super().convert(value, param, ctx)
 
 
-@click.command("check", cls=Command, example="variant-backend check dist/", page="docs/check.md")
+@click.command("check", cls=Command, example="variant-backend check dist/", page="docs/how-to/check.md")
 @click.argument(
     "paths",
     nargs=-1,
@@ -78,7 +78,7 @@ class _PathOrUrl(click.Path):
     help="Append tables of the wheels and findings to this file, as Markdown for a CI service.",
 )
 @click.option("--list", "lists", is_flag=True, help="Print all rules.")
-@click.option("--explain", metavar="CODE", help="Print the rule's section of docs/rules.md.")
+@click.option("--explain", metavar="CODE", help="Print the rule's section of docs/reference/rules.md.")
 @network_options
 @click.pass_obj
 def check_command(
