@@ -11,15 +11,28 @@ from typing import Any
 
 import pytest
 from helpers.composite_action import CompositeAction
-from helpers.pages import DOCS, files_of, write_files
+from helpers.documentation import DOCS, ROOT, code_blocks, shown_file
 from helpers.programs import SCRIPTS, run
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).parent.parent
 LABELS = ("exact", "fast", "")
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_wheel")]
 with_bash = pytest.mark.skipif(sys.platform == "win32", reason="the bash of Windows may be that of WSL")
+
+
+def text_of(page: str) -> str:
+    return (DOCS / "how-to" / page).read_text(encoding="utf-8")
+
+
+def write_files(page: str, folder: Path) -> Path:
+    """Write the files that a page shows into a folder, and return that."""
+    for block in code_blocks(text_of(page)):
+        if block.file:
+            path = folder / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+    return folder
 
 
 def checked(folder: Path, schema: str, text: str) -> Any:
@@ -38,9 +51,9 @@ def replaced(script: list[str]) -> str:
 
 @with_bash
 def test_the_workflow_for_github_makes_a_release(tmp_path: Path) -> None:
-    project = write_files("how-to/github-action.md", tmp_path / "project")
+    project = write_files("github-action.md", tmp_path / "project")
     (project / "fastsum.py").touch()
-    text = files_of("how-to/github-action.md")[".github/workflows/release.yml"]
+    text = (project / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
     steps = checked(tmp_path, "github-workflows", text)["jobs"]["release"]["steps"]
     for step in steps:
         if "run" in step:
@@ -59,7 +72,7 @@ def test_the_workflow_for_github_makes_a_release(tmp_path: Path) -> None:
 
 def test_the_page_lists_the_inputs_and_outputs_of_the_action() -> None:
     definition = CompositeAction(ROOT, ROOT, {}).definition
-    text = (DOCS / "how-to" / "github-action.md").read_text(encoding="utf-8")
+    text = text_of("github-action.md")
     inputs, outputs = (
         text.partition(f"## {title}\n")[2].partition("\n## ")[0] for title in ("Inputs", "Outputs")
     )
@@ -78,7 +91,7 @@ def test_the_page_lists_the_inputs_and_outputs_of_the_action() -> None:
 
 @with_bash
 def test_the_pipelines_for_gitlab_make_a_release(tmp_path: Path) -> None:
-    project = write_files("how-to/gitlab-and-nox.md", tmp_path)
+    project = write_files("gitlab-and-nox.md", tmp_path)
     first = checked(tmp_path, "gitlab-ci", (project / ".gitlab-ci.yml").read_text())["matrix"]
     run("bash", "-ec", replaced(first["script"]), cwd=project)
     jobs = checked(tmp_path, "gitlab-ci", (project / "wheels.yml").read_text())
@@ -91,7 +104,7 @@ def test_the_pipelines_for_gitlab_make_a_release(tmp_path: Path) -> None:
 
 
 def test_nox_tests_each_variant_and_builds_a_release(tmp_path: Path) -> None:
-    project = write_files("how-to/gitlab-and-nox.md", tmp_path)
+    project = write_files("gitlab-and-nox.md", tmp_path)
     listed = json.loads(run("nox", "--list", "--json", cwd=project).stdout)
     assert [each["session"] for each in listed] == ["tests(label='exact')", "tests(label='fast')", "release"]
     # uv installs faster than pip, which is the default of nox, and of `build`.
@@ -107,11 +120,17 @@ def test_pre_commit_installs_the_hook_and_finds_a_misspelt_property(tmp_path: Pa
     clone, project = tmp_path / "clone", tmp_path / "project"
     for name in ("variant_backend", "commands"):
         shutil.copytree(ROOT / name, clone / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (clone / "docs").mkdir()
-    for name in (".pre-commit-hooks.yaml", "pyproject.toml", "README.md", "LICENSE", "docs/rules.md"):
+    (clone / "docs" / "reference").mkdir(parents=True)
+    for name in (
+        ".pre-commit-hooks.yaml",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "docs/reference/rules.md",
+    ):
         shutil.copy(ROOT / name, clone / name)
     (project / "other").mkdir(parents=True)
-    text = files_of("how-to/github-action.md")["pyproject.toml"]
+    text = shown_file(text_of("github-action.md"), "pyproject.toml")
     (project / "pyproject.toml").write_text(text.replace('["v3"]', '["v33"]'), encoding="utf-8")
     (project / "other" / "pyproject.toml").touch()
     (project / "data.json").write_text("{}")
