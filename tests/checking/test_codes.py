@@ -30,7 +30,7 @@ def codes(folder: Path, changes: list[Example], code: str) -> set[str]:
     for name in given:
         (folder / name).touch()
     paths = [folder / name for name in given] or [folder]
-    findings, _ = check_files(paths, BY_DEFAULT | {code}, payload=True)
+    findings = check_files(paths, BY_DEFAULT | {code}, payload=True).findings
     return {finding.problem.code for finding in findings}
 
 

@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 
 from variant_backend._internal.checking.codes import BY_DEFAULT, INSTALLERS, RULES, select_codes
 from variant_backend._internal.checking.run import check_files, find_problems, summary
+from variant_backend._internal.checking.run_summary import summary_html
 from variant_backend._internal.cli.check import check_command as command
 from variant_backend._internal.cli.main import main
 from variant_backend._internal.errors import VariantError
@@ -406,23 +407,23 @@ def test_the_summary_names_the_checked_files(dist: Path) -> None:
     project = dist.parent / "pyproject.toml"
     project.touch()
     (dist / SDIST).write_bytes(made_sdist())
-    assert summary(*check_files([dist, project])) == (
+    assert summary(check_files([dist, project])) == (
         "4 wheels, 1 index file, 1 sdist, pyproject.toml: no problems"
     )
     wheel = dist / "demo-1.0-py3-none-any.whl"
-    assert summary(*check_files([wheel, wheel])) == "1 wheel: no problems"
-    assert summary(*check_files([wheel, dist])) == ("4 wheels, 1 index file, 1 sdist: no problems")
+    assert summary(check_files([wheel, wheel])) == "1 wheel: no problems"
+    assert summary(check_files([wheel, dist])) == ("4 wheels, 1 index file, 1 sdist: no problems")
     other = project.with_name("other.toml")
     other.touch()
-    assert summary(*check_files([project, other])) == "2 project files: no problems"
+    assert summary(check_files([project, other])) == "2 project files: no problems"
 
 
 def test_the_summary_names_pages_and_documents(dist: Path) -> None:
     assert CliRunner().invoke(main, ["index", "--simple", str(dist)]).exit_code == 0
     (dist / "data.json").write_bytes(encoded(DOCUMENT))
-    assert summary(*check_files([dist])) == "4 wheels, 1 index file, 2 index pages: no problems"
-    assert summary(*check_files([dist / "data.json"])) == "1 JSON document: no problems"
-    assert summary(*check_files([dist / "simple" / "demo" / "index.html"])) == "2 index pages: no problems"
+    assert summary(check_files([dist])) == "4 wheels, 1 index file, 2 index pages: no problems"
+    assert summary(check_files([dist / "data.json"])) == "1 JSON document: no problems"
+    assert summary(check_files([dist / "simple" / "demo" / "index.html"])) == "2 index pages: no problems"
 
 
 def test_the_summary_counts_errors_and_warnings(dist: Path, broken: Path) -> None:
@@ -430,13 +431,13 @@ def test_the_summary_counts_errors_and_warnings(dist: Path, broken: Path) -> Non
     (error,) = report.findings
     warning = error._replace(problem=error.problem._replace(code="hash-label"))
     counted = {1: [error], 2: [error, error, warning], 3: [warning], 4: [warning, warning]}
-    assert [summary(findings, report.checked) for findings in counted.values()] == [
+    assert [summary(report._replace(findings=findings)) for findings in counted.values()] == [
         "4 wheels, 2 index files: 1 error",
         "4 wheels, 2 index files: 2 errors, 1 warning",
         "4 wheels, 2 index files: 1 warning",
         "4 wheels, 2 index files: 2 warnings",
     ]
-    assert summary([error], {}) == "no files checked: 1 error"
+    assert summary(report._replace(checked={})) == "no files checked: 1 error"
 
 
 # Equal problems.
@@ -750,3 +751,19 @@ def test_a_wheel_that_lacks_the_provider_of_its_release_has_an_error(tmp_path: P
         if code == "wheels-differ":
             write_wheel(folder / "demo-1.0-py3-none-any-safe.whl", only(DOCUMENT, "safe"))
         assert code in {finding.problem.code for finding in find_problems([folder])}
+
+
+def test_the_summary_for_ci_services_has_all_wheels_and_problems(dist: Path, broken: Path) -> None:
+    text = summary_html(check_files([dist, broken]))
+    lines = text.splitlines()
+    assert lines[0] == "<h3>variant-backend check: 4 wheels, 2 index files: 1 error</h3>"
+    assert sum("<td><code>demo-" in line and ".whl</code>" in line for line in lines) == 4
+    assert sum(line.startswith("<tr><td>error</td>") for line in lines) == 1
+    assert all(lines)  # Markdown reads what follows an empty line
+
+
+def test_the_summary_for_ci_services_is_short(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"{number}{'x' * 200}.whl").write_bytes(b"")
+    text = summary_html(check_files([tmp_path]))
+    assert len(text) < 1 << 20

@@ -371,7 +371,7 @@ def test_a_property_that_uv_never_supports_is_found(tmp_path: Path) -> None:
         write_wheel(dist / f"{project}-1.0-py3-none-any-fast.whl", document)
         (dist / f"{project}-1.0-variants.json").write_bytes(encoded(document))
     rules = ("unknown-property", "unsupported-property")
-    findings, _ = check_files([dist], rules)
+    findings = check_files([dist], rules).findings
     found = {Path(item.file).name: item.problem.code for item in findings}
     codes = [code for *_, code in VALUES]
     assert [found.get(f"{project}-1.0-variants.json") for project in projects] == codes
@@ -716,7 +716,7 @@ def test_newer_gpus_get_no_variant_of_uv_exactly_where_a_warning_says_so(tmp_pat
         write_wheel(dist / f"{project}-1.0-py3-none-any.whl")
         write_wheel(dist / f"{project}-1.0-py3-none-any-fast.whl", document)
         (dist / f"{project}-1.0-variants.json").write_bytes(encoded(document))
-    findings, _ = check_files([dist], {"newer-gpus"})
+    findings = check_files([dist], {"newer-gpus"}).findings
     warned = {Path(finding.file).name.partition("-")[0] for finding in findings}
     options = (*empty_cache(), *VARIANTS, "-v", "--dry-run", "--target", tmp_path / "t", "--find-links", dist)
     output = run(*UV, *options, *lists, **hardware("13.0", "12.1", "0")).stderr

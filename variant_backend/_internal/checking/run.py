@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..formats.release import Location
-from .checked_files import KINDS, PROJECT_FILE, CheckedFiles
+from .checked_files import KINDS, PROJECT_FILE, CheckedFiles, ReleaseFiles
 from .codes import BY_DEFAULT, ERROR, WARNING
 from .comparison import compare_files
 from .findings import Finding, Findings
@@ -20,10 +20,11 @@ from .input_files import name_of
 
 
 class Report(NamedTuple):
-    """The findings of a run, and the kind of each checked file, by its path or URL."""
+    """The findings of a run, the kind of each checked file, by its path or URL, and the checked releases."""
 
     findings: Sequence[Finding]
     checked: Mapping[Location, str]
+    releases: Sequence[ReleaseFiles]
 
 
 def check_files(
@@ -44,7 +45,8 @@ def check_files(
 
             check_url(files, path)
     compare_files(files)
-    return Report([finding for finding in findings if finding.problem.code in codes], files.kinds)
+    selected = [finding for finding in findings if finding.problem.code in codes]
+    return Report(selected, files.kinds, [*files.releases.values()])
 
 
 def find_problems(paths: Iterable[Location], *, payload: bool = False) -> list[Finding]:
@@ -58,8 +60,9 @@ def numbers_by_kind(checked: Mapping[Location, str]) -> dict[str, int]:
     return {kind.replace(" ", "-").lower(): numbers[kind] for kind in KINDS if numbers[kind]}
 
 
-def summary(findings: Sequence[Finding], checked: Mapping[Location, str]) -> str:
-    """Return one line: the *checked* files, and the number of errors and warnings."""
+def summary(report: Report) -> str:
+    """Return one line: the checked files, and the number of errors and warnings."""
+    findings, checked, _ = report
     severities = Counter(finding.severity for finding in findings)
     counts = [_count(severities[name], name) for name in (ERROR, WARNING) if severities[name]]
     numbers = Counter(checked.values())

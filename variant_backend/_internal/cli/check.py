@@ -14,11 +14,12 @@ from ..lowlevel.terminal import Styled, print_annotation
 from ..lowlevel.urls import is_http, shown_url
 from .command import Command, WrongUsage
 from .network_options import network_options
-from .options import expanded
+from .options import WRITTEN_PATH, expanded
 from .output import Printer
 
 if TYPE_CHECKING:
     from ..checking.findings import Finding
+    from ..checking.run import Report
 
 _COLORS = {"error": "red", "warning": "yellow"}
 # A line names at most so many files with the same problem.
@@ -69,6 +70,13 @@ class _PathOrUrl(click.Path):
     is_flag=True,
     help="Read the compiled modules of wheels, and compare the runtimes that they link with the labels.",
 )
+@click.option(
+    "--summary",
+    "summary_file",
+    type=WRITTEN_PATH,
+    metavar="FILE",
+    help="Append tables of the wheels and findings to this file, as Markdown for a CI service.",
+)
 @click.option("--list", "lists", is_flag=True, help="Print all rules.")
 @click.option("--explain", metavar="CODE", help="Print the rule's section of docs/reference/rules.md.")
 @network_options
@@ -81,6 +89,7 @@ def check_command(
     ignore: tuple[str, ...],
     installers: tuple[str, ...],
     payload: bool,
+    summary_file: Path | None,
     lists: bool,
     explain: str | None,
 ) -> None:
@@ -93,12 +102,13 @@ def check_command(
     if printer.as_json and form == "github":
         raise click.UsageError("--json and --format github cannot be used together; leave one of them out")
     if explain is not None:
-        _refuse("--explain", {"paths": paths, "--list": lists, "--select": select, "--ignore": ignore})
+        others = {"paths": paths, "--list": lists, "--select": select, "--ignore": ignore}
+        _refuse("--explain", {**others, "--summary": summary_file})
         _explain(printer, explain)
         return
     codes = _selected(select, ignore, installers, lists=lists)
     if lists:
-        _refuse("--list", {"paths": paths})
+        _refuse("--list", {"paths": paths, "--summary": summary_file})
         _print_list(printer, codes)
         return
     _check_payload(paths, select, payload=payload)
@@ -108,16 +118,18 @@ def check_command(
     paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
     if not paths:
         raise click.UsageError("nothing to check: this folder has no dist and no pyproject.toml; name a path")
-    findings, checked = check_files(paths, codes, payload=payload)
+    report = check_files(paths, codes, payload=payload)
     printer.keys = {
-        "checked": numbers_by_kind(checked),
-        "findings": [finding.to_dict() for finding in findings],
+        "checked": numbers_by_kind(report.checked),
+        "findings": [finding.to_dict() for finding in report.findings],
     }
     if problem := FIELDS.problem():
         printer.warn(problem)
-    _print_findings(printer, findings, form)
-    printer.say(summary(findings, checked))
-    printer.failed = any(finding.severity == ERROR for finding in findings)
+    _print_findings(printer, report.findings, form)
+    printer.say(summary(report))
+    printer.failed = any(finding.severity == ERROR for finding in report.findings)
+    if summary_file:
+        _append_summary(summary_file, report)
 
 
 def _check_payload(paths: Iterable[Path | str], select: tuple[str, ...], *, payload: bool) -> None:
@@ -158,6 +170,14 @@ def _print_findings(printer: Printer, findings: Iterable[Finding], form: str) ->
         return
     for finding, files in grouped(findings):
         printer.line(*_as_text(finding, files))
+
+
+def _append_summary(path: Path, report: Report) -> None:
+    """Append the tables of a run to a file, which may have other text; raises OSError."""
+    from ..checking.run_summary import summary_html
+
+    with path.open("a", encoding="utf-8", errors="replace") as file:
+        file.write(f"{summary_html(report)}\n")
 
 
 def _split(names: tuple[str, ...]) -> list[str]:
