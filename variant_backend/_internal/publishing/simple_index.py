@@ -33,6 +33,7 @@ from .index_file import (
     distinct,
     read_folders,
 )
+from .upload_times import UploadTimes
 
 if TYPE_CHECKING:
     from .index_file import DigestOf, ReleaseId
@@ -65,11 +66,13 @@ def plan_simple_index(
     out_dir: Path | None = None,
     digest_of: DigestOf = file_digest,
     base_url: str | None = None,
+    moment: int | None = None,
 ) -> Index:
     """Return the files of `plan_index` and the pages of a package index in *out_dir* or the only folder.
 
     *base_url* is the URL of that folder, as `check_base_url` returns it; pages for people contain it.
-    *digest_of* reads wheels and sdists for their SHA-256.
+    *digest_of* reads wheels and sdists for their SHA-256. *moment* is the time of new files, in seconds since
+    1970; by default, it is their mtime.
     Raises VariantError with every problem and conflict.
     """
     root = out_dir or folders[0]
@@ -83,7 +86,8 @@ def plan_simple_index(
         problems.append(Problem("error", ", ".join(map(str, folders)), "no wheels or sdists"))
     if problems:
         raise VariantError(*problems)
-    listed, more = _list_all(root, unique.values(), facts, sdists, releases, digest_of)
+    lister = _Lister(root, digest_of, UploadTimes(root, moment))
+    listed, more = _list_all(lister, unique.values(), facts, sdists, releases)
     side_files = [
         Output(wheel.folder, f"{wheel.name}.metadata", wheel.core_metadata) for wheel in unique.values()
     ]
@@ -134,42 +138,63 @@ def _read(metadata: bytes) -> _Facts:
 
 
 def _list_all(
-    root: Path,
+    lister: _Lister,
     wheels: Iterable[FoundWheel],
     facts: Mapping[bytes, _Facts],
     sdists: Sequence[tuple[Path, ReleaseId]],
     releases: Iterable[ReleaseIndex],
-    digest_of: DigestOf,
 ) -> tuple[list[_ListedFile], list[str]]:
     """Return all files that the pages list, and warnings about them."""
-    listed = [_list_wheel(root, wheel, facts[wheel.core_metadata], digest_of) for wheel in wheels]
+    listed = [lister.wheel(wheel, facts[wheel.core_metadata]) for wheel in wheels]
     warnings: list[str] = []
     for path, release in {path.name: (path, release) for path, release in reversed(sdists)}.values():
-        sdist, more = _list_sdist(root, path, release, digest_of)
+        sdist, more = lister.sdist(path, release)
         listed.append(sdist)
         warnings += more
     return [*listed, *map(_list_index, releases)], warnings
 
 
-def _list_wheel(root: Path, wheel: FoundWheel, facts: _Facts, digest_of: DigestOf) -> _ListedFile:
-    path = wheel.folder / str(wheel.name)
-    file = _file(root, path, digest_of, facts.requires_python, {"sha256": facts.digest})
-    return _ListedFile(wheel.release, file, wheel.name, facts)
+class _Lister(NamedTuple):
+    """Lists the files of an index in the folder *root*."""
 
+    root: Path
+    digest_of: DigestOf
+    times: UploadTimes
 
-def _list_sdist(
-    root: Path, path: Path, release: ReleaseId, digest_of: DigestOf
-) -> tuple[_ListedFile, list[str]]:
-    """Return an sdist. If its PKG-INFO cannot be read, omit Requires-Python and return a warning."""
-    facts, warnings = None, list[str]()
-    try:
-        with open_regular(path) as opened:
-            facts = _read(read_member(opened, "PKG-INFO"))
-    except VariantError as error:
-        lines = error.within(path.name).lines()
-        warnings = [f"{line}; the index omits its Requires-Python" for line in lines]
-    file = _file(root, path, digest_of, facts.requires_python if facts else None)
-    return _ListedFile(release, file, None, facts), warnings
+    def wheel(self, wheel: FoundWheel, facts: _Facts) -> _ListedFile:
+        """Return a wheel with its fields."""
+        file = self._file(wheel.release, wheel.folder / str(wheel.name), facts)
+        core_metadata = {"sha256": facts.digest}
+        return _ListedFile(wheel.release, file._replace(core_metadata=core_metadata), wheel.name, facts)
+
+    def sdist(self, path: Path, release: ReleaseId) -> tuple[_ListedFile, list[str]]:
+        """Return an sdist. If its PKG-INFO cannot be read, omit Requires-Python and return a warning."""
+        facts, warnings = None, list[str]()
+        try:
+            with open_regular(path) as opened:
+                facts = _read(read_member(opened, "PKG-INFO"))
+        except VariantError as error:
+            lines = error.within(path.name).lines()
+            warnings = [f"{line}; the index omits its Requires-Python" for line in lines]
+        return _ListedFile(release, self._file(release, path, facts), None, facts), warnings
+
+    def _file(self, release: ReleaseId, path: Path, facts: _Facts | None) -> File:
+        """Return a file as pages list it. Raises VariantError if no relative link can lead to it."""
+        if (
+            not path.name.isprintable()
+        ):  # bytes that are not UTF-8 are among these; a page cannot contain them
+            raise VariantError(
+                "the name has characters that are not printable", place=path, remedy="rename the file"
+            )
+        digest = self.digest_of(path)
+        return File(
+            path.name,
+            quote(os.fsencode(f"{_relative(self.root, path.parent)}{path.name}")),
+            {"sha256": digest},
+            path.stat().st_size,
+            facts.requires_python if facts else None,
+            upload_time=self.times.time_of(release[0], path, digest),
+        )
 
 
 def _list_index(index: ReleaseIndex) -> _ListedFile:
@@ -178,23 +203,6 @@ def _list_index(index: ReleaseIndex) -> _ListedFile:
     digest = hashlib.sha256(output.content).hexdigest()
     file = File(output.name, quote(output.name), {"sha256": digest}, len(output.content))
     return _ListedFile(index.release, file)
-
-
-def _file(
-    root: Path,
-    path: Path,
-    digest_of: DigestOf,
-    requires_python: str | None,
-    core_metadata: Mapping[str, str] | None = None,
-) -> File:
-    """Return a file with its size and digest. Raises VariantError if no relative link can lead to it."""
-    if not path.name.isprintable():  # bytes that are not UTF-8 are among these; a page cannot contain them
-        raise VariantError(
-            "the name has characters that are not printable", place=path, remedy="rename the file"
-        )
-    link = quote(os.fsencode(f"{_relative(root, path.parent)}{path.name}"))
-    hashes = {"sha256": digest_of(path)}
-    return File(path.name, link, hashes, path.stat().st_size, requires_python, core_metadata)
 
 
 def _relative(root: Path, folder: Path) -> str:
