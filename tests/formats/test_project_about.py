@@ -63,6 +63,6 @@ def test_metadata_is_read_up_to_a_limit() -> None:
     assert project_about(b"x" * 10 * MOST_READ) == ProjectAbout()
 
 
-def test_bytes_that_are_no_text_are_replaced() -> None:
+def test_bytes_that_are_not_text_are_replaced() -> None:
     read = project_about(HEAD.encode() + b"\nA\x00\x1b[31m \xff text\r\nof two lines\n")
     assert read.description == "A  [31m \ufffd text\nof two lines"

@@ -54,7 +54,7 @@ class ReleaseSection(NamedTuple):
 
     @property
     def has_plain_wheel(self) -> bool:
-        """Whether one of the wheels is no variant."""
+        """Whether one of the wheels is not a variant."""
         return any(wheel.label is None for wheel in self.wheels)
 
     @property
