@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.index_servers import nginx
 from helpers.made_wheels import make_wheel
 from helpers.offers import label_in, make_variants
 from helpers.programs import empty_cache, run, run_here
@@ -17,6 +19,7 @@ from helpers.servers import serving
 
 from variant_backend._internal.cli.main import main
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "serve.md"
 # The mtimes of the two releases, in seconds since 1970, and as the page has them.
 OLD, NEW = (1704067200, "2024-01-01T00:00:00Z"), (1735689600, "2025-01-01T00:00:00Z")
 
@@ -81,12 +84,18 @@ def test_a_wrong_source_date_epoch_is_an_error(dist: Path) -> None:
     assert not (dist / "simple").exists()
 
 
-@pytest.fixture
-def url(dist: Path) -> Iterator[str]:
-    """The URL of the index, whose server sends JSON."""
+@pytest.fixture(params=["made server", "nginx"])
+def url(request: pytest.FixtureRequest, dist: Path, tmp_path: Path) -> Iterator[str]:
+    """The URL of an index whose server sends JSON: one of the tests, or nginx as documented."""
     index(dist)
-    with serving(dist, as_json=True) as (url, _):
-        yield f"{url}simple/"
+    if request.param == "nginx":
+        maps, *lines = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+        (tmp_path / "scratch").mkdir()
+        with nginx(dist, tmp_path / "scratch", tmp_path, maps=maps, locations="".join(lines)) as url:
+            yield url
+    else:
+        with serving(dist, as_json=True) as (url, _):
+            yield f"{url}simple/"
 
 
 @pytest.mark.agreement
