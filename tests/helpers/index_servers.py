@@ -38,17 +38,22 @@ def http_server(folder: Path, _: Path, __: Path) -> Iterator[str]:
 
 
 @contextmanager
-def nginx(folder: Path, scratch: Path, programs: Path, index: str = "simple/") -> Iterator[str]:
-    """Serve static pages with nginx; *index* is the path of the index in the folder."""
+def nginx(
+    folder: Path, scratch: Path, programs: Path, index: str = "simple/", maps: str = "", locations: str = ""
+) -> Iterator[str]:
+    """Serve static pages with nginx; *index* is the path of the index in the folder.
+
+    *maps* and *locations* are lines for its configuration.
+    """
     port = _free_port()
     kinds = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{_nginx_path(kind)} {scratch}/{kind};" for kind in kinds)
-    server = f"listen 127.0.0.1:{port}; root {folder}; absolute_redirect off;"
+    server = f"listen 127.0.0.1:{port}; root {folder}; absolute_redirect off; {locations}"
     types = "types { text/html html; application/octet-stream whl; }"
     text = f"""
         daemon off; worker_processes 1; pid {scratch}/nginx.pid; error_log {scratch}/error.log;
         events {{ worker_connections 128; }}
-        http {{ access_log off; {temporary} {types} server {{ {server} }} }}
+        http {{ access_log off; {temporary} {types} {maps} server {{ {server} }} }}
     """
     if os.name == "posix" and os.getuid() == 0:
         text = f"user root;{text}"  # its own user may not read this folder

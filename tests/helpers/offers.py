@@ -149,14 +149,15 @@ def hostile_pages(texts: Sequence[str]) -> dict[str, bytes]:
         if wheel
     )
     variants = {"fast": Variant("fast", frozenset({Property(text, text, text)}))}
-    release = Release(text, Version("1"), wheels, VariantMetadata((text,), {}, variants))
+    release = Release(text, Version("2"), wheels, VariantMetadata((text,), {}, variants))
+    older = release._replace(version=Version("1"))
     support = Support({text: {text: ("1",)}}, {text: Origin(text, text)})
     choices = tuple(
         Choice(release, support, labels, ("fast",), (), (problem,), rules)
         for labels in ((None,), ("fast", None), ())
     )
     offers = [
-        MachineOffer(name, names, (choice, choice), (problem,))
+        MachineOffer(name, names, (choice, choice._replace(release=older)), (problem,))
         for name, choice in zip(("gpu", text, "m" * 300), choices, strict=True)
     ]
     return {

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import html
-import json
-import os
-import re
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import pytest
+from helpers.browser import WIDTHS, started_browser
 from helpers.made_wheels import make_wheel
 from helpers.offers import hostile_pages
-from helpers.programs import run, run_here
+from helpers.programs import run_here
 from helpers.servers import served
 
 from variant_backend._internal.cli.main import main
 from variant_backend._internal.cli.make_variant import make_variant_command
+from variant_backend._internal.graphs.mirror_pages import MirroredPackage, mirror_page
 
 pytestmark = pytest.mark.slow
 
@@ -56,12 +54,17 @@ MISFITS = (
 SUMMARY = " ".join((*SCRIPTS, *MISFITS))
 METADATA = (
     f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\nSummary: {SUMMARY}\n"
-    "Requires-Python: >=3.10\nRequires-Dist: numpy>=2\n\n"
+    "Requires-Python: >=3.10\nRequires-Dist: numpy>=2\n"
+    "Home-page: javascript:window.evil=1\nProject-URL: Source, https://example.org/source\n"
+    f"Project-URL: {SCRIPTS[0]}, https://example.org/{'w' * 400}\n"
+    "Project-URL: Evil, JavaScript:window.evil=1\n"
+    f"\n{SUMMARY}\n"
 )
 # make-variant refuses this, so only a plain wheel has it.
 INVALID_METADATA = METADATA.replace(">=3.10", f"{SCRIPTS[0]}{SCRIPTS[2]}").replace(
     "\n\n", "".join(f"\nRequires-Dist: {text}" for text in (*SCRIPTS, *MISFITS)) + "\n\n"
 )
+PACKAGES = [MirroredPackage(SCRIPTS[0], {"gpu": f"2.1 {SCRIPTS[1]}", "cpu": MISFITS[0]})]
 BASE_URL = "https://example.org/';window.evil=1;'&lt;/$(evil)"
 # As if a text was not escaped.
 INJECTED = (
@@ -69,44 +72,31 @@ INJECTED = (
     "<script>window.evil = 1</script><img src=x onerror=window.evil=1><script src=evil.js></script>"
 )
 
-# Chromium's windows cannot be as narrow as a phone, so frames show the pages. Pages allow no scripts, so the
-# script of the window looks into them. It reports the widths, the elements beyond the window, the rows of the
-# table, everything that could be a script, and the colors.
-WINDOW = """<!DOCTYPE html><meta charset="utf-8"><link rel="icon" href="data:,">
-{frames}
-<script>
-const look = frame => {{
-  const inner = frame.contentWindow, page = frame.contentDocument;
-  page.querySelectorAll('details').forEach(each => each.open = true);
-  const style = element => inner.getComputedStyle(element);
-  const seen = element => {{
+# What a page shows after its details are opened, and everything that could be a script.
+LOOK = """
+(() => {
+  document.querySelectorAll('details').forEach(each => each.open = true);
+  const seen = element => {
     const box = element.getBoundingClientRect();
-    return box.width > 0 && box.height > 0 && style(element).visibility === 'visible';
-  }};
-  const beyond = element => {{
-    const box = element.getBoundingClientRect();
-    return box.left < 0 || box.right > inner.innerWidth + 0.5;
-  }};
-  const all = [...page.querySelectorAll('*')], rows = [...page.querySelectorAll('tbody th')];
-  return {{
-    width: inner.innerWidth,
-    scrolls: page.documentElement.scrollWidth > inner.innerWidth,
-    beyond: [...page.body.querySelectorAll('*')].filter(beyond).map(each => each.outerHTML.slice(0, 200)),
+    return box.width > 0 && box.height > 0 && getComputedStyle(element).visibility === 'visible';
+  };
+  const all = [...document.querySelectorAll('*')], rows = [...document.querySelectorAll('tbody th')];
+  const targets = new Map();
+  for (const link of document.links)
+    targets.set(link.textContent, (targets.get(link.textContent) ?? new Set()).add(link.href));
+  return {
     labels: rows.filter(seen).map(row => row.textContent),
-    stacked: rows.length > 0 && style(rows[0]).display === 'block',
-    evil: inner.evil !== undefined,
+    stacked: rows.length > 0 && getComputedStyle(rows[0]).display === 'block',
+    evil: window.evil !== undefined,
     tags: [...new Set(all.map(element => element.localName))],
     attributes: [...new Set(all.flatMap(element => element.getAttributeNames()))],
-    schemes: [...new Set([...page.links].map(link => link.protocol))],
-    base: page.baseURI,
-    background: style(page.body).backgroundColor,
-  }};
-}};
-onload = () => document.title = JSON.stringify([...document.querySelectorAll('iframe')].map(look));
-</script>
+    schemes: [...new Set([...document.links].map(link => link.protocol))],
+    same_text: [...targets].filter(([_, urls]) => urls.size > 1).map(([text, _]) => text),
+    base: document.baseURI,
+    background: getComputedStyle(document.body).backgroundColor,
+  };
+})()
 """
-FRAME = """<iframe src="{page}" style="width: {width}px; height: 900px; border: 0; color-scheme: {scheme}">
-</iframe>"""
 
 PROJECT_PAGE, PROJECTS, SIMPLE, LINKS, OFFER, BROKEN = (
     "project/demo/index.html",
@@ -116,27 +106,20 @@ PROJECT_PAGE, PROJECTS, SIMPLE, LINKS, OFFER, BROKEN = (
     "offer/project/demo/index.html",
     "broken.html",
 )
+# A page, its width, and whether the user prefers dark pages.
+View: TypeAlias = "tuple[str, int, bool]"
+Looks: TypeAlias = "dict[View, dict[str, Any]]"
+NO_PROJECT, MACHINES, MIRROR = "offer/project/none/index.html", "offer/index.html", "mirror.html"
+# The pages for people: those of an index at all widths, the others at two, and pages for installers.
 VIEWS = [
-    (PROJECT_PAGE, 1280, "light"),
-    (PROJECT_PAGE, 1280, "dark"),
-    (PROJECT_PAGE, 768, "light"),
-    (PROJECT_PAGE, 390, "light"),
-    (PROJECTS, 390, "light"),
-    (SIMPLE, 390, "light"),
-    (LINKS, 1280, "light"),
-    ("offer/index.html", 390, "light"),
-    (OFFER, 390, "light"),
-    (OFFER, 1280, "dark"),
-    ("offer/project/none/index.html", 390, "light"),
-    (BROKEN, 1280, "light"),
+    *((page, width, dark) for page in (PROJECT_PAGE, PROJECTS) for width in WIDTHS for dark in (False, True)),
+    *((page, 360, False) for page in (MACHINES, OFFER, NO_PROJECT, MIRROR)),
+    *((page, 1280, True) for page in (MACHINES, OFFER, NO_PROJECT, MIRROR)),
+    (SIMPLE, 360, False),
+    (LINKS, 1280, False),
+    (BROKEN, 1280, False),
 ]
-
-
-class Looks(NamedTuple):
-    """The report for each view, and the lines of the browser's console."""
-
-    reports: dict[tuple[str, int, str], dict[str, Any]]
-    console: list[str]
+PEOPLE = [view for view in VIEWS if view[0] not in (SIMPLE, LINKS, BROKEN)]
 
 
 @pytest.fixture(scope="module")
@@ -160,93 +143,77 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "offer" / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / "offer" / path).write_bytes(content)
     page = (folder / PROJECT_PAGE).read_text(encoding="utf-8")
+    (folder / MIRROR).write_bytes(mirror_page({"gpu": ["3.12-any"], "cpu": ["3.12-any"]}, PACKAGES))
     (folder / BROKEN).write_text(page.replace("</body>", f"{INJECTED}</body>"), encoding="utf-8")
     return folder
 
 
 @pytest.fixture(scope="module")
-def looks(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Looks:
-    """Open all views in one browser, as a browser takes seconds to start."""
-    frames = "".join(FRAME.format(page=page, width=width, scheme=scheme) for page, width, scheme in VIEWS)
-    (site / "window.html").write_text(WINDOW.format(frames=frames), encoding="utf-8")
-    profile = f"--user-data-dir={tmp_path_factory.mktemp('profile')}"
-    # Continuous integration runs as root in a container, where Chromium's own sandbox does not start.
-    common = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1400,1000"]
-    waiting = [
-        "--virtual-time-budget=5000",
-        profile,
-        "--enable-logging=stderr",
-    ]  # until the frames are loaded
-    with served(site) as url:
-        done = run(browser(), *common, *waiting, "--dump-dom", f"{url}window.html")
-    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
-    assert title, done.stderr
-    reports = dict(zip(VIEWS, json.loads(html.unescape(title[1])), strict=True))
-    assert [report["width"] for report in reports.values()] == [width for _, width, _ in VIEWS]
-    return Looks(reports, [line for line in done.stderr.splitlines() if "CONSOLE" in line])
+def looks(site: Path) -> Looks:
+    """The report for each view. One browser opens all of them, as it takes a second to start."""
+    reports = {}
+    with served(site) as url, started_browser() as browser:
+        for page, width, dark in VIEWS:
+            browser.open(f"{url}{page}", width, dark=dark)
+            report = {**browser.evaluate(LOOK), "console": browser.console, "beyond": browser.beyond()}
+            if (page, width, dark) in PEOPLE:
+                report["violations"] = browser.violations()
+            reports[page, width, dark] = report
+    return reports
 
 
-def browser() -> str:
-    """Return the program of Chromium or Chrome."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    places = (
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        os.path.expandvars(r"%PROGRAMFILES%\Google\Chrome\Application\chrome.exe"),
-    )
-    found = next((path for path in map(shutil.which, (*names, *places)) if path), None)
-    assert found, "the tests of pages require Chromium or Chrome"
-    return found
+@pytest.mark.parametrize("view", PEOPLE)
+def test_axe_finds_nothing_on_pages_for_people(looks: Looks, view: View) -> None:
+    assert looks[view]["violations"] == []
 
 
-@pytest.mark.parametrize(("width", "stacked"), [(1280, False), (768, True), (390, True)])
-def test_all_variants_are_visible_without_horizontal_scrolling(
-    looks: Looks, width: int, stacked: bool
-) -> None:
-    report = looks.reports[PROJECT_PAGE, width, "light"]
-    assert sorted(report["labels"]) == sorted((*LABELS, "plain", "plain"))
-    assert (report["scrolls"], report["stacked"]) == (False, stacked)
-    assert report["beyond"] == []
+@pytest.mark.parametrize("view", VIEWS[:-1])
+def test_no_page_scrolls_horizontally(looks: Looks, view: View) -> None:
+    assert looks[view]["beyond"] == []
 
 
-def test_the_list_of_projects_fits_a_phone(looks: Looks) -> None:
-    report = looks.reports[PROJECTS, 390, "light"]
-    assert (report["scrolls"], report["beyond"]) == (False, [])
+@pytest.mark.parametrize("view", PEOPLE)
+def test_links_with_the_same_text_lead_to_the_same_page(looks: Looks, view: View) -> None:
+    assert looks[view]["same_text"] == []
 
 
-@pytest.mark.parametrize("view", [view for view in VIEWS if view[0].startswith("offer/")])
-def test_pages_of_an_offer_never_scroll_horizontally(looks: Looks, view: tuple[str, int, str]) -> None:
-    report = looks.reports[view]
-    assert (report["scrolls"], report["beyond"]) == (False, [])
-    if view[0] == OFFER:
-        assert len(report["labels"]) == 2 * 3
-        assert report["stacked"] == (view[1] < 1280)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_all_variants_are_visible_at_each_width(looks: Looks, width: int) -> None:
+    report = looks[PROJECT_PAGE, width, False]
+    assert sorted(report["labels"]) == sorted((*LABELS, "plain wheel", "plain wheel"))
+    assert report["stacked"] == (width < 960)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(360, False), (1280, True)])
+def test_all_machines_of_an_offer_are_visible(looks: Looks, width: int, dark: bool) -> None:
+    report = looks[OFFER, width, dark]
+    assert len(report["labels"]) == 2 * 3
+    assert report["stacked"] == (width < 960)
 
 
 def test_pages_are_dark_if_the_user_prefers_that(looks: Looks) -> None:
-    backgrounds = [looks.reports[PROJECT_PAGE, 1280, scheme]["background"] for scheme in ("light", "dark")]
+    backgrounds = [looks[PROJECT_PAGE, 1280, dark]["background"] for dark in (False, True)]
     assert backgrounds == ["rgb(246, 247, 249)", "rgb(20, 24, 30)"]
 
 
 @pytest.mark.parametrize("view", VIEWS[:-1])
-def test_text_from_outside_never_becomes_markup_in_a_browser(
-    looks: Looks, view: tuple[str, int, str]
-) -> None:
-    report = looks.reports[view]
+def test_text_from_outside_never_becomes_markup_in_a_browser(looks: Looks, view: View) -> None:
+    report = looks[view]
     assert not report["evil"]
     assert not {*report["tags"]} & {"script", "img", "svg", "base", "form", "input", "iframe", "object"}
     assert not [name for name in report["attributes"] if name.startswith("on") or name == "style"]
-    assert {*report["schemes"]} <= {"http:"}
+    assert {*report["schemes"]} <= {"http:", "https:"}
     assert report["base"].endswith(view[0])
 
 
-def test_the_policy_blocks_no_part_of_the_own_pages(looks: Looks) -> None:
-    assert [line for line in looks.console if BROKEN not in line] == []
+@pytest.mark.parametrize("view", VIEWS[:-1])
+def test_the_policy_blocks_no_part_of_the_own_pages(looks: Looks, view: View) -> None:
+    assert [line for line in looks[view]["console"] if "favicon" not in line] == []
 
 
 def test_the_policy_blocks_scripts_and_styles_of_others(looks: Looks) -> None:
-    report = looks.reports[BROKEN, 1280, "light"]
+    report = looks[BROKEN, 1280, False]
     assert {"script", "img", "style"} <= {*report["tags"]}
     assert not report["evil"]
     assert (report["background"], report["base"].endswith(BROKEN)) == ("rgb(246, 247, 249)", True)
-    blocked = [line for line in looks.console if BROKEN in line and "Content Security Policy" in line]
-    assert len(blocked) >= 5
+    assert len([line for line in report["console"] if "Content Security Policy" in line]) >= 5

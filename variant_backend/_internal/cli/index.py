@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -185,6 +186,7 @@ def _plan_pages(
     digests: RememberedDigests,
 ) -> Index:
     """Plan a package index, with a progress bar."""
+    from ..lowlevel.source_date import source_date_epoch
     from ..publishing.simple_index import plan_simple_index
 
     packages = [
@@ -192,7 +194,8 @@ def _plan_pages(
     ]
     with Progress(packages) as progress:
         digest_of = partial(digests.digest, advance=progress.advance)
-        return plan_simple_index(folders, merged, output, digest_of, base_url)
+        moment = source_date_epoch(os.environ)
+        return plan_simple_index(folders, merged, output, digest_of, base_url, moment)
 
 
 def _to_print(planned: Index) -> list[Path]:

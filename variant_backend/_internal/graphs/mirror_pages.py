@@ -100,8 +100,8 @@ def _machine(name: str, environments: Sequence[str]) -> Html:
         ("All packages, with uv", f"uv pip sync --default-index {index} {lock}"),
     ]
     links = [
-        element("a", "the index", href=f"{name}/simple/index.html"),
-        element("a", "the lock file", href=lock),
+        element("a", f"the index of {name}", href=f"{name}/simple/index.html"),
+        element("a", f"the lock file of {name}", href=lock),
     ]
     return block(
         "section",

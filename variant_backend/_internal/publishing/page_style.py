@@ -74,14 +74,20 @@ tbody th { color: var(--accent); font-weight: 600; }
 tbody th code { font-size: 1em; }
 td { font-size: .9375rem; }
 tbody th, thead th:first-child { min-width: 8rem; }
-td:nth-child(2) { width: 30%; }
-td:nth-child(3) { width: 34%; }
+td:nth-child(2) { width: 38%; }
+td:nth-child(3) { width: 26%; }
 td p { font-size: .875rem; }
-td a { text-decoration-color: var(--line); }
 .properties code { display: block; color: var(--quiet); }
-.words { color: var(--quiet); }
+.words, .hash { color: var(--quiet); font-size: .875rem; }
+.hash { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; }
 .wheels { display: flex; flex-wrap: wrap; gap: 0 1.25rem; margin-bottom: .375rem; }
 .wheels li { margin: 0; }
+.files > li { padding: .75rem 0; border-top: 1px solid var(--line); }
+.files, .description { margin-top: .75rem; }
+.files details p { margin-top: .375rem; }
+.description { user-select: text; }
+.links dt { margin: 0; }
+.links { margin: .5rem 0 0; }
 summary { margin-top: .5rem; color: var(--quiet); font-size: .875rem; cursor: pointer; }
 @media (max-width: 60rem) {
   html { font-size: 15px; }

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
@@ -16,13 +17,15 @@ from urllib.parse import quote, urlsplit
 
 from ..errors import Problem, VariantError
 from ..formats import core_metadata, simple_api
+from ..formats.project_about import MOST_READ, project_about
 from ..formats.release import File
 from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import file_digest, real_path
 from ..lowlevel.regular_files import open_regular, read_regular
 from ..lowlevel.tarball import read_member
-from ..variants.filename import WheelFilename, index_filename, release_of_sdist
+from ..variants.filename import WheelFilename, index_filename, name_in, release_of_sdist
 from ..variants.metadata import VariantMetadata
+from ..variants.uv_behaviour import never_selected_by_uv, uv_drops
 from . import html_pages
 from .index_file import (
     FoundWheel,
@@ -33,18 +36,21 @@ from .index_file import (
     distinct,
     read_folders,
 )
+from .page_content import FileLink, ProjectPage, ReleaseSection, WheelLink
+from .upload_times import UploadTimes
 
 if TYPE_CHECKING:
     from .index_file import DigestOf, ReleaseId
 
 
 class _Facts(NamedTuple):
-    """The fields of METADATA or PKG-INFO that the pages contain, and the digest of the whole."""
+    """The fields of METADATA or PKG-INFO that the pages contain, the digest of the whole, and the start."""
 
     requires_python: str | None
     summary: str
     requirements: tuple[str, ...]
     digest: str
+    start: bytes
 
 
 class _ListedFile(NamedTuple):
@@ -65,11 +71,13 @@ def plan_simple_index(
     out_dir: Path | None = None,
     digest_of: DigestOf = file_digest,
     base_url: str | None = None,
+    moment: int | None = None,
 ) -> Index:
     """Return the files of `plan_index` and the pages of a package index in *out_dir* or the only folder.
 
     *base_url* is the URL of that folder, as `check_base_url` returns it; pages for people contain it.
-    *digest_of* reads wheels and sdists for their SHA-256.
+    *digest_of* reads wheels and sdists for their SHA-256. *moment* is the time of new files, in seconds since
+    1970; by default, it is their mtime.
     Raises VariantError with every problem and conflict.
     """
     root = out_dir or folders[0]
@@ -83,7 +91,8 @@ def plan_simple_index(
         problems.append(Problem("error", ", ".join(map(str, folders)), "no wheels or sdists"))
     if problems:
         raise VariantError(*problems)
-    listed, more = _list_all(root, unique.values(), facts, sdists, releases, digest_of)
+    lister = _Lister(root, digest_of, UploadTimes(root, moment))
+    listed, more = _list_all(lister, unique.values(), facts, sdists, releases)
     side_files = [
         Output(wheel.folder, f"{wheel.name}.metadata", wheel.core_metadata) for wheel in unique.values()
     ]
@@ -130,46 +139,68 @@ def _read(metadata: bytes) -> _Facts:
         summary or "",
         tuple(core_metadata.requirements(metadata)),
         hashlib.sha256(metadata).hexdigest(),
+        metadata[:MOST_READ],
     )
 
 
 def _list_all(
-    root: Path,
+    lister: _Lister,
     wheels: Iterable[FoundWheel],
     facts: Mapping[bytes, _Facts],
     sdists: Sequence[tuple[Path, ReleaseId]],
     releases: Iterable[ReleaseIndex],
-    digest_of: DigestOf,
 ) -> tuple[list[_ListedFile], list[str]]:
     """Return all files that the pages list, and warnings about them."""
-    listed = [_list_wheel(root, wheel, facts[wheel.core_metadata], digest_of) for wheel in wheels]
+    listed = [lister.wheel(wheel, facts[wheel.core_metadata]) for wheel in wheels]
     warnings: list[str] = []
     for path, release in {path.name: (path, release) for path, release in reversed(sdists)}.values():
-        sdist, more = _list_sdist(root, path, release, digest_of)
+        sdist, more = lister.sdist(path, release)
         listed.append(sdist)
         warnings += more
     return [*listed, *map(_list_index, releases)], warnings
 
 
-def _list_wheel(root: Path, wheel: FoundWheel, facts: _Facts, digest_of: DigestOf) -> _ListedFile:
-    path = wheel.folder / str(wheel.name)
-    file = _file(root, path, digest_of, facts.requires_python, {"sha256": facts.digest})
-    return _ListedFile(wheel.release, file, wheel.name, facts)
+class _Lister(NamedTuple):
+    """Lists the files of an index in the folder *root*."""
 
+    root: Path
+    digest_of: DigestOf
+    times: UploadTimes
 
-def _list_sdist(
-    root: Path, path: Path, release: ReleaseId, digest_of: DigestOf
-) -> tuple[_ListedFile, list[str]]:
-    """Return an sdist. If its PKG-INFO cannot be read, omit Requires-Python and return a warning."""
-    facts, warnings = None, list[str]()
-    try:
-        with open_regular(path) as opened:
-            facts = _read(read_member(opened, "PKG-INFO"))
-    except VariantError as error:
-        lines = error.within(path.name).lines()
-        warnings = [f"{line}; the index omits its Requires-Python" for line in lines]
-    file = _file(root, path, digest_of, facts.requires_python if facts else None)
-    return _ListedFile(release, file, None, facts), warnings
+    def wheel(self, wheel: FoundWheel, facts: _Facts) -> _ListedFile:
+        """Return a wheel with its fields."""
+        file = self._file(wheel.release, wheel.folder / str(wheel.name), facts)
+        core_metadata = {"sha256": facts.digest}
+        return _ListedFile(wheel.release, file._replace(core_metadata=core_metadata), wheel.name, facts)
+
+    def sdist(self, path: Path, release: ReleaseId) -> tuple[_ListedFile, list[str]]:
+        """Return an sdist. If its PKG-INFO cannot be read, omit Requires-Python and return a warning."""
+        facts, warnings = None, list[str]()
+        try:
+            with open_regular(path) as opened:
+                facts = _read(read_member(opened, "PKG-INFO"))
+        except VariantError as error:
+            lines = error.within(path.name).lines()
+            warnings = [f"{line}; the index omits its Requires-Python" for line in lines]
+        return _ListedFile(release, self._file(release, path, facts), None, facts), warnings
+
+    def _file(self, release: ReleaseId, path: Path, facts: _Facts | None) -> File:
+        """Return a file as pages list it. Raises VariantError if no relative link can lead to it."""
+        if (
+            not path.name.isprintable()
+        ):  # bytes that are not UTF-8 are among these; a page cannot contain them
+            raise VariantError(
+                "the name has characters that are not printable", place=path, remedy="rename the file"
+            )
+        digest = self.digest_of(path)
+        return File(
+            path.name,
+            quote(os.fsencode(f"{_relative(self.root, path.parent)}{path.name}")),
+            {"sha256": digest},
+            path.stat().st_size,
+            facts.requires_python if facts else None,
+            upload_time=self.times.time_of(release[0], path, digest),
+        )
 
 
 def _list_index(index: ReleaseIndex) -> _ListedFile:
@@ -178,23 +209,6 @@ def _list_index(index: ReleaseIndex) -> _ListedFile:
     digest = hashlib.sha256(output.content).hexdigest()
     file = File(output.name, quote(output.name), {"sha256": digest}, len(output.content))
     return _ListedFile(index.release, file)
-
-
-def _file(
-    root: Path,
-    path: Path,
-    digest_of: DigestOf,
-    requires_python: str | None,
-    core_metadata: Mapping[str, str] | None = None,
-) -> File:
-    """Return a file with its size and digest. Raises VariantError if no relative link can lead to it."""
-    if not path.name.isprintable():  # bytes that are not UTF-8 are among these; a page cannot contain them
-        raise VariantError(
-            "the name has characters that are not printable", place=path, remedy="rename the file"
-        )
-    link = quote(os.fsencode(f"{_relative(root, path.parent)}{path.name}"))
-    hashes = {"sha256": digest_of(path)}
-    return File(path.name, link, hashes, path.stat().st_size, requires_python, core_metadata)
 
 
 def _relative(root: Path, folder: Path) -> str:
@@ -261,18 +275,19 @@ def _pages(
 ) -> Iterable[Output]:
     """Yield all pages. A page comes after the pages to which it links."""
     files = sorted(listed, key=lambda entry: (entry.release, entry.file.filename))
+    names = {entry.release[0] for entry in files}
     projects = []
     for name, group in groupby(files, lambda entry: entry.release[0]):
         entries = list(group)
         page = simple_api.Page(name, tuple(_from_below(entry.file) for entry in entries))
         yield Output(root, f"simple/{name}/index.html", simple_api.to_html(page), simple_api.is_own_html)
         yield Output(root, f"simple/{name}/index.json", simple_api.to_json(page), simple_api.is_own_json)
-        projects.append(_project(name, entries, variants))
+        projects.append(_project(name, entries, variants, names))
         content = html_pages.project_page(projects[-1], base_url)
         yield Output(root, f"project/{name}/index.html", content, simple_api.is_own_html)
-    names = [project.name for project in projects]
-    yield Output(root, "simple/index.html", simple_api.projects_to_html(names), simple_api.is_own_html)
-    yield Output(root, "simple/index.json", simple_api.projects_to_json(names), simple_api.is_own_json)
+    ordered = [project.name for project in projects]
+    yield Output(root, "simple/index.html", simple_api.projects_to_html(ordered), simple_api.is_own_html)
+    yield Output(root, "simple/index.json", simple_api.projects_to_json(ordered), simple_api.is_own_json)
     yield Output(root, "index.html", html_pages.projects_page(projects), simple_api.is_own_html)
 
 
@@ -282,27 +297,62 @@ def _from_below(file: File) -> File:
 
 
 def _project(
-    name: str, listed: Iterable[_ListedFile], variants: Mapping[ReleaseId, VariantMetadata]
-) -> html_pages.ProjectPage:
-    """Return the content of a project's page for people. *listed* is sorted by release."""
-    sections, summary = [], ""
+    name: str,
+    listed: Sequence[_ListedFile],
+    variants: Mapping[ReleaseId, VariantMetadata],
+    names: Collection[str],
+) -> ProjectPage:
+    """Return the content of a project's page for people. *listed* is sorted by release.
+
+    *names* are all projects of the index.
+    """
+    sections, newest = [], None
     for release, group in groupby(listed, lambda file: file.release):
         files = list(group)
-        summary = next((file.facts.summary for file in files if file.facts), summary)
-        sections.append(_section(release, files, variants.get(release)))
-    return html_pages.ProjectPage(name, summary, tuple(reversed(sections)))
+        newest = next((file.facts for file in files if file.facts), newest)
+        sections.append(_section(release, files, variants.get(release), names))
+    ordered = tuple(reversed(sections))
+    if newest is None:
+        return ProjectPage(name, "", ordered)
+    return ProjectPage(name, newest.summary, ordered, project_about(newest.start))
 
 
 def _section(
-    release: ReleaseId, listed: Iterable[_ListedFile], metadata: VariantMetadata | None
-) -> html_pages.ReleaseSection:
+    release: ReleaseId,
+    listed: Iterable[_ListedFile],
+    metadata: VariantMetadata | None,
+    names: Collection[str],
+) -> ReleaseSection:
     wheels, others, requires_python = [], [], None
     for _, file, name, facts in listed:
-        link = html_pages.Link(file.filename, str(file.location), file.size or 0)
+        link = FileLink(
+            file.filename, str(file.location), file.size or 0, file.hashes["sha256"], file.upload_time
+        )
         requires_python = requires_python or file.requires_python
         if name and facts:
-            wheels.append(html_pages.WheelLink(link, name.label, name.tags, facts.requirements))
+            wheels.append(WheelLink(link, name.label, name.tags, facts.requirements))
         else:
             others.append(link)
-    version = str(release[1])
-    return html_pages.ReleaseSection(version, metadata, requires_python, tuple(wheels), tuple(others))
+    section = ReleaseSection(str(release[1]), metadata, requires_python, tuple(wheels), tuple(others))
+    return _for_uv(section._replace(lacking=_lacking(listed, names)))
+
+
+def _for_uv(section: ReleaseSection) -> ReleaseSection:
+    """Return a section that says what uv makes of the variants, as pip selects none of them."""
+    if section.metadata is None:
+        return section
+    variants = section.metadata.variants.values()
+    unselected = never_selected_by_uv(section.metadata, variants)
+    dropped = (problem.text for variant in variants for problem in uv_drops(section.metadata, variant))
+    return section._replace(
+        unselected={label: problems[0].text for label, problems in unselected.items()},
+        dropped=next(dropped, ""),
+    )
+
+
+def _lacking(listed: Iterable[_ListedFile], names: Collection[str]) -> tuple[str, ...]:
+    """Return the projects that files require without an extra, and that are not in *names*."""
+    requirements = {text for entry in listed if entry.facts for text in entry.facts.requirements}
+    parts = (text.partition(";") for text in requirements)
+    required = {name_in(text) for text, _, marker in parts if not re.search(r"\bextra\b", marker)}
+    return tuple(sorted(required - {"", *names}))

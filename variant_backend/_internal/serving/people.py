@@ -12,7 +12,6 @@ from ..errors import Problem, shortened
 from ..formats.hardware_file import Detected
 from ..formats.html_writing import Child, Html, block, element
 from ..machine.support import Machine
-from ..publishing.html_pages import readable_tags
 from ..publishing.page_parts import (
     ADDRESS,
     command_list,
@@ -21,6 +20,7 @@ from ..publishing.page_parts import (
     stacking_table,
     styled_page,
 )
+from ..publishing.tag_words import readable_tags
 from ..variants.words import in_words
 from .offer import Choice, Offer
 from .reasons import BetterLabel, better_labels, label_text, older_text, why_selected

@@ -8,7 +8,7 @@ uv in this package were measured with `UV_VERSION`, and tests check them with th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
@@ -104,17 +104,33 @@ def uv_drops(metadata: VariantMetadata, variant: Variant) -> Iterator[Problem]:
 
 def uv_never_selects(metadata: VariantMetadata, variant: Variant) -> list[Problem]:
     """Return why uv never selects *variant* on any machine; empty if it may."""
-    namespaces = sorted(variant.namespaces().intersection(metadata.namespaces))
-    reasons = [uv_never_supports(metadata, namespace) for namespace in namespaces]
-    unlisted = [
-        Problem(
-            "unlisted-value",
-            f"variants.{variant.label}.{namespace}.{feature}",
-            f"the static-properties of {namespace!r} contain none of its values of {feature!r}",
-        )
-        for namespace, feature in never_supported([variant], metadata.providers).get(variant.label, ())
-    ]
-    return [*filter(None, reasons), *unlisted, *uv_unsupported_features(metadata, variant)]
+    return never_selected_by_uv(metadata, [variant]).get(variant.label, [])
+
+
+def never_selected_by_uv(
+    metadata: VariantMetadata, variants: Collection[Variant]
+) -> dict[str, list[Problem]]:
+    """Return the labels that uv never selects on any machine, each with the reasons."""
+    used = sorted({name for variant in variants for name in variant.namespaces()} & {*metadata.namespaces})
+    unsupported = {namespace: uv_never_supports(metadata, namespace) for namespace in used}
+    unlisted = never_supported(variants, metadata.providers)
+    result = {}
+    for variant in variants:
+        problems = [
+            *filter(None, (unsupported.get(namespace) for namespace in sorted(variant.namespaces()))),
+            *(_unlisted_value(variant, *key) for key in unlisted.get(variant.label, ())),
+            *uv_unsupported_features(metadata, variant),
+        ]
+        if problems:
+            result[variant.label] = problems
+    return result
+
+
+def _unlisted_value(variant: Variant, namespace: str, feature: str) -> Problem:
+    """Return the problem that static-properties contain none of a variant's values of a feature."""
+    place = f"variants.{variant.label}.{namespace}.{feature}"
+    text = f"the static-properties of {namespace!r} contain none of its values of {feature!r}"
+    return Problem("unlisted-value", place, text)
 
 
 def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iterator[Problem]:

@@ -1,0 +1,61 @@
+"""What METADATA says about a project for people: its description and its links.
+
+All of it is text of whoever made the file. Source: the core metadata specification.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from . import core_metadata
+
+# Longer descriptions are cut, and more links are left out.
+_LONGEST_DESCRIPTION, _MOST_LINKS, _LONGEST_LABEL, _LONGEST_URL = 20_000, 20, 100, 500
+# The part of METADATA that is read: headers can be long, too.
+MOST_READ = 1 << 18
+_UNREADABLE = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+
+
+class ProjectAbout(NamedTuple):
+    """The description, whether it was cut, and links: pairs of a label and a URL of http or https."""
+
+    description: str = ""
+    is_cut: bool = False
+    links: tuple[tuple[str, str], ...] = ()
+
+
+def project_about(metadata: bytes) -> ProjectAbout:
+    r"""Read METADATA or PKG-INFO.
+
+    >>> project_about(b"Name: demo\nProject-URL: Source, https://example.org/demo\n\nA *demo*.\n")
+    ProjectAbout(description='A *demo*.', is_cut=False, links=(('Source', 'https://example.org/demo'),))
+    """
+    part = metadata[:MOST_READ]
+    text = core_metadata.description(part).decode("utf-8", "replace").strip()
+    is_cut = len(text) > _LONGEST_DESCRIPTION or len(part) == MOST_READ
+    links = dict.fromkeys((label, url) for label, url in _links(part) if _is_safe(url))
+    description = _UNREADABLE.sub(" ", text[:_LONGEST_DESCRIPTION].rstrip())
+    return ProjectAbout(description, is_cut and bool(description), tuple(links)[:_MOST_LINKS])
+
+
+def _links(metadata: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the labels and the URLs of Home-page and Project-URL, without checks."""
+    for url in core_metadata.all_values(metadata, "Home-page"):
+        yield "Homepage", url
+    for value in core_metadata.all_values(metadata, "Project-URL"):
+        label, _, url = value.partition(",")
+        yield label.strip()[:_LONGEST_LABEL], url.strip()
+
+
+def _is_safe(url: str) -> bool:
+    """Return whether a link may lead to *url*: of http or https, with a host, without user or password."""
+    if len(url) > _LONGEST_URL or not re.fullmatch(r"https?://[!-~]+", url, re.IGNORECASE):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # such as an invalid address in brackets
+        return False
+    return bool(parts.hostname) and "@" not in parts.netloc
