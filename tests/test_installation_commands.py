@@ -1,4 +1,4 @@
-"""No page, example or workflow installs our distributions by name: before the first release, nobody owns these."""
+"""No page, example or workflow installs our distributions by name: nobody owns the names before a release."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from helpers.documentation import ROOT
 
 FILES = sorted(
     path
-    for pattern in ("*.md", "commands/*.md", "docs/**/*.md", "examples/**/*", "*.yml", ".*.yaml", ".github/**/*")
+    for pattern in (
+        "*.md",
+        "commands/*.md",
+        "docs/**/*.md",
+        "examples/**/*",
+        "*.yml",
+        ".*.yaml",
+        ".github/**/*",
+    )
     for path in ROOT.glob(pattern)
     if path.is_file() and path.suffix not in (".c", ".pyc") and path.name != "RELEASING.md"
 )

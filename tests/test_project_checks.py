@@ -25,8 +25,13 @@ def text_of(page: str) -> str:
     return (DOCS / "how-to" / page).read_text(encoding="utf-8")
 
 
-def write_files(page: str, folder: Path) -> Path:
-    """Write the files that a page shows into a folder, and return that."""
+def write_files(page: str, folder: Path, wheels: Path | None = None) -> Path:
+    """Write the files that a page shows into a folder, and return that.
+
+    *wheels* is the folder of the two packages that the page has in `vendor`.
+    """
+    if wheels:
+        shutil.copytree(wheels, folder / "vendor")
     for block in code_blocks(text_of(page)):
         if block.file:
             path = folder / block.file
@@ -90,21 +95,34 @@ def test_the_page_lists_the_inputs_and_outputs_of_the_action() -> None:
 
 
 @with_bash
-def test_the_pipelines_for_gitlab_make_a_release(tmp_path: Path) -> None:
-    project = write_files("gitlab-and-nox.md", tmp_path)
+def test_the_pipelines_for_gitlab_make_a_release_and_an_index(
+    tmp_path: Path, own_wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = write_files("gitlab-and-nox.md", tmp_path, own_wheel.parent)
+    monkeypatch.delenv("UV_FIND_LINKS")
     first = checked(tmp_path, "gitlab-ci", (project / ".gitlab-ci.yml").read_text())["matrix"]
     run("bash", "-ec", replaced(first["script"]), cwd=project)
-    jobs = checked(tmp_path, "gitlab-ci", (project / "wheels.yml").read_text())
+    published = "".join((project / name).read_text() for name in ("wheels.yml", "ci/pages.yml"))
+    jobs = checked(tmp_path, "gitlab-ci", published)
+    ((variable, folder),) = jobs["variables"].items()
+    monkeypatch.setenv(variable.replace("PIP", "UV"), folder.replace("$CI_PROJECT_DIR", str(project)))
     assert jobs[".wheels"]["parallel"]["matrix"] == [{"WHEEL_LABEL": [*LABELS]}]
     fast = replaced(jobs["wheel"]["script"]) + " --build-installer uv"
     for label in LABELS:
         run("bash", "-ec", fast, cwd=project, WHEEL_LABEL=label)
     run("bash", "-ec", replaced(jobs["release"]["script"]), cwd=project)
     assert (project / "dist" / "fastsum-1.0-variants.json").exists()
+    url = "https://me.gitlab.example/fastsum"
+    run("bash", "-ec", replaced(jobs["pages"]["script"]), cwd=project, CI_PAGES_URL=url)
+    pages = [path.read_text(encoding="utf-8") for path in project.glob("public/**/*.html")]
+    assert any(f"--index-url {url}/simple/ fastsum==1.0" in page for page in pages)
 
 
-def test_nox_tests_each_variant_and_builds_a_release(tmp_path: Path) -> None:
-    project = write_files("gitlab-and-nox.md", tmp_path)
+def test_nox_tests_each_variant_and_builds_a_release(
+    tmp_path: Path, own_wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = write_files("gitlab-and-nox.md", tmp_path, own_wheel.parent)
+    monkeypatch.delenv("UV_FIND_LINKS")
     listed = json.loads(run("nox", "--list", "--json", cwd=project).stdout)
     assert [each["session"] for each in listed] == ["tests(label='exact')", "tests(label='fast')", "release"]
     # uv installs faster than pip, which is the default of nox, and of `build`.

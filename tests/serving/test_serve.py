@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import sys
@@ -453,14 +454,16 @@ def test_installers_get_variants_behind_a_gateway(
 @pytest.mark.usefixtures("own_wheel")
 def test_the_commands_of_the_container_work(tmp_path: Path) -> None:
     lines = (EXAMPLES / "Containerfile").read_text(encoding="utf-8").splitlines()
-    steps = dict(line.split(" ", 1) for line in lines)
-    install = steps["RUN"].removeprefix("pip install --no-cache-dir ")
-    run("uv", "venv", "--quiet", tmp_path / "image")
-    python = next(path for path in (tmp_path / "image").glob("*/*") if path.stem == "python")
-    run("uv", "pip", "install", "--quiet", "--python", python, install)
+    steps = dict(line.split(" ", 1) for line in lines if line)
+    install = shlex.split(
+        steps["RUN"].replace("/source", str(EXAMPLES.parents[1])).partition(" --no-cache-dir ")[2]
+    )
+    run("uv", "venv", "--quiet", tmp_path / "venv")
+    python = next(path for path in (tmp_path / "venv").glob("*/*") if path.stem == "python")
+    run("uv", "pip", "install", "--quiet", "--python", python, *install)
     program, *options = json.loads(steps["ENTRYPOINT"])
     arguments = [*options[1:], *json.loads(steps["CMD"])]
-    command = (python.parent / program, options[0])
+    command = (python.parent / Path(program).name, options[0])
     with served_by_command(tmp_path, *arguments, machines=2, command=command) as serving:
         site = serving.site.replace("0.0.0.0", "127.0.0.1")
         check = [
