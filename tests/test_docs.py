@@ -27,12 +27,12 @@ PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = sorted([*ROOT.glob("*.md"), *PAGES, *ROOT.glob("examples/**/*.md")])
 OURS = {"variant-backend": main, "make-variant": make_variant_command}
 # Their blocks of text are not the messages of the commands before.
-OTHER_MACHINES = {"hardware", "state", "command-line"}
+OTHER_MACHINES = {"hardware", "state", "command-line", "rules"}
 # Pages of terms, explanations, settings and measured tables, and of commands that need PyTorch's own index.
 WITHOUT_COMMANDS = {
     *("glossary", "any-installer", "aligned-graphs", "alignment", "index"),
     *("overlay-installers", "overlays-pytorch", "stub-users", "ways-to-variants"),
-    *("api", "api-stability", "from-variantlib", "library"),
+    *("api", "api-stability", "from-variantlib", "library", "python-versions", "use-a-clone"),
 }
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.
 WITH_PYTHON = [page for page in PAGES if page.stem != "api" and "\n>>> " in page.read_text("utf-8")]
