@@ -27,13 +27,14 @@ PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = sorted([*ROOT.glob("*.md"), *PAGES, *ROOT.glob("examples/**/*.md")])
 OURS = {"variant-backend": main, "make-variant": make_variant_command}
 # Their blocks of text are not the messages of the commands before.
-OTHER_MACHINES = {"hardware", "state", "command-line", "pre-commit"}
+OTHER_MACHINES = {"hardware", "state", "command-line", "pre-commit", "rules"}
 # Pages of terms, explanations, settings and measured tables, and of commands that need PyTorch's own index.
 WITHOUT_COMMANDS = {
     *("glossary", "any-installer", "aligned-graphs", "alignment", "index"),
     *("overlay-installers", "overlays-pytorch", "stub-users", "ways-to-variants"),
-    *("api", "api-stability", "from-variantlib", "library", "support-policy"),
+    *("api", "api-stability", "from-variantlib", "library", "python-versions", "support-policy"),
     *("github-action", "gitlab-and-nox", "pre-commit"),  # tests/test_project_checks.py runs these
+    "use-a-clone",
 }
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.
 WITH_PYTHON = [page for page in PAGES if page.stem != "api" and "\n>>> " in page.read_text("utf-8")]
