@@ -1,8 +1,9 @@
-"""Installers, lock files and indexes treat labelled wheels as docs/explanation/who-supports-what.md says."""
+"""Installers, lock files and indexes treat labelled wheels as docs/explanation says."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -23,7 +24,7 @@ FAST = "demo-1.0-py3-none-any-fast.whl"
 PLAIN = "demo-1.0-py3-none-any.whl"
 INDEX_FILE = "demo-1.0-variants.json"
 # Sources of the machine would add releases.
-ALONE: dict[str, Any] = {"PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": "", "UV_FIND_LINKS": ""}
+ALONE: dict[str, Any] = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "UV_FIND_LINKS": ""}
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,14 @@ def test_the_path_of_a_labelled_wheel_is_installed_with_the_flag_only(release: P
     assert "requires `--preview-features wheel-variants`" in message
     uv_installs(tmp_path, *FLAG, release / FAST)
     assert label(tmp_path) == "fast"
+
+
+@pytest.mark.agreement
+def test_uv_replaces_a_variant_of_the_same_version_with_reinstall_only(release: Path, tmp_path: Path) -> None:
+    uv_installs(tmp_path, *FLAG, release / "demo-1.0-py3-none-any-safe.whl")
+    for option, expected in (("--upgrade", "safe"), ("--reinstall", "fast")):
+        uv_installs(tmp_path, *FLAG, option, "--find-links", release, "demo")
+        assert label(tmp_path) == expected
 
 
 @pytest.mark.agreement
