@@ -34,6 +34,8 @@ WITHOUT_COMMANDS = {
     *("overlay-installers", "overlays-pytorch", "stub-users", "ways-to-variants"),
     *("api", "api-stability", "from-variantlib", "library", "python-versions", "support-policy"),
     *("github-action", "gitlab-and-nox", "pre-commit"),  # tests/test_project_checks.py runs these
+    *("how-variants-work", "who-supports-what", "labels-come-last", "one-variant-for-each-environment"),
+    *("alternatives", "architecture"),
     "use-a-clone",
 }
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.

@@ -39,6 +39,7 @@ BY_NAME = re.compile(
 
 def commands_by_name(text: str) -> list[str]:
     """Return the commands that install by name, without those that are for after the first release."""
+    text = re.sub(r"^\*\*`[^`\n]+`\*\*\n\n", "", text, flags=re.MULTILINE)  # the name of a shown file
     result = []
     for match in BY_NAME.finditer(text):
         before, _, rest = text[: match.end()].rpartition("\n\n")

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from xml.etree import ElementTree
 
 import variant_backend
 
@@ -194,6 +195,34 @@ def test_a_module_only_uses_its_package_and_lower_rows() -> None:
         for name in names
         if ROW_OF[name] <= ROW_OF[place_of(module)]
     ] == []
+
+
+def test_the_picture_of_the_architecture_has_these_rows() -> None:
+    assert [[name for name, _ in row] for row in drawn_rows()] == ROWS
+
+
+def test_the_picture_of_the_architecture_marks_builds_and_selections() -> None:
+    build = {place_of(module) for module in reached("hooks", without="machine.trusted_plugins")}
+    selection = {place_of(module) for module in reached("cli.explain")}
+    marks = {"build": build - selection, "select": selection - build, "both": build & selection}
+    expected = {place: mark for mark, places in marks.items() for place in places}
+    drawn = {name: mark for row in drawn_rows() for name, mark in row}
+    assert drawn == {place: expected.get(place, "other") for place in ROW_OF}
+
+
+def drawn_rows() -> list[list[tuple[str, str]]]:
+    """Return the rows of the picture: the name and the mark of each place."""
+    picture = ElementTree.parse(Path(__file__).parents[1] / "docs" / "pictures" / "architecture.svg")
+    rows = picture.iterfind("{*}g")
+    return [[*zip(_names(row), _marks(row), strict=True)] for row in rows]
+
+
+def _names(row: ElementTree.Element) -> list[str]:
+    return [text.text or "" for text in row.iterfind("{*}text[@class='package']")]
+
+
+def _marks(row: ElementTree.Element) -> list[str]:
+    return [mark for box in row.iterfind("{*}rect") if (mark := box.get("class", "")) != "row"]
 
 
 def test_pure_modules_use_no_files_processes_or_environment() -> None:
