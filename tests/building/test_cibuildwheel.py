@@ -63,6 +63,7 @@ print(json.dumps({
     "repair": options.repair_command,
     "audit": options.audit_command,
     "test": options.test_command,
+    "environment": options.environment.as_dictionary({}),
 }))
 """
 
@@ -87,19 +88,26 @@ def workflow() -> dict[str, Any]:
     return jobs
 
 
+def variables() -> dict[str, Any]:
+    """Return the environment of all jobs."""
+    result: dict[str, Any] = YAML(typ="safe").load(WORKFLOW)["env"]
+    return result
+
+
 def settings_of(label: str) -> dict[str, Any]:
     """Return the environment that the workflow gives to cibuildwheel for a label; it is empty for plain."""
     (step,) = (step for step in workflow()["wheels"]["steps"] if "cibuildwheel" in step.get("uses", ""))
     text = step["env"].pop("CIBW_CONFIG_SETTINGS")
     match = re.fullmatch(r"\$\{\{ matrix\.label && format\('(.+)', matrix\.label\) \}\}", text)
     assert match and step["env"] == {}
-    return {"CIBW_CONFIG_SETTINGS": label and match[1].format(label)}
+    return {**variables(), "CIBW_CONFIG_SETTINGS": label and match[1].format(label)}
 
 
 def script(job: str, name: str) -> str:
-    """Return the script of a workflow step; the test environment has the tools that pipx would install."""
+    """Return the script of a workflow step."""
     (step,) = (step for step in workflow()[job]["steps"] if step.get("name", "").startswith(name))
-    return re.sub(r"pipx run (--spec \S+ )?", "", step["run"])
+    text: str = step["run"]
+    return text
 
 
 def test_github_accepts_the_workflow() -> None:
@@ -173,13 +181,13 @@ def test_cibuildwheel_gets_no_settings_for_the_plain_wheel() -> None:
 
 
 @linux
-def test_uv_selects_the_best_variant_of_the_workflows_release(tmp_path: Path) -> None:
+def test_uv_selects_the_best_variant_of_the_workflows_release(tmp_path: Path, own_wheel: Path) -> None:
     dist = tmp_path / "dist"
     dist.mkdir()
-    wheels = [as_cibuildwheel_does(check_out(tmp_path / "plain"), None)]
+    wheels = [as_cibuildwheel_does(check_out(tmp_path / "plain", own_wheel.parent), None)]
     shutil.copy(wheels[0], dist)
     for label in LABELS:
-        job = check_out(tmp_path / label)
+        job = check_out(tmp_path / label, own_wheel.parent)
         wheel = as_cibuildwheel_does(job, label)
         assert "variant_example_cibuildwheel-1.0-cp310-abi3-manylinux" in wheel.name
         run("bash", "-e", "-c", script("wheels", "Label"), cwd=job)
@@ -202,10 +210,11 @@ def test_uv_selects_the_best_variant_of_the_workflows_release(tmp_path: Path) ->
     assert installed_in(tmp_path / "pip") == (None, "any")
 
 
-def check_out(folder: Path) -> Path:
-    """Copy the example, and add a dependency to the recipe of one variant."""
+def check_out(folder: Path, vendored: Path) -> Path:
+    """Copy the example and our packages, and add a dependency to the recipe of one variant."""
     unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", "wheelhouse")
     shutil.copytree(EXAMPLE, folder, ignore=unwanted)
+    shutil.copytree(vendored, folder / "vendor")
     toml = folder / "pyproject.toml"
     table = "[tool.variant-backend.variants]\n"
     text = toml.read_text(encoding="utf-8")
@@ -220,7 +229,8 @@ def as_cibuildwheel_does(project: Path, label: str | None) -> Path:
     options = json.loads(with_cibuildwheel("python", "-c", SHOW_OPTIONS, cwd=project, **settings))
     assert options["frontend"] == "build"
     build = ["python", "-m", "build", "--wheel", "--installer=uv"]  # pip takes twice as long
-    run(*build, f"--outdir={project / 'built'}", *options["flags"], project)
+    links = options["environment"]["PIP_FIND_LINKS"]
+    run(*build, f"--outdir={project / 'built'}", *options["flags"], cwd=project, UV_FIND_LINKS=links)
     (built,) = (project / "built").iterdir()
     shell(options["repair"], project, wheel=built, dest_dir=project / "wheelhouse")
     (wheel,) = (project / "wheelhouse").iterdir()
