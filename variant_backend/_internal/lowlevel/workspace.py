@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -13,6 +14,12 @@ from ..errors import VariantError
 
 # The names of private folders have it; the comparison of built files looks for it.
 PREFIX = "variant-backend-"
+
+# Windows' errors for a file that a program has open: ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION.
+_IN_USE = (5, 32)
+# Virus scanners and search indexes open new files for a moment. Seconds.
+_PATIENCE = 2.0
+_STEP = 0.05
 
 
 class NotWritableError(VariantError):
@@ -66,7 +73,7 @@ def move_new(part: Path, target: Path) -> None:
     process is killed in that moment. A file that another program puts there in that moment is replaced.
     """
     if sys.platform == "win32":
-        part.rename(target)
+        _named(part.rename, target)
         return
     try:
         os.link(part, target)
@@ -75,12 +82,37 @@ def move_new(part: Path, target: Path) -> None:
     except OSError:  # each file system has another error for this; any other error comes again
         target.touch(exist_ok=False)
         try:
-            part.replace(target)
+            move_over(part, target)
         except BaseException:
             target.unlink()
             raise
     else:
         part.unlink()
+
+
+def move_over(part: Path, target: Path) -> None:
+    """Give a file in a workspace its final name in one step, replacing an existing file.
+
+    Windows refuses this while a program has one of the files open. Raises NotWritableError if that lasts
+    longer than a moment, and OSError for other reasons.
+    """
+    _named(part.replace, target)
+
+
+def _named(rename: Callable[[Path], object], target: Path) -> None:
+    """Rename a file, if necessary a moment later; raises the errors of `move_over`."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            rename(target)
+            return
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _IN_USE:
+                raise
+            if time.monotonic() >= deadline:
+                remedy = "close the programs that have it open"
+                raise NotWritableError(str(error.strerror), place=target, remedy=remedy) from None
+        time.sleep(_STEP)
 
 
 def move(part: Path, target: Path, *, force: bool) -> None:
@@ -89,7 +121,7 @@ def move(part: Path, target: Path, *, force: bool) -> None:
     A file that appears at *target* while the new one is made is not replaced, see `move_new`.
     """
     if force:
-        part.replace(target)
+        move_over(part, target)
         return
     try:
         move_new(part, target)

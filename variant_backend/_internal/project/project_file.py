@@ -11,7 +11,7 @@ from ..formats.toml_read import parse_toml, read_toml, value_at
 from ..lowlevel.regular_files import open_regular, read_regular
 from ..lowlevel.tarball import read_member
 from ..lowlevel.terminal import print_read
-from ..lowlevel.workspace import move_new, workspace
+from ..lowlevel.workspace import move_new, move_over, workspace
 from ..variants.filename import normalize, release_of_sdist
 from ..variants.validation import Document
 from .pyproject import PROJECT_FILE, Project, build_system_problems
@@ -176,7 +176,7 @@ def write_project_file(file: Path, old: str, new: str) -> None:
             import shutil  # builds import this module, and do not need it
 
             shutil.copymode(target, fresh)
-            fresh.replace(target)
+            move_over(fresh, target)
             return
         try:
             move_new(fresh, target)
