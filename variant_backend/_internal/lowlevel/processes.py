@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Timer
 from typing import IO, Any, NamedTuple, cast
 
+from .shell_words import command_line
 from .terminal import print_detail
 from .workspace import workspace
 
@@ -103,15 +104,6 @@ class Ended(NamedTuple):
     code: int
     output: bytes
     errors: bytes
-
-
-def command_line(command: Sequence[str]) -> str:
-    """Return a command as a shell takes it: a shell of POSIX, or on Windows cmd."""
-    if sys.platform == "win32":
-        return subprocess.list2cmdline(command)
-    import shlex
-
-    return shlex.join(command)
 
 
 def run_within(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import NamedTuple
 from ..errors import VariantError, did_you_mean
 from ..lowlevel.processes import programs_on_path, run_within
 from ..lowlevel.regular_files import read_regular
+from ..lowlevel.shell_words import quoted
 
 # Seconds.
 _TIME_LIMIT = 30
@@ -126,7 +126,7 @@ def named_environment(
             return _ask(interpreter, named)
         from ..wheels.distributions import has_distributions  # takes long to import, and is rarely needed
 
-        remedy = f"use --path {shlex.quote(text)}" if has_distributions(path) else _REMEDY
+        remedy = f"use --path {quoted(text)}" if has_distributions(path) else _REMEDY
         raise VariantError("no interpreter found in this folder", place=text, remedy=remedy)
     if _is_file(path):
         return _environment_of(path, named, environ)
