@@ -1,0 +1,137 @@
+"""Run a command of variant-backend on Linux by rules of Windows, which does not prove that it runs there.
+
+    python windows_rules.py ARGUMENT...
+
+The code of variant-backend takes its branches for Windows, without the calls and modules of POSIX. As on
+Windows, open files are neither renamed nor removed, `os.rename` replaces nothing, and some names are invalid.
+Children of the process, and folders, are those of Linux. `os.name` stays, so paths have slashes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+# POSIX alone has them, or Linux alone. The standard library has read its own before.
+CALLS = {
+    os: (
+        *("fork", "killpg", "getpgrp", "setsid", "getuid", "geteuid", "getgroups", "tcgetpgrp", "mkfifo"),
+        *("copy_file_range", "sendfile", "pread", "pwrite", "fstatvfs", "statvfs", "fchmod", "set_blocking"),
+        *("O_NONBLOCK", "O_NOCTTY", "O_NOFOLLOW", "O_DIRECTORY", "ST_RDONLY", "sysconf", "uname", "link"),
+    ),
+    signal: ("SIGKILL", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCHLD"),
+}
+MODULES = ("fcntl", "pwd", "grp", "resource", "termios", "tty", "pty")
+DEVICES = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"
+REFUSED = rf'.*[<>:"|?*\x00-\x1f\\].*|.*[. ]|{DEVICES}'
+
+
+def act_as_windows() -> None:
+    """Change this process; imports that must see Linux come first."""
+    # These read `sys.platform` or `os` when they are imported.
+    import asyncio
+    import fcntl
+    import http.server
+    import importlib.metadata
+    import platform
+    import shutil
+    import socketserver
+    import sqlite3
+    import ssl
+    import sysconfig
+    import tempfile
+    import urllib.request
+
+    import click
+    import click.shell_completion
+    import packaging.markers
+    import packaging.tags
+
+    _ = (asyncio, http.server, importlib.metadata, socketserver, sqlite3, ssl, urllib.request)
+    _ = (click, packaging.markers, packaging.tags)
+    platform.uname()
+    sysconfig.get_config_vars()
+    tempfile.gettempdir()
+    sys.platform = "win32"
+    sys.modules["msvcrt"] = _locks_of(fcntl.flock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    subprocess.CREATE_NEW_PROCESS_GROUP = 0  # type: ignore[attr-defined]
+    _refuse_to_replace(os.rename)
+    sys.addaudithook(_refuse_names_and_open_files)
+    for module, names in CALLS.items():
+        for name in names:
+            if hasattr(module, name):
+                delattr(module, name)
+    for name in ("_USE_CP_SENDFILE", "_USE_CP_COPY_FILE_RANGE"):  # as elsewhere than on Linux
+        setattr(shutil, name, False)
+    sys.modules.update(dict.fromkeys(MODULES))  # type: ignore[arg-type]
+
+
+def _locks_of(flock: Callable[[int, int], None], exclusive: int) -> types.ModuleType:
+    """Return a module whose `locking` works as that of Windows, by the locks of Linux."""
+    module: Any = types.ModuleType("msvcrt")
+    module.LK_NBLCK = 2
+
+    def locking(descriptor: int, mode: int, length: int) -> None:
+        assert (mode, length) == (module.LK_NBLCK, 1)
+        try:
+            flock(descriptor, exclusive)
+        except BlockingIOError:
+            raise PermissionError(errno.EACCES, "Permission denied") from None
+
+    module.locking = locking
+    return cast("types.ModuleType", module)
+
+
+def _refuse_to_replace(rename: Callable[..., None]) -> None:
+    def refusing(source: Any, target: Any, **options: Any) -> None:
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "file exists", os.fspath(source), None, os.fspath(target))
+        rename(source, target, **options)
+
+    os.rename = refusing  # type: ignore[assignment]  # options as a whole
+
+
+def _refuse_names_and_open_files(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("os.remove", "os.rename"):
+        opened = _opened()
+        for path in (str(os.fsdecode(one)) for one in arguments[:2] if isinstance(one, str | bytes | Path)):
+            real = os.path.realpath(path)
+            if any(f"{place}/".startswith(f"{real}/") for place in opened):
+                raise _windows_error(32, "The process cannot access the file because it is in use", path)
+    if event in ("open", "os.mkdir", "os.rename") and isinstance(arguments[0], str | bytes | Path):
+        name = Path(os.fsdecode(arguments[event == "os.rename"])).name
+        if re.fullmatch(REFUSED, name, re.IGNORECASE):
+            raise _windows_error(123, "The filename, directory name, or volume label is incorrect", name)
+    if event in ("os.symlink", "os.fork"):
+        raise _windows_error(1314, "A required privilege is not held by the client", "")
+
+
+def _opened() -> set[str]:
+    places = set()
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            places.add(str(link.readlink()))
+        except OSError:  # that of the listing itself
+            continue
+    return places
+
+
+def _windows_error(number: int, text: str, path: str) -> OSError:
+    error = PermissionError(errno.EACCES, text, path)
+    error.winerror = number  # type: ignore[attr-defined]
+    return error
+
+
+if __name__ == "__main__":
+    act_as_windows()
+    from variant_backend._internal.cli.main import main
+
+    main(prog_name="variant-backend")
