@@ -4,6 +4,7 @@
     python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
     python3 dev.py lint     check the style, the types, the spelling and the wording
     python3 dev.py prepare  install what `test` and `lint` need, so that both can run at the same time
+    python3 dev.py docs     build the documentation as a site, and serve it; with --check, only build it
     python3 dev.py bench    run the benchmarks
     python3 dev.py agree    check that the newest uv, pip, packaging and variantlib behave as measured
     python3 dev.py projects build ten real projects, and compare the run times of their variants
@@ -29,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 # The code, and the commands.
 BOTH = ["--editable", ".", "--editable", "./commands"]
+SITE = ".site"
 # Checked for misspelled words.
 TEXTS = ["variant_backend", "commands", "tests", "docs", "benchmarks", "examples", "dev.py"]
 # The systems whose code mypy cannot see on this one; each has a cache, as mypy keeps one system only.
@@ -41,7 +43,8 @@ GROUPS = {
     "demo": ["demo"],
     "test": ["test"],
     "lint": ["lint", "test"],
-    "prepare": ["lint", "test"],
+    "prepare": ["docs", "lint", "test"],
+    "docs": ["docs"],
     "bench": [],
     "projects": ["demo"],
     "installers": ["test"],
@@ -75,6 +78,10 @@ def main(arguments: list[str]) -> int:
             [python, "tests/old_phrases.py"],
         ],
         "prepare": [],
+        "docs": [
+            [python, "-m", "sphinx", "--builder", "dirhtml", "--fail-on-warning", "--quiet", "docs", SITE],
+            [python, "-m", "http.server", "--bind", "127.0.0.1", "--directory", SITE],
+        ][: 1 if "--check" in more else 2],
         "bench": [[python, "benchmarks/run.py", *more]],
         "installers": [[python, "tests/any_installer.py", *more]],
         "aligned": [[python, "tests/aligned_graphs.py", *more]],

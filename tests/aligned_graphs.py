@@ -4,8 +4,8 @@ It starts each server with the made projects of `helpers.conflicts`. Each instal
 `variant-backend run --align`, for each machine with each Python. The oracle is brute force over the published
 files: each installed file must be that of a wheel of the best graph. Then each installer gets its
 arguments in other orders. uv with its flag shows what happens without alignment. The page of the results is
-docs/aligned-graphs.md. The exit code is 1 if a result is wrong. It runs on Linux, and requires nginx, Python
-3.11 and Python 3.12.
+docs/reference/aligned-graphs.md. The exit code is 1 if a result is wrong. It runs on Linux, and requires
+nginx, Python 3.11 and Python 3.12.
 
     --folder FOLDER   for environments and results; right cells of the same code are not measured again
     --orders N        how many orders of arguments each installer gets
@@ -62,7 +62,7 @@ from packaging.version import Version
 
 from variant_backend._internal.variants.uv_behaviour import UV_FLAG
 
-ALIGNED_PAGE = ROOT / "docs" / "aligned-graphs.md"
+ALIGNED_PAGE = ROOT / "docs" / "reference" / "aligned-graphs.md"
 ALIGNING_TOOLS = {**{name: TOOLS[name] for name in ("pip-23", "pip-24", "pip-26")}, "pip-25": ("pip==25.*",)}
 ALIGNING = (
     *(Installer(f"pip {number}", "run", installing_with_pip(number)) for number in ("23", "24", "25", "26")),

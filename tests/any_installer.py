@@ -3,8 +3,8 @@
 It starts each server with the made projects, and each installer in an environment of its own, through
 `variant-backend run` or with the index of `variant-backend serve`. The oracle is uv with its preview flag:
 for the same machine and the same Python, each installer must install the same wheels, by their hashes, with
-the same requirements. The table of results is docs/any-installer.md. The exit code is 1 if a cell is wrong.
-It runs on Linux, and requires nginx, Python 3.11 and Python 3.12.
+the same requirements. The table of results is docs/reference/any-installer.md. The exit code is 1 if a cell
+is wrong. It runs on Linux, and requires nginx, Python 3.11 and Python 3.12.
 
     --folder FOLDER   for environments and results; right cells of the same code are not measured again
     --only TEXT       the installers and servers whose names contain it; the table is not written
@@ -44,7 +44,7 @@ from variant_backend._internal.variants.known_providers import forcing_variables
 from variant_backend._internal.variants.uv_behaviour import UV_FLAG, UV_VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "any-installer.md"
+PAGE = ROOT / "docs" / "reference" / "any-installer.md"
 PYTHONS = ("3.11", "3.12")
 SERVER_PROGRAMS = {"devpi": ("devpi-server",), "pypiserver": ("pypiserver",)}
 _UV = SCRIPTS / "uv"

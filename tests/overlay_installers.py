@@ -3,8 +3,8 @@
 It serves made indexes with the layouts of the real ones. Each installer installs from them in an environment
 of its own, through `variant-backend run --overlay` or with an index of `variant-backend serve --overlay`.
 The oracle are rules that use no code of this project: each installed file must be that of the expected
-wheel. The tables of results are docs/overlay-installers.md. The exit code is 1 if a cell is wrong. It runs on
-Linux for x86-64, and requires Python 3.11 and Python 3.12.
+wheel. The tables of results are docs/reference/overlay-installers.md. The exit code is 1 if a cell
+is wrong. It runs on Linux for x86-64, and requires Python 3.11 and Python 3.12.
 
     --folder FOLDER   for environments and results; right cells of the same code are not measured again
     --only TEXT       the installers and columns whose names contain it; the page is not written
@@ -51,7 +51,7 @@ from helpers.programs import SCRIPTS
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-OVERLAYS_PAGE = ROOT / "docs" / "overlay-installers.md"
+OVERLAYS_PAGE = ROOT / "docs" / "reference" / "overlay-installers.md"
 EVERY_TOOL = {**TOOLS, **ALIGNING_TOOLS}
 # Those of the other tables.
 _NAMES = [installer.name for installer in ALIGNING]

@@ -20,7 +20,8 @@ from variant_backend._internal.cli.command import Command
 from variant_backend._internal.cli.main import main
 from variant_backend._internal.schema import output_commands, output_schema
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "docs" / "reference"
 COMMAND_LINE, JSON_OUTPUT, API = (FOLDER / f"{name}.md" for name in ("command-line", "json", "api"))
 # What follows these headings is generated.
 HEADINGS = {COMMAND_LINE: "## Commands", JSON_OUTPUT: "## Common keys", API: "## All names"}
@@ -52,10 +53,10 @@ def _command_parts() -> Iterator[str]:
     for name, command in all_commands():
         context = click.Context(command, info_name=f"variant-backend {name}")
         summary, _, text = (command.help or "").partition("\n\n")
-        guide = FOLDER.parent / Path(command.page).name
+        guide = ROOT / command.page
         title = guide.read_text("utf-8").partition("\n")[0].removeprefix("# ")
         yield f"### {name}"
-        yield _wrapped(f"{summary} Guide: [{title}](../{guide.name}).")
+        yield _wrapped(f"{summary} Guide: [{title}](../{guide.parent.name}/{guide.name}).")
         yield f"```text\n{context.get_usage().removeprefix('Usage: ')}\n```"
         if text:
             yield "\n\n".join(_wrapped(paragraph) for paragraph in text.split("\n\n"))

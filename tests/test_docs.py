@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from helpers.documentation import DOCS, ROOT, code_blocks
 from helpers.made_wheels import make_wheel
 from helpers.programs import check_options, run, run_here, start
 
@@ -22,21 +23,19 @@ from variant_backend._internal.cli.main import main
 from variant_backend._internal.cli.make_variant import make_variant_command
 from variant_backend._internal.formats.toml_read import parse_toml
 
-ROOT = Path(__file__).parent.parent
-PAGES = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = sorted([*ROOT.glob("*.md"), *PAGES, *ROOT.glob("examples/**/*.md")])
 OURS = {"variant-backend": main, "make-variant": make_variant_command}
 # Their blocks of text are not the messages of the commands before.
 OTHER_MACHINES = {"hardware", "state", "command-line"}
 # Pages of terms, explanations, settings and measured tables, and of commands that need PyTorch's own index.
 WITHOUT_COMMANDS = {
-    *("glossary", "any-installer", "aligned-graphs", "alignment-explained"),
-    *("overlay-installers", "overlays-pytorch", "stub-users", "ways-explained"),
+    *("glossary", "any-installer", "aligned-graphs", "alignment", "index"),
+    *("overlay-installers", "overlays-pytorch", "stub-users", "ways-to-variants"),
     *("api", "api-stability", "from-variantlib", "library"),
 }
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.
 WITH_PYTHON = [page for page in PAGES if page.stem != "api" and "\n>>> " in page.read_text("utf-8")]
-BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`((?:variant-backend|make-variant) [^`\n]*)`")
 BLOCK_OF_CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 
@@ -93,7 +92,7 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
 @pytest.mark.usefixtures("own_wheel")
 def test_commands_of_a_page_print_what_it_shows(
     page: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
@@ -105,7 +104,7 @@ def test_commands_of_a_page_print_what_it_shows(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(config.parents[1]))
     ran, messages = 0, ""
     with ExitStack() as servers:
-        for language, name, text in BLOCK.findall(with_free_port(page.read_text(encoding="utf-8"))):
+        for language, name, text in code_blocks(with_free_port(page.read_text(encoding="utf-8"))):
             if name:
                 path = tmp_path / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,13 +121,13 @@ def test_commands_of_a_page_print_what_it_shows(
     assert ran or page.stem in WITHOUT_COMMANDS
 
 
-@pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_python_examples_of_a_page_print_what_it_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     make_wheel(tmp_path)  # demo-1.0-py3-none-any.whl
-    blocks = BLOCK.findall(page.read_text("utf-8"))
+    blocks = [*code_blocks(page.read_text("utf-8"))]
     for _, name, text in blocks:
         if name:
             (tmp_path / name).write_text(text, encoding="utf-8")
@@ -209,7 +208,7 @@ def test_each_relative_link_has_a_target(path: Path) -> None:
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_each_block_of_toml_and_json_is_valid(path: Path) -> None:
-    for language, _, block in BLOCK.findall(path.read_text(encoding="utf-8")):
+    for language, _, block in code_blocks(path.read_text(encoding="utf-8")):
         if language == "toml":
             parse_toml(block.encode(), path)
         if language == "json":
@@ -219,7 +218,7 @@ def test_each_block_of_toml_and_json_is_valid(path: Path) -> None:
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_options_of_each_shown_command_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    blocks = [block for language, _, block in BLOCK.findall(text) if language in ("sh", "yaml")]
+    blocks = [block for language, _, block in code_blocks(text) if language in ("sh", "yaml")]
     lines = [line.strip().removeprefix("- run: ") for block in blocks for line in block.splitlines()]
     ours = re.compile("(variant-backend|make-variant) ")
     for line in [*SPAN.findall(prose(path)), *filter(ours.match, lines)]:
@@ -227,7 +226,7 @@ def test_options_of_each_shown_command_exist(path: Path) -> None:
 
 
 def test_each_promise_of_the_threat_model_names_existing_tests() -> None:
-    text = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    text = (DOCS / "explanation" / "threat-model.md").read_text(encoding="utf-8")
     table = text.partition("| tested by |\n")[2].partition("\n\n")[0].splitlines()[1:]
     assert len(table) > 10
     tests = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
@@ -238,9 +237,18 @@ def test_each_promise_of_the_threat_model_names_existing_tests() -> None:
             assert (ROOT / name).is_file() or f"def {name}(" in tests, name
 
 
-def test_the_readme_links_to_each_page() -> None:
-    linked = {ROOT / link for link in re.findall(r"\]\(([^)#\s]+)", prose(ROOT / "README.md"))}
-    assert {*PAGES} <= linked
+@pytest.mark.parametrize("kind", sorted(path.name for path in DOCS.iterdir() if (path / "index.md").exists()))
+def test_the_list_of_a_kind_links_to_each_page_once(kind: str) -> None:
+    index = DOCS / kind / "index.md"
+    linked = re.findall(r"\]\(([\w-]+\.md)\)", prose(index))
+    assert sorted(linked) == sorted(path.name for path in index.parent.glob("*.md") if path != index)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "index.md"], ids=lambda page: page.stem)
+def test_a_start_page_links_to_the_list_of_each_kind(page: Path) -> None:
+    linked = {page.parent / link for link in re.findall(r"\]\(([^)#\s]+)", prose(page))}
+    assert {*DOCS.glob("*/index.md")} <= linked
+    assert {page.parent for page in PAGES} == {DOCS, *(path.parent for path in DOCS.glob("*/index.md"))}
 
 
 @pytest.mark.slow
@@ -252,7 +260,7 @@ def test_the_demo_of_the_readme_installs_the_best_of_three_variants() -> None:
     assert shown[-2] in labels
 
 
-@pytest.mark.parametrize("picture", sorted((ROOT / "docs").rglob("*.svg")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("picture", sorted(DOCS.rglob("*.svg")), ids=lambda path: path.stem)
 def test_each_picture_has_a_description_and_dark_colors(picture: Path) -> None:
     text = picture.read_text(encoding="utf-8")
     tags = [element.tag.rpartition("}")[2] for element in ElementTree.fromstring(text)]  # our own

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from helpers.documentation import DOCS, shown_file
 from helpers.programs import run
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -38,7 +39,7 @@ from variant_backend._internal.variants.uv_behaviour import UV_VERSION, uv_never
 
 PACKAGE = Path(variant_backend.__file__).parent / "_internal"
 ROOT = PACKAGE.parents[1]
-PAGE = (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "reference" / "providers.md").read_text(encoding="utf-8")
 SECTIONS = {
     text.partition("\n")[0]: text.partition("\n")[2]
     for text in re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]
@@ -50,7 +51,7 @@ PLACES = {
     },
     "variants.known_providers.KNOWN_PROVIDERS": {*KNOWN_PROVIDERS},
     "machine.detect.DETECTORS": {*DETECTORS},
-    "docs/providers.md": {*SECTIONS},
+    "docs/reference/providers.md": {*SECTIONS},
 }
 NAMES = sorted(set.union(*PLACES.values()))
 COMPILERS = {"GCC and Clang": "gnu", "MSVC": "msvc", "Rust": "rust", "nvcc": "nvcc"}
@@ -132,9 +133,7 @@ def test_uv_accepts_the_written_table(name: str) -> None:
 
 
 def test_the_page_shows_the_written_tables(tmp_path: Path) -> None:
-    block = re.search(r"^```toml pyproject.toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert block
-    (tmp_path / "pyproject.toml").write_text(block[1], encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text(shown_file(PAGE, "pyproject.toml"), encoding="utf-8")
     data = read_toml(tmp_path / "pyproject.toml")
     metadata = metadata_from_table(data["variant"], "[variant]")
     assert metadata.namespaces == (*KNOWN_PROVIDERS,)
@@ -308,7 +307,7 @@ def test_one_module_has_the_version_of_uv() -> None:
 
 
 def test_pages_and_requirements_have_the_measured_version_of_uv() -> None:
-    pages = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
+    pages = [*DOCS.rglob("*.md"), *ROOT.glob("*.md")]
     texts = [path.read_text(encoding="utf-8") for path in pages]
     assert {version for text in texts for version in re.findall(r"\buv (\d+\.\d+\.\d+)", text)} == {
         UV_VERSION

@@ -14,6 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner
+from helpers.documentation import DOCS, shown_file
 from helpers.made_wheels import make_wheel, record_row, requiring
 from helpers.programs import check_options, run_here
 from helpers.remedies import (
@@ -181,10 +182,9 @@ def without_signature(contents: dict[str, bytes]) -> None:
 
 
 def copied_provider(item: Reported) -> None:
-    """Copy the provider of nvidia from docs/providers.md."""
-    page = (Path(__file__).parents[1] / "docs" / "providers.md").read_text(encoding="utf-8")
-    block = page.partition("```toml pyproject.toml\n")[2].partition("```")[0]
-    providers = parse_toml(block.encode(), Path("providers.md"))["variant"]
+    """Copy the provider of nvidia from docs/reference/providers.md."""
+    page = (DOCS / "reference" / "providers.md").read_text(encoding="utf-8")
+    providers = parse_toml(shown_file(page, "pyproject.toml").encode(), Path("providers.md"))["variant"]
     assert isinstance(providers, dict)
     patch({"providers": {"nvidia": providers["providers"]["nvidia"]}})(item)
 
@@ -540,7 +540,7 @@ DOCUMENTS = [
         "remove it until installers support it",
         patch({"variants": {"fast": {"abi_dependency": None}}}),
     ),
-    document("provider-mismatch", "copy the provider from docs/providers.md", copied_provider),
+    document("provider-mismatch", "copy the provider from docs/reference/providers.md", copied_provider),
     document(
         "unknown-property",
         "correct the spelling of the feature and its values",

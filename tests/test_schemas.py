@@ -613,7 +613,7 @@ def test_sdist_and_wheel_contain_schemas_rules_and_entry_point(tmp_path: Path) -
             content = wheel.read(f"variant_backend/_internal/schemas/{name}.schema.json")
             assert json.loads(content) == table_schema(name)
         rules = wheel.read("variant_backend/_internal/checking/rules.md")
-        assert rules == (ROOT / "docs" / "rules.md").read_bytes()
+        assert rules == (ROOT / "docs" / "reference" / "rules.md").read_bytes()
         (points,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
         assert "[validate_pyproject.tool_schema]\nvariant-backend = " in wheel.read(points).decode()
 

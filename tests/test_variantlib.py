@@ -295,7 +295,7 @@ def test_variantlib_orders_random_releases_as_the_api_does(peer: Path, tmp_path:
     assert json.loads(theirs) == [*map(ordered_labels, ours, known)]
 
 
-# Prints the facts that docs/from-variantlib.md states.
+# Prints the facts that docs/reference/from-variantlib.md states.
 FACTS = """
 import importlib.metadata, json
 import variantlib.api
@@ -326,7 +326,7 @@ print(json.dumps({
 @pytest.mark.slow  # installs variantlib
 def test_variantlib_behaves_as_the_page_about_moving_from_it_says(peer: Path, tmp_path: Path) -> None:
     facts = json.loads(run(peer, "-c", FACTS, cwd=tmp_path).stdout)
-    page = (ROOT / "docs" / "from-variantlib.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "from-variantlib.md").read_text(encoding="utf-8")
     assert [name for name in facts.pop("names") if name not in page] == []
     hashed = default_label([Property("x86_64", "level", "v3")])
     assert facts == {"abi order": ["major", "minor", "null"], "hash": hashed, "reads 0.1.1": False}

@@ -1,4 +1,4 @@
-"""An installer can vendor the files that docs/vendoring.md lists."""
+"""An installer can vendor the files that docs/how-to/vendoring.md lists."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import packaging
 import pytest
+from helpers.documentation import shown_file
 from helpers.programs import run
 from helpers.recorded_orders import recorded_orders
 
@@ -20,7 +21,7 @@ from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(variant_backend.__file__).parent
-PAGE = (ROOT / "docs/vendoring.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/how-to/vendoring.md").read_text(encoding="utf-8")
 NAMESPACE = "someinstaller._vendor"
 MORE_NAMES = re.findall(r"`(\w+)`", PAGE.partition("to the list of `variants`:")[2].partition("\n\n")[0])
 # Plugins are declared, so that requirements are read; markers with a rare form need packaging.
@@ -60,7 +61,7 @@ print(json.dumps([answers, sorted(sys.modules)]))
 
 def kept_files() -> list[str]:
     """Return the paths of the files that remain after the patterns of the page."""
-    block = PAGE.partition("```toml pyproject.toml\n")[2].partition("```")[0]
+    block = shown_file(PAGE, "pyproject.toml")
     table: Any = parse_toml(block.encode(), "page")
     dropped = table["tool"]["vendoring"]["transformations"]["drop"][-1]
     paths = (path.relative_to(PACKAGE.parent).as_posix() for path in PACKAGE.rglob("*.py"))

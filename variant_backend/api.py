@@ -1,8 +1,8 @@
 """The public interface of this package, for build backends, installers, indexes and other tools.
 
-Only the names in `__all__` are public. What they promise is in docs/api-stability.md. Members, fields and
-parameters that their text calls internal are not part of it. All other modules may change in every release,
-except the build backends `variant_backend.hooks` and `variant_backend.dispatch`.
+Only the names in `__all__` are public. What they promise is in docs/explanation/api-stability.md. Members,
+fields and parameters that their text calls internal are not part of it. All other modules may change in
+every release, except the build backends `variant_backend.hooks` and `variant_backend.dispatch`.
 
 Values are named tuples and have no effects. Functions are pure unless their text says what they read, run or
 write. Errors are `VariantError`: one error has all problems of a document, each with its place and a remedy.
@@ -138,7 +138,7 @@ __all__ = [
 ]
 
 # Names that installers need not have, with their modules: these start processes, read files, or import more.
-# Vendored copies lack these modules (docs/vendoring.md).
+# Vendored copies lack these modules (docs/how-to/vendoring.md).
 _LATER = {
     "Detected": "formats.hardware_file",
     "Hardware": "formats.hardware_file",

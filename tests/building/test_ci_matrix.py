@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from helpers.documentation import DOCS, shown_file
 from helpers.programs import run, run_here
 from ruamel.yaml import YAML
 
@@ -16,7 +16,7 @@ from variant_backend._internal.building.ci_matrix import matrix_text
 from variant_backend._internal.cli.build import build_command
 from variant_backend._internal.cli.main import main
 
-PAGE = Path(__file__).parents[2] / "docs" / "matrix.md"
+PAGE = DOCS / "how-to" / "matrix.md"
 # A plain 3.10 is a number in YAML, and a plain null is an empty value.
 AXES = {"label": ["fast", "null", ""], "python": ["3.10", "cp314t"], "platform": ["ubuntu-24.04"]}
 PROJECT = """
@@ -112,11 +112,7 @@ def test_options_without_effect_and_unknown_names_are_wrong_usage(
 
 def block(name: str) -> str:
     """Return a file of the page."""
-    match = re.search(
-        rf"^```yaml {re.escape(name)}\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
-    )
-    assert match
-    return match[1]
+    return shown_file(PAGE.read_text("utf-8"), name)
 
 
 def check(folder: Path, name: str, text: str) -> Any:

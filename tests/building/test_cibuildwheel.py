@@ -147,7 +147,7 @@ def test_cibuildwheel_builds_for_64_bits_and_the_stable_abi(system: str) -> None
 
 
 def test_the_skip_of_the_guide_leaves_out_pythons_without_builds(tmp_path: Path) -> None:
-    guide = (EXAMPLE.parents[1] / "docs" / "cibuildwheel.md").read_text(encoding="utf-8")
+    guide = (EXAMPLE.parents[1] / "docs" / "how-to" / "cibuildwheel.md").read_text(encoding="utf-8")
     older, both = re.findall(r'skip = "(.*?)"', guide)
     assert both == f"{older} cp3??t-*"
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1"\n', encoding="utf-8")

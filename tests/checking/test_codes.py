@@ -1,4 +1,4 @@
-"""docs/rules.md lists each code. Each rule of `check` has a section there, with a bad and a good example.
+"""docs/reference/rules.md lists each code. Each rule has a section there, with a bad and a good example.
 
 The bad example gives a finding with the code, the good example gives no finding.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.documentation import shown_file
 from helpers.rules_page import OTHERS, PAGE, SECTIONS, examples
 from helpers.sample_release import DOCUMENT, Example, lay_out
 
@@ -102,5 +102,4 @@ def test_mending_removes_the_problem(code: str, tmp_path: Path) -> None:
 
 
 def test_the_page_shows_the_index_file_of_the_examples() -> None:
-    shown = re.search(r"^```json demo-1.0-variants.json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    assert shown and json.loads(shown[1]) == DOCUMENT
+    assert json.loads(shown_file(PAGE, "demo-1.0-variants.json")) == DOCUMENT

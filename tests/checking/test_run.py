@@ -314,7 +314,7 @@ def test_the_list_of_rules_refuses_paths(dist: Path) -> None:
 def test_a_rule_is_explained_by_its_section(dist: Path) -> None:
     result = call("--explain", "bad-sdist")
     assert result.stdout.startswith("bad-sdist\n*error*, format, upload. The sdist is damaged")
-    assert "```text good PKG-INFO\n" in result.stdout
+    assert "**Good: PKG-INFO**\n\n```text\n" in result.stdout
     assert result.exit_code == 0
     rules = json.loads(call("--explain", "bad-sdist", "--json").stdout)["rules"]
     assert f"bad-sdist\n{rules['bad-sdist'].pop('section')}\n" == result.stdout

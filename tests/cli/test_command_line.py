@@ -52,7 +52,9 @@ def test_help_ends_with_an_example_and_its_page(name: str) -> None:
     command.make_parser(context).parse_args(arguments[len(expected) :])  # unknown options raise
 
 
-@pytest.mark.parametrize(("arguments", "page"), [([], "README.md"), (["providers"], "docs/plugins.md")])
+@pytest.mark.parametrize(
+    ("arguments", "page"), [([], "README.md"), (["providers"], "docs/how-to/plugins.md")]
+)
 def test_help_of_a_group_ends_with_an_example_and_its_page(arguments: list[str], page: str) -> None:
     help_text = invoke(*arguments, "--help", columns=60).stdout
     assert re.search(r"\n\nExample:\n  variant-backend .*\n\nDocumentation: (.*)\n$", help_text)[1] == page  # type: ignore[index]  # None fails

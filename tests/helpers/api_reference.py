@@ -59,26 +59,28 @@ GROUPS = {
 
 # The guides and examples that show the names of a group.
 GUIDES = {
-    "Errors": "[Read metadata](../library.md#read-metadata), [rules](../rules.md) with all codes",
+    "Errors": "[Read metadata](../how-to/library.md#read-metadata), [rules](rules.md) with all codes",
     "Filenames": "[an index script](../../examples/index-script/README.md)",
     "Properties, variants and labels": "[glossary](glossary.md#variant)",
     "Variant metadata": (
-        "[Read metadata](../library.md#read-metadata),"
-        " [merge the metadata of wheels](../library.md#merge-the-metadata-of-wheels)"
+        "[Read metadata](../how-to/library.md#read-metadata),"
+        " [merge the metadata of wheels](../how-to/library.md#merge-the-metadata-of-wheels)"
     ),
-    "Providers and plugins": "[Providers](../providers.md), [run provider plugins](../plugins.md)",
-    "Supported values": "[Rank the wheels of a release](../library.md#rank-the-wheels-of-a-release)",
+    "Providers and plugins": "[Providers](providers.md), [run provider plugins](../how-to/plugins.md)",
+    "Supported values": "[Rank the wheels of a release](../how-to/library.md#rank-the-wheels-of-a-release)",
     "Ranking": (
-        "[Rank the wheels of a release](../library.md#rank-the-wheels-of-a-release),"
-        " [a selection loop](../../examples/installer/README.md), [explain a selection](../explain.md)"
+        "[Rank the wheels of a release](../how-to/library.md#rank-the-wheels-of-a-release),"
+        " [a selection loop](../../examples/installer/README.md), [explain a selection](../how-to/explain.md)"
     ),
-    "Environment markers": "[Decide environment markers](../library.md#decide-environment-markers)",
-    "Machines": "[See what a machine supports](../hardware.md)",
+    "Environment markers": "[Decide environment markers](../how-to/library.md#decide-environment-markers)",
+    "Machines": "[See what a machine supports](../how-to/hardware.md)",
     "Making variants": (
-        "[Make a variant of a wheel](../library.md#make-a-variant-of-a-wheel),"
-        " [convert existing wheels](../convert.md)"
+        "[Make a variant of a wheel](../how-to/library.md#make-a-variant-of-a-wheel),"
+        " [convert existing wheels](../how-to/convert.md)"
     ),
-    "Making variants in a build backend": "[Make variants in your own build backend](../own-backend.md)",
+    "Making variants in a build backend": (
+        "[Make variants in your own build backend](../how-to/own-backend.md)"
+    ),
 }
 
 

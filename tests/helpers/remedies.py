@@ -48,9 +48,10 @@ Step: TypeAlias = Callable[[Reported], object]
 class Scenario(NamedTuple):
     """A problem with a *code* that a *command* reports after *make*, and what its exact *remedy* tells to do.
 
-    By default, *make* writes the bad example of docs/rules.md into the folder dist. *follow* does what the
-    remedy says, and nothing else. If the remedy changes the command, *again* is the new one. A scenario is
-    *rebuilt* if the remedy is to build the wheel again: then `rebuild` stands for a sound build backend.
+    By default, *make* writes the bad example of docs/reference/rules.md into the folder dist. *follow* does
+    what the remedy says, and nothing else. If the remedy changes the command, *again* is the new one. A
+    scenario is *rebuilt* if the remedy is to build the wheel again: then `rebuild` stands for a sound build
+    backend.
     """
 
     code: str
@@ -129,7 +130,7 @@ def _problem(item: Mapping[str, Any]) -> Problem:
 
 
 def example(code: str) -> Maker:
-    """Return a function that makes the bad example of docs/rules.md, in the folder dist."""
+    """Return a function that makes the bad example of docs/reference/rules.md, in the folder dist."""
 
     def make() -> None:
         changes = examples(code, "bad")

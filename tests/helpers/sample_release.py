@@ -119,14 +119,14 @@ def write_release(
 
 
 class Example(NamedTuple):
-    """A block of docs/rules.md: a change of the valid release."""
+    """A block of docs/reference/rules.md: a change of the valid release."""
 
     target: str
     text: str
 
 
 def lay_out(folder: Path, examples: Iterable[Example]) -> None:
-    """Write the valid release, changed by the examples; see "How to read the examples" in docs/rules.md."""
+    """Write the valid release, changed by the examples: docs/reference/rules.md#how-to-read-the-examples."""
     blocks = {example.target: example.text for example in examples}
     release = patched(DOCUMENT, json.loads(blocks.get("release", "{}")))
     index = patched(release, json.loads(blocks.get("index", "{}")))

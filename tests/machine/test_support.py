@@ -328,7 +328,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@click.command(cls=Command, example="command", page="docs/hardware.md")
+@click.command(cls=Command, example="command", page="docs/how-to/hardware.md")
 @selection_options
 def show(machine: Machine, policy: Policy, target: Target) -> tuple[Machine, Policy, Target]:
     """Return the values that the options give a command."""

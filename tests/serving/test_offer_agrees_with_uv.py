@@ -162,7 +162,8 @@ def _with_abi_dependency(case: Case) -> None:
             file.data = json.dumps(patched(json.loads(file.data), {"variants": variants})).encode()
 
 
-# What uv with its flag selects, and what it selects without it from the offer; see docs/offer-explained.md.
+# What uv with its flag selects, and what it selects without it from the offer:
+# docs/explanation/how-the-offer-works.md.
 DIFFERENCES = {
     "sound": (lambda _: None, "1.0-0_fast", "1.0-0_fast"),
     "python": (_of_newer_python, "0.1", "1.0-0_safe"),

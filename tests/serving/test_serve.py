@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from helpers.documentation import DOCS
 from helpers.hostile_servers import sending
 from helpers.made_wheels import make_wheel
 from helpers.offers import label_in, make_variants
@@ -366,7 +367,7 @@ def test_a_server_for_networks_without_a_token_is_a_warning(index: Path, tmp_pat
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "serve"
-DEPLOYMENT = Path(__file__).parents[2] / "docs" / "deploy-offer.md"
+DEPLOYMENT = DOCS / "how-to" / "deploy-offer.md"
 NGINX = """\
 daemon off;
 pid {folder}/nginx.pid;

@@ -18,9 +18,9 @@ _MOST_COMPARED = 200
 class Problem(NamedTuple):
     """A problem: what is wrong, where, and what cures it.
 
-    *code* is stable and listed in docs/rules.md. *place* is a file, a key in it, or both, separated by
-    ``: ``; it is empty if the reader already knows it. *text* says what is wrong. *remedy* says what to do,
-    or is None.
+    *code* is stable and listed in docs/reference/rules.md. *place* is a file, a key in it, or both, separated
+    by ``: ``; it is empty if the reader already knows it. *text* says what is wrong. *remedy* says what to
+    do, or is None.
 
     >>> problem = Problem("bad-name", "variants.V3", "label 'V3' is invalid", "write 'v3'")
     >>> print(problem.within("demo-1.0-variants.json"))

@@ -58,7 +58,7 @@ INSTALLER_RULES: Mapping[str, Rule] = {
         UV,
         WARNING,
         "uv knows the namespace, but with another provider.",
-        "copy the provider from docs/providers.md",
+        "copy the provider from docs/reference/providers.md",
     ),
     "unknown-property": Rule(
         UV,

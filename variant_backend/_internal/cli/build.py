@@ -33,7 +33,9 @@ def _axis(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-@click.command("build", cls=Command, example="variant-backend build -l cu12 -l cpu", page="docs/matrix.md")
+@click.command(
+    "build", cls=Command, example="variant-backend build -l cu12 -l cpu", page="docs/how-to/matrix.md"
+)
 @click.argument("path", default=".", type=PATH, metavar="[PATH]")
 @label_option("Build the wheel of this label; may be repeated.", multiple=True)
 @click.option("--plain", is_flag=True, help="Build the plain release: the sdist and the plain wheel.")

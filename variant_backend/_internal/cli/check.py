@@ -33,7 +33,7 @@ class _PathOrUrl(click.Path):
         return value if is_http(str(value)) else super().convert(value, param, ctx)
 
 
-@click.command("check", cls=Command, example="variant-backend check dist/", page="docs/check.md")
+@click.command("check", cls=Command, example="variant-backend check dist/", page="docs/how-to/check.md")
 @click.argument(
     "paths",
     nargs=-1,
@@ -70,7 +70,7 @@ class _PathOrUrl(click.Path):
     help="Read the compiled modules of wheels, and compare the runtimes that they link with the labels.",
 )
 @click.option("--list", "lists", is_flag=True, help="Print all rules.")
-@click.option("--explain", metavar="CODE", help="Print the rule's section of docs/rules.md.")
+@click.option("--explain", metavar="CODE", help="Print the rule's section of docs/reference/rules.md.")
 @network_options
 @click.pass_obj
 def check_command(

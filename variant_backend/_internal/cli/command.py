@@ -296,7 +296,7 @@ def given_options(context: click.Context, names: Container[str | None]) -> list[
 
 
 def _address(page: str) -> str:
-    """Return the address of a page of the documentation, such as ``docs/explain.md``."""
+    """Return the address of a page of the documentation, such as ``docs/how-to/explain.md``."""
     return f"{SITE}{page.removeprefix('docs/').removesuffix('.md')}" if SITE else page
 
 

@@ -49,7 +49,7 @@ def _extra_remedy(text: str) -> str:
     "explain",
     cls=Command,
     example="variant-backend explain demo -f dist",
-    page="docs/explain.md",
+    page="docs/how-to/explain.md",
     extra_remedy=_extra_remedy,
 )
 @click.argument("package", required=False, metavar="[PACKAGE]")

@@ -41,7 +41,7 @@ _NO_REQUEST = "missing REQUIREMENT; name packages, or a file with --requirement 
     "fetch",
     cls=Command,
     example="variant-backend fetch demo -f dist -o wheels",
-    page="docs/fetch.md",
+    page="docs/how-to/fetch.md",
     hints=dict.fromkeys(("-l", "--label"), "write PACKAGE#LABEL, such as six#fast"),
 )
 @requests_options

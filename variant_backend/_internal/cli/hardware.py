@@ -29,7 +29,7 @@ _MOST_VALUES = 4  # of a feature in the table for people
     "hardware",
     cls=Command,
     example="variant-backend hardware -o machine.toml",
-    page="docs/hardware.md",
+    page="docs/how-to/hardware.md",
     extra_remedy=lambda file: f"use --machine {quoted(file)}",
     hints={"--as-env": "use `variant-backend state --as-env`"},
 )

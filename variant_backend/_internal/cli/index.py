@@ -26,7 +26,7 @@ def _base_url(value: str | None) -> str | None:
     return None if value is None else check_base_url(value)
 
 
-@click.command("index", cls=Command, example="variant-backend index dist/", page="docs/publish.md")
+@click.command("index", cls=Command, example="variant-backend index dist/", page="docs/how-to/publish.md")
 @click.argument("places", nargs=-1, required=True, metavar="DIR|URL...")
 @click.option(
     "--merge",

@@ -20,7 +20,7 @@ from .output import Printer
     "init",
     cls=Command,
     example="variant-backend init -l x86_64_v3 -p x86_64::level::v3",
-    page="docs/init.md",
+    page="docs/how-to/init.md",
 )
 @click.argument("path", default=".", type=PATH, metavar="[PATH]")
 @label_option("Define this label in the project file; may be repeated.", multiple=True)

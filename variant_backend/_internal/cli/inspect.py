@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _WIDTH = 12  # of the first column
 
 
-@click.command("inspect", cls=Command, example="variant-backend inspect dist/*.whl", page="docs/inspect.md")
+@click.command(
+    "inspect", cls=Command, example="variant-backend inspect dist/*.whl", page="docs/how-to/inspect.md"
+)
 @click.argument("targets", nargs=-1, required=True, callback=expanded, metavar="WHEEL|URL|NAME...")
 @click.option("--compare", is_flag=True, help="List the files that differ between two wheels.")
 @environment_options

@@ -54,7 +54,7 @@ _HERE = "this machine"
     "installed",
     cls=Command,
     example="variant-backend installed --check",
-    page="docs/installed.md",
+    page="docs/how-to/installed.md",
     extra_remedy=lambda name: f"use `variant-backend inspect {quoted(name)}`",
 )
 @environments_options

@@ -44,7 +44,7 @@ _MACHINE = (
     "lock",
     cls=Command,
     example="variant-backend lock scipy -i URL -o locks",
-    page="docs/lock.md",
+    page="docs/how-to/lock.md",
 )
 @graph_options
 @overlaid_sources_options

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     cls=Command,
     context_settings={"help_option_names": ["-h", "--help"]},
     example="make-variant -p x86_64::level::v3 demo.whl",
-    page="docs/convert.md",
+    page="docs/how-to/convert.md",
 )
 @click.argument("wheels", nargs=-1, required=True, type=PATH, callback=expanded, metavar="WHEEL...")
 @request_options

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "mend",
     cls=Command,
     example="variant-backend mend dist/*.whl -o mended",
-    page="docs/mend.md",
+    page="docs/how-to/mend.md",
 )
 @click.argument("wheels", nargs=-1, required=True, type=PATH, callback=expanded, metavar="WHEEL...")
 @output_option("The output folder.  [default: beside each wheel, if its name changes]")

@@ -38,7 +38,7 @@ _RESERVED = "files"
     "mirror",
     cls=Command,
     example="variant-backend mirror six -i URL --machine h100 -o site",
-    page="docs/mirror.md",
+    page="docs/how-to/mirror.md",
 )
 @graph_options
 @overlaid_sources_options

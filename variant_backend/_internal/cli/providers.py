@@ -64,7 +64,7 @@ class _ListFirst(Group):
 
 
 @click.group(
-    "providers", cls=_ListFirst, example="variant-backend providers query NAME", page="docs/plugins.md"
+    "providers", cls=_ListFirst, example="variant-backend providers query NAME", page="docs/how-to/plugins.md"
 )
 def providers_command() -> None:
     """List and run the installed provider plugins.
@@ -75,7 +75,7 @@ def providers_command() -> None:
 
 
 @providers_command.command(
-    "list", cls=Command, example="variant-backend providers list", page="docs/plugins.md"
+    "list", cls=Command, example="variant-backend providers list", page="docs/how-to/plugins.md"
 )
 @_in_environment
 @click.pass_obj
@@ -95,7 +95,7 @@ def list_command(printer: Printer, environment: Callable[[], Environment]) -> No
 
 
 @providers_command.command(
-    "query", cls=Command, example="variant-backend providers query NAME", page="docs/plugins.md"
+    "query", cls=Command, example="variant-backend providers query NAME", page="docs/how-to/plugins.md"
 )
 @_choosing
 @_in_environment
@@ -133,7 +133,7 @@ def query_command(
 
 
 @providers_command.command(
-    "validate", cls=Command, example="variant-backend providers validate NAME", page="docs/plugins.md"
+    "validate", cls=Command, example="variant-backend providers validate NAME", page="docs/how-to/plugins.md"
 )
 @_choosing
 @_in_environment
@@ -181,7 +181,7 @@ def validate_command(
 
 
 @providers_command.command(
-    "new", cls=Command, example="variant-backend providers new speech", page="docs/write-a-plugin.md"
+    "new", cls=Command, example="variant-backend providers new speech", page="docs/how-to/write-a-plugin.md"
 )
 @click.argument("namespace", callback=reading(lambda text: project_of(text) and text))
 @output_option("The folder of the new project.  [default: NAMESPACE-variant-provider]")

@@ -29,7 +29,7 @@ def _paths(*words: object) -> list[CompletionItem]:
     "retire",
     cls=Command,
     example="variant-backend retire old dist/new-1.0-py3-none-any.whl",
-    page="docs/retire.md",
+    page="docs/how-to/retire.md",
 )
 @click.argument("old", nargs=-1, required=True, metavar="OLD...", shell_complete=_paths)
 @click.argument("wheel", type=PATH, metavar="WHEEL")

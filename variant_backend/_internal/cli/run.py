@@ -39,7 +39,7 @@ _SHORTEST_USE = 10.0
     cls=Command,
     context_settings={"allow_interspersed_args": False},
     example="variant-backend run pip install demo",
-    page="docs/run.md",
+    page="docs/how-to/run.md",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND [ARGUMENT]...")
 @index_url_option

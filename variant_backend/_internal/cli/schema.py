@@ -13,7 +13,11 @@ _OTHER_NAMES = {"machine": "hardware", "variants.json": "index-file"}
 
 
 @click.command(
-    "schema", cls=Command, json=False, example="variant-backend schema pyproject", page="docs/schemas.md"
+    "schema",
+    cls=Command,
+    json=False,
+    example="variant-backend schema pyproject",
+    page="docs/how-to/schemas.md",
 )
 @click.argument("name", default="pyproject", metavar="[SCHEMA]")
 def schema_command(name: str) -> None:

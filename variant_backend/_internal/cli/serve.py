@@ -57,7 +57,7 @@ def _assignments(texts: Sequence[str]) -> Mapping[str, Path]:
     cls=Command,
     json=False,
     example="variant-backend serve -i URL --machine gpu=cuda:12.8",
-    page="docs/offer.md",
+    page="docs/how-to/offer.md",
 )
 @overlaid_sources_options
 @machines_option(

@@ -39,7 +39,7 @@ _TITLES = {
     "state",
     cls=Command,
     example="variant-backend state --json",
-    page="docs/state.md",
+    page="docs/how-to/state.md",
     extra_remedy=lambda name: f"use --machine {quoted(name)} for a machine file",
 )
 @path_option

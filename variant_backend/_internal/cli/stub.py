@@ -58,7 +58,7 @@ def _package(value: str | None) -> Pin | None:
 
 
 @click.command(
-    "stub", cls=Command, example="variant-backend stub dist --base-url URL -o out", page="docs/stub.md"
+    "stub", cls=Command, example="variant-backend stub dist --base-url URL -o out", page="docs/how-to/stub.md"
 )
 @click.argument("place", metavar="DIR|INDEX-URL")
 @click.option(

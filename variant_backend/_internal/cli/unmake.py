@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "unmake",
     cls=Command,
     example="variant-backend unmake dist/*.whl -o plain",
-    page="docs/unmake.md",
+    page="docs/how-to/unmake.md",
 )
 @click.argument("wheels", nargs=-1, required=True, type=PATH, callback=expanded, metavar="WHEEL...")
 @output_option("The output folder.  [default: beside each wheel]")

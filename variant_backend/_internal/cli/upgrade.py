@@ -30,7 +30,7 @@ _HEADINGS = {
     "upgrade",
     cls=Command,
     example="variant-backend upgrade --in-place dist/*.whl",
-    page="docs/upgrade.md",
+    page="docs/how-to/upgrade.md",
 )
 @click.argument("files", nargs=-1, required=True, type=PATH, callback=expanded, metavar="FILE|WHEEL...")
 @output_option("The output folder.  [default: beside each wheel]")

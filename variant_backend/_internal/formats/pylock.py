@@ -1,7 +1,7 @@
 """Write and read lock files with variants.
 
 Sources: the specification of pylock.toml (PEP 751), and PEP 825 ("Integration with pylock.toml"). Released
-readers of lock files do not know the names of variant wheels: see docs/fetch.md. The package's
+readers of lock files do not know the names of variant wheels: see docs/how-to/fetch.md. The package's
 ``tool.variant-backend`` table has the values for which the format has no key: the hashes of each wheel's
 METADATA, Requires-Python if wheels differ in it, and hosts.
 """

@@ -100,7 +100,7 @@ def _from_facts(facts: Mapping[str, Sequence[str]]) -> FactSupport:
     for device in devices:
         if not is_known(device):
             text = f"unknown device IP {device!r}{did_you_mean(device, _DEVICES)}"
-            raise VariantError(text, remedy="docs/providers.md lists the known ones")
+            raise VariantError(text, remedy="docs/reference/providers.md lists the known ones")
     features, least = intel_features(devices), common_intel_features(devices)
     return FactSupport(features, least=None if least == features else least)
 
