@@ -265,7 +265,7 @@ def _mark(tree: _Tree, place: Path, owner: Owner) -> Path:
 
     top = Path(*place.parts[:1]) if place.name != _FILES or len(place.parts) > 1 else Path()
     # Windows removes a dot at the end of a name, and reads it as one at the end of another.
-    name = quote(place.relative_to(top).as_posix(), safe="").rstrip(".") if place != top else ""
+    name = quote(place.relative_to(top).as_posix(), safe="") if place != top else ""
     return tree.root / top / MARKS / f"{owner.label}-{owner.digest}-{name}"
 
 

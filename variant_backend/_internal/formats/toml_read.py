@@ -50,16 +50,21 @@ def value_at(data: object, *keys: str) -> object:
 
 def parse_toml(data: bytes, place: object) -> dict[str, object]:
     """Parse TOML; raises VariantError with the *place* if it is not TOML in UTF-8."""
-    if data.startswith(_MARKS):
-        text = "expected TOML in UTF-8, got a byte order mark"
-        remedy = "save the file as UTF-8 without a byte order mark"
-        raise VariantError(text, code="not-toml", place=place, remedy=remedy)
+    refuse_byte_order_mark(data, place)
     try:
         text = data.decode("utf-8")
         _check_keys(text)
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise VariantError(f"invalid TOML: {error}", code="not-toml", place=place) from None
+
+
+def refuse_byte_order_mark(data: bytes, place: object) -> None:
+    """Raise VariantError if TOML starts with a byte order mark, which TOML does not allow."""
+    if data.startswith(_MARKS):
+        text = "expected TOML in UTF-8, got a byte order mark"
+        remedy = "save the file as UTF-8 without a byte order mark"
+        raise VariantError(text, code="not-toml", place=place, remedy=remedy)
 
 
 def _check_keys(text: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
-from ..formats.toml_read import parse_toml, read_toml, value_at
+from ..formats.toml_read import parse_toml, read_toml, refuse_byte_order_mark, value_at
 from ..lowlevel.regular_files import open_regular, read_regular
 from ..lowlevel.tarball import read_member
 from ..lowlevel.terminal import print_read
@@ -151,9 +151,7 @@ def read_project_file(file: Path) -> str:
     if not file.exists():
         return ""
     data = read_regular(file)
-    if data.startswith(b"\xef\xbb\xbf"):
-        text = "expected TOML, got a byte order mark"
-        raise VariantError(text, place=file, remedy="save the file without a byte order mark")
+    refuse_byte_order_mark(data, file)
     try:
         return data.decode("utf-8")
     except ValueError as error:
