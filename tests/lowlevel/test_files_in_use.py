@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -36,20 +35,20 @@ COMMANDS = [
 @pytest.fixture
 def in_use(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
     """Return a function: the next *count* replacements in a folder `out` fail with that error of Windows."""
-    real = os.replace
+    real = Path.replace
 
     def refuse(count: int, number: int) -> None:
         left = [count]
 
-        def replace(source: str | Path, target: str | Path) -> None:
-            if left[0] and Path(target).parent.name == "out":
+        def replace(source: Path, target: Path) -> Path:
+            if left[0] and target.parent.name == "out":
                 left[0] -= 1
                 error = PermissionError(errno.EACCES, IN_USE, str(source), None, str(target))
                 error.winerror = number  # type: ignore[attr-defined]  # as Windows sets it
                 raise error
-            real(source, target)
+            return real(source, target)
 
-        monkeypatch.setattr(os, "replace", replace)
+        monkeypatch.setattr(Path, "replace", replace)
 
     return refuse
 

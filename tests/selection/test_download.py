@@ -93,7 +93,7 @@ def test_a_complete_file_is_downloaded_with_progress(
 def test_a_name_that_is_another_file_on_windows_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "source").write_bytes(CONTENT)
     listed = file(tmp_path / "source")._replace(filename=name)
-    with pytest.raises(VariantError, match="invalid filename .*; report this to the owner of the index"):
+    with pytest.raises(VariantError, match="report this to the owner of the index"):
         download.download(listed, tmp_path / "out" / name)
     assert not (tmp_path / "out").exists()
 

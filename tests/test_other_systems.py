@@ -1,4 +1,4 @@
-"""Commands do the same work by rules of Windows; see `helpers/windows_rules.py` for what that proves."""
+"""Commands do the same work by rules of Windows and macOS, see `helpers/other_systems.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from helpers import windows_rules
+from helpers import other_systems
 from helpers.made_wheels import make_wheel
 from helpers.programs import SCRIPTS
 from helpers.sample_projects import new_project
@@ -43,8 +43,8 @@ LINES = [
 
 @pytest.fixture
 def folders(tmp_path: Path) -> list[Path]:
-    """Two folders with the same input."""
-    folders = [tmp_path / "linux", tmp_path / "windows"]
+    """Folders with the same input, one for each system."""
+    folders = [tmp_path / system for system in ("linux", "darwin", "win32")]
     for folder in folders:
         make_wheel(folder / "plain")
         write_release(folder / "release", DOCUMENT)
@@ -79,12 +79,14 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_commands_print_and_write_the_same(folders: list[Path]) -> None:
-    linux, windows = folders
+    linux, *others = folders
     for line in LINES:
         expected = answers(linux, ["-m", "variant_backend"], line)
         assert expected[0] == 0, (line, expected)
-        assert (line, *answers(windows, [windows_rules.__file__], line)) == (line, *expected)
-    assert files(windows) == files(linux)
+        for folder in others:
+            answer = answers(folder, [other_systems.__file__, folder.name], line)
+            assert (folder.name, line, *answer) == (folder.name, line, *expected)
+    assert [files(folder) for folder in others] == [files(linux)] * 2
 
 
 def test_a_build_ends_its_processes_and_keeps_its_log(tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_a_build_ends_its_processes_and_keeps_its_log(tmp_path: Path) -> None:
     taskkill.write_text('#!/bin/sh\necho "$@" >> "$0.log"\nkill -9 "$4"\n', encoding="utf-8")
     taskkill.chmod(0o755)
     line = f"build {project.name} -l fast --no-isolation -o built"
-    code, stdout, stderr = answers(tmp_path, [windows_rules.__file__], line)
+    code, stdout, stderr = answers(tmp_path, [other_systems.__file__, "win32"], line)
     assert (code, [*(tmp_path / "built").glob("*-fast.whl")] != []) == (0, True), stdout + stderr
     assert (tmp_path / "built" / ".logs" / "fast.log").stat().st_size
     assert taskkill.with_name("taskkill.log").read_text(encoding="utf-8").startswith("/F /T /PID ")
@@ -115,9 +117,11 @@ REFUSED = {
 
 @pytest.mark.parametrize("code", REFUSED.values(), ids=REFUSED)
 def test_the_rules_refuse_what_windows_refuses(tmp_path: Path, code: str) -> None:
-    helpers = str(Path(windows_rules.__file__).parent)
-    program = f"import sys; sys.path.insert(0, {helpers!r}); import os, windows_rules as rules\n"
-    program += f"rules.act_as_windows()\ntry:\n    {code}\nexcept (OSError, AttributeError, ImportError):\n"
+    helpers = str(Path(other_systems.__file__).parent)
+    program = f"import sys; sys.path.insert(0, {helpers!r}); import os, other_systems\n"
+    program += (
+        f"other_systems.act_as('win32')\ntry:\n    {code}\nexcept (OSError, AttributeError, ImportError):\n"
+    )
     program += "    print('refused')"
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout == "refused\n", done.stderr

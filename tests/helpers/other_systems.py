@@ -1,10 +1,11 @@
-"""Run a command of variant-backend on Linux by rules of Windows, which does not prove that it runs there.
+"""Run a command of variant-backend on Linux by rules of another system: no proof that it runs there.
 
-    python windows_rules.py ARGUMENT...
+    python other_systems.py win32|darwin ARGUMENT...
 
-The code of variant-backend takes its branches for Windows, without the calls and modules of POSIX. As on
-Windows, open files are neither renamed nor removed, `os.rename` replaces nothing, and some names are invalid.
-Children of the process, and folders, are those of Linux. `os.name` stays, so paths have slashes.
+The code of variant-backend takes its branches for that system, without the calls and modules that it lacks.
+As on Windows, open files are neither renamed nor removed, `os.rename` replaces nothing, and some names are
+invalid. As on macOS, names that differ in case only are one. Child processes and folders are those of Linux.
+`os.name` stays, so paths have slashes.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-# POSIX alone has them, or Linux alone. The standard library has read its own before.
-CALLS = {
+# What Windows lacks. The standard library has read what it uses before.
+CALLS: dict[types.ModuleType, tuple[str, ...]] = {
     os: (
         *("fork", "killpg", "getpgrp", "setsid", "getuid", "geteuid", "getgroups", "tcgetpgrp", "mkfifo"),
         *("copy_file_range", "sendfile", "pread", "pwrite", "fstatvfs", "statvfs", "fchmod", "set_blocking"),
@@ -29,12 +30,14 @@ CALLS = {
     ),
     signal: ("SIGKILL", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCHLD"),
 }
+# What macOS lacks; its `sendfile` only sends to sockets.
+CALLS_OF_LINUX = ("copy_file_range", "sendfile", "posix_fadvise", "memfd_create", "splice")
 MODULES = ("fcntl", "pwd", "grp", "resource", "termios", "tty", "pty")
 DEVICES = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"
 REFUSED = rf'.*[<>:"|?*\x00-\x1f\\].*|.*[. ]|{DEVICES}'
 
 
-def act_as_windows() -> None:
+def act_as(system: str) -> None:
     """Change this process; imports that must see Linux come first."""
     # These read `sys.platform` or `os` when they are imported.
     import asyncio
@@ -60,18 +63,27 @@ def act_as_windows() -> None:
     platform.uname()
     sysconfig.get_config_vars()
     tempfile.gettempdir()
-    sys.platform = "win32"
+    for name in ("_USE_CP_SENDFILE", "_USE_CP_COPY_FILE_RANGE", "_use_fd_functions"):  # as elsewhere
+        setattr(shutil, name, False)
+    sys.platform = system
+    if system == "darwin":
+        without({os: CALLS_OF_LINUX})
+        sys.addaudithook(_refuse_other_case)
+        return
     sys.modules["msvcrt"] = _locks_of(fcntl.flock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     subprocess.CREATE_NEW_PROCESS_GROUP = 0  # type: ignore[attr-defined]
     _refuse_to_replace(os.rename)
     sys.addaudithook(_refuse_names_and_open_files)
-    for module, names in CALLS.items():
+    without(CALLS)
+    sys.modules.update(dict.fromkeys(MODULES))  # type: ignore[arg-type]
+
+
+def without(calls: dict[types.ModuleType, tuple[str, ...]]) -> None:
+    """Remove names of modules."""
+    for module, names in calls.items():
         for name in names:
             if hasattr(module, name):
                 delattr(module, name)
-    for name in ("_USE_CP_SENDFILE", "_USE_CP_COPY_FILE_RANGE"):  # as elsewhere than on Linux
-        setattr(shutil, name, False)
-    sys.modules.update(dict.fromkeys(MODULES))  # type: ignore[arg-type]
 
 
 def _locks_of(flock: Callable[[int, int], None], exclusive: int) -> types.ModuleType:
@@ -114,6 +126,16 @@ def _refuse_names_and_open_files(event: str, arguments: tuple[Any, ...]) -> None
         raise _windows_error(1314, "A required privilege is not held by the client", "")
 
 
+def _refuse_other_case(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse a name beside another one that macOS takes for it: the command would expect two files."""
+    if event in ("open", "os.mkdir", "os.rename") and isinstance(arguments[0], str | bytes | Path):
+        path = Path(os.fsdecode(arguments[event == "os.rename"]))
+        if path.parent.is_dir() and not str(path).startswith(("/dev/", "/proc/")):
+            same = [name for name in os.listdir(path.parent) if name.casefold() == path.name.casefold()]  # noqa: PTH208
+            if same and path.name not in same:
+                raise FileExistsError(errno.EEXIST, "another name differs in case only", str(path))
+
+
 def _opened() -> set[str]:
     places = set()
     for link in Path("/proc/self/fd").iterdir():
@@ -131,7 +153,7 @@ def _windows_error(number: int, text: str, path: str) -> OSError:
 
 
 if __name__ == "__main__":
-    act_as_windows()
+    act_as(sys.argv.pop(1))
     from variant_backend._internal.cli.main import main
 
     main(prog_name="variant-backend")
