@@ -65,6 +65,8 @@ def act_as(system: str) -> None:
     tempfile.gettempdir()
     for name in ("_USE_CP_SENDFILE", "_USE_CP_COPY_FILE_RANGE", "_use_fd_functions"):  # as elsewhere
         setattr(shutil, name, False)
+    searches = types.SimpleNamespace(NeedCurrentDirectoryForExePath=lambda _: False)
+    shutil._winapi = searches  # type: ignore[attr-defined]  # `which` of Python 3.12 asks it
     sys.platform = system
     if system == "darwin":
         without({os: CALLS_OF_LINUX})
