@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import textwrap
 import zipfile
 from pathlib import Path
 
@@ -108,6 +109,7 @@ REFUSED = {
     "an open file is removed": "a = open('a', 'w'); os.remove('a')",
     "a name with a colon": "open('a:b', 'w')",
     "a name of a device": "open('nul.log', 'w')",
+    "a read-only file is removed": "open('a', 'w').close(); os.chmod('a', 0o444); os.remove('a')",
     "a name that ends with a dot": "os.mkdir('a.')",
     "a call of POSIX": "os.killpg(1, 9)",
     "a module of POSIX": "import fcntl",
@@ -117,11 +119,36 @@ REFUSED = {
 
 @pytest.mark.parametrize("code", REFUSED.values(), ids=REFUSED)
 def test_the_rules_refuse_what_windows_refuses(tmp_path: Path, code: str) -> None:
+    refusals = "(OSError, AttributeError, ImportError)"
+    printed = by_rules_of_windows(f"try:\n    {code}\nexcept {refusals}:\n    print('refused')", tmp_path)
+    assert printed == "refused\n"
+
+
+def test_temporary_folders_with_read_only_files_are_removed(tmp_path: Path) -> None:
+    code = """
+        from variant_backend._internal.lowlevel.processes import temporary_folder
+        with temporary_folder() as folder:
+            (folder / "pack").write_bytes(b"as git writes it")
+            (folder / "pack").chmod(0o444)
+        print(folder.exists())
+        """
+    assert by_rules_of_windows(textwrap.dedent(code), tmp_path) == "False\n"
+
+
+def test_a_process_ends_without_taskkill_too(tmp_path: Path) -> None:
+    code = f"""
+        from variant_backend._internal.lowlevel.processes import run_within
+        os.environ["PATH"] = ""
+        print(run_within(0.5, [{sys.executable!r}, "-c", "import time; time.sleep(30)"]))
+        """
+    assert by_rules_of_windows(textwrap.dedent(code), tmp_path) == "None\n"
+
+
+def by_rules_of_windows(code: str, folder: Path) -> str:
+    """Run code by rules of Windows in a folder, and return what it prints."""
     helpers = str(Path(other_systems.__file__).parent)
-    program = f"import sys; sys.path.insert(0, {helpers!r}); import os, other_systems\n"
-    program += (
-        f"other_systems.act_as('win32')\ntry:\n    {code}\nexcept (OSError, AttributeError, ImportError):\n"
-    )
-    program += "    print('refused')"
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
-    assert done.stdout == "refused\n", done.stderr
+    start = f"import sys; sys.path.insert(0, {helpers!r}); import os, other_systems\n"
+    program = f"{start}other_systems.act_as('win32')\n{code}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

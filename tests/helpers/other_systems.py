@@ -14,6 +14,7 @@ import errno
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import types
@@ -28,7 +29,8 @@ CALLS: dict[types.ModuleType, tuple[str, ...]] = {
         *("copy_file_range", "sendfile", "pread", "pwrite", "fstatvfs", "statvfs", "fchmod", "set_blocking"),
         *("O_NONBLOCK", "O_NOCTTY", "O_NOFOLLOW", "O_DIRECTORY", "ST_RDONLY", "sysconf", "uname", "link"),
     ),
-    signal: ("SIGKILL", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCHLD"),
+    # `Popen.kill` of Linux needs SIGKILL.
+    signal: ("SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGCHLD"),
 }
 # What macOS lacks; its `sendfile` only sends to sockets.
 CALLS_OF_LINUX = ("copy_file_range", "sendfile", "posix_fadvise", "memfd_create", "splice")
@@ -120,6 +122,8 @@ def _refuse_names_and_open_files(event: str, arguments: tuple[Any, ...]) -> None
             real = os.path.realpath(path)
             if any(f"{place}/".startswith(f"{real}/") for place in opened):
                 raise _windows_error(32, "The process cannot access the file because it is in use", path)
+    if event == "os.remove" and not os.lstat(arguments[0]).st_mode & stat.S_IWUSR:
+        raise _windows_error(5, "Access is denied", str(arguments[0]))
     if event in ("open", "os.mkdir", "os.rename") and isinstance(arguments[0], str | bytes | Path):
         name = Path(os.fsdecode(arguments[event == "os.rename"])).name
         if re.fullmatch(REFUSED, name, re.IGNORECASE):

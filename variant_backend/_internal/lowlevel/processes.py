@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple, cast
 
 from .shell_words import command_line
 from .terminal import print_detail
-from .workspace import workspace
+from .workspace import remove_tree, workspace
 
 # How often a program that has left a process behind is looked at. Seconds.
 _STEP = 0.1
@@ -34,7 +34,9 @@ if sys.platform == "win32":
 
     def end_group(process: subprocess.Popen[bytes]) -> None:
         """End a process, which may have ended already, and all its children."""
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
+        with suppress(OSError):  # PATH may lack it
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
+        process.kill()
         process.wait()
 
 else:
@@ -186,7 +188,6 @@ def temporary_folder() -> Iterator[Path]:
     If this process is killed, the next one that needs such a folder removes it. Raises VariantError if it
     cannot be created.
     """
-    import shutil
     import tempfile
 
     with workspace(Path(tempfile.gettempdir()), hidden=False) as path:
@@ -194,7 +195,7 @@ def temporary_folder() -> Iterator[Path]:
             yield path
         finally:
             for _ in range(100):
-                shutil.rmtree(path, ignore_errors=True)
+                remove_tree(path)
                 if not path.exists():
                     break
                 time.sleep(0.05)  # ended processes may need a moment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -129,6 +130,21 @@ def move(part: Path, target: Path, *, force: bool) -> None:
         raise already_exists(target) from None
 
 
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, as far as that is possible; Windows removes no read-only files, which git writes."""
+    import shutil  # rarely needed
+
+    def remove_writable(remove: Callable[[str], object], path: str, _: object) -> None:
+        with suppress(OSError):
+            Path(path).chmod(stat.S_IRWXU)
+            remove(path)
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(folder, onexc=remove_writable)
+    else:
+        shutil.rmtree(folder, onerror=remove_writable)
+
+
 def already_exists(target: Path) -> VariantError:
     """Return the error for a file that is replaced only with ``--force``."""
     return VariantError("already exists", place=target, remedy="use --force to replace it")
@@ -183,9 +199,7 @@ def _remove(path: Path, lock_path: Path, lock: IO[bytes]) -> None:
     try:
         path.rmdir()
     except OSError:
-        import shutil
-
-        shutil.rmtree(path, ignore_errors=True)
+        remove_tree(path)
     if not path.exists():
         # Windows removes closed files only; others remove it before it can be locked again.
         for _ in range(2):
