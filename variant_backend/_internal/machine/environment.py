@@ -254,7 +254,7 @@ def _read_environment(prefix: Path, found_by: str, environ: Mapping[str, str]) -
     if config.get("include-system-site-packages", "").lower() == "true":
         folders += [
             *_user_site(release, environ),
-            *base_site_packages(Path(config.get("home", "")), release),
+            *base_site_packages(_base_home(config), release),
         ]
     folders = [path for folder in folders for path in (folder, *_added_paths(folder))]
     return Environment(
@@ -288,6 +288,19 @@ def _read_config(path: Path) -> dict[str, str]:
         raise VariantError(f"cannot be read: {error.strerror or error}", place=path, remedy=_REMEDY) from None
     pairs = (line.partition("=") for line in lines)
     return {key.strip().lower(): value.strip() for key, separator, value in pairs if separator}
+
+
+def _base_home(config: Mapping[str, str]) -> Path:
+    """Return the folder of the interpreter from which an environment was created, by its pyvenv.cfg.
+
+    Python 3.10 names the environment in which it created another one, and does not use its packages. Raises
+    VariantError if the pyvenv.cfg of that environment cannot be read.
+    """
+    home = Path(config.get("home", ""))
+    outer = home.parent / "pyvenv.cfg"
+    if home.is_absolute() and _is_file(outer):
+        return Path(_read_config(outer).get("home", ""))
+    return home
 
 
 def _site_packages(prefix: Path, release: str, name: str = "site-packages") -> list[Path]:
