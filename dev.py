@@ -33,6 +33,10 @@ BOTH = ["--editable", ".", "--editable", "./commands"]
 SITE = ".site"
 # Checked for misspelled words.
 TEXTS = ["variant_backend", "commands", "tests", "docs", "benchmarks", "examples", "dev.py"]
+# The systems whose code mypy cannot see on this one; each has a cache, as mypy keeps one system only.
+OTHER_SYSTEMS = [
+    (f"--platform={name}", f"--cache-dir=.mypy_cache/{name}") for name in ("darwin", "linux", "win32")
+]
 
 # The groups of pyproject.toml that each chore needs; `agree` has its own environment.
 GROUPS = {
@@ -69,6 +73,7 @@ def main(arguments: list[str]) -> int:
             [python, "-m", "ruff", "check"],
             [python, "-m", "ruff", "format", "--check"],
             [python, "-m", "mypy"],
+            *([python, "-m", "mypy", "-p", "variant_backend", *system] for system in OTHER_SYSTEMS),
             [python, "-m", "codespell_lib", *TEXTS, *(path.name for path in ROOT.glob("*.md"))],
             [python, "tests/old_phrases.py"],
             [python, "tests/workflow_lint.py"],
