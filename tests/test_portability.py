@@ -152,7 +152,7 @@ QUOTES = {
     "lowlevel/shell_words.py": "has `quoted`",
     "graphs/requirement_lines.py": "pip reads options in requirements files so on each system",
     "building/_ask_setuptools.py": "setuptools reads compiler flags so on each system",
-    "publishing/html_pages.py": "pages are for people on other machines",
+    "publishing/install_commands.py": "pages are for people on other machines",
 }
 
 
