@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from helpers.programs import run
 
-from variant_backend._internal.project.user_variables import LABEL
-
 pytestmark = pytest.mark.slow
 
 PROJECT = """\
@@ -55,8 +53,9 @@ def installed_label(folder: Path) -> str:
     return str(label)
 
 
-def synced(project: Path, **env: str) -> str:
-    run("uv", "sync", "--quiet", "--no-cache", "--python", sys.executable, cwd=project, **env)
+def synced(project: Path, variable: str = "") -> str:
+    sync = ("uv", "sync", "--quiet", "--no-cache", "--python", sys.executable)
+    run(*sync, cwd=project, VARIANT_BACKEND_LABEL=variable)
     return installed_label(project / ".venv")
 
 
@@ -71,7 +70,7 @@ def test_uv_reads_settings_in_its_tables(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("own_wheel")
 def test_the_variable_reaches_an_editable_install(tmp_path: Path) -> None:
-    assert synced(project_in(tmp_path / "project"), **{LABEL: "demo#safe"}) == "safe"
+    assert synced(project_in(tmp_path / "project"), "demo#safe") == "safe"
 
 
 @pytest.mark.usefixtures("own_wheel")
