@@ -27,7 +27,7 @@ PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = sorted([*ROOT.glob("*.md"), *PAGES, *ROOT.glob("examples/**/*.md")])
 OURS = {"variant-backend": main, "make-variant": make_variant_command}
 # Their blocks of text are not the messages of the commands before.
-OTHER_MACHINES = {"hardware", "state", "command-line", "pre-commit"}
+OTHER_MACHINES = {"hardware", "state", "command-line", "pre-commit", "rules"}
 # Pages of terms, explanations, settings and measured tables, and of commands that need PyTorch's own index.
 WITHOUT_COMMANDS = {
     *("glossary", "any-installer", "aligned-graphs", "alignment", "index"),
@@ -36,6 +36,7 @@ WITHOUT_COMMANDS = {
     *("github-action", "gitlab-and-nox", "pre-commit"),  # tests/test_project_checks.py runs these
     *("how-variants-work", "who-supports-what", "labels-come-last", "one-variant-for-each-environment"),
     *("alternatives", "architecture"),
+    *("python-versions", "use-a-clone"),
 }
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.
 WITH_PYTHON = [page for page in PAGES if page.stem != "api" and "\n>>> " in page.read_text("utf-8")]

@@ -68,11 +68,11 @@ def _nginx_path(kind: str) -> str:
 
 
 @contextmanager
-def pypiserver(folder: Path, scratch: Path, programs: Path) -> Iterator[str]:
+def pypiserver(folder: Path, scratch: Path, programs: Path, *options: str) -> Iterator[str]:
     """Serve a folder of wheels with pypiserver: it does not list index files."""
     port = _free_port()
     url = f"http://127.0.0.1:{port}/simple/"
-    where = ("--interface", "127.0.0.1", "--port", str(port), "--disable-fallback")
+    where = ("--interface", "127.0.0.1", "--port", str(port), "--disable-fallback", *options)
     with _running(_program("pypi-server", programs), "run", *where, folder, url=url, log=scratch / "log"):
         yield url
 
