@@ -92,7 +92,8 @@ def test_the_copied_text_has_no_prompts(site: str, browser: Browser) -> None:
     browser.open(address(site, DOCS / "how-to" / "schemas.md"))
     browser.call("Browser.grantPermissions", permissions=["clipboardReadWrite"])
     browser.call("Emulation.setFocusEmulationEnabled", enabled=True)
-    browser.evaluate("document.querySelector('.highlight-console button.copybtn').click()")
+    click = "document.querySelector('.highlight-console button.copybtn').click()"
+    browser.call("Runtime.evaluate", expression=click, userGesture=True)
     assert until(browser, "navigator.clipboard.readText()") == "variant-backend schema > pyproject.schema.json"
 
 
