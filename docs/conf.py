@@ -31,8 +31,9 @@ html_show_copyright = False
 html_show_sphinx = False
 html_use_index = False
 copybutton_prompt_text = "$ "  # neither prompts nor output are copied
-linkcheck_ignore = [r"https?://(127\.0\.0\.1|localhost|[\w.-]*\bexample(\.\w+)?)([:/]|$)"]  # made-up addresses
-linkcheck_anchors_ignore_for_url = [r"https://github\.com/"]  # a script adds them
+# Made-up addresses, and headings that a script of the host adds.
+linkcheck_ignore = [r"https?://(127\.0\.0\.1|localhost|[\w.-]*\bexample(\.\w+)?)([:/]|$)"]
+linkcheck_anchors_ignore_for_url = [r"https://github\.com/"]
 
 
 def add_navigation(_: Sphinx, page: str, source: list[str]) -> None:
@@ -76,10 +77,11 @@ def describe_page(
     _: Sphinx, __: str, ___: str, context: dict[str, Any], document: nodes.document | None
 ) -> None:
     """Make the first paragraph of a page its description for search engines, and name an empty icon."""
-    context["metatags"] += '<link rel="icon" href="data:,">'  # otherwise browsers request one that is missing
+    tags = [context.get("metatags", ""), '<link rel="icon" href="data:,">']  # browsers request one otherwise
     if document and (paragraph := next(document.findall(nodes.paragraph), None)):
         text = " ".join(paragraph.astext().split())
-        context["metatags"] += f'<meta name="description" content="{escape(text)}">'
+        tags.append(f'<meta name="description" content="{escape(text)}">')
+    context["metatags"] = "".join(tags)
 
 
 def setup(app: Sphinx) -> None:

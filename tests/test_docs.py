@@ -33,6 +33,7 @@ WITHOUT_COMMANDS = {
     *("glossary", "any-installer", "aligned-graphs", "alignment", "index"),
     *("overlay-installers", "overlays-pytorch", "stub-users", "ways-to-variants"),
     *("api", "api-stability", "from-variantlib", "library"),
+    *("config-settings", "environment-variables", "exit-codes"),
 }
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.
 WITH_PYTHON = [page for page in PAGES if page.stem != "api" and "\n>>> " in page.read_text("utf-8")]

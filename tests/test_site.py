@@ -94,7 +94,9 @@ def test_the_copied_text_has_no_prompts(site: str, browser: Browser) -> None:
     browser.call("Emulation.setFocusEmulationEnabled", enabled=True)
     click = "document.querySelector('.highlight-console button.copybtn').click()"
     browser.call("Runtime.evaluate", expression=click, userGesture=True)
-    assert until(browser, "navigator.clipboard.readText()") == "variant-backend schema > pyproject.schema.json"
+    assert (
+        until(browser, "navigator.clipboard.readText()") == "variant-backend schema > pyproject.schema.json"
+    )
 
 
 def test_names_of_files_are_captions_of_their_blocks(site: str, browser: Browser) -> None:
