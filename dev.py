@@ -2,7 +2,7 @@
 
     python3 dev.py demo     build three variants of an example and install the best one for this machine
     python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
-    python3 dev.py lint     check the style, the types, the spelling and the wording
+    python3 dev.py lint     check the style, the types, the spelling, the wording and the packages
     python3 dev.py prepare  install what `test` and `lint` need, so that both can run at the same time
     python3 dev.py docs     build the documentation as a site, and serve it; with --check, only build it;
                             with --links, only check its links to other sites, which needs the network
@@ -72,6 +72,9 @@ def main(arguments: list[str]) -> int:
             [python, "-m", "mypy"],
             [python, "-m", "codespell_lib", *TEXTS, *(path.name for path in ROOT.glob("*.md"))],
             [python, "tests/old_phrases.py"],
+            [python, "-m", "validate_pyproject", "pyproject.toml", "commands/pyproject.toml"],
+            [python, "-m", "check_sdist", "--no-isolation"],
+            [python, "-m", "check_sdist", "--no-isolation", "--source-dir", "commands"],
         ],
         "prepare": [],
         "docs": docs(python, more),

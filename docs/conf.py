@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from html import escape
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from docutils import nodes
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-REPOSITORY = ""
+# `commands/hatch_build.py` gives the installed package its address, if there is one.
+URLS = dict(url.split(", ", 1) for url in metadata("variant-backend-core").get_all("Project-URL", []))
+REPOSITORY = URLS.get("Source")
 
 project = "variant-backend"
 author = "The variant-backend maintainers"

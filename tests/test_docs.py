@@ -32,7 +32,7 @@ OTHER_MACHINES = {"hardware", "state", "command-line"}
 WITHOUT_COMMANDS = {
     *("glossary", "any-installer", "aligned-graphs", "alignment", "index"),
     *("overlay-installers", "overlays-pytorch", "stub-users", "ways-to-variants"),
-    *("api", "api-stability", "from-variantlib", "library"),
+    *("api", "api-stability", "from-variantlib", "library", "support-policy"),
     *("config-settings", "environment-variables", "exit-codes"),
 }
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.

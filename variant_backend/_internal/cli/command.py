@@ -20,9 +20,6 @@ from ..lowlevel.terminal import NORMAL, QUIET, VERBOSE, print_error, print_lines
 from .misuse import refuse_extra, refuse_repeats, refuse_single_dash, refuse_unquoted
 from .output import Printer
 
-# The address of the documentation, with a slash at its end; without one, --help names the file of the page.
-SITE = ""
-
 # Since click 8.2, a group without a command raises this error; its message is the help.
 _SHOWS_HELP: tuple[type[click.ClickException], ...] = tuple(
     filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
@@ -296,8 +293,21 @@ def given_options(context: click.Context, names: Container[str | None]) -> list[
 
 
 def _address(page: str) -> str:
-    """Return the address of a page of the documentation, such as ``docs/how-to/explain.md``."""
-    return f"{SITE}{page.removeprefix('docs/').removesuffix('.md')}" if SITE else page
+    """Return the address of a page such as ``docs/how-to/run.md``, or the page if the package has none.
+
+    Source: Project-URL in the metadata of this package. Only --help needs it, so it is read only then.
+    """
+    from importlib.metadata import PackageNotFoundError, metadata
+    from urllib.parse import urljoin
+
+    from ..project.own_requirement import CORE
+
+    try:
+        urls = metadata(CORE).get_all("Project-URL", [])
+    except PackageNotFoundError:  # a copy of the modules
+        return page
+    documentation = dict(url.split(", ", 1) for url in urls).get("Documentation")
+    return urljoin(documentation, f"../{page}") if documentation else page
 
 
 @contextmanager
