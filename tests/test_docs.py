@@ -27,7 +27,7 @@ PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = sorted([*ROOT.glob("*.md"), *PAGES, *ROOT.glob("examples/**/*.md")])
 OURS = {"variant-backend": main, "make-variant": make_variant_command}
 # Their blocks of text are not the messages of the commands before.
-OTHER_MACHINES = {"hardware", "state", "command-line"}
+OTHER_MACHINES = {"hardware", "state", "command-line", "rules"}
 # Pages of terms, explanations, settings and measured tables, and of commands that need PyTorch's own index.
 WITHOUT_COMMANDS = {
     *("glossary", "any-installer", "aligned-graphs", "alignment", "index"),
