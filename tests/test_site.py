@@ -66,6 +66,15 @@ def test_the_navigation_has_every_page(site: str, browser: Browser) -> None:
     assert sorted(links) == sorted(address(site, page) for page in DOCS.rglob("*.md") if page != START)
 
 
+def test_the_navigation_opens_on_a_phone(site: str, browser: Browser) -> None:
+    browser.open(site, PHONE)
+    right_end = "document.querySelector('.sidebar-tree').getBoundingClientRect().right"
+    assert browser.evaluate(right_end) <= 0
+    browser.evaluate("document.querySelector('label[for=__navigation]').click()")
+    assert until(browser, f"{right_end} > 0 && String({right_end})")
+    assert browser.beyond() == []
+
+
 def test_the_search_finds_a_page_by_its_word(site: str, browser: Browser) -> None:
     browser.open(site)
     browser.evaluate("document.querySelector('.sidebar-search').value = 'openblas'")
