@@ -126,7 +126,7 @@ def test_building_an_sdist_gets_its_build_requirements_from_pypi(tmp_path: Path)
 def test_pages_name_the_variants_that_no_released_installer_selects(tmp_path: Path) -> None:
     make_variants(tmp_path, "demo", {"future": [CUDA.format("99.0")], "null": []})
     page = index(tmp_path)
-    assert page.read_text().count("No released installer selects it.") == 1
+    assert page.read_text().count("No released installer selects it:") == 1
     assert {command[0] for command in commands(page)} == {"uv"}
     assert len(commands(page)) == 2
     assert page.read_text().count("No released installer accepts this wheel.") == 1
@@ -161,3 +161,10 @@ def test_uv_refuses_a_wheel_that_the_machine_does_not_support(tmp_path: Path) ->
         done = run(*command, *empty_cache(), "--target", tmp_path / "t", ok=False)
     assert "uv refuses it if the machine does not support it." in page.read_text()
     assert "unsupported wheel variants" in " ".join(done.stderr.split())
+
+
+def test_no_command_is_shown_for_a_release_that_uv_drops(tmp_path: Path) -> None:
+    make_variants(tmp_path, "demo", {"torch28": ["abi_dependency :: torch :: 2.8"]})
+    page = index(tmp_path)
+    assert "No released installer reads the variants of this release: uv requires" in page.read_text()
+    assert commands(page) == []

@@ -84,7 +84,7 @@ def _notes(release: ReleaseSection) -> list[Html]:
     if not release.has_plain_wheel and release.labels:
         texts.append("Installers without variant support find no wheel of this release.")
     if release.dropped:
-        texts.append(f"No released installer reads the variants of this release. {release.dropped}.")
+        texts.append(f"No released installer reads the variants of this release: {release.dropped}.")
     return [element("p", text, class_="note") for text in texts]
 
 

@@ -94,7 +94,7 @@ def _meaning(release: ReleaseSection, label: str | None) -> Html:
     if variant is None or not variant.properties:
         return element("p", "every machine", class_="quiet")
     reason = release.unselected.get(label)
-    note = f"No released installer selects it. {reason}."
+    note = f"No released installer selects it: {reason}."
     return Html(_properties(variant), element("p", note, class_="note") if reason else "")
 
 

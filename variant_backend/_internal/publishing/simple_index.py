@@ -343,9 +343,9 @@ def _for_uv(section: ReleaseSection) -> ReleaseSection:
         return section
     variants = section.metadata.variants.values()
     unselected = never_selected_by_uv(section.metadata, variants)
-    dropped = (str(problem) for variant in variants for problem in uv_drops(section.metadata, variant))
+    dropped = (problem.text for variant in variants for problem in uv_drops(section.metadata, variant))
     return section._replace(
-        unselected={label: str(problems[0]) for label, problems in unselected.items()},
+        unselected={label: problems[0].text for label, problems in unselected.items()},
         dropped=next(dropped, ""),
     )
 
