@@ -4,7 +4,8 @@
     python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
     python3 dev.py lint     check the style, the types, the wording, the workflows and the packages
     python3 dev.py prepare  install what `test` and `lint` need, so that both can run at the same time
-    python3 dev.py docs     build the documentation as a site, and serve it; with --check, only build it
+    python3 dev.py docs     build the documentation as a site, and serve it; with --check, only build it;
+                            with --links, only check its links to other sites, which needs the network
     python3 dev.py bench    run the benchmarks
     python3 dev.py agree    check that the newest uv, pip, packaging and variantlib behave as measured
     python3 dev.py projects build ten real projects, and compare the run times of their variants
@@ -33,13 +34,17 @@ BOTH = ["--editable", ".", "--editable", "./commands"]
 SITE = ".site"
 # Checked for misspelled words.
 TEXTS = ["variant_backend", "commands", "tests", "docs", "benchmarks", "examples", "dev.py"]
+# The systems whose code mypy cannot see on this one; each has a cache, as mypy keeps one system only.
+OTHER_SYSTEMS = [
+    (f"--platform={name}", f"--cache-dir=.mypy_cache/{name}") for name in ("darwin", "linux", "win32")
+]
 
 # The groups of pyproject.toml that each chore needs; `agree` has its own environment.
 GROUPS = {
     "demo": ["demo"],
     "test": ["test"],
     "lint": ["lint", "test"],
-    "prepare": ["docs", "lint", "test"],
+    "prepare": ["lint", "test"],
     "docs": ["docs"],
     "bench": [],
     "projects": ["demo"],
@@ -69,6 +74,7 @@ def main(arguments: list[str]) -> int:
             [python, "-m", "ruff", "check"],
             [python, "-m", "ruff", "format", "--check"],
             [python, "-m", "mypy"],
+            *([python, "-m", "mypy", "-p", "variant_backend", *system] for system in OTHER_SYSTEMS),
             [python, "-m", "codespell_lib", *TEXTS, *(path.name for path in ROOT.glob("*.md"))],
             [python, "tests/old_phrases.py"],
             [python, "tests/workflow_lint.py"],
@@ -77,10 +83,7 @@ def main(arguments: list[str]) -> int:
             [python, "-m", "check_sdist", "--no-isolation", "--source-dir", "commands"],
         ],
         "prepare": [[python, "tests/workflow_lint.py", "--install-only"]],
-        "docs": [
-            [python, "-m", "sphinx", "--builder", "dirhtml", "--fail-on-warning", "--quiet", "docs", SITE],
-            [python, "-m", "http.server", "--bind", "127.0.0.1", "--directory", SITE],
-        ][: 1 if "--check" in more else 2],
+        "docs": docs(python, more),
         "bench": [[python, "benchmarks/run.py", *more]],
         "installers": [[python, "tests/any_installer.py", *more]],
         "aligned": [[python, "tests/aligned_graphs.py", *more]],
@@ -90,6 +93,16 @@ def main(arguments: list[str]) -> int:
     # All commands run: an error of style does not hide one of types.
     codes = [subprocess.run(command, cwd=ROOT).returncode for command in commands]
     return int(any(codes))
+
+
+def docs(python: str, more: list[str]) -> list[list[str]]:
+    """Return the commands that build the site and serve it, or only one of its checks."""
+    sphinx = [python, "-m", "sphinx", "--fail-on-warning", "--quiet", "--doctree-dir", f"{SITE}-cache/pages"]
+    if "--links" in more:
+        return [[*sphinx, "--builder", "linkcheck", "docs", f"{SITE}-cache/links"]]
+    build = [*sphinx, "--builder", "dirhtml", "docs", SITE]
+    serve = [python, "-m", "http.server", "--bind", "127.0.0.1", "--directory", SITE]
+    return [build] if "--check" in more else [build, serve]
 
 
 def agree(more: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The generated parts of docs/reference: the help of commands, the keys of their JSON output, the Python API.
+"""The generated parts of docs/reference: help, keys of files and JSON, codes of `check`, Python API.
 
     python tests/reference_pages.py
 
@@ -15,16 +15,27 @@ from typing import Any
 
 import click
 from helpers.api_reference import api_parts
+from helpers.key_reference import file_key_parts, project_key_parts
 
+from variant_backend._internal.checking.codes import RULES
 from variant_backend._internal.cli.command import Command
 from variant_backend._internal.cli.main import main
 from variant_backend._internal.schema import output_commands, output_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "reference"
-COMMAND_LINE, JSON_OUTPUT, API = (FOLDER / f"{name}.md" for name in ("command-line", "json", "api"))
-# What follows these headings is generated.
-HEADINGS = {COMMAND_LINE: "## Commands", JSON_OUTPUT: "## Common keys", API: "## All names"}
+COMMAND_LINE, JSON_OUTPUT, API, RULES_PAGE, PROJECT_KEYS, FILE_KEYS = (
+    FOLDER / f"{name}.md" for name in ("command-line", "json", "api", "rules", "pyproject", "files")
+)
+# What follows these headings is generated, up to the second one if there is one.
+HEADINGS = {
+    COMMAND_LINE: ("## Commands", ""),
+    JSON_OUTPUT: ("## Common keys", ""),
+    API: ("## All names", ""),
+    RULES_PAGE: ("## All codes", "## Severity"),
+    PROJECT_KEYS: ("## [variant]", ""),
+    FILE_KEYS: ("## Machine files", ""),
+}
 COMMON = {"--json", "--quiet", "--verbose", "--version"}
 
 
@@ -40,13 +51,34 @@ def all_commands() -> Iterator[tuple[str, Command]]:
 
 def generated(page: Path) -> str:
     """Return the generated part of a page."""
-    parts = {COMMAND_LINE: _command_parts, JSON_OUTPUT: _json_parts, API: api_parts}[page]
+    parts = {
+        COMMAND_LINE: _command_parts,
+        JSON_OUTPUT: _json_parts,
+        API: api_parts,
+        RULES_PAGE: _rule_parts,
+        PROJECT_KEYS: project_key_parts,
+        FILE_KEYS: file_key_parts,
+    }[page]
     return "\n".join(f"{part}\n" for part in parts())
 
 
 def written(page: Path) -> str:
     """Return the part of a page that follows its generated heading."""
-    return page.read_text("utf-8").partition(f"\n{HEADINGS[page]}\n\n")[2]
+    return _split(page)[1]
+
+
+def update(page: Path) -> None:
+    """Write the generated part of a page."""
+    before, _, after = _split(page)
+    page.write_text(f"{before}{generated(page)}{after}", "utf-8", newline="\n")
+
+
+def _split(page: Path) -> tuple[str, str, str]:
+    """Return what stands before, in and behind the generated part of a page."""
+    heading, end = HEADINGS[page]
+    before, heading, rest = page.read_text("utf-8").partition(f"\n{heading}\n\n")
+    part, end, after = rest.partition(f"\n{end}\n") if end else (rest, "", "")
+    return before + heading, part, end + after
 
 
 def _command_parts() -> Iterator[str]:
@@ -80,6 +112,14 @@ def _json_parts() -> Iterator[str]:
         yield _keys({key: part for key, part in keys.items() if key not in common["required"]})
 
 
+def _rule_parts() -> Iterator[str]:
+    rows = [
+        f"| [`{code}`](#{code}) | {rule.severity} | {', '.join(rule.groups)} | {_plain(rule.fact)} |"
+        for code, rule in sorted(RULES.items())
+    ]
+    yield "\n".join(["| code | severity | groups | problem |", "| --- | --- | --- | --- |", *rows])
+
+
 def _keys(keys: dict[str, Any]) -> str:
     return _table("key", [*_documented(keys)], "value")
 
@@ -107,6 +147,5 @@ def _wrapped(text: str) -> str:
 
 
 if __name__ == "__main__":
-    for path, heading in HEADINGS.items():
-        before = path.read_text("utf-8").partition(f"\n{heading}\n\n")[0]
-        path.write_text(f"{before}\n{heading}\n\n{generated(path)}", "utf-8", newline="\n")
+    for path in HEADINGS:
+        update(path)

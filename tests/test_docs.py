@@ -23,6 +23,7 @@ from variant_backend._internal.cli.main import main
 from variant_backend._internal.cli.make_variant import make_variant_command
 from variant_backend._internal.formats.toml_read import parse_toml
 
+README = ROOT / "README.md"
 PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = sorted([*ROOT.glob("*.md"), *PAGES, *ROOT.glob("examples/**/*.md")])
 OURS = {"variant-backend": main, "make-variant": make_variant_command}
@@ -32,11 +33,12 @@ OTHER_MACHINES = {"hardware", "state", "command-line", "deploy-offer", "pre-comm
 WITHOUT_COMMANDS = {
     *("glossary", "any-installer", "aligned-graphs", "alignment", "index"),
     *("overlay-installers", "overlays-pytorch", "stub-users", "ways-to-variants"),
-    *("api", "api-stability", "from-variantlib", "library", "python-versions", "support-policy"),
+    *("api", "api-stability", "from-variantlib", "library", "support-policy"),
     *("github-action", "gitlab-and-nox", "pre-commit"),  # tests/test_project_checks.py runs these
     *("how-variants-work", "who-supports-what", "labels-come-last", "one-variant-for-each-environment"),
     *("alternatives", "architecture"),
-    "use-a-clone",
+    *("python-versions", "use-a-clone"),
+    *("config-settings", "environment-variables", "exit-codes"),
 }
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.
 WITH_PYTHON = [page for page in PAGES if page.stem != "api" and "\n>>> " in page.read_text("utf-8")]
@@ -96,7 +98,7 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.relative_to(ROOT).as_posix())
 @pytest.mark.usefixtures("own_wheel")
 def test_commands_of_a_page_print_what_it_shows(
     page: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
@@ -248,7 +250,7 @@ def test_the_list_of_a_kind_links_to_each_page_once(kind: str) -> None:
     assert sorted(linked) == sorted(path.name for path in index.parent.glob("*.md") if path != index)
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "index.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [README, DOCS / "index.md"], ids=lambda page: page.stem)
 def test_a_start_page_links_to_the_list_of_each_kind(page: Path) -> None:
     linked = {page.parent / link for link in re.findall(r"\]\(([^)#\s]+)", prose(page))}
     assert {*DOCS.glob("*/index.md")} <= linked

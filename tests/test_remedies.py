@@ -1139,8 +1139,9 @@ COMMANDS = [
         "stub dist --base-url https://example.org -o out -l fast",
     ),
     error("give the folder of a project", nothing, project(), "init", "init dist"),
-    error(
-        "save the file without a byte order mark",
+    Scenario(
+        "not-toml",
+        "save the file as UTF-8 without a byte order mark",
         swap("\ufeff", ""),
         files({"pyproject.toml": f"\ufeff{PROJECT}"}),
         "init",

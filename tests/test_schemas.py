@@ -393,7 +393,12 @@ RECIPES: dict[str, Any] = {
 HARDWARE: dict[str, Any] = {
     "a": {"features": {"f": ["1", "2"], "g": ["1.2_x"]}, "feature-order": ["g", "f"], "source": "the driver"},
     "b_1": {"features": {"f": ["1"]}, "feature-order": ["f"]},
-    "c": {"features": {}, "source": ""},
+    "c": {
+        "features": {},
+        "source": "",
+        "by-package": {"A-b.c": {"features": {"f": ["1"]}}},
+        "least": {"features": {"f": ["1"], "g": ["2"]}, "feature-order": ["g", "f"]},
+    },
 }
 FACTS: dict[str, Any] = {"cuda": "12.8", "sm": ["9.0", "8.9"], "x86_64": ["v3"], "a": HARDWARE["a"]}
 CONFIG: dict[str, Any] = {

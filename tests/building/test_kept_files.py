@@ -126,7 +126,7 @@ def test_vendored_libraries_and_other_environments_are_ignored(root: Path, owner
 
 def test_a_mark_is_an_empty_folder_that_goes_with_its_files(root: Path) -> None:
     build(root, FAST, SETUPTOOLS)
-    assert [path.name for path in root.glob("*/.variant-backend/*")] == ["fast-0123abcd-."]
+    assert [path.name for path in root.glob("*/.variant-backend/*")] == ["fast-0123abcd-"]
     assert has_marks(root)
     for folder in ("temp", "lib"):
         shutil.rmtree(root / "build" / folder)

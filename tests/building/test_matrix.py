@@ -22,7 +22,7 @@ from helpers.sample_projects import new_project
 from helpers.strict_reader import walk
 
 from variant_backend._internal.building._build_one import UnpackError, check_members, unpack
-from variant_backend._internal.building.matrix import Matrix
+from variant_backend._internal.building.matrix import Matrix, _log_name
 from variant_backend._internal.errors import VariantError
 from variant_backend._internal.project.user_variables import LABEL
 
@@ -441,6 +441,16 @@ def test_another_run_replaces_wheels_and_logs(project: Path) -> None:
     assert "of another time" not in log.read_text(encoding="utf-8")
     build(project, ok=False, FAILING="sdist")
     assert contents(project / "dist/.logs") == ["sdist.log"], "builds that did not run have no log"
+
+
+@pytest.mark.parametrize("label", ["con", "nul.x", "com1", "lpt9", "plain"])
+def test_no_log_has_the_name_of_another_file_or_of_a_device_of_windows(label: str) -> None:
+    assert _log_name("wheel", label) == f"{label}-variant"
+
+
+@pytest.mark.parametrize("label", ["null", "console", "com", "x.con", "com12"])
+def test_other_labels_are_the_names_of_their_logs(label: str) -> None:
+    assert _log_name("wheel", label) == label
 
 
 @pytest.mark.slow  # it builds the whole matrix

@@ -15,12 +15,23 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.conversion import convert
 from helpers.json_output import check_output
+from helpers.key_reference import GUIDES
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
-from reference_pages import COMMAND_LINE, HEADINGS, all_commands, generated, written
+from reference_pages import (
+    COMMAND_LINE,
+    FILE_KEYS,
+    FOLDER,
+    HEADINGS,
+    PROJECT_KEYS,
+    all_commands,
+    generated,
+    written,
+)
 
 import variant_backend
 from variant_backend._internal.cli.main import main
+from variant_backend._internal.project.config_settings import VARIANT_SETTINGS
 from variant_backend._internal.schema import output_commands
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,10 +101,18 @@ def test_the_reference_lists_each_environment_variable() -> None:
             module = ".".join(["variant_backend", *path.relative_to(PACKAGE).with_suffix("").parts])
             names.add(literal or getattr(importlib.import_module(module), constant))
     assert len(names) > 10
-    section = (
-        COMMAND_LINE.read_text("utf-8").partition("\n## Environment variables\n")[2].partition("\n## ")[0]
-    )
-    assert {name for name in names if f"`{name}`" not in section} == set()
+    page = (FOLDER / "environment-variables.md").read_text("utf-8")
+    assert {name for name in names if f"`{name}`" not in page} == set()
+
+
+def test_the_reference_lists_each_config_setting() -> None:
+    page = (FOLDER / "config-settings.md").read_text("utf-8")
+    assert re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE) == [*VARIANT_SETTINGS]
+
+
+def test_each_guide_of_a_key_is_linked_on_its_page() -> None:
+    linked = "".join(map(generated, (PROJECT_KEYS, FILE_KEYS))).count(" See [")
+    assert linked == len(GUIDES), "helpers/key_reference has a key that no schema has"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -303,6 +303,16 @@ def test_the_environment_of_uvx_on_path_is_skipped(tmp_path: Path, monkeypatch: 
     assert find_environment().location == str(other)
 
 
+def test_an_environment_made_in_another_one_has_the_packages_of_the_base(tmp_path: Path) -> None:
+    site = "lib/python3.10/site-packages"
+    (tmp_path / "base" / site).mkdir(parents=True)
+    outer = make_layout(tmp_path / "outer", site, version="3.10.13")
+    # Python 3.10 writes this.
+    settings = {"home": str(outer / "bin"), "include-system-site-packages": "true", "version": "3.10.13"}
+    inner = make_layout(tmp_path / "inner", site, **settings)
+    assert named_environment(str(inner), {}).folders == (inner / site, tmp_path / "base" / site)
+
+
 @pytest.mark.parametrize("with_uv", [False, True])
 @pytest.mark.parametrize("system", [False, True])
 def test_layout_and_interpreter_name_the_same_distributions(

@@ -744,7 +744,12 @@ def test_a_project_with_only_setup_py_gets_a_project_file() -> None:
             "pyproject.toml: file not found, and no setup.py beside it; give the folder of a project",
         ),
         (None, "nowhere", "nowhere: file not found"),
-        (b"\xef\xbb\xbf[project]\n", ".", "pyproject.toml: expected TOML, got a byte order mark"),
+        (b"\xef\xbb\xbf[project]\n", ".", "pyproject.toml: expected TOML in UTF-8, got a byte order mark"),
+        (
+            "[project]\n".encode("utf-16"),
+            ".",
+            "pyproject.toml: expected TOML in UTF-8, got a byte order mark",
+        ),
         ("[project]\nname = 'ä'\n".encode("latin-1"), ".", "pyproject.toml: invalid TOML"),
         (b"[project\n", ".", "pyproject.toml: invalid TOML: "),
         (b"a = 1\rb = 2\r", ".", "pyproject.toml: invalid TOML: "),

@@ -89,6 +89,15 @@ def test_a_complete_file_is_downloaded_with_progress(
     assert requested(server) == [""]
 
 
+@pytest.mark.parametrize("name", ["demo-1.0-py3-none-any:x.whl", "demo-1.0-py3-none-a?.whl", "..\\\\x.whl"])
+def test_a_name_that_is_another_file_on_windows_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "source").write_bytes(CONTENT)
+    listed = file(tmp_path / "source")._replace(filename=name)
+    with pytest.raises(VariantError, match="report this to the owner of the index"):
+        download.download(listed, tmp_path / "out" / name)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("validator", [("ETag", '"1"'), ("Last-Modified", "Sat, 21 Nov 2020 10:00:00 GMT")])
 def test_a_broken_transfer_is_resumed(server: Server, tmp_path: Path, validator: tuple[str, str]) -> None:
     server.misbehave = breaking(1_000_000, 0, 500_000, validator=validator)

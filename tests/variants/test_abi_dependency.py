@@ -238,6 +238,7 @@ def test_wheels_of_one_label_conflict_if_built_with_different_versions(tmp_path:
     )
 
 
+@pytest.mark.filterwarnings("ignore:Implicit None:DeprecationWarning")  # of Python before 3.15
 @pytest.mark.parametrize("metadata", ["Metadata-Version: 2.1\nName: demo\n", None])
 def test_installed_metadata_without_a_version_is_an_error(
     tmp_path: Path, metadata: str | None, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 import sys
 import zipfile
@@ -385,6 +386,15 @@ def test_plain_wheels_are_refused_and_variants_unmade(variant: Path) -> None:
     first, second = json.loads(result.stdout)["wheels"]
     assert (first["path"], first["written"]) == (None, False)
     assert second == {"input": str(variant), "path": str(out / NAME), "written": True, "lost": []}
+
+
+def test_names_that_differ_in_case_only_are_refused(variant: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / variant.name.replace("demo", "Demo", 1)
+    other.parent.mkdir()
+    shutil.copy(variant, other)
+    result = invoke(variant, other, "-o", tmp_path / "out", "--force")
+    assert (result.exit_code, f"{variant} and {other} would both become" in result.stderr) == (1, True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_variants_of_one_wheel_are_refused_before_writing(variant: Path) -> None:

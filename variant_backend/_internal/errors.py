@@ -40,13 +40,11 @@ class Problem(NamedTuple):
         """Return this problem with *place*, as text, put before its own place."""
         return self._replace(place=f"{place}: {self.place}" if self.place else str(place))
 
-    def naming(self, path: object) -> Problem:
-        """Return this problem with *path* for WHEEL in the command of its remedy (internal)."""
-        if not self.remedy or " WHEEL " not in self.remedy:
+    def naming(self, path: str) -> Problem:
+        """Return this problem with a quoted *path* for WHEEL in the command of its remedy (internal)."""
+        if not self.remedy:
             return self
-        from shlex import quote
-
-        return self._replace(remedy=self.remedy.replace(" WHEEL ", f" {quote(str(path))} "))
+        return self._replace(remedy=self.remedy.replace(" WHEEL ", f" {path} "))
 
     def at(self, place: str, code: str | None = None) -> Problem:
         """Return this problem at *place*; its own place moves to its text (internal)."""
@@ -88,8 +86,8 @@ class VariantError(Exception):
         """Return this error with *place*, as text, put before the place of every problem."""
         return type(self)(*(problem.within(place) for problem in self.problems))
 
-    def naming(self, path: object) -> VariantError:
-        """Return this error with *path* for WHEEL in the commands of its remedies (internal)."""
+    def naming(self, path: str) -> VariantError:
+        """Return this error with a quoted *path* for WHEEL in the commands of its remedies (internal)."""
         return type(self)(*(problem.naming(path) for problem in self.problems))
 
 

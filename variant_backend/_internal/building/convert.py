@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.ranges import Advance
+from ..lowlevel.shell_words import quoted
 from ..project.recipe import Recipe, label_for
 from ..variants.filename import WheelFilename
 from ..variants.requirements import LocalPin
@@ -130,7 +131,7 @@ def convert(
             outcome = write_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=advance)
             return _with_pins(outcome, plan, removed)
         except VariantError as error:
-            return error.naming(wheel.path)
+            return error.naming(quoted(wheel.path))
 
     return _map(convert_one, planned, jobs)
 

@@ -264,7 +264,8 @@ def _mark(tree: _Tree, place: Path, owner: Owner) -> Path:
     from urllib.parse import quote
 
     top = Path(*place.parts[:1]) if place.name != _FILES or len(place.parts) > 1 else Path()
-    name = quote(str(place.relative_to(top)), safe="")
+    # Windows removes a dot at the end of a name, and reads it as one at the end of another.
+    name = quote(place.relative_to(top).as_posix(), safe="") if place != top else ""
     return tree.root / top / MARKS / f"{owner.label}-{owner.digest}-{name}"
 
 

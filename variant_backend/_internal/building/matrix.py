@@ -23,7 +23,7 @@ from ..errors import UnknownNameError, VariantError
 from ..lowlevel.newer_dependencies import ENVIRONMENTS
 from ..lowlevel.processes import Child, temporary_folder
 from ..lowlevel.terminal import print_detail
-from ..lowlevel.workspace import workspace
+from ..lowlevel.workspace import move_over, workspace
 from ..machine.installer_settings import isolated_environ
 from ..project.config_settings import AUTO
 from ..project.project_file import ProjectFile
@@ -41,6 +41,8 @@ Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
 ShowState: TypeAlias = Callable[[int, Sequence[str]], object]
 
+# On Windows, files with these names are devices, also with a suffix.
+_DEVICES = r"(con|prn|aux|nul|(com|lpt)\d)(\..*)?"
 _PROGRAM = Path(__file__).with_name("_build_one.py")
 
 # Hidden, so that `twine upload dist/*` skips it.
@@ -231,13 +233,14 @@ def _sdist(
 def _copied(source: Path, private: Path, target: Path) -> Path:
     """Copy a file by way of the folder *private*, unless *target* is the same file; return *target*."""
     if not (target.exists() and target.samefile(source)):
-        Path(shutil.copy(source, private)).replace(target)
+        move_over(Path(shutil.copy(source, private)), target)
     return target
 
 
 def _log_name(distribution: Distribution, label: str | None) -> str:
-    """Return a name that is unique among the builds: labels never contain ``-``."""
-    return f"{label}-variant" if label in ("sdist", _PLAIN) else _name(distribution, label)
+    """Return a name that is unique among the builds, and that Windows accepts; no label has ``-``."""
+    is_taken = label in ("sdist", _PLAIN) or re.fullmatch(_DEVICES, label or "")
+    return f"{label}-variant" if is_taken else _name(distribution, label)
 
 
 class _Order(NamedTuple):
@@ -349,7 +352,9 @@ class _Process:
         path = Path(self._result.read_text(encoding="utf-8"))
         if self.order.distribution == "wheel":
             _check_label(WheelFile.of(path).name, self.order.label)
-        return path.replace(self.order.target / path.name)
+        target = self.order.target / path.name
+        move_over(path, target)
+        return target
 
 
 def _check_label(filename: WheelFilename, label: str | None) -> None:

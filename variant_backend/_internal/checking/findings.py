@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.urls import is_http
 from .codes import RULES
 from .input_files import folder_of, release_folder
@@ -38,8 +38,8 @@ class Finding(NamedTuple):
             return cls(file, problem._replace(remedy=remedy))
         if not problem.remedy and " DIR`" in remedy:
             remedy = remedy.replace(" DIR`", f" {release_folder(file)}`")
-        remedy = remedy.replace(_UPGRADES, f" --in-place {shlex.quote(file)}`")
-        return cls(file, problem._replace(remedy=remedy).naming(file))
+        remedy = remedy.replace(_UPGRADES, f" --in-place {quoted(file)}`")
+        return cls(file, problem._replace(remedy=remedy).naming(quoted(file)))
 
     @property
     def severity(self) -> str:
@@ -49,7 +49,7 @@ class Finding(NamedTuple):
     @property
     def general_problem(self) -> Problem:
         """The problem without the name of the file in its remedy: equal problems of files are equal."""
-        name, remedy = shlex.quote(self.file), self.problem.remedy or ""
+        name, remedy = quoted(self.file), self.problem.remedy or ""
         remedy = remedy.replace(f" {name} ", " WHEEL ").replace(f" --in-place {name}`", _UPGRADES)
         return self.problem._replace(remedy=remedy)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import stat
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,6 +10,7 @@ from urllib.parse import unquote
 from ..errors import VariantError
 from ..formats.release import Location
 from ..lowlevel.regular_files import blocks, check_kind, joined, open_regular
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.terminal import print_read
 
 
@@ -79,4 +79,4 @@ def release_folder(file: str) -> str:
     folder = path if path.is_dir() else path.parent
     above = [folder, *folder.parents][:2]
     inside = next((place.parent for place in above if place.name == "simple"), folder)
-    return shlex.quote(str(inside))
+    return quoted(inside)

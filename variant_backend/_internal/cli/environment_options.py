@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import Problem, VariantError
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.terminal import print_message
 from .options import PATH, CommandOption
 
@@ -134,7 +134,7 @@ def _folder_problem(path: Path) -> Problem | None:
     from ..machine.environment import is_virtual
     from ..wheels.wrong_files import missing_problem
 
-    place, shown = str(path), shlex.quote(str(path))
+    place, shown = str(path), quoted(path)
     if problem := missing_problem(path, "a folder"):
         return problem
     if not path.is_dir():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError, one_of
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.terminal import heading
 from ..project.user_variables import PLAIN
 from ..selection.report import Line, Remedies, explained, of_label, supported
@@ -42,7 +42,7 @@ def _extra_remedy(text: str) -> str:
     """Return the remedy for an argument after the package: a wheel's folder is a source."""
     path = Path(text)
     folder = path if path.is_dir() else path.parent
-    return f"use -f {shlex.quote(str(folder))}" if folder == path or path.suffix == ".whl" else "remove it"
+    return f"use -f {quoted(folder)}" if folder == path or path.suffix == ".whl" else "remove it"
 
 
 @click.command(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.terminal import Note, heading, print_document
 from ..lowlevel.urls import shown_url
 from .command import Command, WrongValue, given_options
@@ -30,7 +30,7 @@ _MOST_VALUES = 4  # of a feature in the table for people
     cls=Command,
     example="variant-backend hardware -o machine.toml",
     page="docs/how-to/hardware.md",
-    extra_remedy=lambda file: f"use --machine {shlex.quote(file)}",
+    extra_remedy=lambda file: f"use --machine {quoted(file)}",
     hints={"--as-env": "use `variant-backend state --as-env`"},
 )
 @machines_option("Show another machine, not this one; of several, what all have in common.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import Problem, UnknownNameError, problems_of
+from ..lowlevel.shell_words import quoted
 from .command import Command
 from .environment_options import environments_options
 from .installed_report import (
@@ -55,7 +55,7 @@ _HERE = "this machine"
     cls=Command,
     example="variant-backend installed --check",
     page="docs/how-to/installed.md",
-    extra_remedy=lambda name: f"use `variant-backend inspect {shlex.quote(name)}`",
+    extra_remedy=lambda name: f"use `variant-backend inspect {quoted(name)}`",
 )
 @environments_options
 @supported_option

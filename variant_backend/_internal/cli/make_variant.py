@@ -12,6 +12,7 @@ from ... import __version__
 from ..building.convert import Conversion, Planned, Result, convert, plan_conversions
 from ..building.plan import Request
 from ..errors import VariantError
+from ..lowlevel.shell_words import command_line, quoted
 from ..lowlevel.source_date import source_date_epoch
 from ..wheel_rewrite import Outcome
 from .command import Command, given_values
@@ -94,8 +95,6 @@ def _check_is_alone() -> None:
 
 def _suggest(printer: Printer, wheels: tuple[Path, ...]) -> None:
     """Print the options for the properties that the content of each wheel implies."""
-    import shlex
-
     from ..wheels.linked_runtimes import suggest_properties
 
     entries: list[dict[str, object]] = []
@@ -111,7 +110,7 @@ def _suggest(printer: Printer, wheels: tuple[Path, ...]) -> None:
         for remark in suggested.suggestion.remarks:
             printer.warn(f"{path.name}: {remark}")
         entries.append(_suggestion_to_dict(path, suggested))
-        printer.line(f"{path.name}: {shlex.join(suggested.suggestion.options()) or 'no property'}")
+        printer.line(f"{path.name}: {command_line(suggested.suggestion.options()) or 'no property'}")
 
 
 def _suggestion_to_dict(path: Path, suggested: SuggestedProperties) -> dict[str, object]:
@@ -132,7 +131,7 @@ def _report(printer: Printer, wheel: Path, result: Result) -> None:
         printer.fail(result)
         return
     for notice in result.notices if result else ():
-        printer.warn(notice.naming(wheel).within(wheel.name))
+        printer.warn(notice.naming(quoted(wheel)).within(wheel.name))
     for warning in result.warnings if result else ("no match selects this wheel; it is skipped",):
         printer.warn(f"{wheel.name}: {warning}")
     if result:

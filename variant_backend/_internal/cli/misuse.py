@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 import click
+
+from ..lowlevel.shell_words import quoted
 
 # An option, and a property or supported values, in arguments that line feeds separate.
 _PROPERTY = re.compile(
@@ -32,7 +33,7 @@ def refuse_unquoted(ctx: click.Context, args: Sequence[str]) -> None:
         option, *parts = match.groups()
         if "\n" in match[0].removeprefix(f"{option}\n"):
             text = " :: ".join(parts).replace("\n", " ")
-            remedy = f"put it in quotes: {option or '-p'} {shlex.quote(text)}"
+            remedy = f"put it in quotes: {option or '-p'} {quoted(text)}"
             raise click.UsageError(f"property without quotes; {remedy}", ctx)
 
 
@@ -64,5 +65,5 @@ def refuse_extra(
     }
     remedy = remedy_for(extra[0])
     if option in repeatable:
-        remedy = f"repeat {option}: {option} {shlex.quote(value)} {option} {shlex.quote(extra[0])}"
+        remedy = f"repeat {option}: {option} {quoted(value)} {option} {quoted(extra[0])}"
     raise click.UsageError(f"unexpected argument {extra[0]!r}; {remedy}", ctx)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..errors import Problem, one_of
+from ..lowlevel.shell_words import command_line
 from ..lowlevel.urls import without_secrets
 from .command import given_options
 from .output import Printer
@@ -83,8 +84,6 @@ def say_sources_are_needed(printer: Printer, surveys: Sequence[Survey], sources:
 
 def print_repairs(printer: Printer, repairs: Sequence[EnvironmentRepair]) -> None:
     """Print the commands of repairs, in their order."""
-    from ..lowlevel.processes import command_line
-
     for one in repairs:
         for command in one.repair.commands:
             printer.say(f"to repair: {without_secrets(command_line(command))}")

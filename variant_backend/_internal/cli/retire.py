@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..errors import Problem, one_of
-from ..lowlevel.processes import command_line
+from ..lowlevel.shell_words import command_line
 from .command import Command
 from .options import PATH, dry_run_option, force_option, output_option
 from .output import Printer

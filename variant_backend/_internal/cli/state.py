@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.terminal import heading, print_document
 from .command import Command
 from .environment_options import environment_finder, interpreter_option, path_option
@@ -40,7 +40,7 @@ _TITLES = {
     cls=Command,
     example="variant-backend state --json",
     page="docs/how-to/state.md",
-    extra_remedy=lambda name: f"use --machine {shlex.quote(name)} for a machine file",
+    extra_remedy=lambda name: f"use --machine {quoted(name)} for a machine file",
 )
 @path_option
 @interpreter_option

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problem, UnknownNameError, VariantError, shortened
-from ..lowlevel.processes import command_line
+from ..lowlevel.shell_words import command_line
 from ..lowlevel.terminal import heading
 from .all_stubs import make_all_stubs
 from .command import Command, WrongUsage, given_options

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import Problem
+from ..lowlevel.shell_words import quoted
 from .command import Command
 from .options import PATH, dry_run_option, expanded, force_option, output_option
 from .output import Printer, print_each_wheel
@@ -51,7 +52,7 @@ def unmake_command(
 def _report(printer: Printer, wheel: Path, result: Unmade) -> None:
     """Print the path of a plain wheel."""
     for notice in result.notices:
-        printer.warn(notice.naming(wheel).within(wheel.name))
+        printer.warn(notice.naming(quoted(wheel)).within(wheel.name))
     for text in (*result.lost, *result.warnings):
         printer.warn(Problem("warning", str(wheel), text))
     printer.line(str(result.path))

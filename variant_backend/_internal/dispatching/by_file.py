@@ -6,7 +6,6 @@ Each wheel has its URL, size and hashes. Source: pylock.toml (PEP 751).
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -17,6 +16,7 @@ from ..formats.dispatching_sdist import LOCK_FILE
 from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel.newer_dependencies import LOCK_FILES
 from ..lowlevel.ranges import Advance, file_digest
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.urls import OtherHostError, check_base_url, is_local_file, shown_url, without_user
 from ..project.user_variables import INDEX_URL, PLAIN
 from ..selection.listing import Listing
@@ -41,7 +41,7 @@ def without_fallback(listed: Release, listing: Listing) -> Problem | None:
     # Without the project file, a null variant declares another namespace than the other wheels.
     remedy = "add a plain wheel, or a null variant (`make-variant --null --pyproject FILE WHEEL`)"
     if labels:
-        remedy = f"add --label {shlex.quote(labels[-1] or PLAIN)}"
+        remedy = f"add --label {quoted(labels[-1] or PLAIN)}"
     text = "no null variant and no plain wheel is listed, so machines that support no variant get no wheel"
     return Problem("error", f"{listed.name} {listed.version}", text, remedy)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from ..checking.findings import Finding
 from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of, problems_of
 from ..formats.pylock import reduced
 from ..formats.release import Candidate, Release
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.threads import map_in_threads
 from ..lowlevel.urls import is_safe_line, shown_url
 from ..project.user_variables import PLAIN
@@ -135,7 +135,7 @@ def _read_sound_release(listing: Listing) -> tuple[Release, VariantMetadata]:
         problems.append(Problem("error", place, "no variant wheel is listed", remedy))
     elif release.metadata is None and not problems:
         folders = [str(wheel.file.path.parent) for wheel in release.candidates if wheel.file.path]
-        remedy = f"write it with `variant-backend index {shlex.quote(folders[0]) if folders else 'URL'}`"
+        remedy = f"write it with `variant-backend index {quoted(folders[0]) if folders else 'URL'}`"
         problems.append(Problem("error", place, "the index file is missing", remedy))
     if problems or release.metadata is None:
         raise VariantError(*problems)

@@ -16,7 +16,7 @@ from ..errors import Problem, VariantError
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.source_date import source_date_epoch
 from ..lowlevel.urls import UNSAFE, is_local_file, is_safe_line
-from ..lowlevel.workspace import workspace
+from ..lowlevel.workspace import move_over, workspace
 from ..variants.filename import escape, normalize, release_of_sdist
 from . import core_metadata, pylock
 from .release import Candidate, File, Release, shown_location
@@ -203,7 +203,7 @@ def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path 
         with workspace(folder) as scratch:
             part = scratch / f"{top}.tar.gz"
             part.write_bytes(pack(top, files, time=time))
-            part.replace(folder / part.name)
+            move_over(part, folder / part.name)
     except OSError as error:
         raise VariantError(f"{error.filename2 or error.filename or folder}: {error.strerror}") from None
     return f"{top}.tar.gz"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+# Windows PowerShell writes UTF-16 with ``>``.
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # The time that tomllib takes for a key grows with the square of its parts.
 _MOST_PARTS = 100
 
@@ -47,12 +50,21 @@ def value_at(data: object, *keys: str) -> object:
 
 def parse_toml(data: bytes, place: object) -> dict[str, object]:
     """Parse TOML; raises VariantError with the *place* if it is not TOML in UTF-8."""
+    refuse_byte_order_mark(data, place)
     try:
         text = data.decode("utf-8")
         _check_keys(text)
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise VariantError(f"invalid TOML: {error}", code="not-toml", place=place) from None
+
+
+def refuse_byte_order_mark(data: bytes, place: object) -> None:
+    """Raise VariantError if TOML starts with a byte order mark, which TOML does not allow."""
+    if data.startswith(_MARKS):
+        text = "expected TOML in UTF-8, got a byte order mark"
+        remedy = "save the file as UTF-8 without a byte order mark"
+        raise VariantError(text, code="not-toml", place=place, remedy=remedy)
 
 
 def _check_keys(text: str) -> None:

@@ -16,7 +16,7 @@ from ..lowlevel.file_set import Output, write_all_files
 from ..lowlevel.ranges import Advance
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.threads import map_in_threads
-from ..lowlevel.workspace import PREFIX, workspace
+from ..lowlevel.workspace import PREFIX, move_over, workspace
 from ..selection.download import download
 from ..serving.page import Prepared, hashes_of
 from ..serving.prepare import ensure_rewritten
@@ -127,7 +127,7 @@ class MirrorFolder:
         download(ready.file, part, advance=advance)
         path = path_in_mirror(part.name, digest_on_disk(part)[0])
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-        part.replace(self.root / path)
+        move_over(part, self.root / path)
         self.downloaded += 1
         return path
 
@@ -163,7 +163,7 @@ class MirrorFolder:
                 return
         part = self._scratch / os.urandom(6).hex()
         part.write_bytes(content)
-        part.replace(beside)
+        move_over(part, beside)
 
 
 def _source(ready: Prepared) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import os
 import runpy
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGTERM
 from threading import Thread
@@ -35,7 +36,8 @@ def _wait_and_end(pipe: int) -> None:
     """Wait until the parent process has ended, and end this process and what it started."""
     os.read(pipe, 1)
     if sys.platform == "win32":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(os.getpid())], capture_output=True)
+        with suppress(OSError):  # PATH may lack it
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(os.getpid())], capture_output=True)
     elif os.getpgrp() == os.getpid():
         os.killpg(0, 9)
     os._exit(128 + SIGTERM)

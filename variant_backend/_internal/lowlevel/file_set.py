@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..errors import Problem, VariantError
 from .regular_files import LARGEST, read_regular
 from .terminal import print_detail
-from .workspace import folder_error, move_new, workspace
+from .workspace import folder_error, move_new, move_over, workspace
 
 
 class Output(NamedTuple):
@@ -127,7 +127,7 @@ def _move(part: Path, output: Output) -> None:
         move_new(part, output.path)
     except FileExistsError:
         output.difference()
-        part.replace(output.path)
+        move_over(part, output.path)
 
 
 def update(outputs: Iterable[Output]) -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 from threading import Timer
 from typing import IO, Any, NamedTuple, cast
 
+from .shell_words import command_line
 from .terminal import print_detail
-from .workspace import workspace
+from .workspace import remove_tree, workspace
 
 # How often a program that has left a process behind is looked at. Seconds.
 _STEP = 0.1
@@ -33,7 +34,9 @@ if sys.platform == "win32":
 
     def end_group(process: subprocess.Popen[bytes]) -> None:
         """End a process, which may have ended already, and all its children."""
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
+        with suppress(OSError):  # PATH may lack it
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
+        process.kill()
         process.wait()
 
 else:
@@ -103,15 +106,6 @@ class Ended(NamedTuple):
     code: int
     output: bytes
     errors: bytes
-
-
-def command_line(command: Sequence[str]) -> str:
-    """Return a command as a shell takes it: a shell of POSIX, or on Windows cmd."""
-    if sys.platform == "win32":
-        return subprocess.list2cmdline(command)
-    import shlex
-
-    return shlex.join(command)
 
 
 def run_within(
@@ -194,7 +188,6 @@ def temporary_folder() -> Iterator[Path]:
     If this process is killed, the next one that needs such a folder removes it. Raises VariantError if it
     cannot be created.
     """
-    import shutil
     import tempfile
 
     with workspace(Path(tempfile.gettempdir()), hidden=False) as path:
@@ -202,7 +195,7 @@ def temporary_folder() -> Iterator[Path]:
             yield path
         finally:
             for _ in range(100):
-                shutil.rmtree(path, ignore_errors=True)
+                remove_tree(path)
                 if not path.exists():
                     break
                 time.sleep(0.05)  # ended processes may need a moment

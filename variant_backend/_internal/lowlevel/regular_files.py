@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -98,7 +99,7 @@ def _open_unblocked(path: str, flags: int) -> int:
         raise
     try:
         check_kind(os.fstat(descriptor).st_mode)
-        if _UNBLOCKED:
+        if sys.platform != "win32":
             os.set_blocking(descriptor, True)  # file systems in user space see the flag
     except BaseException:
         os.close(descriptor)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -126,8 +127,9 @@ def _read(path: Path, file: BinaryIO, advance: Advance) -> str:
 
 def _is_read_only(descriptor: int) -> bool:
     """Return whether the file system of an open file is mounted read-only; False where that is unknown."""
-    fstatvfs = getattr(os, "fstatvfs", None)  # Windows does not have it
+    if sys.platform == "win32":
+        return False
     try:
-        return fstatvfs is not None and bool(fstatvfs(descriptor).f_flag & os.ST_RDONLY)
+        return bool(os.fstatvfs(descriptor).f_flag & os.ST_RDONLY)
     except OSError:
         return False

@@ -117,6 +117,8 @@ def read_member(sdist: BinaryIO, name: str, *, to_end: bool = False) -> bytes:
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """Yield the members of an archive without keeping them; raises VariantError if there are too many."""
+    if archive.firstmember is None:  # type: ignore[attr-defined]  # typeshed lacks it
+        return  # `next` of Python 3.10 would report an empty archive as damaged
     for _ in range(_MOST_MEMBERS):
         member = archive.next()
         if member is None:

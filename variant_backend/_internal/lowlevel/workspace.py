@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -13,6 +15,12 @@ from ..errors import VariantError
 
 # The names of private folders have it; the comparison of built files looks for it.
 PREFIX = "variant-backend-"
+
+# Windows' errors for a file that a program has open: ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION.
+_IN_USE = (5, 32)
+# Virus scanners and search indexes open new files for a moment. Seconds.
+_PATIENCE = 2.0
+_STEP = 0.05
 
 
 class NotWritableError(VariantError):
@@ -66,7 +74,7 @@ def move_new(part: Path, target: Path) -> None:
     process is killed in that moment. A file that another program puts there in that moment is replaced.
     """
     if sys.platform == "win32":
-        part.rename(target)
+        _named(part.rename, target)
         return
     try:
         os.link(part, target)
@@ -75,12 +83,37 @@ def move_new(part: Path, target: Path) -> None:
     except OSError:  # each file system has another error for this; any other error comes again
         target.touch(exist_ok=False)
         try:
-            part.replace(target)
+            move_over(part, target)
         except BaseException:
             target.unlink()
             raise
     else:
         part.unlink()
+
+
+def move_over(part: Path, target: Path) -> None:
+    """Give a file in a workspace its final name in one step, replacing an existing file.
+
+    Windows refuses this while a program has one of the files open. Raises NotWritableError if that lasts
+    longer than a moment, and OSError for other reasons.
+    """
+    _named(part.replace, target)
+
+
+def _named(rename: Callable[[Path], object], target: Path) -> None:
+    """Rename a file, if necessary a moment later; raises the errors of `move_over`."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            rename(target)
+            return
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _IN_USE:
+                raise
+            if time.monotonic() >= deadline:
+                remedy = "close the programs that have it open"
+                raise NotWritableError(str(error.strerror), place=target, remedy=remedy) from None
+        time.sleep(_STEP)
 
 
 def move(part: Path, target: Path, *, force: bool) -> None:
@@ -89,12 +122,27 @@ def move(part: Path, target: Path, *, force: bool) -> None:
     A file that appears at *target* while the new one is made is not replaced, see `move_new`.
     """
     if force:
-        part.replace(target)
+        move_over(part, target)
         return
     try:
         move_new(part, target)
     except FileExistsError:
         raise already_exists(target) from None
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, as far as that is possible; Windows removes no read-only files, which git writes."""
+    import shutil  # rarely needed
+
+    def remove_writable(remove: Callable[[str], object], path: str, _: object) -> None:
+        with suppress(OSError):
+            Path(path).chmod(stat.S_IRWXU)
+            remove(path)
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(folder, onexc=remove_writable)
+    else:
+        shutil.rmtree(folder, onerror=remove_writable)
 
 
 def already_exists(target: Path) -> VariantError:
@@ -151,9 +199,7 @@ def _remove(path: Path, lock_path: Path, lock: IO[bytes]) -> None:
     try:
         path.rmdir()
     except OSError:
-        import shutil
-
-        shutil.rmtree(path, ignore_errors=True)
+        remove_tree(path)
     if not path.exists():
         # Windows removes closed files only; others remove it before it can be locked again.
         for _ in range(2):

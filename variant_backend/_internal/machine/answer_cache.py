@@ -20,7 +20,7 @@ from ..errors import VariantError
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.user_cache import cache_path, prepare
-from ..lowlevel.workspace import workspace
+from ..lowlevel.workspace import move_over, workspace
 from .boot import situation
 from .host import Host
 
@@ -89,7 +89,7 @@ def remember(path: Path, key: str, answer: Remembered, now: float) -> None:
             part = folder / path.name
             part.write_text(json.dumps({name: entries[name] for name in newest}), encoding="utf-8")
             part.chmod(0o600)
-            part.replace(path)
+            move_over(part, path)
     except (OSError, ValueError, VariantError) as error:
         print_detail(f"{path}: {error}; no answer is remembered")
 

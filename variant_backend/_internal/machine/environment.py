@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import sys
 import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import NamedTuple
 from ..errors import VariantError, did_you_mean
 from ..lowlevel.processes import programs_on_path, run_within
 from ..lowlevel.regular_files import read_regular
+from ..lowlevel.shell_words import quoted
 
 # Seconds.
 _TIME_LIMIT = 30
@@ -126,7 +126,7 @@ def named_environment(
             return _ask(interpreter, named)
         from ..wheels.distributions import has_distributions  # takes long to import, and is rarely needed
 
-        remedy = f"use --path {shlex.quote(text)}" if has_distributions(path) else _REMEDY
+        remedy = f"use --path {quoted(text)}" if has_distributions(path) else _REMEDY
         raise VariantError("no interpreter found in this folder", place=text, remedy=remedy)
     if _is_file(path):
         return _environment_of(path, named, environ)
@@ -254,7 +254,7 @@ def _read_environment(prefix: Path, found_by: str, environ: Mapping[str, str]) -
     if config.get("include-system-site-packages", "").lower() == "true":
         folders += [
             *_user_site(release, environ),
-            *base_site_packages(Path(config.get("home", "")), release),
+            *base_site_packages(_base_home(config), release),
         ]
     folders = [path for folder in folders for path in (folder, *_added_paths(folder))]
     return Environment(
@@ -288,6 +288,19 @@ def _read_config(path: Path) -> dict[str, str]:
         raise VariantError(f"cannot be read: {error.strerror or error}", place=path, remedy=_REMEDY) from None
     pairs = (line.partition("=") for line in lines)
     return {key.strip().lower(): value.strip() for key, separator, value in pairs if separator}
+
+
+def _base_home(config: Mapping[str, str]) -> Path:
+    """Return the folder of the interpreter from which an environment was created, by its pyvenv.cfg.
+
+    Python 3.10 names the environment in which it created another one, and does not use its packages. Raises
+    VariantError if the pyvenv.cfg of that environment cannot be read.
+    """
+    home = Path(config.get("home", ""))
+    outer = home.parent / "pyvenv.cfg"
+    if home.is_absolute() and _is_file(outer):
+        return Path(_read_config(outer).get("home", ""))
+    return home
 
 
 def _site_packages(prefix: Path, release: str, name: str = "site-packages") -> list[Path]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import MOST_SHOWN, Problem, VariantError, ascii_unless_printable
+from ..lowlevel.shell_words import command_line
 from ..lowlevel.terminal import print_detail
 from ..variants.provider_intel import FORCE_DEVICE_IP
 from ..variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
@@ -147,7 +148,7 @@ def _run(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[list[byt
     """Run `_ask_libraries`; return its complete lines, and why there may be no more of them."""
     import subprocess
 
-    from ..lowlevel.processes import Child, command_line
+    from ..lowlevel.processes import Child
 
     python = (sys.executable or "python", "-I", "-S")
     if sys.platform == "win32":  # Python does not start without it

@@ -13,7 +13,8 @@ from threading import Thread
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..errors import Problem, VariantError, ascii_unless_printable, did_you_mean, one_of
-from ..lowlevel.processes import Child, command_line
+from ..lowlevel.processes import Child
+from ..lowlevel.shell_words import command_line
 from ..lowlevel.terminal import print_detail, print_message
 from ..variants.filename import normalize
 from ..variants.properties import Variant, check_name

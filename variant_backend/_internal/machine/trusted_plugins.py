@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import VariantError, one_of
 from ..lowlevel.newer_dependencies import ENVIRONMENTS
-from ..lowlevel.processes import Child, command_line, temporary_folder
+from ..lowlevel.processes import Child, temporary_folder
+from ..lowlevel.shell_words import command_line
 from ..lowlevel.terminal import print_detail
 from ..variants.filename import check_project_name, normalize
 from ..variants.providers import PluginProvider

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
-from ..formats.toml_read import parse_toml, read_toml, value_at
+from ..formats.toml_read import parse_toml, read_toml, refuse_byte_order_mark, value_at
 from ..lowlevel.regular_files import open_regular, read_regular
 from ..lowlevel.tarball import read_member
 from ..lowlevel.terminal import print_read
-from ..lowlevel.workspace import move_new, workspace
+from ..lowlevel.workspace import move_new, move_over, workspace
 from ..variants.filename import normalize, release_of_sdist
 from ..variants.validation import Document
 from .pyproject import PROJECT_FILE, Project, build_system_problems
@@ -151,9 +151,7 @@ def read_project_file(file: Path) -> str:
     if not file.exists():
         return ""
     data = read_regular(file)
-    if data.startswith(b"\xef\xbb\xbf"):
-        text = "expected TOML, got a byte order mark"
-        raise VariantError(text, place=file, remedy="save the file without a byte order mark")
+    refuse_byte_order_mark(data, file)
     try:
         return data.decode("utf-8")
     except ValueError as error:
@@ -176,7 +174,7 @@ def write_project_file(file: Path, old: str, new: str) -> None:
             import shutil  # builds import this module, and do not need it
 
             shutil.copymode(target, fresh)
-            fresh.replace(target)
+            move_over(fresh, target)
             return
         try:
             move_new(fresh, target)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..errors import MOST_SHOWN, Problem, VariantError, did_you_mean
 from ..formats.toml_read import read_toml
+from ..lowlevel.shell_words import quoted
 from ..variants.metadata import VariantMetadata
 from ..variants.validation import Document
 from .recipe import Recipe
@@ -290,10 +291,8 @@ def wrapped_problem(backend: str | None) -> Problem | None:
 
 def wrapping_command(path: Path) -> str:
     """Return the command that wraps the build backend of the project file *path*."""
-    import shlex
-
     target = path.parent if path.name == PROJECT_FILE.name else path
-    return "variant-backend init" + (f" {shlex.quote(str(target))}" if target != Path() else "")
+    return "variant-backend init" + (f" {quoted(target)}" if target != Path() else "")
 
 
 def _is_nearly_hooks(backend: object) -> bool:

@@ -14,7 +14,7 @@ from ..formats import core_metadata, toml_edit
 from ..formats.toml_read import parse_toml
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_detail, print_read
-from ..lowlevel.workspace import move_new, workspace
+from ..lowlevel.workspace import move_new, move_over, workspace
 from ..project.pyproject import misspelt_tables
 from ..project.recipe import Recipe
 from ..variants.filename import index_filename, release_of_index
@@ -209,7 +209,7 @@ def _put(path: Path, name: str, to: Destination, make: Callable[[Path], Path]) -
         made = make(folder)
         shutil.copymode(path, made)
         if is_input:
-            made.replace(place)
+            move_over(made, place)
         else:
             _move_new(path, made, place)
     print_detail(f"write {target}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from ..errors import RequestError, VariantError
 from ..graphs.resolvers import failed_resolution
 from ..lowlevel.foreground import run_captured
 from ..lowlevel.regular_files import read_regular
+from ..lowlevel.shell_words import command_line
 from ..serving.offer_place import OfferPlace
 from ..variants.filename import normalize
 from .command import ToolCommand
@@ -35,7 +35,7 @@ class FailedDryRunError(VariantError):
 def check_can_align(command: ToolCommand) -> None:
     """Raise RequestError if a command has no dry run, or reads requirements that cannot be read twice."""
     if command.subcommand(_RESOLVED) is None:
-        text = f"expected pip install, uv pip install or uv pip sync, got {shlex.join(command.arguments)}"
+        text = f"expected pip install, uv pip install or uv pip sync, got {command_line(command.arguments)}"
         remedy = "write a lock file with `variant-backend lock --align NS`, and use --assignment FILE"
         raise RequestError(text, place="--align", remedy=remedy)
     if "-" in (*command.words, *command.values("-r", "--requirement", "--requirements")):

@@ -5,7 +5,6 @@ No installer replaces an installed wheel if the version stays, so a changed mach
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem, RequestError, VariantError
 from ..graphs.dependencies import requirements_in
 from ..graphs.overlay_families import FamilyMember, family_member
+from ..lowlevel.shell_words import command_line
 from ..lowlevel.threads import map_in_threads
 from ..machine.environment import Environment
 from ..serving.environments import Environments
@@ -209,7 +209,7 @@ def reinstalling(command: ToolCommand, stale: Sequence[StaleWheel]) -> tuple[str
     elif command.tool == "uv" and command.words[:2] in (("pip", "install"), ("pip", "sync")):
         options = reinstalled_by_uv(one.installed.name for one in stale)
     else:
-        text = f"expected pip install, uv pip install or uv pip sync, got {shlex.join(command.arguments)}"
+        text = f"expected pip install, uv pip install or uv pip sync, got {command_line(command.arguments)}"
         remedy = "omit --reinstall; if the tool has such an option, use that, as in `pdm sync --reinstall`"
         raise RequestError(text, place="--reinstall", remedy=remedy)
     return _with_options(command, options)

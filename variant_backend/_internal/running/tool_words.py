@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError
-from ..lowlevel.processes import command_line
+from ..lowlevel.shell_words import command_line
 from ..machine.environment import Environment, is_virtual, named_environment
 from ..wheels.distributions import InstallationRecord, find_distributions
 from .command import ToolCommand

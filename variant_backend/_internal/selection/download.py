@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Collection
 from math import inf
 from pathlib import Path
@@ -19,9 +20,11 @@ from ..lowlevel.deadlines import TransientError
 from ..lowlevel.http import FileVersion, Response, http_date, request
 from ..lowlevel.ranges import Advance, opened_file, write_all
 from ..lowlevel.regular_files import too_large
-from ..lowlevel.workspace import NotWritableError, workspace
+from ..lowlevel.workspace import NotWritableError, move_over, workspace
 
 _STEP = 1 << 20
+# No file of Windows has these characters: there, `a:b` is another stream of the file `a`.
+_REFUSED = r'[\x00-\x1f<>:"/\\|?*]'
 # The limit in bytes for a file whose source gives no size; no wheel is larger.
 _LARGEST = 16 << 30
 
@@ -36,6 +39,9 @@ def download(
     If *hosts* is None, any host may send a file with a secure hash; otherwise only *hosts* may send files.
     Raises VariantError if the download fails or the file is not the listed one; no file is written then.
     """
+    if re.search(_REFUSED, file.filename):
+        text, remedy = f"invalid filename {file.filename!a}", "report this to the owner of the index"
+        raise VariantError(text, place=shown_location(file), remedy=remedy)
     with workspace(target.parent) as folder:
         path = folder / target.name
         try:
@@ -49,7 +55,7 @@ def download(
                 else:
                     part.copy(file.location)
                 part.check()
-            path.replace(target)
+            move_over(path, target)
         except VariantError as error:
             raise error.within(shown_location(file)) from None
         except OSError as error:

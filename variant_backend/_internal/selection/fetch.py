@@ -14,7 +14,7 @@ from ..formats import pylock
 from ..formats.release import Candidate, File, Release
 from ..lowlevel.file_set import Output, update
 from ..lowlevel.ranges import Advance, file_digest
-from ..lowlevel.workspace import move_new, workspace
+from ..lowlevel.workspace import move_new, move_over, workspace
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..wheels.plain import for_pip, plain_name
@@ -129,7 +129,7 @@ def _move_all(moves: Iterable[tuple[Path, Path]], *, force: bool) -> None:
     try:
         for part, target in moves:
             if force:
-                part.replace(target)
+                move_over(part, target)
             elif _is_new(part, target):
                 moved.append(target)
     except BaseException:

@@ -17,7 +17,7 @@ from ..errors import Problem, VariantError
 from ..formats.release import Candidate, File
 from ..formats.required_project import RequiredProject, required_names
 from ..lowlevel.regular_files import read_regular
-from ..lowlevel.workspace import NotWritableError, workspace
+from ..lowlevel.workspace import NotWritableError, move_over, workspace
 from ..project.overlay import OverlayEntry
 from ..variants.filename import WheelFilename, normalize
 from ..wheels.empty import empty_wheel
@@ -154,9 +154,12 @@ def _write(root: Path, wheels: Iterable[_Written]) -> None:
                 (scratch / "wheel").write_bytes(one.content)
                 target = Path(one.wheel.file.location)
                 target.parent.mkdir(exist_ok=True)
-                (scratch / "wheel").replace(target)
+                move_over(scratch / "wheel", target)
+            except NotWritableError:  # on Windows, another process may read the same file
+                if not _is_there(one):
+                    raise
             except OSError as error:
-                if not _is_there(one):  # on Windows, another process may read the same file
+                if not _is_there(one):
                     text = error.strerror or str(error)
                     raise NotWritableError(text, place=root, remedy="use another cache folder") from None
     _remove_oldest(root)

@@ -6,7 +6,6 @@ simple repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -18,6 +17,7 @@ from ..formats.core_metadata import find_field
 from ..formats.release import Candidate, File, Release
 from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.threads import map_in_threads
 from ..project.overlay import entries_of, members_of, used_entries
 from ..variants.filename import (
@@ -361,7 +361,7 @@ def missing_index_files(listing: Listing, metadata: VariantMetadata | None) -> l
         in_folder = any(wheel.file.path and str(wheel.file.path.parent) == source.place for wheel in lost)
         remedy = f"ask the owner of the index to serve {name} beside the wheels"
         if in_folder:
-            remedy = f"write it with `variant-backend index {shlex.quote(source.place)}`"
+            remedy = f"write it with `variant-backend index {quoted(source.place)}`"
         text = f"the index file {name} is missing, so {variants} excluded"
         problems.append(Problem(MISSING_INDEX, source.place, text, remedy))
     return problems

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of, problems_of
 from ..formats.release import Candidate, File, Release
-from ..lowlevel.processes import command_line
+from ..lowlevel.shell_words import command_line
 from ..machine.support import Machine, Policy
 from ..project.user_variables import PLAIN
 from ..variants.label_pattern import is_pattern

@@ -19,7 +19,7 @@ from ..lowlevel.ranges import file_digest
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.user_cache import cache_path, prepare_folder
-from ..lowlevel.workspace import NotWritableError, workspace
+from ..lowlevel.workspace import NotWritableError, move_over, workspace
 
 # Contents are spread over 256 folders, each with this many at most.
 _MOST_IN_FOLDER = 64
@@ -76,7 +76,7 @@ class KeptContents:
             path.parent.mkdir(exist_ok=True)
             with workspace(self._folder / "new") as new:
                 (new / "content").write_bytes(hashlib.sha256(content).digest() + content)
-                (new / "content").replace(path)
+                move_over(new / "content", path)
             _remove_oldest(path.parent, _MOST_IN_FOLDER)
         except (OSError, ValueError, NotWritableError) as error:
             print_detail(f"{path}: not kept: {error}")

@@ -10,6 +10,7 @@ from ..formats import core_metadata
 from ..formats.metadata_readers import FIELDS, check_readers
 from ..lowlevel.ranges import Source
 from ..lowlevel.regular_files import open_regular
+from ..lowlevel.workspace import move_over
 from ..lowlevel.zip_archive import assemble
 from ..variants.filename import WheelFilename
 from ..variants.markers import mentions_variant, resolve_requirement_on_machine
@@ -77,7 +78,7 @@ def for_pip(
                 rewritten = partial(_with_metadata, metadata=metadata)
                 write_copy(file.fileno(), opened.filename, rewritten, target, lambda _: None)
                 return target
-        wheel.path.replace(target)
+        move_over(wheel.path, target)
     return target
 
 

@@ -13,6 +13,7 @@ from ..formats import core_metadata
 from ..formats.record import Record
 from ..lowlevel.ranges import Source
 from ..lowlevel.regular_files import check_path, open_regular
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
 from ..lowlevel.zip_records import DEFLATED, MEND, REBUILD, Entry
@@ -70,7 +71,7 @@ class WheelFile(NamedTuple):
                 read, source = Wheel.read if whole else Wheel.glance, Source.of(file.fileno())
                 yield read(name_inside(self.name, source) if renamed else self.name, source)
         except VariantError as error:
-            raise error.naming(self.path).within(self.path.name) from None
+            raise error.naming(quoted(self.path)).within(self.path.name) from None
         except OSError as error:
             from .wrong_files import unreadable
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from ..errors import Problem, VariantError
 from ..lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, real_path, write_all
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import already_exists, move, workspace
 from ..lowlevel.zip_archive import Range, Segment, length_of
@@ -140,7 +141,7 @@ def rewrite_all(
         try:
             return rewrite(wheel)
         except VariantError as error:
-            return error.naming(wheel.path)
+            return error.naming(quoted(wheel.path))
 
     return map(rewritten, wheels)
 
@@ -154,7 +155,8 @@ def check_targets(targets: Iterable[tuple[WheelFile, Path]], variants_remedy: st
     for wheel, target in targets:
         place = real_path(target)
         if real_path(wheel.path) != place:  # otherwise the wheel exists already and is not written
-            pairs.setdefault(place, []).append((wheel, target))
+            # Windows and macOS ignore case, and the names are those of one wheel.
+            pairs.setdefault(place.with_name(place.name.casefold()), []).append((wheel, target))
     problems = [
         _clash([wheel for wheel, _ in several], several[0][1], variants_remedy)
         for several in pairs.values()

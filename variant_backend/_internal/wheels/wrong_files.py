@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import unquote
 
 from ..errors import Problem, VariantError, did_you_mean
 from ..lowlevel.ranges import Source, path_of
+from ..lowlevel.shell_words import quoted
 from ..lowlevel.urls import shown_url
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename, original_of
@@ -35,7 +35,7 @@ def path_problem(path: Path, expected: str = "a wheel") -> Problem | None:
     if _is_folder(path):
         return Problem("error", place, f"is a folder, expected {expected}", _folder_remedy(path))
     if _SDIST.fullmatch(name):
-        remedy = f"build a wheel from it: pip wheel --no-deps {shlex.quote(place)}"
+        remedy = f"build a wheel from it: pip wheel --no-deps {quoted(place)}"
         return Problem("error", place, f"is an sdist, expected {expected}", remedy)
     return _renamed_problem(path) or _other_kind(path, expected)
 
@@ -59,7 +59,7 @@ def missing_problem(path: Path, expected: str = "a wheel") -> Problem | None:
     if place.startswith("~"):
         home = os.path.expanduser(path)  # noqa: PTH111  # Path.expanduser raises for an unknown user
         if os.path.lexists(home):
-            return Problem("error", place, "the shell did not expand '~'", f"write {shlex.quote(home)}")
+            return Problem("error", place, "the shell did not expand '~'", f"write {quoted(home)}")
         path = Path(home)
     if "\\" in place and sys.platform != "win32":
         return _backslash_problem(place)
@@ -77,7 +77,7 @@ def folder_problem(path: Path) -> Problem:
     """Return why a path names no folder with wheels."""
     if problem := missing_problem(path, "a folder"):
         return problem
-    remedy = f"give the folder that holds it: {shlex.quote(str(path.parent))}"
+    remedy = f"give the folder that holds it: {quoted(path.parent)}"
     return Problem("error", str(path), "is a file, expected a folder with wheels", remedy)
 
 
@@ -137,9 +137,9 @@ def _shown_start(start: bytes) -> str:
 
 def _folder_remedy(folder: Path) -> str:
     if any(entry.suffix == ".whl" for entry in _entries(folder)):
-        return f"give the wheels in it: {shlex.quote(str(folder))}/*.whl"
+        return f"give the wheels in it: {quoted(folder)}/*.whl"
     if (folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file():
-        return f"build a wheel from it: pip wheel --no-deps {shlex.quote(str(folder.absolute()))}"
+        return f"build a wheel from it: pip wheel --no-deps {quoted(folder.absolute())}"
     return "give the path of a wheel"
 
 
@@ -147,7 +147,7 @@ def _url_problem(url: re.Match[str], expected: str) -> Problem:
     remedy = "download the file, and give its path (inspect and index take URLs; check only those of HTTP)"
     if url[1].lower() == "file":
         path = re.sub(r"\A[^/]*:[^/]*@", "", url[2])  # without user and password
-        remedy = f"write the path: {shlex.quote(str(path_of(f'file:///{path}')))}"
+        remedy = f"write the path: {quoted(path_of(f'file:///{path}'))}"
     place = shown_url(f"{url[1]}://{url[2]}")
     return Problem("error", place, f"is a URL, expected the path of {expected}", remedy)
 
@@ -157,7 +157,7 @@ def _backslash_problem(place: str) -> Problem:
     if drive := re.match("([A-Za-z]):/", slashed):  # as in the Windows Subsystem for Linux
         slashed = f"/mnt/{drive[1].lower()}/{slashed[3:]}"
     remedy = (
-        f"write {shlex.quote(slashed)}"
+        f"write {quoted(slashed)}"
         if os.path.lexists(slashed)
         else "copy the file to this machine, and write its path with '/'"
     )
