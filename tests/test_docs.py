@@ -37,7 +37,7 @@ WITHOUT_COMMANDS = {
     *("github-action", "gitlab-and-nox", "pre-commit"),  # tests/test_project_checks.py runs these
     *("how-variants-work", "who-supports-what", "labels-come-last", "one-variant-for-each-environment"),
     *("alternatives", "architecture"),
-    *("python-versions", "use-a-clone"),
+    *("platforms", "python-versions", "use-a-clone"),
     *("config-settings", "environment-variables", "exit-codes"),
 }
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.

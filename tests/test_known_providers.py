@@ -313,7 +313,8 @@ def test_pages_and_requirements_have_the_measured_version_of_uv() -> None:
         UV_VERSION
     }
     data: dict[str, Any] = read_toml(ROOT / "pyproject.toml")
-    requirements = {text for group in data["dependency-groups"].values() for text in group}
+    groups = data["dependency-groups"].values()
+    requirements = {text for group in groups for text in group if isinstance(text, str)}
     of_uv = {text for text in requirements if Requirement(text).name == "uv"}
     assert of_uv == {f"uv>={UV_VERSION}", f"uv=={UV_VERSION}"}
 
