@@ -40,6 +40,7 @@ BY_NAME = re.compile(
 def commands_by_name(text: str) -> list[str]:
     """Return the commands that install by name, without those that are for after the first release."""
     text = re.sub(r"^\*\*`[^`\n]+`\*\*\n\n", "", text, flags=re.MULTILINE)  # the name of a shown file
+    text = re.sub(r"(`[^`\n]+)\n([^`\n]+`)", r"\1 \2", text)  # a command may go on in the next line
     result = []
     for match in BY_NAME.finditer(text):
         before, _, rest = text[: match.end()].rpartition("\n\n")
@@ -61,6 +62,7 @@ def test_no_command_installs_a_name_that_nobody_owns(path: Path) -> None:
         "pip install --quiet 'variant-backend[serve]==0.1.0'",
         "RUN pip install --no-cache-dir variant-backend[serve]",
         "`pip install variant-backend-core` installs it",
+        "`pip\ninstall variant-backend-core` installs it",
         "python -m pip download variant-backend",
         "- run: pipx run variant-backend index dist",
         "pipx run --spec variant-backend make-variant x.whl",
