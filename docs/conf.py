@@ -39,10 +39,14 @@ linkcheck_ignore = [r"https?://(127\.0\.0\.1|localhost|[\w.-]*\bexample(\.\w+)?)
 linkcheck_anchors_ignore_for_url = [r"https://github\.com/"]
 
 
-def add_navigation(_: Sphinx, page: str, source: list[str]) -> None:
-    """Make the pages that a list links to its children, as GitHub would show a directive as text."""
-    if page.endswith("index"):
-        pages = "\n".join(re.findall(r"^- \[[^]]*\]\(([\w/-]+\.md)\)", source[0], re.MULTILINE))
+def add_navigation(_: Sphinx, name: str, source: list[str]) -> None:
+    """Make the pages that a list links to its children, under the short names of the links.
+
+    GitHub would show a directive as text.
+    """
+    if name.endswith("index"):
+        links = re.findall(r"^- \[([^]]*)\]\(([\w/-]+\.md)\)", source[0], re.MULTILINE)
+        pages = "\n".join(f"{text.replace('`', '')} <{page}>" for text, page in links)
         source[0] += f"\n```{{toctree}}\n:hidden:\n\n{pages}\n```\n"
 
 
