@@ -38,7 +38,7 @@ WITHOUT_COMMANDS = {
     *("how-variants-work", "who-supports-what", "labels-come-last", "one-variant-for-each-environment"),
     *("alternatives", "architecture"),
     *("platforms", "python-versions", "use-a-clone"),
-    *("config-settings", "environment-variables", "exit-codes"),
+    *("config-settings", "environment-variables", "exit-codes", "run-commands", "uv"),
 }
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.
 WITH_PYTHON = [page for page in PAGES if page.stem != "api" and "\n>>> " in page.read_text("utf-8")]

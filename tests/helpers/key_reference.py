@@ -44,14 +44,10 @@ GUIDES = {
     "tool.variant-backend.policy": "how-to/policy.md",
     "tool.variant-backend.variants": "how-to/recipes.md#keys-for-one-label",
     "tool.variant-backend.variants.LABEL.match": "how-to/convert.md#convert-many-wheels-at-once",
-    "tool.variant-backend.variants.LABEL.flags": "how-to/recipes.md#compiler-flags",
+    "tool.variant-backend.variants.LABEL.flags": "how-to/compiler-flags.md#flags-from-the-properties",
     "tool.variant-backend.variants.LABEL.env": "how-to/recipes.md#recipes-that-differ-by-platform",
-    "tool.variant-backend.variants.LABEL.build-requires": (
-        "how-to/recipes.md#build-with-a-variant-of-another-project"
-    ),
-    "tool.variant-backend.variants.LABEL.abi-dependency": (
-        "how-to/recipes.md#built-with-one-version-of-another-project"
-    ),
+    "tool.variant-backend.variants.LABEL.build-requires": "how-to/other-projects.md#build-with-a-variant",
+    "tool.variant-backend.variants.LABEL.abi-dependency": "how-to/other-projects.md#record-the-version",
     "hardware.machine": "how-to/hardware.md#copy-a-machine-to-a-file",
     "hardware.machine.NAMESPACE.by-package": "how-to/state.md#read-the-report-in-an-installer",
     "hardware.machine.NAMESPACE.least": "how-to/hardware.md#several-different-devices",

@@ -1,8 +1,8 @@
 """The variables by which installers, and tools that start them, get their packages from the offer.
 
 All tools get all variables, because one may start another. What each variable is for was measured with pip
-23 to 26, uv 0.13, PDM 2.29, pipenv 2026.10, tox 4, nox, hatch 1.18 and build; `docs/how-to/run.md`
-has the table.
+23 to 26, uv 0.13, PDM 2.29, pipenv 2026.10, tox 4, nox, hatch 1.18 and build;
+`docs/reference/run-commands.md` has the table.
 """
 
 from __future__ import annotations
