@@ -91,7 +91,10 @@ def main(arguments: list[str]) -> int:
         "projects": [[python, "benchmarks/real_projects.py", *more]],
     }[chore]
     # All commands run: an error of style does not hide one of types.
-    codes = [subprocess.run(command, cwd=ROOT).returncode for command in commands]
+    try:
+        codes = [subprocess.run(command, cwd=ROOT).returncode for command in commands]
+    except KeyboardInterrupt:  # the command has it, too, and prints what there is to say
+        return 130
     return int(any(codes))
 
 
@@ -101,7 +104,8 @@ def docs(python: str, more: list[str]) -> list[list[str]]:
     if "--links" in more:
         return [[*sphinx, "--builder", "linkcheck", "docs", f"{SITE}-cache/links"]]
     build = [*sphinx, "--builder", "dirhtml", "docs", SITE]
-    serve = [python, "-m", "http.server", "--bind", "127.0.0.1", "--directory", SITE]
+    # The tutorials use port 8000, while people read them here.
+    serve = [python, "-m", "http.server", "--bind", "127.0.0.1", "--directory", SITE, "8080"]
     return [build] if "--check" in more else [build, serve]
 
 

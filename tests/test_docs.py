@@ -84,6 +84,8 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
         return 0, "".join(line for line in lines if arguments[0] in line), ""
     if arguments[:2] == ["-m", "build"]:
         arguments += ["--installer", "uv"]  # pip takes twice as long
+    if arguments[:2] == ["-m", "venv"]:
+        arguments += ["--without-pip"]  # copying pip takes seconds
     # These two start processes, which print, too.
     if program in OURS and arguments[:1] not in (["build"], ["run"]):
         here = run_here(OURS[program], *arguments, cwd=folder, ok=False, **variables)
