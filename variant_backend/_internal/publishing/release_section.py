@@ -41,8 +41,9 @@ def release_section(name: str, release: ReleaseSection, base_url: str | None, *,
 
 
 def release_facts(release: ReleaseSection) -> str:
-    """Return the number of variants and wheels, the Python versions and the date, in one line."""
-    facts = [counted(len(release.labels), "variant"), counted(len(release.wheels), "wheel")]
+    """Return the numbers of files by their kinds, the Python versions and the date, in one line."""
+    numbers = {"variant": len(release.labels), "wheel": len(release.wheels), "sdist": int(release.has_sdist)}
+    facts = [counted(number, word) for word, number in numbers.items() if number]
     if release.requires_python:
         facts.append(f"Python {release.requires_python}")
     links = [*(wheel.link for wheel in release.wheels), *release.others]
@@ -72,14 +73,15 @@ def _by_label(release: ReleaseSection) -> _ByLabel:
 
 
 def _table(title: str, release: ReleaseSection, by_label: _ByLabel) -> Html:
-    """Return the table of a release's variants."""
+    """Return the table of a release's variants and plain wheels."""
     differing = _differing(by_label)
     headings = ["Variant", "For", "Wheels for", *(["Also requires"] if any(differing.values()) else [])]
     rows = [
         (_label(label), [_meaning(release, label), _platforms(wheels), _list(differing[label])])
         for label, wheels in by_label.items()
     ]
-    return stacking_table(f"Variants of {title}, best first", headings, rows)
+    caption = f"Variants of {title}, best first" if release.labels else f"Wheels of {title}"
+    return stacking_table(caption, headings, rows)
 
 
 def _label(label: str | None) -> Child:
