@@ -415,10 +415,18 @@ def test_a_broken_wheel_is_an_error_and_a_broken_sdist_a_warning(dist: Path) -> 
     assert [(file.filename, file.requires_python) for file in page.files] == [("cut-1.0.tar.gz", None)]
 
 
-def test_a_wheel_with_two_summaries_is_listed_without_summary(tmp_path: Path) -> None:
+def test_pages_mention_variants_only_of_releases_that_have_some(tmp_path: Path) -> None:
+    make_wheel(tmp_path)
+    assert index(tmp_path).exit_code == 0
+    page = (tmp_path / "project" / "demo" / "index.html").read_text()
+    assert '<p class="facts">1 wheel · ' in page
+    assert "<caption>Wheels of demo 1.0</caption>" in page
+
+
+def test_a_page_shows_the_first_of_two_summaries(tmp_path: Path) -> None:
     make_wheel(tmp_path, metadata=METADATA.replace("Summary:", "Summary: one\nSummary:"))
     assert index(tmp_path).exit_code == 0
-    assert 'class="summary"' not in (tmp_path / "project" / "demo" / "index.html").read_text()
+    assert '<p class="summary">one</p>' in (tmp_path / "project" / "demo" / "index.html").read_text()
     page = simple_api.from_html(
         (tmp_path / "simple" / "demo" / "index.html").read_bytes(), "http://x/simple/demo/"
     )

@@ -47,7 +47,6 @@ class _Facts(NamedTuple):
     """The fields of METADATA or PKG-INFO that the pages contain, the digest of the whole, and the start."""
 
     requires_python: str | None
-    summary: str
     requirements: tuple[str, ...]
     digest: str
     start: bytes
@@ -131,12 +130,8 @@ def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Facts], list[P
 
 def _read(metadata: bytes) -> _Facts:
     """Read METADATA or PKG-INFO. Raises VariantError for a duplicate Requires-Python."""
-    summary = None
-    with suppress(VariantError):  # installers ignore the summary, and old wheels cannot be changed
-        summary = core_metadata.find_field(metadata, "Summary")
     return _Facts(
         core_metadata.find_field(metadata, "Requires-Python"),
-        summary or "",
         tuple(core_metadata.requirements(metadata)),
         hashlib.sha256(metadata).hexdigest(),
         metadata[:MOST_READ],
@@ -312,9 +307,7 @@ def _project(
         newest = next((file.facts for file in files if file.facts), newest)
         sections.append(_section(release, files, variants.get(release), names))
     ordered = tuple(reversed(sections))
-    if newest is None:
-        return ProjectPage(name, "", ordered)
-    return ProjectPage(name, newest.summary, ordered, project_about(newest.start))
+    return ProjectPage(name, ordered, project_about(newest.start if newest else b""))
 
 
 def _section(
