@@ -11,7 +11,7 @@ from ..errors import shortened
 from ..formats.html_writing import Html, block, element
 from ..formats.project_about import ProjectAbout
 from .page_content import ProjectPage
-from .page_parts import styled_page
+from .page_parts import breadcrumb, page_footer, styled_page
 from .release_section import ordered_labels_of, release_facts, release_section
 
 _MOST_LABELS = 12
@@ -26,7 +26,7 @@ def project_page(project: ProjectPage, base_url: str | None = None) -> bytes:
     name, summary = project.name, project.about.summary
     header = block(
         "header",
-        element("nav", element("a", "All projects", href="../../index.html"), aria_label="Breadcrumb"),
+        breadcrumb("All projects", "../../index.html"),
         element("h1", name),
         element("p", summary, class_="summary") if summary else "",
         _versions(project),
@@ -94,7 +94,7 @@ def _about(name: str, about: ProjectAbout) -> Html:
 
 def _footer(simple_index: str) -> Html:
     link = element("a", "the simple index", href=simple_index)
-    return element("footer", element("p", "For installers: ", link, ". Made with variant-backend."))
+    return page_footer("For installers: ", link, ". ")
 
 
 def _versions(project: ProjectPage) -> Html:
