@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner, Result
-from helpers.made_wheels import make_wheel
+from helpers.made_wheels import make_wheel, requiring
 from helpers.programs import empty_cache, read_terminal, run, run_here
 from helpers.servers import serving
 
@@ -421,6 +422,14 @@ def test_pages_mention_variants_only_of_releases_that_have_some(tmp_path: Path) 
     page = (tmp_path / "project" / "demo" / "index.html").read_text()
     assert '<p class="facts">1 wheel · ' in page
     assert "<caption>Wheels of demo 1.0</caption>" in page
+
+
+def test_many_requirements_are_folded(tmp_path: Path) -> None:
+    make_wheel(tmp_path, metadata=requiring(*(f"r{number}" for number in range(13))))
+    make_wheel(tmp_path, version="0.9", metadata=requiring("r"))
+    assert index(tmp_path).exit_code == 0
+    page = (tmp_path / "project" / "demo" / "index.html").read_text()
+    assert re.findall(r"<summary>(\d+ requirements?)</summary>", page) == ["13 requirements"]
 
 
 def test_a_page_shows_the_first_of_two_summaries(tmp_path: Path) -> None:

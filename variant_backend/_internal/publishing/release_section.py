@@ -15,6 +15,8 @@ from .page_content import ReleaseSection, WheelLink
 from .page_parts import counted, stacking_table
 from .tag_words import readable_tags
 
+# Longer lists of requirements are visible on request.
+_MOST_OPEN = 12
 # The wheels of each label, None for plain wheels.
 _ByLabel = Mapping[str | None, Sequence[WheelLink]]
 
@@ -145,7 +147,10 @@ def _differing(by_label: _ByLabel) -> dict[str | None, list[str]]:
 def _list(texts: Sequence[str]) -> Html:
     if not texts:
         return element("p", "nothing", class_="quiet")
-    return element("ul", *(element("li", element("code", text)) for text in texts))
+    listed = element("ul", *(element("li", element("code", text)) for text in texts))
+    if len(texts) <= _MOST_OPEN:
+        return listed
+    return block("details", element("summary", counted(len(texts), "requirement")), listed)
 
 
 def _shared(release: ReleaseSection) -> Html:
