@@ -50,8 +50,13 @@ def test_there_are_at_most_twenty_links() -> None:
     assert len(about(fields).links) == 20
 
 
+def test_a_long_summary_is_cut() -> None:
+    assert len(about(f"Summary: {'x' * 300_000}\n").summary) == 1_000
+    assert about("Summary: \x1b[31mred\x07\n").summary == "[31mred"
+
+
 def test_a_long_description_is_cut() -> None:
-    assert about("", "short\n") == ProjectAbout("short", False, ())
+    assert about("", "short\n") == ProjectAbout(description="short")
     read = about("", "x" * 30_000)
     assert (len(read.description), read.is_cut) == (20_000, True)
 
@@ -59,7 +64,7 @@ def test_a_long_description_is_cut() -> None:
 def test_metadata_is_read_up_to_a_limit() -> None:
     fields = "Requires-Dist: a-long-requirement\n" * 100_000
     read = about(f"Home-page: https://example.org/\n{fields}", "The text.")
-    assert read == ProjectAbout("", False, (("Homepage", "https://example.org/"),))
+    assert read == ProjectAbout(links=(("Homepage", "https://example.org/"),))
     assert project_about(b"x" * 10 * MOST_READ) == ProjectAbout()
 
 

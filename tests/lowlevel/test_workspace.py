@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from variant_backend._internal.errors import VariantError
 from variant_backend._internal.lowlevel.file_set import Output, write_all_files
-from variant_backend._internal.lowlevel.workspace import move, move_new, workspace
+from variant_backend._internal.lowlevel.workspace import move, move_new, remove_tree, workspace
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has a call for this")
 
@@ -81,3 +83,35 @@ def test_a_pipe_with_the_name_of_a_lock_file_does_not_block(tmp_path: Path) -> N
     os.mkfifo(tmp_path / ".variant-backend-x.lock")
     with workspace(tmp_path) as folder:
         assert folder.is_dir()
+
+
+@contextmanager
+def unprivileged(folder: Path) -> Iterator[None]:
+    """Act as a user who is not root, and who owns a folder; paths are relative to it."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.chown(folder, 65534, -1)
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+@posix_only
+@pytest.mark.parametrize("mode", [0o000, 0o555])
+def test_a_tree_is_removed_whatever_its_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with unprivileged(tmp_path):
+        kept, tree = Path("kept"), Path("tree")
+        kept.touch(mode=0o644)
+        (tree / "folder" / "inner").mkdir(parents=True)
+        (tree / "folder" / "link").symlink_to(kept.absolute())
+        os.link(kept, tree / "folder" / "inner" / "same")
+        (tree / "folder" / "inner").chmod(mode)
+        (tree / "folder").chmod(mode)
+        remove_tree(tree)
+        assert (tree.exists(), oct(kept.stat().st_mode)) == (False, "0o100644")

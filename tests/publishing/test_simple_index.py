@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner, Result
-from helpers.made_wheels import make_wheel
+from helpers.made_wheels import make_wheel, requiring
 from helpers.programs import empty_cache, read_terminal, run, run_here
 from helpers.servers import serving
 
@@ -415,10 +416,26 @@ def test_a_broken_wheel_is_an_error_and_a_broken_sdist_a_warning(dist: Path) -> 
     assert [(file.filename, file.requires_python) for file in page.files] == [("cut-1.0.tar.gz", None)]
 
 
-def test_a_wheel_with_two_summaries_is_listed_without_summary(tmp_path: Path) -> None:
+def test_pages_mention_variants_only_of_releases_that_have_some(tmp_path: Path) -> None:
+    make_wheel(tmp_path)
+    assert index(tmp_path).exit_code == 0
+    page = (tmp_path / "project" / "demo" / "index.html").read_text()
+    assert '<p class="facts">1 wheel · ' in page
+    assert "<caption>Wheels of demo 1.0</caption>" in page
+
+
+def test_many_requirements_are_folded(tmp_path: Path) -> None:
+    make_wheel(tmp_path, metadata=requiring(*(f"r{number}" for number in range(13))))
+    make_wheel(tmp_path, version="0.9", metadata=requiring("r"))
+    assert index(tmp_path).exit_code == 0
+    page = (tmp_path / "project" / "demo" / "index.html").read_text()
+    assert re.findall(r"<summary>(\d+ requirements?)</summary>", page) == ["13 requirements"]
+
+
+def test_a_page_shows_the_first_of_two_summaries(tmp_path: Path) -> None:
     make_wheel(tmp_path, metadata=METADATA.replace("Summary:", "Summary: one\nSummary:"))
     assert index(tmp_path).exit_code == 0
-    assert 'class="summary"' not in (tmp_path / "project" / "demo" / "index.html").read_text()
+    assert '<p class="summary">one</p>' in (tmp_path / "project" / "demo" / "index.html").read_text()
     page = simple_api.from_html(
         (tmp_path / "simple" / "demo" / "index.html").read_bytes(), "http://x/simple/demo/"
     )

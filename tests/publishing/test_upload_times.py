@@ -64,6 +64,12 @@ def test_files_keep_their_time_until_their_content_changes(dist: Path) -> None:
     assert index(dist) == {**before, changed.name: NEW[1]}
 
 
+def test_no_file_is_uploaded_in_the_future(dist: Path) -> None:
+    later = make_wheel(dist, "demo", "3.0")
+    os.utime(later, (32503680000, 32503680000))
+    assert str(index(dist)[later.name]) < "3000"
+
+
 def test_source_date_epoch_is_the_time_of_new_files(dist: Path) -> None:
     before = index(dist)
     make_wheel(dist, "demo", "3.0")

@@ -1,4 +1,4 @@
-"""What METADATA says about a project for people: its description and its links.
+"""What METADATA says about a project for people: its summary, its description and its links.
 
 All of it is text of whoever made the file. Source: the core metadata specification.
 """
@@ -12,16 +12,18 @@ from urllib.parse import urlsplit
 
 from . import core_metadata
 
-# Longer descriptions are cut, and more links are left out.
-_LONGEST_DESCRIPTION, _MOST_LINKS, _LONGEST_LABEL, _LONGEST_URL = 20_000, 20, 100, 500
+# Longer texts are cut, and more links are left out. PyPI accepts summaries of up to 512 characters.
+_LONGEST_SUMMARY, _LONGEST_DESCRIPTION = 1_000, 20_000
+_MOST_LINKS, _LONGEST_LABEL, _LONGEST_URL = 20, 100, 500
 # The part of METADATA that is read: headers can be long, too.
 MOST_READ = 1 << 18
 _UNREADABLE = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
 class ProjectAbout(NamedTuple):
-    """The description, whether it was cut, and links: pairs of a label and a URL of http or https."""
+    """The summary, the description and whether it was cut, and links: pairs of a label and a URL of HTTP."""
 
+    summary: str = ""
     description: str = ""
     is_cut: bool = False
     links: tuple[tuple[str, str], ...] = ()
@@ -30,15 +32,22 @@ class ProjectAbout(NamedTuple):
 def project_about(metadata: bytes) -> ProjectAbout:
     r"""Read METADATA or PKG-INFO.
 
-    >>> project_about(b"Name: demo\nProject-URL: Source, https://example.org/demo\n\nA *demo*.\n")
-    ProjectAbout(description='A *demo*.', is_cut=False, links=(('Source', 'https://example.org/demo'),))
+    >>> about = project_about(b"Summary: a demo\nProject-URL: Source, https://example.org/\n\nA *demo*.\n")
+    >>> about.summary, about.description, about.links
+    ('a demo', 'A *demo*.', (('Source', 'https://example.org/'),))
     """
     part = metadata[:MOST_READ]
     text = core_metadata.description(part).decode("utf-8", "replace").strip()
     is_cut = len(text) > _LONGEST_DESCRIPTION or len(part) == MOST_READ
     links = dict.fromkeys((label, url) for label, url in _links(part) if _is_safe(url))
-    description = _UNREADABLE.sub(" ", text[:_LONGEST_DESCRIPTION].rstrip())
-    return ProjectAbout(description, is_cut and bool(description), tuple(links)[:_MOST_LINKS])
+    summary = _cut(next(iter(core_metadata.all_values(part, "Summary")), ""), _LONGEST_SUMMARY)
+    description = _cut(text, _LONGEST_DESCRIPTION)
+    return ProjectAbout(summary, description, is_cut and bool(description), tuple(links)[:_MOST_LINKS])
+
+
+def _cut(text: str, longest: int) -> str:
+    """Return the start of a text, without control characters."""
+    return _UNREADABLE.sub(" ", text[:longest]).strip()
 
 
 def _links(metadata: bytes) -> Iterator[tuple[str, str]]:

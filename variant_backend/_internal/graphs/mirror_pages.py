@@ -12,7 +12,14 @@ from urllib.parse import quote, unquote, urljoin
 from ..formats import simple_api
 from ..formats.html_writing import Html, block, element
 from ..formats.release import File
-from ..publishing.page_parts import ADDRESS, command_list, note_about_address, stacking_table, styled_page
+from ..publishing.page_parts import (
+    ADDRESS,
+    command_list,
+    note_about_address,
+    page_footer,
+    stacking_table,
+    styled_page,
+)
 
 # Pages are parsed as if the folder of the mirror were below this URL.
 _HERE = "file:///-/"
@@ -86,8 +93,7 @@ def mirror_page(machines: Mapping[str, Sequence[str]], packages: Sequence[Mirror
     ]
     table = stacking_table("What each machine gets", ("Package", *machines), rows)
     contents = block("section", element("h2", "Packages", id="packages"), table, aria_labelledby="packages")
-    footer = element("footer", element("p", "Made with variant-backend."))
-    return styled_page("Package mirror", header, block("main", *sections, contents), footer)
+    return styled_page("Package mirror", header, block("main", *sections, contents), page_footer())
 
 
 def _machine(name: str, environments: Sequence[str]) -> Html:

@@ -131,13 +131,26 @@ def move(part: Path, target: Path, *, force: bool) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder, as far as that is possible; Windows removes no read-only files, which git writes."""
+    """Remove a folder, as far as that is possible, with read-only folders and files.
+
+    git writes read-only files, which Windows does not remove. Elsewhere, the mode of a file has no effect on
+    that, and the file may have another name outside of the folder.
+    """
     import shutil  # rarely needed
 
-    def remove_writable(remove: Callable[[str], object], path: str, _: object) -> None:
+    def remove_writable(_: object, name: str, _error: object) -> None:
+        path = Path(name)
         with suppress(OSError):
-            Path(path).chmod(stat.S_IRWXU)
-            remove(path)
+            if path.is_symlink():  # `chmod` would change its target
+                return
+            mode = path.stat().st_mode
+            if path.is_dir():
+                path.chmod(stat.S_IRWXU)
+                if path.stat().st_mode != mode:  # or it would be tried forever
+                    remove_tree(path)
+            elif sys.platform == "win32":
+                path.chmod(stat.S_IRWXU)
+                path.unlink()
 
     if sys.version_info >= (3, 12):
         shutil.rmtree(folder, onexc=remove_writable)

@@ -11,7 +11,7 @@ from ..errors import shortened
 from ..formats.html_writing import Html, block, element
 from ..formats.project_about import ProjectAbout
 from .page_content import ProjectPage
-from .page_parts import styled_page
+from .page_parts import breadcrumb, page_footer, styled_page
 from .release_section import ordered_labels_of, release_facts, release_section
 
 _MOST_LABELS = 12
@@ -23,12 +23,12 @@ def project_page(project: ProjectPage, base_url: str | None = None) -> bytes:
     *base_url* is the URL of the index's folder, without a slash at the end. Commands contain it, or a
     placeholder if it is None.
     """
-    name = project.name
+    name, summary = project.name, project.about.summary
     header = block(
         "header",
-        element("nav", element("a", "All projects", href="../../index.html"), aria_label="Breadcrumb"),
+        breadcrumb("All projects", "../../index.html"),
         element("h1", name),
-        element("p", project.summary, class_="summary") if project.summary else "",
+        element("p", summary, class_="summary") if summary else "",
         _versions(project),
     )
     sections = [
@@ -53,14 +53,14 @@ def projects_page(projects: Sequence[ProjectPage]) -> bytes:
 
 def _card(project: ProjectPage) -> Html:
     """Return the entry of a project in the list of all projects."""
-    newest = project.releases[0]
+    newest, summary = project.releases[0], project.about.summary
     labels = ordered_labels_of(newest)
     return element(
         "li",
         element("a", project.name, href=f"project/{project.name}/index.html"),
         " ",
         element("span", newest.version),
-        element("p", project.summary) if project.summary else "",
+        element("p", summary) if summary else "",
         element("p", release_facts(newest), class_="facts"),
         element("p", f"Labels, best first: {shortened(labels, _MOST_LABELS)}", class_="facts")
         if labels
@@ -94,7 +94,7 @@ def _about(name: str, about: ProjectAbout) -> Html:
 
 def _footer(simple_index: str) -> Html:
     link = element("a", "the simple index", href=simple_index)
-    return element("footer", element("p", "For installers: ", link, ". Made with variant-backend."))
+    return page_footer("For installers: ", link, ". ")
 
 
 def _versions(project: ProjectPage) -> Html:

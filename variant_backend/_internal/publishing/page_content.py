@@ -69,9 +69,8 @@ class ReleaseSection(NamedTuple):
 
 
 class ProjectPage(NamedTuple):
-    """A project: its normalized name, its summary, its releases, the newest first, and the rest about it."""
+    """A project: its normalized name, its releases, the newest first, and what METADATA says about it."""
 
     name: str
-    summary: str
     releases: tuple[ReleaseSection, ...]
-    about: ProjectAbout = ProjectAbout()
+    about: ProjectAbout

@@ -1,4 +1,4 @@
-"""Parts of the pages for people: the frame with its style, commands, and tables that fit a phone."""
+"""Parts of the pages for people: the frame with its style and footer, commands, tables that fit a phone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ def styled_page(title: str, *body: Html) -> bytes:
     """Return a page with the common style."""
     scale = element("meta", name="viewport", content="width=device-width, initial-scale=1")
     return whole_page(title, *body, head=scale, style=STYLE)
+
+
+def breadcrumb(title: str, href: str) -> Html:
+    """Return the link to the page above."""
+    return element("nav", element("a", title, href=href), aria_label="Breadcrumb")
+
+
+def page_footer(*text: Child) -> Html:
+    """Return the footer of a page: a text, and which program made the page."""
+    return element("footer", element("p", *text, "Made with variant-backend."))
 
 
 def counted(number: int, word: str) -> str:

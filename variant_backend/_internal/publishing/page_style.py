@@ -73,7 +73,7 @@ th:last-child, td:last-child { padding-right: 0; }
 tbody th { color: var(--accent); font-weight: 600; }
 tbody th code { font-size: 1em; }
 td { font-size: .9375rem; }
-tbody th, thead th:first-child { min-width: 8rem; }
+tbody th, thead th:first-child { width: 18%; min-width: 8rem; }
 td:nth-child(2) { width: 38%; }
 td:nth-child(3) { width: 26%; }
 td p { font-size: .875rem; }
@@ -96,7 +96,7 @@ summary { margin-top: .5rem; color: var(--quiet); font-size: .875rem; cursor: po
   footer { padding: 1rem; }
   h1 { font-size: 1.75rem; }
   section { padding: 1rem; }
-  table, tbody, tr, th, td, td:nth-child(n) { display: block; width: 100%; }
+  table, tbody, tr, tbody th, td, td:nth-child(n) { display: block; width: 100%; }
   caption { display: block; padding: 0; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   th, td, td:last-child { padding: .375rem 0; border: 0; min-width: 0; }

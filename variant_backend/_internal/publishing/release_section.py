@@ -15,6 +15,8 @@ from .page_content import ReleaseSection, WheelLink
 from .page_parts import counted, stacking_table
 from .tag_words import readable_tags
 
+# Longer lists of requirements are visible on request.
+_MOST_OPEN = 12
 # The wheels of each label, None for plain wheels.
 _ByLabel = Mapping[str | None, Sequence[WheelLink]]
 
@@ -41,8 +43,9 @@ def release_section(name: str, release: ReleaseSection, base_url: str | None, *,
 
 
 def release_facts(release: ReleaseSection) -> str:
-    """Return the number of variants and wheels, the Python versions and the date, in one line."""
-    facts = [counted(len(release.labels), "variant"), counted(len(release.wheels), "wheel")]
+    """Return the numbers of files by their kinds, the Python versions and the date, in one line."""
+    numbers = {"variant": len(release.labels), "wheel": len(release.wheels), "sdist": int(release.has_sdist)}
+    facts = [counted(number, word) for word, number in numbers.items() if number]
     if release.requires_python:
         facts.append(f"Python {release.requires_python}")
     links = [*(wheel.link for wheel in release.wheels), *release.others]
@@ -72,14 +75,15 @@ def _by_label(release: ReleaseSection) -> _ByLabel:
 
 
 def _table(title: str, release: ReleaseSection, by_label: _ByLabel) -> Html:
-    """Return the table of a release's variants."""
+    """Return the table of a release's variants and plain wheels."""
     differing = _differing(by_label)
     headings = ["Variant", "For", "Wheels for", *(["Also requires"] if any(differing.values()) else [])]
     rows = [
         (_label(label), [_meaning(release, label), _platforms(wheels), _list(differing[label])])
         for label, wheels in by_label.items()
     ]
-    return stacking_table(f"Variants of {title}, best first", headings, rows)
+    caption = f"Variants of {title}, best first" if release.labels else f"Wheels of {title}"
+    return stacking_table(caption, headings, rows)
 
 
 def _label(label: str | None) -> Child:
@@ -143,7 +147,10 @@ def _differing(by_label: _ByLabel) -> dict[str | None, list[str]]:
 def _list(texts: Sequence[str]) -> Html:
     if not texts:
         return element("p", "nothing", class_="quiet")
-    return element("ul", *(element("li", element("code", text)) for text in texts))
+    listed = element("ul", *(element("li", element("code", text)) for text in texts))
+    if len(texts) <= _MOST_OPEN:
+        return listed
+    return block("details", element("summary", counted(len(texts), "requirement")), listed)
 
 
 def _shared(release: ReleaseSection) -> Html:

@@ -5,30 +5,27 @@ The wheels are not moved; the pages link to them. Sources: see `simple_api`.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError
-from ..formats import core_metadata, simple_api
-from ..formats.project_about import MOST_READ, project_about
+from ..formats import simple_api
+from ..formats.project_about import project_about
 from ..formats.release import File
 from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import file_digest, real_path
-from ..lowlevel.regular_files import open_regular, read_regular
-from ..lowlevel.tarball import read_member
-from ..variants.filename import WheelFilename, index_filename, name_in, release_of_sdist
+from ..lowlevel.regular_files import read_regular
+from ..variants.filename import index_filename, name_in
 from ..variants.metadata import VariantMetadata
 from ..variants.uv_behaviour import never_selected_by_uv, uv_drops
 from . import html_pages
+from .index_entries import EntryLister, IndexEntry, find_sdists, read_all_metadata
 from .index_file import (
-    FoundWheel,
     Index,
     ReleaseIndex,
     combine_wheels,
@@ -43,28 +40,6 @@ if TYPE_CHECKING:
     from .index_file import DigestOf, ReleaseId
 
 
-class _Facts(NamedTuple):
-    """The fields of METADATA or PKG-INFO that the pages contain, the digest of the whole, and the start."""
-
-    requires_python: str | None
-    summary: str
-    requirements: tuple[str, ...]
-    digest: str
-    start: bytes
-
-
-class _ListedFile(NamedTuple):
-    """A file that the pages list. *wheel* is the parsed name if it is a wheel.
-
-    The URL in *file* is relative to the folder of the index.
-    """
-
-    release: ReleaseId
-    file: File
-    wheel: WheelFilename | None = None
-    facts: _Facts | None = None
-
-
 def plan_simple_index(
     folders: Sequence[Path],
     merged: Sequence[Path] = (),
@@ -77,22 +52,22 @@ def plan_simple_index(
 
     *base_url* is the URL of that folder, as `check_base_url` returns it; pages for people contain it.
     *digest_of* reads wheels and sdists for their SHA-256. *moment* is the time of new files, in seconds since
-    1970; by default, it is their mtime.
+    1970; by default, see `UploadTimes`.
     Raises VariantError with every problem and conflict.
     """
     root = out_dir or folders[0]
     wheels, problems = read_folders(folders, digest_of, plain=True)
     releases, conflicts = combine_wheels(wheels, merged, out_dir, root)
-    sdists, warnings = _find_sdists(folders)
+    sdists, warnings = find_sdists(folders)
     unique = {str(wheel.name): wheel for wheel in sorted(wheels, key=lambda wheel: wheel.place, reverse=True)}
-    facts, unreadable = _read_all(unique.values())
+    facts, unreadable = read_all_metadata(unique.values())
     problems += [*conflicts, *different_twins((path for path, _ in sdists), digest_of), *unreadable]
     if not (problems or unique or sdists or releases):
         problems.append(Problem("error", ", ".join(map(str, folders)), "no wheels or sdists"))
     if problems:
         raise VariantError(*problems)
-    lister = _Lister(root, digest_of, UploadTimes(root, moment))
-    listed, more = _list_all(lister, unique.values(), facts, sdists, releases)
+    lister = EntryLister(root, digest_of, UploadTimes(root, moment))
+    listed, more = lister.list_all(unique.values(), facts, sdists, releases)
     side_files = [
         Output(wheel.folder, f"{wheel.name}.metadata", wheel.core_metadata) for wheel in unique.values()
     ]
@@ -101,129 +76,6 @@ def plan_simple_index(
     warnings += [*more, *_unlisted(folders, releases), *_outdated_pages(root, listed)]
     warnings += _outside(root, listed, base_url)
     return Index(tuple(releases), (*outputs, *pages), tuple(warnings))
-
-
-def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, ReleaseId]], list[str]]:
-    """Return the sdists in the folders with their releases, and warnings about invalid names."""
-    sdists: list[tuple[Path, ReleaseId]] = []
-    warnings: list[str] = []
-    for folder in distinct(folders):
-        for path in sorted(folder.glob("*.tar.gz")):
-            try:
-                sdists.append((path, release_of_sdist(path.name)))
-            except VariantError as error:
-                warnings += (f"{path} is not listed: {line}" for line in error.lines())
-    return sorted(sdists), warnings
-
-
-def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Facts], list[Problem]]:
-    """Read each METADATA once; return its fields by its content, and all problems."""
-    facts: dict[bytes, _Facts] = {}
-    problems: list[Problem] = []
-    for wheel in wheels:
-        try:
-            if wheel.core_metadata not in facts:
-                facts[wheel.core_metadata] = _read(wheel.core_metadata)
-        except VariantError as error:
-            problems += error.within(f"{wheel.place}: METADATA").problems
-    return facts, problems
-
-
-def _read(metadata: bytes) -> _Facts:
-    """Read METADATA or PKG-INFO. Raises VariantError for a duplicate Requires-Python."""
-    summary = None
-    with suppress(VariantError):  # installers ignore the summary, and old wheels cannot be changed
-        summary = core_metadata.find_field(metadata, "Summary")
-    return _Facts(
-        core_metadata.find_field(metadata, "Requires-Python"),
-        summary or "",
-        tuple(core_metadata.requirements(metadata)),
-        hashlib.sha256(metadata).hexdigest(),
-        metadata[:MOST_READ],
-    )
-
-
-def _list_all(
-    lister: _Lister,
-    wheels: Iterable[FoundWheel],
-    facts: Mapping[bytes, _Facts],
-    sdists: Sequence[tuple[Path, ReleaseId]],
-    releases: Iterable[ReleaseIndex],
-) -> tuple[list[_ListedFile], list[str]]:
-    """Return all files that the pages list, and warnings about them."""
-    listed = [lister.wheel(wheel, facts[wheel.core_metadata]) for wheel in wheels]
-    warnings: list[str] = []
-    for path, release in {path.name: (path, release) for path, release in reversed(sdists)}.values():
-        sdist, more = lister.sdist(path, release)
-        listed.append(sdist)
-        warnings += more
-    return [*listed, *map(_list_index, releases)], warnings
-
-
-class _Lister(NamedTuple):
-    """Lists the files of an index in the folder *root*."""
-
-    root: Path
-    digest_of: DigestOf
-    times: UploadTimes
-
-    def wheel(self, wheel: FoundWheel, facts: _Facts) -> _ListedFile:
-        """Return a wheel with its fields."""
-        file = self._file(wheel.release, wheel.folder / str(wheel.name), facts)
-        core_metadata = {"sha256": facts.digest}
-        return _ListedFile(wheel.release, file._replace(core_metadata=core_metadata), wheel.name, facts)
-
-    def sdist(self, path: Path, release: ReleaseId) -> tuple[_ListedFile, list[str]]:
-        """Return an sdist. If its PKG-INFO cannot be read, omit Requires-Python and return a warning."""
-        facts, warnings = None, list[str]()
-        try:
-            with open_regular(path) as opened:
-                facts = _read(read_member(opened, "PKG-INFO"))
-        except VariantError as error:
-            lines = error.within(path.name).lines()
-            warnings = [f"{line}; the index omits its Requires-Python" for line in lines]
-        return _ListedFile(release, self._file(release, path, facts), None, facts), warnings
-
-    def _file(self, release: ReleaseId, path: Path, facts: _Facts | None) -> File:
-        """Return a file as pages list it. Raises VariantError if no relative link can lead to it."""
-        if (
-            not path.name.isprintable()
-        ):  # bytes that are not UTF-8 are among these; a page cannot contain them
-            raise VariantError(
-                "the name has characters that are not printable", place=path, remedy="rename the file"
-            )
-        digest = self.digest_of(path)
-        return File(
-            path.name,
-            quote(os.fsencode(f"{_relative(self.root, path.parent)}{path.name}")),
-            {"sha256": digest},
-            path.stat().st_size,
-            facts.requires_python if facts else None,
-            upload_time=self.times.time_of(release[0], path, digest),
-        )
-
-
-def _list_index(index: ReleaseIndex) -> _ListedFile:
-    """Return the index file of a release, which is in the folder of the index."""
-    output = index.outputs()[0]
-    digest = hashlib.sha256(output.content).hexdigest()
-    file = File(output.name, quote(output.name), {"sha256": digest}, len(output.content))
-    return _ListedFile(index.release, file)
-
-
-def _relative(root: Path, folder: Path) -> str:
-    """Return the relative link from the index's folder to another folder: empty, or with a slash at the end.
-
-    Raises VariantError if there is none.
-    """
-    try:
-        path = Path(os.path.relpath(real_path(folder), real_path(root))).as_posix()
-    except ValueError:  # on Windows
-        raise VariantError(
-            f"{folder}: not on the same drive as {root}, so no page there can link to it",
-            remedy="move both folders to the same drive",
-        ) from None
-    return "" if path == "." else f"{path}/"
 
 
 def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list[str]:
@@ -237,7 +89,7 @@ def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list
     ]
 
 
-def _outdated_pages(root: Path, listed: Iterable[_ListedFile]) -> Iterator[str]:
+def _outdated_pages(root: Path, listed: Iterable[IndexEntry]) -> Iterator[str]:
     """Yield warnings about earlier pages of projects that have no files any more."""
     names = {name for (name, _), *_ in listed}
     for path in sorted([*root.glob("simple/*/index.html"), *root.glob("project/*/index.html")]):
@@ -246,7 +98,7 @@ def _outdated_pages(root: Path, listed: Iterable[_ListedFile]) -> Iterator[str]:
                 yield f"{path} is outdated: its project has no files any more; delete {path.parent}"
 
 
-def _outside(root: Path, listed: Iterable[_ListedFile], base_url: str | None) -> list[str]:
+def _outside(root: Path, listed: Iterable[IndexEntry], base_url: str | None) -> list[str]:
     """Return a warning that names the folder to serve, if files are outside of the index's folder.
 
     Raises VariantError if *base_url* is too short for links to these files.
@@ -269,7 +121,7 @@ def _outside(root: Path, listed: Iterable[_ListedFile], base_url: str | None) ->
 
 def _pages(
     root: Path,
-    listed: Iterable[_ListedFile],
+    listed: Iterable[IndexEntry],
     variants: Mapping[ReleaseId, VariantMetadata],
     base_url: str | None,
 ) -> Iterable[Output]:
@@ -298,7 +150,7 @@ def _from_below(file: File) -> File:
 
 def _project(
     name: str,
-    listed: Sequence[_ListedFile],
+    listed: Sequence[IndexEntry],
     variants: Mapping[ReleaseId, VariantMetadata],
     names: Collection[str],
 ) -> ProjectPage:
@@ -312,14 +164,12 @@ def _project(
         newest = next((file.facts for file in files if file.facts), newest)
         sections.append(_section(release, files, variants.get(release), names))
     ordered = tuple(reversed(sections))
-    if newest is None:
-        return ProjectPage(name, "", ordered)
-    return ProjectPage(name, newest.summary, ordered, project_about(newest.start))
+    return ProjectPage(name, ordered, project_about(newest.start if newest else b""))
 
 
 def _section(
     release: ReleaseId,
-    listed: Iterable[_ListedFile],
+    listed: Iterable[IndexEntry],
     metadata: VariantMetadata | None,
     names: Collection[str],
 ) -> ReleaseSection:
@@ -350,7 +200,7 @@ def _for_uv(section: ReleaseSection) -> ReleaseSection:
     )
 
 
-def _lacking(listed: Iterable[_ListedFile], names: Collection[str]) -> tuple[str, ...]:
+def _lacking(listed: Iterable[IndexEntry], names: Collection[str]) -> tuple[str, ...]:
     """Return the projects that files require without an extra, and that are not in *names*."""
     requirements = {text for entry in listed if entry.facts for text in entry.facts.requirements}
     parts = (text.partition(";") for text in requirements)

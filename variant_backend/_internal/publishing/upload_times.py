@@ -5,6 +5,7 @@ Source: PEP 700.
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,7 +23,7 @@ class UploadTimes:
     """The times of the files of an index in the folder *root*.
 
     A file keeps the time in the existing page while its content is the same. The time of a new file is
-    *moment*, in seconds since 1970, or its mtime without a *moment*.
+    *moment*, in seconds since 1970. Without a *moment*, it is the file's mtime, or now if that is later.
     """
 
     def __init__(self, root: Path, moment: int | None = None) -> None:
@@ -35,7 +36,9 @@ class UploadTimes:
         if project not in self._known:
             self._known[project] = self._read(project)
         known = self._known[project].get((path.name, sha256))
-        return known or _as_text(path.stat().st_mtime if self._moment is None else self._moment)
+        if known:
+            return known
+        return _as_text(min(path.stat().st_mtime, time.time()) if self._moment is None else self._moment)
 
     def _read(self, project: str) -> dict[tuple[str, str | None], str]:
         """Return the times in the existing page of a project, by filename and hash."""

@@ -14,9 +14,11 @@ from ..formats.html_writing import Child, Html, block, element
 from ..machine.support import Machine
 from ..publishing.page_parts import (
     ADDRESS,
+    breadcrumb,
     command_list,
     counted,
     note_about_address,
+    page_footer,
     stacking_table,
     styled_page,
 )
@@ -75,7 +77,7 @@ def _hint() -> Html:
 
 
 def _footer() -> Html:
-    return element("footer", element("p", "Made with variant-backend. Experimental."))
+    return page_footer("This server is experimental. ")
 
 
 def _machine(name: str, machine: Machine) -> Html:
@@ -121,7 +123,7 @@ def offered_project_page(name: str, offers: Sequence[MachineOffer]) -> bytes:
     """Return the page of a project: what each machine gets of each release; all offers are of one project."""
     header = block(
         "header",
-        element("nav", element("a", "All machines", href="../../"), aria_label="Breadcrumb"),
+        breadcrumb("All machines", "../../"),
         element("h1", name),
         element("p", "What each machine gets, and why.", class_="summary"),
     )
@@ -137,7 +139,7 @@ def unknown_project_page(name: str, problems: Sequence[Problem]) -> bytes:
     """Return the page of a project that no source has, with the reasons."""
     header = block(
         "header",
-        element("nav", element("a", "All machines", href="../../"), aria_label="Breadcrumb"),
+        breadcrumb("All machines", "../../"),
         element("h1", f"Unknown project {name}"),
     )
     items = (element("li", str(problem)) for problem in problems)
