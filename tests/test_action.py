@@ -164,7 +164,8 @@ def test_hostile_file_names_are_only_text(action: Callable[..., CompositeAction]
     assert not [*project.rglob("pwned")]
     commands = [line for line in log.splitlines() if line.startswith("::")]
     assert all(re.match("::(error|warning) file=dist/", line) for line in commands)
-    assert log.count("title=bad-filename") == len(HOSTILE)
+    assert log.count("title=bad-filename") == 1
+    assert f" and {len(HOSTILE) - 3} more: " in log
     assert "<b>" not in summary
     assert "\n\n" not in summary.rstrip()
 
