@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sys
+from ast import literal_eval
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ def text_of(page: str) -> str:
 def write_files(page: str, folder: Path, wheels: Path | None = None) -> Path:
     """Write the files that a page shows into a folder, and return that.
 
-    *wheels* is the folder of the two packages that the page has in `vendor`.
+    *wheels* is the folder of the two packages that the page has in `ci/packages`.
     """
     if wheels:
-        shutil.copytree(wheels, folder / "vendor")
+        shutil.copytree(wheels, folder / "ci" / "packages")
     for block in code_blocks(text_of(page)):
         if block.file:
             path = folder / block.file
@@ -92,6 +93,15 @@ def test_the_page_lists_the_inputs_and_outputs_of_the_action() -> None:
                 "OWNER" not in step.get("uses", "")
                 or step.get("with", {}).keys() <= definition["inputs"].keys()
             )
+
+
+def test_setuptools_finds_no_package_in_the_folder_of_our_wheels(tmp_path: Path) -> None:
+    folders = {*re.findall(r"_FIND_LINKS: \$\{\{ github\.workspace \}\}/(\S+)", text_of("use-a-clone.md"))}
+    for folder in ("demo", "vendor", *folders):
+        (tmp_path / folder).mkdir(parents=True)
+    script = "from setuptools.discovery import FlatLayoutPackageFinder as finder; print(finder.find('.'))"
+    assert sorted(literal_eval(run("python", "-c", script, cwd=tmp_path).stdout)) == ["demo", "vendor"]
+    assert folders == {"ci/packages"}
 
 
 @with_bash

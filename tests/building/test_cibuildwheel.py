@@ -175,9 +175,12 @@ def test_cibuildwheel_requests_the_variant_with_a_plain_name(label: str) -> None
     assert json.loads(said)["flags"] == [f"-Cvariant={label}", "-Cvariant-filename=plain"]
 
 
-def test_cibuildwheel_gets_no_settings_for_the_plain_wheel() -> None:
-    said = with_cibuildwheel("python", "-c", SHOW_OPTIONS, **settings_of(""))
-    assert json.loads(said)["flags"] == []
+def test_the_variables_for_the_plain_wheel_replace_existing_settings(tmp_path: Path) -> None:
+    table = '[tool.cibuildwheel]\nconfig-settings = { existing = "1" }\nenvironment = { EXISTING = "1" }\n'
+    (tmp_path / "pyproject.toml").write_text(table, encoding="utf-8")
+    said = with_cibuildwheel("python", "-c", SHOW_OPTIONS, cwd=tmp_path, **settings_of(""))
+    options = json.loads(said)
+    assert (options["flags"], options["environment"]) == ([], {"PIP_FIND_LINKS": "ci/packages"})
 
 
 @linux
@@ -214,7 +217,7 @@ def check_out(folder: Path, vendored: Path) -> Path:
     """Copy the example and our packages, and add a dependency to the recipe of one variant."""
     unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", "wheelhouse")
     shutil.copytree(EXAMPLE, folder, ignore=unwanted)
-    shutil.copytree(vendored, folder / "vendor")
+    shutil.copytree(vendored, folder / "ci" / "packages")
     toml = folder / "pyproject.toml"
     table = "[tool.variant-backend.variants]\n"
     text = toml.read_text(encoding="utf-8")

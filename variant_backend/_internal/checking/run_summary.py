@@ -7,7 +7,7 @@ commands for GitHub Actions": the summary of a step has at most 1 MiB.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from ..errors import shortened
 from ..formats.html_writing import Child, Html, block, element
@@ -18,15 +18,16 @@ from .findings import grouped
 from .input_files import name_of
 from .run import Report, summary
 
-# A table has at most so many rows, and a text so many characters, because of the limit of 1 MiB.
-_MOST_ROWS = 200
+# Each of the two tables has at most so many bytes, because of the limit of 1 MiB.
+_MOST_BYTES = 500_000
+# A text has at most so many characters.
 _LONGEST = 600
 # A row names at most so many files with the same problem.
 _MOST_FILES = 3
 
 
 def summary_html(report: Report) -> str:
-    """Return the wheels and the problems of a run as tables, without an empty line in them."""
+    """Return the problems and the wheels of a run as tables, without an empty line in them."""
     problems = [
         (finding.severity, element("code", finding.problem.code), _code(shortened(files, _MOST_FILES)), text)
         for finding, files in grouped(report.findings)
@@ -34,8 +35,8 @@ def summary_html(report: Report) -> str:
     ]
     parts = [
         element("h3", f"variant-backend check: {_shown(summary(report))}"),
-        *_table(("wheel", "label", "for"), [*_wheels(report)]),
         *_table(("severity", "rule", "files", "problem"), problems),
+        *_table(("wheel", "label", "for"), [*_wheels(report)]),
     ]
     return str(Html(Html.joined("\n", parts), "\n"))
 
@@ -63,10 +64,12 @@ def _meanings(properties: Iterable[Property]) -> Iterator[str]:
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[Child]]) -> Iterator[Html]:
     """Yield a table, and the number of rows that it leaves out; without rows, yield nothing."""
-    lines = [element("tr", *(element("td", cell) for cell in row)) for row in rows[:_MOST_ROWS]]
+    lines = [element("tr", *(element("td", cell) for cell in row)) for row in rows]
+    sizes = accumulate(len(str(line).encode(errors="replace")) for line in lines)
+    shown = sum(size <= _MOST_BYTES for size in sizes)
     if lines:
-        yield block("table", element("tr", *(element("th", title) for title in titles)), *lines)
-    if (more := len(rows) - _MOST_ROWS) > 0:
+        yield block("table", element("tr", *(element("th", title) for title in titles)), *lines[:shown])
+    if more := len(lines) - shown:
         yield element("p", f"and {more} more")
 
 

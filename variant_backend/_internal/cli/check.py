@@ -75,7 +75,7 @@ class _PathOrUrl(click.Path):
     "summary_file",
     type=WRITTEN_PATH,
     metavar="FILE",
-    help="Append tables of the wheels and findings to this file, as Markdown for a CI service.",
+    help="Append tables of the problems and the wheels to this file, as Markdown for a CI service.",
 )
 @click.option("--list", "lists", is_flag=True, help="Print all rules.")
 @click.option("--explain", metavar="CODE", help="Print the rule's section of docs/reference/rules.md.")
@@ -161,15 +161,14 @@ def _selected(
 
 
 def _print_findings(printer: Printer, findings: Iterable[Finding], form: str) -> None:
-    """Print the findings as text, or as annotations of GitHub, which belong to one file each."""
+    """Print the findings as text, or as annotations of GitHub; equal problems of several files are one."""
     from ..checking.findings import grouped
 
-    if form == "github":
-        for finding in findings:
-            _annotate(finding)
-        return
     for finding, files in grouped(findings):
-        printer.line(*_as_text(finding, files))
+        if form == "github":
+            _annotate(finding, files)
+        else:
+            printer.line(*_as_text(finding, files))
 
 
 def _append_summary(path: Path, report: Report) -> None:
@@ -214,7 +213,11 @@ def _as_text(finding: Finding, files: Sequence[str]) -> list[str]:
     return [places, severity, f": {text}; {remedy}"]
 
 
-def _annotate(finding: Finding) -> None:
-    """Print a finding as an annotation of GitHub Actions."""
+def _annotate(finding: Finding, files: Sequence[str]) -> None:
+    """Print a finding of some files as an annotation of GitHub Actions, which belongs to the first file.
+
+    GitHub shows ten errors and ten warnings of a step.
+    """
+    places = f"{shortened(files, _MOST_FILES)}: " if len(files) > 1 else ""
     properties = {"file": finding.file, "title": finding.problem.code}
-    print_annotation(finding.severity, properties, str(finding.problem))
+    print_annotation(finding.severity, properties, f"{places}{finding.problem}")
