@@ -101,7 +101,8 @@ def docs(python: str, more: list[str]) -> list[list[str]]:
     if "--links" in more:
         return [[*sphinx, "--builder", "linkcheck", "docs", f"{SITE}-cache/links"]]
     build = [*sphinx, "--builder", "dirhtml", "docs", SITE]
-    serve = [python, "-m", "http.server", "--bind", "127.0.0.1", "--directory", SITE]
+    # On any free port, which it prints.
+    serve = [python, "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", SITE]
     return [build] if "--check" in more else [build, serve]
 
 
@@ -142,4 +143,10 @@ def create(environment: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # the way to stop the server of `docs`
+        sys.exit(130)
+    except subprocess.CalledProcessError as failed:
+        # What it started has printed the reason.
+        sys.exit(f"dev.py: a step failed with exit code {failed.returncode}: {' '.join(failed.cmd)}")
