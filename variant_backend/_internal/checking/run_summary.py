@@ -20,7 +20,7 @@ from .run import Report, summary
 
 # A table has at most so many rows, and a text so many characters, because of the limit of 1 MiB.
 _MOST_ROWS = 200
-_LONGEST = 600
+_LONGEST = 400
 # A row names at most so many files with the same problem.
 _MOST_FILES = 3
 
