@@ -36,7 +36,7 @@ def project_about(metadata: bytes) -> ProjectAbout:
     part = metadata[:MOST_READ]
     text = core_metadata.description(part).decode("utf-8", "replace").strip()
     is_cut = len(text) > _LONGEST_DESCRIPTION or len(part) == MOST_READ
-    links = dict.fromkeys((label, url) for label, url in _links(part) if _is_safe(url))
+    links = dict.fromkeys((label, url) for label, url in _links(part) if label and _is_safe(url))
     description = _UNREADABLE.sub(" ", text[:_LONGEST_DESCRIPTION].rstrip())
     return ProjectAbout(description, is_cut and bool(description), tuple(links)[:_MOST_LINKS])
 

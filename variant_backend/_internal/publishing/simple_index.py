@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from .index_file import DigestOf, ReleaseId
 
 
+# The limit of PyPI.
+_LONGEST_SUMMARY = 512
+
+
 class _Facts(NamedTuple):
     """The fields of METADATA or PKG-INFO that the pages contain, the digest of the whole, and the start."""
 
@@ -131,12 +135,12 @@ def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Facts], list[P
 
 def _read(metadata: bytes) -> _Facts:
     """Read METADATA or PKG-INFO. Raises VariantError for a duplicate Requires-Python."""
-    summary = None
+    summary = ""
     with suppress(VariantError):  # installers ignore the summary, and old wheels cannot be changed
-        summary = core_metadata.find_field(metadata, "Summary")
+        summary = core_metadata.find_field(metadata, "Summary") or ""
     return _Facts(
         core_metadata.find_field(metadata, "Requires-Python"),
-        summary or "",
+        summary if len(summary) <= _LONGEST_SUMMARY else f"{summary[:_LONGEST_SUMMARY]}...",
         tuple(core_metadata.requirements(metadata)),
         hashlib.sha256(metadata).hexdigest(),
         metadata[:MOST_READ],
