@@ -91,10 +91,7 @@ def main(arguments: list[str]) -> int:
         "projects": [[python, "benchmarks/real_projects.py", *more]],
     }[chore]
     # All commands run: an error of style does not hide one of types.
-    try:
-        codes = [subprocess.run(command, cwd=ROOT).returncode for command in commands]
-    except KeyboardInterrupt:  # the command has it, too, and prints what there is to say
-        return 130
+    codes = [subprocess.run(command, cwd=ROOT).returncode for command in commands]
     return int(any(codes))
 
 
@@ -104,8 +101,8 @@ def docs(python: str, more: list[str]) -> list[list[str]]:
     if "--links" in more:
         return [[*sphinx, "--builder", "linkcheck", "docs", f"{SITE}-cache/links"]]
     build = [*sphinx, "--builder", "dirhtml", "docs", SITE]
-    # The tutorials use port 8000, while people read them here.
-    serve = [python, "-m", "http.server", "--bind", "127.0.0.1", "--directory", SITE, "8080"]
+    # On any free port, which it prints.
+    serve = [python, "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", SITE]
     return [build] if "--check" in more else [build, serve]
 
 
@@ -146,4 +143,10 @@ def create(environment: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:  # the way to stop the server of `docs`
+        sys.exit(130)
+    except subprocess.CalledProcessError as failed:
+        # What it started has printed the reason.
+        sys.exit(f"dev.py: a step failed with exit code {failed.returncode}: {' '.join(failed.cmd)}")

@@ -23,6 +23,7 @@ class CustomMetadataHook(MetadataHookInterface):
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Set `urls`, and `readme` with links that work on a package index, too."""
+        check_address(REPOSITORY)
         text = Path(self.root, "README.md").read_text(encoding="utf-8")
         version = metadata["version"]
         tag = "HEAD" if ".dev" in version else f"v{version}"  # between releases, there is no tag
@@ -30,6 +31,18 @@ class CustomMetadataHook(MetadataHookInterface):
             text = with_absolute_links(text, f"{tag}/{FOLDERS[metadata['name']]}README.md")
         metadata["readme"] = {"content-type": "text/markdown", "text": text}
         metadata["urls"] = project_urls(tag) if REPOSITORY else {}
+
+
+def check_address(address: str) -> None:
+    """Check that an address is empty or that of a repository; raises ValueError.
+
+    It is published: without a user and a password, and files are below it.
+    """
+    if address and not re.fullmatch(r"https://[\w.-]+(:\d+)?(/[\w.~-]+)+(?<!\.git)", address):
+        raise ValueError(
+            "commands/hatch_build.py: REPOSITORY: expected an address such as https://HOST/OWNER/NAME,"
+            f" got {address!r}; write it with https, without a user, and without / or .git at its end"
+        )
 
 
 def project_urls(tag: str) -> dict[str, str]:

@@ -55,8 +55,12 @@ def action(tmp_path: Path) -> Callable[..., CompositeAction]:
 
 
 def ran(action: CompositeAction, project: Path) -> bool:
-    """Run an action with the program of these tests, without its step Install."""
-    return action.run(project, {"steps.install.outputs.program": str(SCRIPTS / "variant-backend")})
+    """Run an action with the program of these tests, without its step Install.
+
+    The job has variables with the names of those in the scripts.
+    """
+    names = dict.fromkeys(("files", "labelled", "line", "options", "paths", "wheels"), "--of-the-job")
+    return action.run(project, {"steps.install.outputs.program": str(SCRIPTS / "variant-backend")}, **names)
 
 
 @pytest.mark.slow  # it installs this project
@@ -121,8 +125,11 @@ def test_labels_come_from_the_wheels_or_another_project_file(
 def test_without_an_index_only_labelled_wheels_are_checked(
     action: Callable[..., CompositeAction], project: Path
 ) -> None:
-    made = action(wheels="wheel house/*.whl", label="x86_64_v3", index="false", ignore="upload")
+    made = action(
+        wheels="wheel house/*.whl", label="x86_64_v3", index="false", ignore="upload", output=" [a]*"
+    )
     assert ran(made, project), made.results
+    assert made.output("wheels") == " [a]*/demo-1.0-py3-none-any-x86_64_v3.whl"
     assert not [*project.rglob("*variants.json")]
     assert "1 wheel, pyproject.toml: no problems" in made.results["Check"].summary
     assert made.output("index-files") == ""

@@ -18,6 +18,7 @@ import pytest
 from helpers.documentation import DOCS, ROOT, code_blocks
 from helpers.made_wheels import make_wheel
 from helpers.programs import check_options, run, run_here, start
+from markdown_it import MarkdownIt
 
 from variant_backend._internal.cli.main import main
 from variant_backend._internal.cli.make_variant import make_variant_command
@@ -171,14 +172,15 @@ def running(command: str, expected: list[str], folder: Path) -> Iterator[None]:
 def check(command: str, expected: list[str], code: int, stdout: str, stderr: str) -> None:
     """Compare the output of a command with the page.
 
-    On the page, `! ` marks an error. A first line `...` stands for all lines except the last, and `...` in a
-    line stands for any text.
+    On the page, `! ` marks an error, which may be all that is shown. A first line `...` stands for all lines
+    except the last, and `...` in a line stands for any text.
     """
     shown = f"$ {command}\n{stdout}\n{stderr}"
     errors = [line.removeprefix("! ") for line in expected if line.startswith("! ")]
     assert (code != 0) == bool(errors), shown
     assert all(error in stdout + stderr for error in errors), shown
-    if not errors:
+    expected = [line for line in expected if not line.startswith("! ")]
+    if expected or not errors:
         printed = [line.rstrip() for line in stdout.replace("\\", "/").splitlines()]
         if expected[:1] == ["..."]:
             expected, printed = expected[1:], printed[-1:]
@@ -212,6 +214,14 @@ def test_each_relative_link_has_a_target(path: Path) -> None:
         if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_these_tests_find_each_block_of_code(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    kinds = ("fence", "code_block") if path in PAGES else ("fence",)
+    blocks = [(block.info, block.content) for block in MarkdownIt().parse(text) if block.type in kinds]
+    assert blocks == [(language, content) for language, _, content in code_blocks(text)]
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -129,6 +130,19 @@ def test_an_address_gives_project_urls_and_links_to_existing_files(
     page = main.commands["explain"].page  # type: ignore[attr-defined]  # all are ours
     last = run_here(main, "explain", "--help").stdout.splitlines()[-1]
     assert last == f"Documentation: {ADDRESS}/blob/{TAG}/{page}"
+
+
+WRONG = [f"{ADDRESS}/", f"{ADDRESS}.git", f"{ADDRESS} ", "http://example.org/a/b", "example.org/a/b"]
+WRONG += ["https://me:pw@example.org/a/b", "git@example.org:a/b.git", "https://example.org"]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_no_distribution_is_built_with_a_wrong_address(wrong: str) -> None:
+    check_address = runpy.run_path(str(ROOT / HOOK))["check_address"]
+    for right in ("", ADDRESS, "https://example.org:8443/group/sub/project.x"):
+        check_address(right)
+    with pytest.raises(ValueError, match="REPOSITORY: expected an address such as"):
+        check_address(wrong)
 
 
 def is_sound(url: str, tree: Path) -> bool:

@@ -606,6 +606,28 @@ def test_a_closed_or_full_stream_prints_no_traceback(tmp_path: Path) -> None:
         assert done.stderr == "error: stdout: No space left on device\n"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for the size of files")
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("init", "{}: File too large"),
+        ("index --simple dist -o out", "out: File too large"),
+        ("fetch demo -f dist -o out", "cannot write demo-1.0-py3-none-any.whl: File too large"),
+        ("check dist --summary summary.md", "summary.md: File too large; use another file"),
+        ("check dist --summary dist", "dist: expected a file, got a folder; use another path"),
+    ],
+)
+def test_a_full_disk_is_reported_with_the_place_that_is_full(
+    tmp_path: Path, command: str, message: str
+) -> None:
+    make_wheel(tmp_path / "dist")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1.0"\n')
+    program = f"ulimit -f 0; exec {SCRIPTS / 'variant-backend'} {command}"
+    done = subprocess.run(["sh", "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"error: {message.format(tmp_path)}")
+    assert not [*tmp_path.rglob(".variant-backend-*")]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
 def test_two_paths_of_the_same_folder_do_not_lose_a_wheel(tmp_path: Path) -> None:
     make_wheel(tmp_path / "a")

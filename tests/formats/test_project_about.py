@@ -45,13 +45,17 @@ def test_unsafe_links_are_left_out(url: str) -> None:
     assert about(f"Home-page: {url}\nProject-URL: Source, {url}\n").links == ()
 
 
+def test_links_without_a_label_are_left_out() -> None:
+    assert about("Project-URL: , https://example.org/\nProject-URL:,https://example.org/\n").links == ()
+
+
 def test_there_are_at_most_twenty_links() -> None:
     fields = "".join(f"Project-URL: {number}, https://example.org/{number}\n" for number in range(100))
     assert len(about(fields).links) == 20
 
 
 def test_a_long_summary_is_cut() -> None:
-    assert len(about(f"Summary: {'x' * 300_000}\n").summary) == 1_000
+    assert len(about(f"Summary: {'x' * 300_000}\n").summary) == 512
     assert about("Summary: \x1b[31mred\x07\n").summary == "[31mred"
 
 

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-BLOCK = re.compile(r"(?:^\*\*`([^`\n]+)`\*\*\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# In a list, it is indented.
+BLOCK = re.compile(r"(?:^\*\*`([^`\n]+)`\*\*\n\n)?^( {0,3})```(\w+)\n(.*?)^\2```$", re.MULTILINE | re.DOTALL)
 
 
 class CodeBlock(NamedTuple):
@@ -31,8 +32,8 @@ class CodeBlock(NamedTuple):
 
 def code_blocks(text: str) -> Iterator[CodeBlock]:
     """Return the code blocks of a page that have a language, in order."""
-    for file, language, content in BLOCK.findall(text):
-        yield CodeBlock(language, file, content)
+    for file, indent, language, content in BLOCK.findall(text):
+        yield CodeBlock(language, file, re.sub(f"^{indent}", "", content, flags=re.MULTILINE))
 
 
 def shown_file(text: str, file: str) -> str:

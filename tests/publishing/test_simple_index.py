@@ -481,6 +481,14 @@ def test_json_lists_all_files_of_the_index(dist: Path) -> None:
     assert result["errors"] == []
 
 
+def test_a_long_summary_is_cut(tmp_path: Path) -> None:
+    text = f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\nSummary: {'x' * 10_000}\n\n"
+    make_wheel(tmp_path, metadata=text)
+    assert index(tmp_path).exit_code == 0
+    for path in (tmp_path / "index.html", tmp_path / "project" / "demo" / "index.html"):
+        assert f">{'x' * 512}<" in path.read_text()
+
+
 def test_text_from_wheels_is_escaped_on_pages(tmp_path: Path) -> None:
     hostile = "</p><script>evil()</script>\"'&"
     metadata = (

@@ -83,6 +83,17 @@ def test_the_time_of_a_file_is_always_a_valid_moment(dist: Path, moment: str) ->
     assert {*index(dist, SOURCE_DATE_EPOCH=moment).values()} <= known
 
 
+@pytest.mark.parametrize("time", ["2024-02-30T00:00:00Z", "2024-01-01T::::::::Z", "2024-01-01T00:00Z", 1, {}])
+def test_an_invalid_time_of_an_existing_page_is_replaced(dist: Path, time: object) -> None:
+    before = index(dist)
+    path = dist / "simple" / "demo" / "index.json"
+    page = json.loads(path.read_bytes())
+    for file in page["files"]:
+        file["upload-time"] = time
+    path.write_text(json.dumps(page))
+    assert index(dist) == before
+
+
 def test_a_wrong_source_date_epoch_is_an_error(dist: Path) -> None:
     result = run_here(main, "index", "--simple", dist, ok=False, SOURCE_DATE_EPOCH="now")
     assert result.exit_code == 1

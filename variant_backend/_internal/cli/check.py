@@ -10,6 +10,7 @@ import click
 
 from ..checking.codes import ERROR, GROUPS, INSTALLERS, PAYLOAD, RULES, select_codes
 from ..errors import VariantError, did_you_mean, shortened
+from ..lowlevel.file_set import refuse_folder
 from ..lowlevel.terminal import Styled, print_annotation
 from ..lowlevel.urls import is_http, shown_url
 from .command import Command, WrongUsage
@@ -172,11 +173,18 @@ def _print_findings(printer: Printer, findings: Iterable[Finding], form: str) ->
 
 
 def _append_summary(path: Path, report: Report) -> None:
-    """Append the tables of a run to a file, which may have other text; raises OSError."""
+    """Append the tables of a run to a file, which may have other text; raises VariantError.
+
+    Markdown reads them as HTML only on lines of their own.
+    """
     from ..checking.run_summary import summary_html
 
-    with path.open("a", encoding="utf-8", errors="replace") as file:
-        file.write(f"{summary_html(report)}\n")
+    refuse_folder(path)
+    try:
+        with path.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(f"\n{summary_html(report)}\n")
+    except OSError as error:  # that of a full disk names no file
+        raise VariantError(str(error.strerror), place=path, remedy="use another file") from None
 
 
 def _split(names: tuple[str, ...]) -> list[str]:

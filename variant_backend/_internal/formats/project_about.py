@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from . import core_metadata
 
-# Longer texts are cut, and more links are left out. PyPI accepts summaries of up to 512 characters.
-_LONGEST_SUMMARY, _LONGEST_DESCRIPTION = 1_000, 20_000
+# Longer texts are cut, and more links are left out. 512 is the limit of PyPI.
+_LONGEST_SUMMARY, _LONGEST_DESCRIPTION = 512, 20_000
 _MOST_LINKS, _LONGEST_LABEL, _LONGEST_URL = 20, 100, 500
 # The part of METADATA that is read: headers can be long, too.
 MOST_READ = 1 << 18
@@ -39,7 +39,7 @@ def project_about(metadata: bytes) -> ProjectAbout:
     part = metadata[:MOST_READ]
     text = core_metadata.description(part).decode("utf-8", "replace").strip()
     is_cut = len(text) > _LONGEST_DESCRIPTION or len(part) == MOST_READ
-    links = dict.fromkeys((label, url) for label, url in _links(part) if _is_safe(url))
+    links = dict.fromkeys((label, url) for label, url in _links(part) if label and _is_safe(url))
     summary = _cut(next(iter(core_metadata.all_values(part, "Summary")), ""), _LONGEST_SUMMARY)
     description = _cut(text, _LONGEST_DESCRIPTION)
     return ProjectAbout(summary, description, is_cut and bool(description), tuple(links)[:_MOST_LINKS])

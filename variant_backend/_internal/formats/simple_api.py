@@ -11,6 +11,8 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -31,6 +33,8 @@ _META = {"api-version": _API_VERSION, "_generator": GENERATOR}
 _NO_PAGE = "not a page of a package index"
 # Every link is joined to the base: a long base makes reading slow.
 _LONGEST_BASE = 2000
+# PEP 700.
+_MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?Z")
 # The largest projects on PyPI have tens of thousands of files.
 _MOST_LINKS = 150_000
 # The tags and attributes that are read.
@@ -350,8 +354,11 @@ def _read_provenance(value: object, url: str) -> str | None:
 
 def _read_upload_time(value: object) -> str | None:
     """Read a moment in UTC; others are ignored, as installers select no wheel by it unless asked."""
-    is_moment = isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,20}Z", value)
-    return str(value) if is_moment else None
+    if isinstance(value, str) and (match := _MOMENT.fullmatch(value)):
+        with suppress(ValueError):  # such as February 30
+            datetime.fromisoformat(match[1])
+            return value
+    return None
 
 
 def _read_hashes(document: Document, value: object, place: str) -> dict[str, str]:

@@ -45,7 +45,7 @@ class Output(NamedTuple):
         except FileNotFoundError:
             return "missing"
         except OSError as error:
-            _refuse_folder(self.path)
+            refuse_folder(self.path)
             raise VariantError(str(error.strerror), place=self.path) from None
         if present == self.content:
             return None
@@ -112,12 +112,12 @@ def write_all_files(outputs: Iterable[Output]) -> None:
             for parent in dict.fromkeys(output.path.parent for output in outputs):
                 _make_folder(parent)
             for output in outputs:
-                _refuse_folder(output.path)
+                refuse_folder(output.path)
             for part, output in moves:
                 _move(part, output)
                 print_detail(f"write {output.path}")
     except OSError as error:
-        place = error.filename2 or error.filename or "writing"
+        place = error.filename2 or error.filename
         raise VariantError(error.strerror or str(error), place=place) from None
 
 
@@ -140,7 +140,7 @@ def update(outputs: Iterable[Output]) -> None:
         write_all_files(outputs)
 
 
-def _refuse_folder(path: Path) -> None:
+def refuse_folder(path: Path) -> None:
     """Raise VariantError if a folder is in the place of a file."""
     if path.is_dir():
         raise VariantError("expected a file, got a folder", place=path, remedy="use another path")

@@ -50,7 +50,8 @@ def workspace(folder: Path, *, hidden: bool = True) -> Iterator[Path]:
 
     `os.replace` can move files out of it, as it is on the same file system. A lock file beside it exists
     longer than the private folder does. A killed run leaves both: its lock is free then, and the next run in
-    the same folder removes them. Raises VariantError if *folder* is not writable.
+    the same folder removes them. Raises VariantError if *folder* is not writable. An OSError without a path,
+    such as that of a full disk, or with a path in the private folder, gets the path of *folder*.
     """
     prefix = f".{PREFIX}" if hidden else PREFIX
     try:
@@ -63,6 +64,10 @@ def workspace(folder: Path, *, hidden: bool = True) -> Iterator[Path]:
     try:
         path.mkdir(mode=0o700)
         yield path
+    except OSError as error:
+        if error.filename2 is None and str(error.filename or path).startswith(str(path)):
+            error.filename = str(folder)
+        raise
     finally:
         _remove(path, lock_path, lock)
 

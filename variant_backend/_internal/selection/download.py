@@ -56,10 +56,12 @@ def download(
                     part.copy(file.location)
                 part.check()
             move_over(path, target)
+        except NotWritableError:
+            raise
         except VariantError as error:
             raise error.within(shown_location(file)) from None
         except OSError as error:
-            raise NotWritableError(f"cannot write {file.filename}: {error.strerror}") from None
+            raise _not_written(file, error) from None
         return part.proven
 
 
@@ -86,7 +88,10 @@ class _Part:
         size, limit = self._size + len(data), _LARGEST if self._file.size is None else self._file.size
         if size > limit:
             raise too_large(limit)
-        write_all(self._descriptor, data)
+        try:
+            write_all(self._descriptor, data)
+        except OSError as error:  # the source must not be blamed for it
+            raise _not_written(self._file, error) from None
         for known in self._hashes.values():
             known.update(data)
         self._size = size
@@ -171,6 +176,10 @@ class _Part:
         self._advance(-self._size)
         self._hashes = _new_hashes(self._file)
         self._size, self._restarted = 0, True
+
+
+def _not_written(file: File, error: OSError) -> NotWritableError:
+    return NotWritableError(f"cannot write {file.filename}: {error.strerror}")
 
 
 def _new_hashes(file: File) -> dict[str, Any]:
