@@ -161,7 +161,7 @@ def test_tests_run_from_the_sdist(tree: Path) -> None:
     assert " passed" in run(sys.executable, *command, cwd=tree).stdout
 
 
-def test_the_citation_and_the_changelog_name_the_same_release() -> None:
+def test_the_citation_the_changelog_and_a_page_name_the_same_release() -> None:
     citation = YAML(typ="safe").load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     heading = re.search(r"^## \[(\d.*)\] - (unreleased|\d{4}-\d\d-\d\d)$", changelog, re.MULTILINE)
@@ -171,6 +171,8 @@ def test_the_citation_and_the_changelog_name_the_same_release() -> None:
     is_under_way = Version(__version__).is_devrelease
     assert __version__ == citation["version"] or (is_under_way and "\n## [Unreleased]\n" in changelog)
     assert citation.get("repository-code", "") == REPOSITORY
+    page = (ROOT / "docs" / "how-to" / "vendoring.md").read_text(encoding="utf-8")
+    assert re.findall(rf"^{CORE}==(.*)$", page, re.MULTILINE) == [citation["version"]]
 
 
 @pytest.mark.slow
