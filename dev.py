@@ -36,7 +36,9 @@ SITE = ".site"
 TEXTS = ["variant_backend", "commands", "tests", "docs", "benchmarks", "examples", "dev.py"]
 # The systems whose code mypy cannot see on this one; each has a cache, as mypy keeps one system only.
 OTHER_SYSTEMS = [
-    (f"--platform={name}", f"--cache-dir=.mypy_cache/{name}") for name in ("darwin", "linux", "win32")
+    (f"--platform={name}", f"--cache-dir=.mypy_cache/{name}")
+    for name in ("darwin", "linux", "win32")
+    if name != sys.platform
 ]
 
 # The groups of pyproject.toml that each chore needs; `agree` has its own environment.

@@ -20,6 +20,7 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import check_options, run, run_here, start
 from markdown_it import MarkdownIt
 
+from variant_backend import __version__
 from variant_backend._internal.cli.main import main
 from variant_backend._internal.cli.make_variant import make_variant_command
 from variant_backend._internal.formats.toml_read import parse_toml
@@ -113,7 +114,7 @@ def test_commands_of_a_page_print_what_it_shows(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(config.parents[1]))
     ran, messages = 0, ""
     with ExitStack() as servers:
-        for language, name, text in code_blocks(with_free_port(page.read_text(encoding="utf-8"))):
+        for language, name, text in code_blocks(as_run_here(page.read_text(encoding="utf-8"))):
             if name:
                 path = tmp_path / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,8 +148,12 @@ def test_python_examples_of_a_page_print_what_it_shows(
     assert messages == [], "".join(messages)
 
 
-def with_free_port(text: str) -> str:
-    """Return a page whose server on port 8000 uses a free port, as other tests may use that one."""
+def as_run_here(text: str) -> str:
+    """Return a page that names the version of this tree, not the released one.
+
+    A server on port 8000 uses a free port, as other tests may use that one.
+    """
+    text = re.sub(r"(variant-backend-core==)[\d.]+", rf"\g<1>{__version__}", text)
     if " 8000 &" not in text:
         return text
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -140,7 +140,8 @@ def test_a_server_may_answer_403_for_projects_that_only_other_indexes_have(
         "triton_rocm-3.6.0-cp312-cp312-linux_x86_64.whl"
     }
     sources = ("--index-url", f"{tree}pypi.org/simple", "--overlay", overlay_for("pytorch", tree, tmp_path))
-    explained = run_here(main, "explain", "triton-rocm", *sources, "--machine", "none")
+    environment = ("--machine", "none", "--platform", LINUX, "--python", "3.12")
+    explained = run_here(main, "explain", "triton-rocm", *sources, *environment)
     assert explained.stderr == ""
     with pytest.raises(VariantError, match="access denied: 403"):
         pytorch.project("pytorch-triton-xpu")

@@ -18,6 +18,7 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import read_terminal, run
 from helpers.strict_reader import walk
 
+from variant_backend import __version__
 from variant_backend._internal.cli.main import main
 from variant_backend._internal.cli.make_variant import make_variant_command
 from variant_backend._internal.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
@@ -341,7 +342,7 @@ def test_the_bytes_do_not_depend_on_process_folder_and_time_zone(tmp_path: Path)
 def test_programs_have_help_and_version() -> None:
     for program in ("make-variant", "variant-backend"):
         assert "variants" in run(program, "--help").stdout
-        assert "0.1" in run(program, "--version").stdout
+        assert run(program, "--version").stdout == f"{program}, version {__version__}\n"
     assert "variants.json" in run("variant-backend", "index", "--help").stdout
 
 
