@@ -18,7 +18,7 @@ from variant_backend._internal.formats.html_writing import Html, element, whole_
 
 PACKAGE = Path(variant_backend.__file__).parent
 texts = st.text("ab<>&\"'=/ -!;#x\n", max_size=12) | st.text(
-    st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=12
+    st.characters(exclude_categories=["Cc", "Cs"]), max_size=12
 )
 
 
@@ -49,6 +49,12 @@ def test_text_and_attributes_are_read_as_written(text: str, value: str) -> None:
 def test_text_stays_text_however_it_is_joined(one: str, other: str) -> None:
     assert Events(str(Html.joined(one, [other, element("i", one), other]))).tags == [("i", {})]
     assert Events(str(Html(one, other, f"{element('i', one)}"))).tags == []
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\x9b", "\udcff"])
+def test_characters_that_pages_cannot_have_are_replaced(character: str) -> None:
+    page = whole_page("", element("p", f"a{character}b", class_=f"\n{character}"))
+    assert '<p class="\n\ufffd">a\ufffdb</p>' in page.decode()
 
 
 def test_joined_markup_leaves_out_empty_parts() -> None:

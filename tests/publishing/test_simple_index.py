@@ -490,22 +490,32 @@ def test_a_long_summary_is_cut(tmp_path: Path) -> None:
 
 
 def test_text_from_wheels_is_escaped_on_pages(tmp_path: Path) -> None:
-    hostile = "</p><script>evil()</script>\"'&"
+    hostile = "</p><script>evil()</script>\"'& \N{REPLACEMENT CHARACTER}"
     metadata = (
         f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\nSummary: {hostile}\n"
-        f"Requires-Python: {hostile}\nRequires-Dist: {hostile}\n\n"
-    )
+        f"Requires-Python: {hostile}\nRequires-Dist: {hostile}\nRequires-Dist: ../x\n"
+        f"Project-URL: {hostile}, https://example.org/\n\n{hostile}"
+    ).replace("\N{REPLACEMENT CHARACTER}", "\x1b")
     make_wheel(tmp_path, metadata=metadata)
     make_wheel(tmp_path, tag="cp312-cp312-any", metadata=metadata + "x")
     make_sdist(tmp_path / "demo-1.0.tar.gz", metadata.format(name="demo", version="1.0").encode())
     assert index(tmp_path).exit_code == 0
     for path in tmp_path.rglob("*.html"):
-        assert "<script" not in path.read_text()
+        assert not re.search(r"<script|[\0-\x08\x0e-\x1f]", path.read_text())
     page = simple_api.from_html(
         (tmp_path / "simple" / "demo" / "index.html").read_bytes(), "http://x/simple/demo/"
     )
     assert [file.requires_python for file in page.files] == [hostile] * 3
     assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "project" / "demo" / "index.html").read_text()
+
+
+def test_only_names_are_projects_that_an_index_lacks(tmp_path: Path) -> None:
+    requirements = "".join(f"Requires-Dist: {text}\n" for text in ("../x", "-", "@", "other>=1"))
+    make_wheel(
+        tmp_path, metadata=f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\n{requirements}\n"
+    )
+    assert index(tmp_path).exit_code == 0
+    assert "This index lacks other: " in (tmp_path / "project" / "demo" / "index.html").read_text()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such filenames")

@@ -23,6 +23,8 @@ _Tag: TypeAlias = Literal[
 ]  # fmt: skip
 _VOID = {"br", "meta"}
 _NAME = re.compile(r"[a-z-]+")
+# Pages cannot have these characters: controls, and halves of surrogate pairs.
+_MISFIT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # Browsers read a scheme, such as `javascript`, from a link that has a colon before the first of these.
 _SAFE_LINK = re.compile(r"https?://|[^:/?#]*([/?#]|\Z)", re.IGNORECASE)
 
@@ -38,7 +40,9 @@ class Html:
     _markup: str
 
     def __init__(self, *children: Child) -> None:
-        self._markup = "".join(str(child) if isinstance(child, Html) else escape(child) for child in children)
+        self._markup = "".join(
+            str(child) if isinstance(child, Html) else _escaped(child) for child in children
+        )
 
     def __str__(self) -> str:
         return self._markup
@@ -84,7 +88,11 @@ def _attribute(name: str, value: str) -> str:
         raise ValueError(f"invalid name of an attribute: {name!r}")
     if name == "href" and not _SAFE_LINK.match(value):
         raise ValueError(f"expected an http or https URL or a relative one, got {value!r}")
-    return f' {name}="{escape(value)}"'
+    return f' {name}="{_escaped(value)}"'
+
+
+def _escaped(text: str) -> str:
+    return escape(_MISFIT.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 GENERATOR = "variant-backend"

@@ -17,7 +17,8 @@ _LONGEST_SUMMARY, _LONGEST_DESCRIPTION = 512, 20_000
 _MOST_LINKS, _LONGEST_LABEL, _LONGEST_URL = 20, 100, 500
 # The part of METADATA that is read: headers can be long, too.
 MOST_READ = 1 << 18
-_UNREADABLE = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+# Old tools wrote this for a missing text.
+_MISSING = "UNKNOWN"
 
 
 class ProjectAbout(NamedTuple):
@@ -46,8 +47,8 @@ def project_about(metadata: bytes) -> ProjectAbout:
 
 
 def _cut(text: str, longest: int) -> str:
-    """Return the start of a text, without control characters."""
-    return _UNREADABLE.sub(" ", text[:longest]).strip()
+    """Return the start of a text, which is empty if there is none."""
+    return "" if text == _MISSING else text[:longest].strip()
 
 
 def _links(metadata: bytes) -> Iterator[tuple[str, str]]:

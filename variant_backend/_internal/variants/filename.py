@@ -257,10 +257,10 @@ def name_in(requirement: str) -> str:
 
     The requirement is not checked: `packaging` is slow to import.
 
-    >>> name_in(" Demo_Pkg[x]>=1"), name_in(">=1")
-    ('demo-pkg', '')
+    >>> name_in(" Demo_Pkg[x]>=1"), name_in(">=1"), name_in("../x")
+    ('demo-pkg', '', '')
     """
-    name = re.match(r"\s*([\w.-]*)", requirement)
+    name = re.match(r"\s*(\w[\w.-]*)", requirement)
     return normalize(name[1]) if name else ""
 
 
