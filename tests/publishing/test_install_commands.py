@@ -139,15 +139,19 @@ def test_no_command_lets_uv_select_from_variants_that_it_never_selects(tmp_path:
     assert commands(page) == []
 
 
-def test_the_best_variant_comes_first_and_older_releases_are_closed(tmp_path: Path) -> None:
+def test_only_the_newest_final_release_is_open_with_the_best_variant_first(tmp_path: Path) -> None:
     for version in ("1.0", "2.0"):
         make_variants(tmp_path, "demo", {"old": [CUDA.format("9.2")], **LABELS}, version=version)
-    newest, older = index(tmp_path).read_text().split("<section")[1:3]
+    make_wheel(tmp_path, "demo", "3.0rc1")
+    early, newest, older = index(tmp_path).read_text().split("<section")[1:4]
+    assert re.match(r'[^>]*>\s*<h2 id="v3.0rc1">demo 3.0rc1</h2>\s*<details>', early)
+    assert re.match(r'[^>]*>\s*<h2 id="v2.0">demo 2.0</h2>\s*<p', newest)
     labels = re.findall(r'<th scope="row" role="rowheader">(?:<code>)?([^<]*)', newest)
     assert labels == ["cuda13", "cuda12", "old", "null", "plain wheel"]
     assert "<li>NVIDIA driver for CUDA 13.0 or newer</li>" in newest
     assert re.match(r'[^>]*>\s*<h2 id="v1.0">demo 1.0</h2>\s*<details>\s*<summary>4 variants', older)
     card = (tmp_path / "index.html").read_text()
+    assert "<span>2.0</span>" in card
     assert "Labels, best first: cuda13, cuda12, old, null" in card
 
 

@@ -32,8 +32,8 @@ def project_page(project: ProjectPage, base_url: str | None = None) -> bytes:
         _versions(project),
     )
     sections = [
-        release_section(name, release, base_url, is_open=place == 0)
-        for place, release in enumerate(project.releases)
+        release_section(name, release, base_url, is_open=release is project.latest)
+        for release in project.releases
     ]
     main = block("main", *sections, _about(name, project.about))
     footer = _footer(f"../../simple/{name}/index.html")
@@ -45,7 +45,7 @@ def projects_page(projects: Sequence[ProjectPage]) -> bytes:
     header = block(
         "header",
         element("h1", "Packages"),
-        element("p", "The projects of this index and their newest releases.", class_="summary"),
+        element("p", "The projects of this index and their latest releases.", class_="summary"),
     )
     main = element("main", block("ul", *map(_card, projects), class_="cards"))
     return styled_page("Packages", header, main, _footer("simple/index.html"))
@@ -53,15 +53,15 @@ def projects_page(projects: Sequence[ProjectPage]) -> bytes:
 
 def _card(project: ProjectPage) -> Html:
     """Return the entry of a project in the list of all projects."""
-    newest, summary = project.releases[0], project.about.summary
-    labels = ordered_labels_of(newest)
+    latest, summary = project.latest, project.about.summary
+    labels = ordered_labels_of(latest)
     return element(
         "li",
         element("a", project.name, href=f"project/{project.name}/index.html"),
         " ",
-        element("span", newest.version),
+        element("span", latest.version),
         element("p", summary) if summary else "",
-        element("p", release_facts(newest), class_="facts"),
+        element("p", release_facts(latest), class_="facts"),
         element("p", f"Labels, best first: {shortened(labels, _MOST_LABELS)}", class_="facts")
         if labels
         else "",
@@ -69,7 +69,7 @@ def _card(project: ProjectPage) -> Html:
 
 
 def _about(name: str, about: ProjectAbout) -> Html:
-    """Return the section with the links and the description of the newest release."""
+    """Return the section with the links and the description of a project."""
     if not about.links and not about.description:
         return Html()
     links = [

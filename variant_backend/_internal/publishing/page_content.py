@@ -69,8 +69,12 @@ class ReleaseSection(NamedTuple):
 
 
 class ProjectPage(NamedTuple):
-    """A project: its normalized name, its releases, the newest first, and what METADATA says about it."""
+    """A project: its normalized name, its releases, the newest first, and what METADATA says about it.
+
+    *latest* is the release that pages show first: the newest final one, or the newest if none is final.
+    """
 
     name: str
     releases: tuple[ReleaseSection, ...]
+    latest: ReleaseSection
     about: ProjectAbout

@@ -158,13 +158,14 @@ def _project(
 
     *names* are all projects of the index.
     """
-    sections, newest = [], None
-    for release, group in groupby(listed, lambda file: file.release):
-        files = list(group)
-        newest = next((file.facts for file in files if file.facts), newest)
-        sections.append(_section(release, files, variants.get(release), names))
-    ordered = tuple(reversed(sections))
-    return ProjectPage(name, ordered, project_about(newest.start if newest else b""))
+    releases = {release: list(group) for release, group in groupby(listed, lambda entry: entry.release)}
+    sections = {
+        release: _section(release, files, variants.get(release), names) for release, files in releases.items()
+    }
+    preferred = sorted(releases, key=lambda release: (not release[1].is_prerelease, release), reverse=True)
+    facts = (entry.facts for release in preferred for entry in releases[release] if entry.facts)
+    about = project_about(next((found.start for found in facts), b""))
+    return ProjectPage(name, tuple(reversed(sections.values())), sections[preferred[0]], about)
 
 
 def _section(
