@@ -596,7 +596,7 @@ def test_an_unreadable_wheel_does_not_stop_the_others(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows closes no standard stream in this way")
 def test_a_closed_or_full_stream_prints_no_traceback(tmp_path: Path) -> None:
     make_variant = (
-        f"{SCRIPTS / 'make-variant'} {make_wheel(tmp_path)} -p nvidia::sm_arch::90_real -l x --force"
+        f"'{SCRIPTS / 'make-variant'}' '{make_wheel(tmp_path)}' -p nvidia::sm_arch::90_real -l x --force"
     )
     assert subprocess.run(["sh", "-c", f"{make_variant} 2>&-"], capture_output=True).returncode == 0
     walk(tmp_path / VARIANT)
@@ -622,7 +622,7 @@ def test_a_full_disk_is_reported_with_the_place_that_is_full(
 ) -> None:
     make_wheel(tmp_path / "dist")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1.0"\n')
-    program = f"ulimit -f 0; exec {SCRIPTS / 'variant-backend'} {command}"
+    program = f"ulimit -f 0; exec '{SCRIPTS / 'variant-backend'}' {command}"
     done = subprocess.run(["sh", "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"error: {message.format(tmp_path)}")
     assert not [*tmp_path.rglob(".variant-backend-*")]

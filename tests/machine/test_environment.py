@@ -230,7 +230,7 @@ def test_a_missing_interpreter_is_an_error(text: str, tmp_path: Path) -> None:
 @needs_scripts
 def test_the_first_python_on_path_that_answers_is_used(tmp_path: Path) -> None:
     folder = tmp_path / "bin"
-    make_program(folder / "python3", f'exec {sys.executable} "$@"')
+    make_program(folder / "python3", f'exec "{sys.executable}" "$@"')
     environ = {"PATH": os.pathsep.join(["", "relative", str(tmp_path / "missing"), str(folder)])}
     (tmp_path / "pyproject.toml").touch()
     found = active_environment(environ, tmp_path)
@@ -245,7 +245,7 @@ def test_the_first_python_on_path_that_answers_is_used(tmp_path: Path) -> None:
     ):
         active_environment(environ, tmp_path)
     make_program(folder / "python.exe", "echo the store >&2; exit 9")
-    make_program(folder / "py.exe", f'exec {sys.executable} "$@"')
+    make_program(folder / "py.exe", f'exec "{sys.executable}" "$@"')
     assert active_environment(environ, tmp_path, windows=True) == found
 
 
