@@ -163,8 +163,8 @@ def _project(
         release: _section(release, files, variants.get(release), names) for release, files in releases.items()
     }
     preferred = sorted(releases, key=lambda release: (not release[1].is_prerelease, release), reverse=True)
-    facts = (entry.facts for release in preferred for entry in releases[release] if entry.facts)
-    about = project_about(next((found.start for found in facts), b""))
+    starts = (entry.facts.start for release in preferred for entry in releases[release] if entry.facts)
+    about = project_about(next(starts, b""))
     return ProjectPage(name, tuple(reversed(sections.values())), sections[preferred[0]], about)
 
 

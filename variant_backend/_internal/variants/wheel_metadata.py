@@ -125,10 +125,11 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
         from .known_providers import suggested_namespace
 
         suggestion = suggested_namespace(missing[0])
+        subject, verb = ("namespaces", "have") if missing[1:] else ("namespace", "has")
         remarks.append(
-            f"no installer can select {_listed(used)}, because namespace {one_of(missing)} has no provider"
-            f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use --static or"
-            " --provider of make-variant"
+            f"no installer can select {_listed(used)}, because {subject} {one_of(missing)}"
+            f" {verb} no provider{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use"
+            " --static or --provider of make-variant"
         )
     for label, features in never_supported(metadata.variants.values(), metadata.providers).items():
         for namespace, feature in features:
