@@ -5,3 +5,8 @@ addEventListener("load", () => {
   for (const [bar, label] of [[".sidebar-drawer", "All pages"], [".toc-drawer", "This page"]])
     document.querySelector(bar)?.setAttribute("aria-label", label);
 });
+// Search results with equal scores: tutorials and guides before explanation and reference, not by alphabet.
+document.addEventListener("DOMContentLoaded", () => {
+  const kinds = ["reference", "explanation", "how-to", "tutorials"];
+  if (window.Scorer) Scorer.score = ([page, , , , score]) => score + kinds.indexOf(page.split("/")[0]) / 10;
+});

@@ -211,13 +211,15 @@ def anchors(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_each_relative_link_has_a_target(path: Path) -> None:
-    links = re.findall(r"\]\(([^)\s]+)\)", prose(path))
+    links = re.findall(r"(?:\[([^\]]*))?\]\(([^)\s]+)\)", prose(path))
     broken = []
-    for link in links:
+    for text, link in links:
         file, _, anchor = link.partition("#")
         target = path.parent / file if file else path
         if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
             broken.append(link)
+        if "/" in text and text.endswith(".md") and target.resolve() != ROOT / text:
+            broken.append(text)
     assert broken == []
 
 

@@ -77,13 +77,13 @@ def test_the_navigation_opens_on_a_phone(site: str, browser: Browser) -> None:
     assert browser.beyond() == []
 
 
-def test_the_search_finds_a_page_by_its_word(site: str, browser: Browser) -> None:
+def test_the_search_lists_tutorials_before_pages_with_the_same_word(site: str, browser: Browser) -> None:
     browser.open(site)
-    browser.evaluate("document.querySelector('.sidebar-search').value = 'openblas'")
+    browser.evaluate("document.querySelector('.sidebar-search').value = 'cuda12x'")
     form = "document.querySelector('form.sidebar-search-container')"
     browser.open(browser.evaluate(f"{form}.action + '?' + new URLSearchParams(new FormData({form}))"))
-    path = address("", WITH_PICTURE)  # one of many results, which appear one by one
-    assert until(browser, f"document.querySelector('#search-results a[href*=\"{path}\"]')?.innerText")
+    first = until(browser, "document.querySelector('#search-results li > a')?.href")
+    assert first.partition("?")[0] == address(site, DOCS / "tutorials" / "cupy-like.md")
     assert browser.console == []
 
 
