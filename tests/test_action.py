@@ -87,7 +87,7 @@ def test_the_action_labels_indexes_and_checks(action: Callable[..., CompositeAct
     summary = made.results["Check"].summary
     assert "variant-backend check: 2 wheels, 1 index file, pyproject.toml: no problems" in summary
     assert "<code>x86_64_v3</code></td><td>processors with AVX2, BMI2 and FMA" in summary
-    assert "not a variant: for all installers" in summary
+    assert "all installers: not a variant" in summary
     assert "::" not in made.results["Check"].log
 
 
