@@ -69,7 +69,7 @@ def test_the_action_installs_itself_into_an_environment_of_its_own(
     action: Callable[..., CompositeAction], project: Path
 ) -> None:
     (project / "venv.py").write_text("raise SystemExit('a module of the project was run')\n")
-    made = action(wheels="wheel house/*.whl", label="x86_64_v3", ignore="upload")
+    made = action(wheels="wheel house/*.whl", label="x86_64_v3", index="false", check="false")
     assert made.run(project, PATH=f"{SCRIPTS}:/usr/bin:/bin"), made.results
     program = Path(made.output("program"))
     assert "runner temp" in program.parts[-4:]
