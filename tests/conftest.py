@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.compiled_cache import fill, only_one_process
+from helpers.compiled_cache import fill
 from helpers.json_output import check_outputs
+from helpers.made_once import made_once
 from helpers.programs import run
 from helpers.range_server import Server
 from helpers.servers import answering
@@ -113,15 +114,13 @@ def own_wheel(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Con
     They also find the wheel of the commands.
     """
     cache = pytestconfig.cache.mkdir("uv")
-    parallel = "PYTEST_XDIST_WORKER" in os.environ
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if parallel else base) / "own-wheel"  # that of all parallel processes
-    with only_one_process(folder.with_suffix(".lock")), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UV_CACHE_DIR", str(cache))
-        if not folder.exists():
-            for source in (ROOT, ROOT / "commands"):
-                run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, source)
-            fill(cache, base / "packages", *folder.glob("*.whl"))
+
+    def build(folder: Path) -> None:
+        for source in (ROOT, ROOT / "commands"):
+            run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, source, UV_CACHE_DIR=str(cache))
+        fill(cache, tmp_path_factory.getbasetemp() / "packages", *folder.glob("*.whl"))
+
+    folder = made_once(tmp_path_factory, "own-wheel", build)
     (wheel,) = folder.glob("variant_backend_core-*.whl")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UV_CACHE_DIR", str(cache))

@@ -11,8 +11,8 @@ import pytest
 from helpers.composite_action import CompositeAction
 from helpers.made_wheels import make_wheel
 from helpers.programs import SCRIPTS, run
+from helpers.sample_projects import ROOT
 
-ROOT = Path(__file__).parent.parent
 PROJECT = """
 [build-system]
 requires = ["hatchling", "variant-backend-core"]
@@ -69,7 +69,7 @@ def test_the_action_installs_itself_into_an_environment_of_its_own(
     action: Callable[..., CompositeAction], project: Path
 ) -> None:
     (project / "venv.py").write_text("raise SystemExit('a module of the project was run')\n")
-    made = action(wheels="wheel house/*.whl", label="x86_64_v3", ignore="upload")
+    made = action(wheels="wheel house/*.whl", label="x86_64_v3", index="false", check="false")
     assert made.run(project, PATH=f"{SCRIPTS}:/usr/bin:/bin"), made.results
     program = Path(made.output("program"))
     assert "runner temp" in program.parts[-4:]
@@ -87,7 +87,7 @@ def test_the_action_labels_indexes_and_checks(action: Callable[..., CompositeAct
     summary = made.results["Check"].summary
     assert "variant-backend check: 2 wheels, 1 index file, pyproject.toml: no problems" in summary
     assert "<code>x86_64_v3</code></td><td>processors with AVX2, BMI2 and FMA" in summary
-    assert "not a variant: for all installers" in summary
+    assert "all installers: not a variant" in summary
     assert "::" not in made.results["Check"].log
 
 
@@ -148,7 +148,7 @@ def test_a_problem_fails_the_check_and_becomes_an_annotation(
     assert "::error file=dist/demo-1.0-py3-none-any.whl,title=bad-zip::" in log
     assert "::error file=dist,title=missing-index::demo-1.0-variants.json is missing" in log
     assert "<td>error</td><td><code>bad-zip</code></td>" in summary
-    assert "dist: 1 error" in summary or ": 2 errors" in summary
+    assert "variant-backend check: 2 wheels, pyproject.toml: 2 errors" in summary
 
 
 def test_a_wheel_without_a_label_is_an_error(action: Callable[..., CompositeAction], project: Path) -> None:
@@ -191,7 +191,7 @@ def test_hostile_inputs_are_only_text(
     action: Callable[..., CompositeAction], project: Path, name: str
 ) -> None:
     made = action(**{"wheels": "wheel house/*.whl", "label": "x86_64_v3", name: "$(touch pwned)\nEND\nx=y"})
-    assert not ran(made, project) or name == "output"
+    assert not ran(made, project)
     assert all(not result.outputs.keys() - {"wheels", "index-files"} for result in made.results.values())
     assert not [*project.rglob("pwned")]
 

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
+from helpers.sample_projects import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the made-up Python is a script of a shell")
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from helpers.documentation import DOCS, ROOT, code_blocks
+from helpers.documentation import DOCS, code_blocks
 from helpers.made_wheels import make_wheel
 from helpers.programs import check_options, run, run_here, start
+from helpers.sample_projects import ROOT
 from markdown_it import MarkdownIt
 
 from variant_backend import __version__

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from helpers.documentation import ROOT
+from helpers.sample_projects import ROOT
 
 FILES = sorted(
     path

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from helpers.programs import run
-from helpers.sample_projects import ROOT
+from helpers.sample_projects import ROOT, WRAPS_FLIT
 from helpers.sample_release import DOCUMENT, write_release
 from helpers.serve_process import served_by_command
 from helpers.servers import served
@@ -24,25 +24,6 @@ from variant_backend._internal.project.own_requirement import CORE
 
 pytestmark = pytest.mark.slow
 
-PROJECT = """\
-[build-system]
-requires = ["flit_core", "variant-backend-core"]
-build-backend = "variant_backend.hooks"
-[tool.variant-backend]
-build-backend = "flit_core.buildapi"
-[project]
-name = "demo"
-version = "1.0"
-description = "A demo"
-license = "MIT"
-license-files = []
-requires-python = ">=3.10"
-[variant]
-default-priorities.namespace = ["speed"]
-providers.speed.static-properties.mode = ["fast", "safe"]
-variants.fast.speed.mode = ["fast"]
-variants.safe.speed.mode = ["safe"]
-"""
 PIP = ("pip", "--disable-pip-version-check", "--quiet")
 NO_ISOLATION = ("--no-build-isolation", "--no-deps", "--no-cache-dir")
 # Runs a module of the environment, and returns its output.
@@ -62,7 +43,7 @@ def module(tmp_path: Path) -> Program:
     run(*install, "--resolution", "lowest-direct", ROOT, f"{ROOT / 'commands'}[serve]")
     run(*install, "flit_core", "pip")
     (tmp_path / "project").mkdir()
-    (tmp_path / "project" / "pyproject.toml").write_text(PROJECT)
+    (tmp_path / "project" / "pyproject.toml").write_text(WRAPS_FLIT)
     (tmp_path / "project" / "demo.py").write_text("x = 1\n")
 
     def module(*arguments: object, ok: bool = True) -> str:

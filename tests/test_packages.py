@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from helpers.compiled_cache import only_one_process
+from helpers.made_once import made_once
 from helpers.programs import run, run_here
 from helpers.sample_projects import ROOT
 from helpers.strict_reader import walk
@@ -53,13 +53,12 @@ def unpacked(sdist: Path, folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of this tree that a release would upload."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "uploads"
-    with only_one_process(folder.with_suffix(".lock")):
-        if not folder.exists():
-            for project in (ROOT, ROOT / "commands"):
-                run("python", "-m", "build", "--no-isolation", "--outdir", folder, project)
-        return folder
+
+    def build_all(folder: Path) -> None:
+        for project in (ROOT, ROOT / "commands"):
+            run("python", "-m", "build", "--no-isolation", "--outdir", folder, project)
+
+    return made_once(tmp_path_factory, "uploads", build_all)
 
 
 @pytest.fixture

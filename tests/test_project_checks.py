@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from helpers.composite_action import CompositeAction
-from helpers.documentation import DOCS, ROOT, code_blocks, shown_file
+from helpers.documentation import DOCS, code_blocks, shown_file
 from helpers.programs import SCRIPTS, run
+from helpers.sample_projects import ROOT
 from ruamel.yaml import YAML
 
 LABELS = ("exact", "fast", "")

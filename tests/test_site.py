@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers.browser import Browser, started_browser
-from helpers.compiled_cache import only_one_process
-from helpers.documentation import DOCS, ROOT, code_blocks
+from helpers.documentation import DOCS, code_blocks
+from helpers.made_once import made_once
 from helpers.programs import run
+from helpers.sample_projects import ROOT
 from helpers.servers import served
 
 pytestmark = pytest.mark.slow
@@ -25,13 +25,10 @@ PHONE, DESKTOP = 360, 1280
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the site, which is built once for all parallel processes."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "site"
-    with only_one_process(folder.with_suffix(".lock")):
-        if not folder.exists():
-            sphinx = (sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--builder", "dirhtml")
-            run(*sphinx, "--doctree-dir", base / "site-cache", "docs", folder, cwd=ROOT)
-    with served(folder) as url:
+    cache = tmp_path_factory.mktemp("site-cache")
+    sphinx = (sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--builder", "dirhtml")
+    command = (*sphinx, "--doctree-dir", cache, "docs")
+    with served(made_once(tmp_path_factory, "site", lambda folder: run(*command, folder, cwd=ROOT))) as url:
         yield url
 
 

@@ -8,26 +8,12 @@ from pathlib import Path
 
 import pytest
 from helpers.programs import run
+from helpers.sample_projects import WRAPS_FLIT
+
+from variant_backend._internal.project.own_requirement import CORE
 
 pytestmark = pytest.mark.slow
 
-PROJECT = """\
-[build-system]
-requires = ["flit_core", "REQUIREMENT"]
-build-backend = "variant_backend.hooks"
-[tool.variant-backend]
-build-backend = "flit_core.buildapi"
-[project]
-name = "demo"
-version = "1.0"
-description = "A demo"
-requires-python = ">=3.10"
-[variant]
-default-priorities.namespace = ["speed"]
-providers.speed.static-properties.mode = ["fast", "safe"]
-variants.fast.speed.mode = ["fast"]
-variants.safe.speed.mode = ["safe"]
-"""
 USER = """\
 [project]
 name = "user"
@@ -40,9 +26,9 @@ sources.demo = { path = "../project" }
 """
 
 
-def project_in(folder: Path, more: str = "", requirement: str = "variant-backend-core") -> Path:
+def project_in(folder: Path, more: str = "", requirement: str = CORE) -> Path:
     folder.mkdir()
-    (folder / "pyproject.toml").write_text(PROJECT.replace("REQUIREMENT", requirement) + more)
+    (folder / "pyproject.toml").write_text(WRAPS_FLIT.replace(CORE, requirement) + more)
     (folder / "demo.py").write_text("x = 1\n")
     return folder
 
@@ -85,7 +71,7 @@ def test_pip_reads_settings_in_requirements_files(tmp_path: Path, more: str) -> 
 
 
 def test_a_requirement_may_name_the_file_of_a_wheel(own_wheel: Path, tmp_path: Path) -> None:
-    requirement = f"variant-backend-core @ {own_wheel.as_uri()}"
+    requirement = f"{CORE} @ {own_wheel.as_uri()}"
     project = project_in(tmp_path / "project", requirement=requirement)
     run("uv", "build", "--quiet", "--wheel", "-Cvariant=fast", project, UV_FIND_LINKS="")
     assert [path.name for path in (project / "dist").glob("*.whl")] == ["demo-1.0-py3-none-any-fast.whl"]

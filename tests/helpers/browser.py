@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import json
 import os
@@ -88,11 +87,6 @@ class Browser:
         """Return the rules of axe that the page breaks, with the elements."""
         self.evaluate(axe())
         return list(self.evaluate(VIOLATIONS))
-
-    def screenshot(self, path: Path) -> None:
-        """Write a picture of the whole page."""
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(shot["data"]))
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Call a method of the DevTools protocol, and return its result."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from helpers.programs import run
@@ -13,14 +10,6 @@ from helpers.programs import run
 # What isolated builds import. Each would compile it again, which can take longer than the build itself.
 PACKAGES = ["flit-core", "hatchling", "meson-python", "packaging", "pdm-backend", "pip", "poetry-core"]
 PACKAGES += ["scikit-build-core", "setuptools", "tomli"]
-
-
-@contextmanager
-def only_one_process(lock: Path) -> Iterator[None]:
-    """Wait until no other process of the tests is in this block; *lock* is a file."""
-    with closing(sqlite3.connect(lock, timeout=600, isolation_level=None)) as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        yield
 
 
 def fill(cache: Path, folder: Path, *more: Path) -> None:

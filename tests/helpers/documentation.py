@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
+from helpers.sample_projects import ROOT
+
 DOCS = ROOT / "docs"
 # In a list, it is indented.
 BLOCK = re.compile(r"(?:^\*\*`([^`\n]+)`\*\*\n\n)?^( {0,3})```(\w+)\n(.*?)^\2```$", re.MULTILINE | re.DOTALL)

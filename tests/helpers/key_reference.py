@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from helpers.sample_projects import ROOT
 from variant_backend._internal.schema import overlay_schema, table_schema
 
-ROOT = Path(__file__).parents[2]
 # What stands for the keys that a file may name freely, by the key of their table.
 PLACEHOLDERS = {
     "providers": "NAMESPACE",

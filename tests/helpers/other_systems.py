@@ -11,12 +11,17 @@ invalid. As on macOS, names that differ in case only are one. Child processes an
 from __future__ import annotations
 
 import errno
+import importlib
 import os
+import platform
 import re
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import sysconfig
+import tempfile
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -35,33 +40,19 @@ CALLS: dict[types.ModuleType, tuple[str, ...]] = {
 # What macOS lacks; its `sendfile` only sends to sockets.
 CALLS_OF_LINUX = ("copy_file_range", "sendfile", "posix_fadvise", "memfd_create", "splice")
 MODULES = ("fcntl", "pwd", "grp", "resource", "termios", "tty", "pty")
+# These read `sys.platform` or `os` when they are imported.
+FIRST = (
+    *("http.server", "importlib.metadata", "sqlite3", "ssl", "urllib.request"),
+    *("click", "click.shell_completion", "packaging.markers", "packaging.tags"),
+)
 DEVICES = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"
 REFUSED = rf'.*[<>:"|?*\x00-\x1f\\].*|.*[. ]|{DEVICES}'
 
 
 def act_as(system: str) -> None:
     """Change this process; imports that must see Linux come first."""
-    # These read `sys.platform` or `os` when they are imported.
-    import asyncio
-    import fcntl
-    import http.server
-    import importlib.metadata
-    import platform
-    import shutil
-    import socketserver
-    import sqlite3
-    import ssl
-    import sysconfig
-    import tempfile
-    import urllib.request
-
-    import click
-    import click.shell_completion
-    import packaging.markers
-    import packaging.tags
-
-    _ = (asyncio, http.server, importlib.metadata, socketserver, sqlite3, ssl, urllib.request)
-    _ = (click, packaging.markers, packaging.tags)
+    for name in FIRST:
+        importlib.import_module(name)
     platform.uname()
     sysconfig.get_config_vars()
     tempfile.gettempdir()
@@ -74,6 +65,8 @@ def act_as(system: str) -> None:
         without({os: CALLS_OF_LINUX})
         sys.addaudithook(_refuse_other_case)
         return
+    import fcntl
+
     sys.modules["msvcrt"] = _locks_of(fcntl.flock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     subprocess.CREATE_NEW_PROCESS_GROUP = 0  # type: ignore[attr-defined]
     _refuse_to_replace(os.rename)

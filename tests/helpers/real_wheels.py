@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from helpers.compiled_cache import only_one_process
+from helpers.made_once import made_once
 from helpers.programs import run
 
 # One call of pip downloads a group; it refuses two versions of a project. The large one is alone.
@@ -43,12 +42,7 @@ PLATFORMS = ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x8
 def real_wheel(requirement: str, factory: pytest.TempPathFactory) -> Path:
     """Return a wheel for Python 3.11 on Linux, on any system; no test may change it."""
     (group,) = (group for group in GROUPS if requirement in group)
-    parallel = "PYTEST_XDIST_WORKER" in os.environ
-    base = factory.getbasetemp().parent if parallel else factory.getbasetemp()
-    folder = base / f"real-wheels-{GROUPS.index(group)}"
-    with only_one_process(folder.with_suffix(".lock")):
-        if not folder.exists():
-            _download(group, folder)
+    folder = made_once(factory, f"real-wheels-{GROUPS.index(group)}", lambda folder: _download(group, folder))
     wanted = Requirement(requirement)
     (path,) = (path for path in folder.iterdir() if _fits(path, wanted))
     return path
@@ -57,9 +51,7 @@ def real_wheel(requirement: str, factory: pytest.TempPathFactory) -> Path:
 def _download(group: Sequence[str], folder: Path) -> None:
     target = ["--python-version=3.11", *(f"--platform={each}" for each in PLATFORMS)]
     options = ["--no-cache-dir", "--only-binary=:all:", "--no-deps"]
-    part = folder.with_suffix(".part")
-    run("pip", "download", *options, *target, "--dest", part, *group)
-    part.rename(folder)
+    run("pip", "download", *options, *target, "--dest", folder, *group)
 
 
 def _fits(path: Path, wanted: Requirement) -> bool:

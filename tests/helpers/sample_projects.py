@@ -22,6 +22,27 @@ requires-python = ">=3.10"
 build-backend = "setuptools.build_meta"
 """
 
+# The project file of a project that wraps flit, with two variants that every machine supports.
+WRAPS_FLIT = """\
+[build-system]
+requires = ["flit_core", "variant-backend-core"]
+build-backend = "variant_backend.hooks"
+[tool.variant-backend]
+build-backend = "flit_core.buildapi"
+[project]
+name = "demo"
+version = "1.0"
+description = "A demo"
+license = "MIT"
+license-files = []
+requires-python = ">=3.10"
+[variant]
+default-priorities.namespace = ["speed"]
+providers.speed.static-properties.mode = ["fast", "safe"]
+variants.fast.speed.mode = ["fast"]
+variants.safe.speed.mode = ["safe"]
+"""
+
 
 class Example(NamedTuple):
     """A project that wraps a backend, one of its labels, and a use of its wheel with the output.

@@ -8,7 +8,6 @@ import pytest
 from helpers.index_servers import pypiserver
 from helpers.programs import SCRIPTS, run
 from helpers.sample_release import DOCUMENT, write_release
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 pytestmark = pytest.mark.slow
 
@@ -25,11 +24,6 @@ TWINE = (
     "x",
 )
 UV = ("uv", "publish", "--username", "me", "--password", "x")
-
-
-def test_packaging_refuses_a_label_as_pypi_does() -> None:
-    with pytest.raises(InvalidWheelFilename):
-        parse_wheel_filename(LABELLED)
 
 
 def test_twine_and_uv_upload_labels_but_no_index_files(tmp_path: Path) -> None:

@@ -6,14 +6,14 @@ commands for GitHub Actions": the summary of a step has at most 1 MiB.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, groupby
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from ..errors import shortened
 from ..formats.html_writing import Child, Html, block, element
 from ..lowlevel.terminal import escaped
-from ..variants.properties import NULL_LABEL, Property
-from ..variants.words import in_words
+from ..variants.properties import NULL_LABEL
+from ..variants.words import all_in_words
 from .findings import grouped
 from .input_files import name_of
 from .run import Report, summary
@@ -47,19 +47,11 @@ def _wheels(report: Report) -> Iterator[tuple[Child, ...]]:
         for location, filename in release.wheels.items():
             metadata = release.metadata.get(location)
             variant = metadata.variants.get(filename.label or "") if metadata else None
-            meaning = "; ".join(_meanings(variant.properties)) if variant else "unknown"
+            meaning = "; ".join(all_in_words(variant.properties)) if variant else "unknown"
             if filename.label in (None, NULL_LABEL):
-                meaning = "any machine" if filename.label else "not a variant: for all installers"
+                meaning = "every machine" if filename.label else "all installers: not a variant"
             label = _code(filename.label) if filename.label else ""
             yield _code(name_of(location)), label, _shown(meaning)
-
-
-def _meanings(properties: Iterable[Property]) -> Iterator[str]:
-    """Yield what each feature means in words, or else its values."""
-    for (namespace, feature), members in groupby(sorted(properties), key=lambda prop: prop.key):
-        values = [prop.value for prop in members]
-        words = in_words(namespace, feature, values)
-        yield words or f"{namespace} :: {feature} :: {' or '.join(values)}"
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[Child]]) -> Iterator[Html]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.metadata import VariantMetadata
 from ..variants.providers import StaticProvider
 from ..variants.ranking import ordered_labels
+from ..variants.words import by_number
 
 
 def labels_best_first(metadata: VariantMetadata) -> list[str]:
@@ -18,10 +18,10 @@ def labels_best_first(metadata: VariantMetadata) -> list[str]:
 
     >>> from variant_backend._internal.variants.properties import Property, Variant
     >>> variants = {
-    ...     label: Variant.of(label, [Property("nvidia", "cuda_version_lower_bound", version)])
-    ...     for label, version in {"old": "9.2", "new": "13.0"}.items()
+    ...     label: Variant.of(label, [Property("amd", "gfx_arch", model)])
+    ...     for label, model in {"old": "gfx906", "new": "gfx90a"}.items()
     ... }
-    >>> labels_best_first(VariantMetadata(("nvidia",), {}, variants))
+    >>> labels_best_first(VariantMetadata(("amd",), {}, variants))
     ['new', 'old']
     """
     used: dict[str, dict[str, set[str]]] = {}
@@ -50,10 +50,5 @@ def _ordered(
     ordered = {feature: [*values] for feature, values in listed.items()}
     for feature in sorted(used):
         others = {*used[feature]}.difference(listed.get(feature, ()))
-        ordered.setdefault(feature, []).extend(sorted(others, key=_by_number, reverse=True))
+        ordered.setdefault(feature, []).extend(sorted(others, key=by_number, reverse=True))
     return ordered
-
-
-def _by_number(value: str) -> list[tuple[int, str]]:
-    """Return a sort key that sorts the value 90 before 100."""
-    return [(len(number), number or text) for number, text in re.findall(r"(\d+)|(\D+)", value)]

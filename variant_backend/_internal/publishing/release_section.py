@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 
 from ..formats.html_writing import Child, Html, block, element
 from ..variants.properties import NULL_LABEL, Variant
-from ..variants.words import in_words
+from ..variants.words import all_in_words
 from .file_list import file_list
 from .install_commands import InstallCommands
 from .label_order import labels_best_first
@@ -104,14 +103,9 @@ def _meaning(release: ReleaseSection, label: str | None) -> Html:
 
 def _properties(variant: Variant) -> Html:
     """Return the properties in words, with the exact ones folded; without words, the exact ones."""
-    lines, exact = list[Html](), list[Html]()
-    for (namespace, feature), members in groupby(sorted(variant.properties), lambda prop: prop.key):
-        values = [prop.value for prop in members]
-        words = in_words(namespace, feature, values)
-        exact += (element("li", element("code", f"{namespace} :: {feature} :: {value}")) for value in values)
-        lines.append(element("li", words or f"{namespace} {feature} {' or '.join(values)}"))
+    exact = (element("li", element("code", str(prop))) for prop in sorted(variant.properties))
     return Html(
-        element("ul", *lines),
+        element("ul", *(element("li", words) for words in all_in_words(variant.properties))),
         block("details", element("summary", f"Properties of {variant.label}"), element("ul", *exact)),
     )
 

@@ -29,7 +29,7 @@ def in_words(namespace: str, feature: str, values: Iterable[str]) -> str:
     """
     if not (provider := KNOWN_PROVIDERS.get(namespace)):
         return ""
-    phrases = [provider.describe(feature, value) for value in sorted({*values}, key=_by_number)]
+    phrases = [provider.describe(feature, value) for value in sorted({*values}, key=by_number)]
     known = [phrase for phrase in phrases if phrase]
     if len(known) < len(phrases):
         return ""
@@ -50,7 +50,18 @@ def properties_in_words(properties: Iterable[Property]) -> Iterator[str]:
             yield words
 
 
-def _by_number(value: str) -> list[tuple[int, str]]:
+def all_in_words(properties: Iterable[Property]) -> Iterator[str]:
+    """Yield what each feature of a variant means, or else its values.
+
+    >>> [*all_in_words([Property("tpu", "present", "true"), Property("blas", "library", "mkl")])]
+    ['blas :: library :: mkl', 'machines with a Google TPU']
+    """
+    for (namespace, feature), members in groupby(sorted(properties), key=lambda prop: prop.key):
+        values = [prop.value for prop in members]
+        yield in_words(namespace, feature, values) or f"{namespace} :: {feature} :: {' or '.join(values)}"
+
+
+def by_number(value: str) -> list[tuple[int, str]]:
     """Return a sort key that sorts the value 90 before 100, and the hexadecimal gfx906 before gfx90a."""
     pattern = r"((?<=gfx)\w+|\d+)|(\D+)"
     return [(len(number), number or text) for number, text in re.findall(pattern, value)]
