@@ -1,4 +1,4 @@
-"""Commands print paths with characters that the encoding of stdout and stderr lacks, as on Windows' pipes."""
+"""Commands accept and print long paths, and characters that the encoding of stdout lacks, as on Windows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from helpers.sample_release import DOCUMENT, write_release
 from variant_backend._internal.cli.main import main
 
 FOLDER = "\u65e5\u672c \xe9"
-SHOWN = "\\u65e5\\u672c \xe9"  # in cp1252
+# Code pages of Western Europe, of consoles in the United States, and of Japan: each lacks other characters.
+CODE_PAGES = {
+    "cp1252": "\\u65e5\\u672c \xe9",
+    "cp437": "\\u65e5\\u672c \xe9",
+    "cp932": "\u65e5\u672c \\xe9",
+}
 
 PLAIN, FAST = "demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any-fast.whl"
 # The command lines that print paths on success; {} is a folder with a release.
@@ -55,15 +60,20 @@ def _in_a_folder_with_a_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (folder / "pyproject.toml").write_text(BUILD_SYSTEM, encoding="utf-8")
 
 
-def call(line: str, *more: str) -> Result:
+@pytest.fixture(params=CODE_PAGES)
+def code_page(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def call(line: str, *more: str, code_page: str = "cp1252") -> Result:
     arguments = [word.replace("{}", FOLDER) for word in shlex.split(line)]
-    return CliRunner(charset="cp1252").invoke(main, [*arguments, *more], catch_exceptions=False)
+    return CliRunner(charset=code_page).invoke(main, [*arguments, *more], catch_exceptions=False)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_paths_on_stdout_are_escaped(command: str) -> None:
-    result = call(COMMANDS[command])
-    assert (result.exit_code, SHOWN in result.stdout) == (0, True), result.output
+def test_paths_on_stdout_are_escaped(command: str, code_page: str) -> None:
+    result = call(COMMANDS[command], code_page=code_page)
+    assert (result.exit_code, CODE_PAGES[code_page] in result.stdout) == (0, True), result.output
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "hardware"])  # it prints no object
@@ -75,6 +85,16 @@ def test_paths_in_json_are_exact(command: str) -> None:
 
 
 @pytest.mark.parametrize("line", MISSING, ids=lambda line: line.split()[0])
-def test_paths_in_errors_are_escaped(line: str) -> None:
-    result = call(line)
-    assert (result.exit_code, SHOWN in result.output) == (1, True), result.output
+def test_paths_in_errors_are_escaped(line: str, code_page: str) -> None:
+    result = call(line, code_page=code_page)
+    assert (result.exit_code, CODE_PAGES[code_page] in result.output) == (1, True), result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_paths_with_more_than_260_characters_work(command: str, tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a" * 100] * 3)
+    deep.parent.mkdir(parents=True)
+    Path(FOLDER).rename(deep)
+    arguments = [word.replace("{}", str(deep)) for word in shlex.split(COMMANDS[command])]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert (result.exit_code, str(deep) in result.stdout) == (0, True), result.output
