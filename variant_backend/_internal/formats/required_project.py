@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -48,8 +48,13 @@ class RequiredProject(NamedTuple):
 
 def required_names(data: bytes, *, always: bool = False) -> set[str]:
     """Return the normalized names of required projects; with *always*, not those that only extras require."""
+    return names_in(core_metadata.requirements(data), always=always)
+
+
+def names_in(requirements: Iterable[str], *, always: bool = False) -> set[str]:
+    """Return the normalized names in requirements; with *always*, not those that only extras require."""
     names = set()
-    for requirement in core_metadata.requirements(data):
+    for requirement in requirements:
         text, _, marker = requirement.partition(";")
         if not (always and re.search(r"\bextra\b", marker)):
             names.add(name_in(text))

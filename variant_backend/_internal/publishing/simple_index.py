@@ -5,7 +5,6 @@ The wheels are not moved; the pages link to them. Sources: see `simple_api`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -17,10 +16,11 @@ from ..errors import Problem, VariantError
 from ..formats import simple_api
 from ..formats.project_about import project_about
 from ..formats.release import File
+from ..formats.required_project import names_in
 from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import file_digest, real_path
 from ..lowlevel.regular_files import read_regular
-from ..variants.filename import index_filename, name_in
+from ..variants.filename import index_filename
 from ..variants.metadata import VariantMetadata
 from ..variants.uv_behaviour import never_selected_by_uv, uv_drops
 from . import html_pages
@@ -204,6 +204,4 @@ def _for_uv(section: ReleaseSection) -> ReleaseSection:
 def _lacking(listed: Iterable[IndexEntry], names: Collection[str]) -> tuple[str, ...]:
     """Return the projects that files require without an extra, and that are not in *names*."""
     requirements = {text for entry in listed if entry.facts for text in entry.facts.requirements}
-    parts = (text.partition(";") for text in requirements)
-    required = {name_in(text) for text, _, marker in parts if not re.search(r"\bextra\b", marker)}
-    return tuple(sorted(required - {"", *names}))
+    return tuple(sorted(names_in(requirements, always=True).difference(names)))
