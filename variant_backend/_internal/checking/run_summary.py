@@ -13,7 +13,7 @@ from ..errors import shortened
 from ..formats.html_writing import Child, Html, block, element
 from ..lowlevel.terminal import escaped
 from ..variants.properties import NULL_LABEL
-from ..variants.words import all_in_words
+from ..variants.words import FOR_ALL_INSTALLERS, FOR_EVERY_MACHINE, all_in_words
 from .findings import grouped
 from .input_files import name_of
 from .run import Report, summary
@@ -49,7 +49,7 @@ def _wheels(report: Report) -> Iterator[tuple[Child, ...]]:
             variant = metadata.variants.get(filename.label or "") if metadata else None
             meaning = "; ".join(all_in_words(variant.properties)) if variant else "unknown"
             if filename.label in (None, NULL_LABEL):
-                meaning = "every machine" if filename.label else "all installers: not a variant"
+                meaning = FOR_EVERY_MACHINE if filename.label else FOR_ALL_INSTALLERS
             label = _code(filename.label) if filename.label else ""
             yield _code(name_of(location)), label, _shown(meaning)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..formats.html_writing import Child, Html, block, element
 from ..variants.properties import NULL_LABEL, Variant
-from ..variants.words import all_in_words
+from ..variants.words import FOR_ALL_INSTALLERS, FOR_EVERY_MACHINE, all_in_words
 from .file_list import file_list
 from .install_commands import InstallCommands
 from .label_order import labels_best_first
@@ -92,10 +92,10 @@ def _label(label: str | None) -> Child:
 def _meaning(release: ReleaseSection, label: str | None) -> Html:
     """Return what a machine must have for a label, in words, and the properties on request."""
     if label is None:
-        return element("p", "all installers: not a variant", class_="quiet")
+        return element("p", FOR_ALL_INSTALLERS, class_="quiet")
     variant = release.metadata.variants.get(label) if release.metadata else None
     if variant is None or not variant.properties:
-        return element("p", "every machine", class_="quiet")
+        return element("p", FOR_EVERY_MACHINE, class_="quiet")
     reason = release.unselected.get(label)
     note = f"No released installer selects it: {reason}."
     return Html(_properties(variant), element("p", note, class_="note") if reason else "")

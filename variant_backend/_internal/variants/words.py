@@ -9,6 +9,8 @@ from itertools import groupby, takewhile
 from .known_providers import KNOWN_PROVIDERS
 from .properties import Property
 
+# For whom a null variant is, and a plain wheel.
+FOR_EVERY_MACHINE, FOR_ALL_INSTALLERS = "every machine", "all installers: not a variant"
 # A phrase keeps the details in parentheses of at most so many values, and names at most so many values.
 _MOST_DETAILED, _MOST_NAMED = 3, 8
 
@@ -40,25 +42,28 @@ def in_words(namespace: str, feature: str, values: Iterable[str]) -> str:
 
 
 def properties_in_words(properties: Iterable[Property]) -> Iterator[str]:
-    """Yield what each feature of a variant means, without unknown features.
+    """Return what each feature of a variant means, without unknown features.
 
     >>> [*properties_in_words([Property("tpu", "present", "true"), Property("blas", "library", "mkl")])]
     ['machines with a Google TPU']
     """
-    for (namespace, feature), members in groupby(sorted(properties), key=lambda prop: prop.key):
-        if words := in_words(namespace, feature, (prop.value for prop in members)):
-            yield words
+    return (words for _, words in _each_in_words(properties) if words)
 
 
 def all_in_words(properties: Iterable[Property]) -> Iterator[str]:
-    """Yield what each feature of a variant means, or else its values.
+    """Return what each feature of a variant means, or else its values.
 
     >>> [*all_in_words([Property("tpu", "present", "true"), Property("blas", "library", "mkl")])]
     ['blas :: library :: mkl', 'machines with a Google TPU']
     """
+    return (words or values for values, words in _each_in_words(properties))
+
+
+def _each_in_words(properties: Iterable[Property]) -> Iterator[tuple[str, str]]:
+    """Yield the values of each feature, and what they mean; the second text is empty if that is unknown."""
     for (namespace, feature), members in groupby(sorted(properties), key=lambda prop: prop.key):
         values = [prop.value for prop in members]
-        yield in_words(namespace, feature, values) or f"{namespace} :: {feature} :: {' or '.join(values)}"
+        yield f"{namespace} :: {feature} :: {' or '.join(values)}", in_words(namespace, feature, values)
 
 
 def by_number(value: str) -> list[tuple[int, str]]:
