@@ -37,8 +37,7 @@ def _wheel(wheel: WheelLink, commands: InstallCommands) -> Html:
 
 def _others(links: Sequence[FileLink]) -> Iterator[Html]:
     for link in links:
-        is_sdist = link.filename.endswith(".tar.gz")
-        yield _file(link, ["Source distribution (sdist)" if is_sdist else "Index file of the variants"])
+        yield _file(link, ["Source distribution (sdist)" if link.is_sdist else "Index file of the variants"])
 
 
 def _file(link: FileLink, facts: Sequence[str], more: Html | None = None) -> Html:

@@ -21,6 +21,11 @@ class FileLink(NamedTuple):
     sha256: str
     uploaded: str | None = None
 
+    @property
+    def is_sdist(self) -> bool:
+        """Whether it is a source distribution."""
+        return self.filename.endswith(".tar.gz")
+
 
 class WheelLink(NamedTuple):
     """A wheel: its link, its label (None for a plain wheel), its tags, and its requirements."""
@@ -60,7 +65,7 @@ class ReleaseSection(NamedTuple):
     @property
     def has_sdist(self) -> bool:
         """Whether there is a source distribution."""
-        return any(link.filename.endswith(".tar.gz") for link in self.others)
+        return any(link.is_sdist for link in self.others)
 
     @property
     def is_for_uv(self) -> bool:
