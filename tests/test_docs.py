@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from helpers.documentation import DOCS, code_blocks
+from helpers.documentation import DOCS, code_blocks, headings, prose
 from helpers.made_wheels import make_wheel
 from helpers.programs import check_options, run, run_here, start
 from helpers.sample_projects import ROOT
@@ -46,7 +46,6 @@ WITHOUT_COMMANDS = {
 # Their blocks of Python are run in order. The blocks of the reference are those of docstrings.
 WITH_PYTHON = [page for page in PAGES if page.stem != "api" and "\n>>> " in page.read_text("utf-8")]
 SPAN = re.compile(r"`((?:variant-backend|make-variant) [^`\n]*)`")
-BLOCK_OF_CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def steps(session: str) -> list[tuple[str, list[str]]]:
@@ -198,18 +197,6 @@ def pattern_of(lines: list[str]) -> str:
     return "\n".join(re.escape(line).replace(r"\.\.\.", ".*") for line in lines)
 
 
-def prose(path: Path) -> str:
-    """Return a page without its code blocks."""
-    return BLOCK_OF_CODE.sub("", path.read_text(encoding="utf-8"))
-
-
-def anchors(path: Path) -> set[str]:
-    """Return the anchors that GitHub gives to the headings of a page."""
-    headings = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
-    texts = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
-    return {re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-") for text in texts}
-
-
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_each_relative_link_has_a_target(path: Path) -> None:
     links = re.findall(r"(?:\[([^\]]*))?\]\(([^)\s]+)\)", prose(path))
@@ -217,7 +204,7 @@ def test_each_relative_link_has_a_target(path: Path) -> None:
     for text, link in links:
         file, _, anchor = link.partition("#")
         target = path.parent / file if file else path
-        if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
+        if "://" not in link and not (target.exists() and (not anchor or anchor in headings(target))):
             broken.append(link)
         if "/" in text and text.endswith(".md") and target.resolve() != ROOT / text:
             broken.append(text)

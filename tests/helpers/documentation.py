@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from helpers.sample_projects import ROOT
@@ -20,6 +21,7 @@ from helpers.sample_projects import ROOT
 DOCS = ROOT / "docs"
 # In a list, it is indented.
 BLOCK = re.compile(r"(?:^\*\*`([^`\n]+)`\*\*\n\n)?^( {0,3})```(\w+)\n(.*?)^\2```$", re.MULTILINE | re.DOTALL)
+BLOCK_OF_CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 
 
 class CodeBlock(NamedTuple):
@@ -39,3 +41,17 @@ def code_blocks(text: str) -> Iterator[CodeBlock]:
 def shown_file(text: str, file: str) -> str:
     """Return the first block that shows a file; raises StopIteration if there is none."""
     return next(block.text for block in code_blocks(text) if block.file == file)
+
+
+def prose(page: Path) -> str:
+    """Return the text of a page without its code blocks."""
+    return BLOCK_OF_CODE.sub("", page.read_text(encoding="utf-8"))
+
+
+def headings(page: Path) -> dict[str, str]:
+    """Return the headings of a page by the anchors that GitHub gives to them."""
+    result = {}
+    for heading in re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE):
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        result[re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-")] = heading
+    return result

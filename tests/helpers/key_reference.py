@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from helpers.documentation import headings
 from helpers.sample_projects import ROOT
 from variant_backend._internal.schema import overlay_schema, table_schema
 
@@ -158,9 +159,8 @@ def _link(target: str) -> str:
 
 def _title(page: Path, anchor: str) -> str:
     """Return the text of a heading of a page, or its title."""
-    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
-    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-"): heading for heading in headings}
-    return str(slugs[anchor] if anchor else headings[0])
+    titles = headings(page)
+    return titles[anchor] if anchor else next(iter(titles.values()))
 
 
 def _toml(value: Any) -> str:
