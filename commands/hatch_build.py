@@ -1,4 +1,4 @@
-"""The address of the project, and the metadata that both distributions make of it."""
+"""Write the addresses of the project into the metadata of both distributions."""
 
 from __future__ import annotations
 
